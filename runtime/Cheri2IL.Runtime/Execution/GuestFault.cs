@@ -1,0 +1,51 @@
+namespace Cheri2IL.Runtime.Execution;
+
+/// <summary>Why the guest cannot go on at an instruction. Values are project-internal; <see cref="GuestFault"/> carries one.</summary>
+public enum GuestFaultKind
+{
+    /// <summary>Load outside the slot or from an unmapped or unreadable page (SIGSEGV).</summary>
+    LoadAccess,
+
+    /// <summary>Store or AMO outside the slot or to an unmapped or read-only page (SIGSEGV).</summary>
+    StoreAccess,
+
+    /// <summary>Jump to an address that holds no executable mapping, or is outside the slot (SIGSEGV).</summary>
+    InstructionAccess,
+
+    /// <summary>Undecodable, unsupported or reserved instruction (SIGILL).</summary>
+    IllegalInstruction,
+
+    /// <summary>LR, SC or AMO at an address that is not naturally aligned (SIGBUS on Linux).</summary>
+    MisalignedAtomic,
+
+    /// <summary><c>ebreak</c> (SIGTRAP).</summary>
+    Breakpoint,
+}
+
+/// <summary>
+/// Thrown out of translated code (and the evaluator) to the dispatcher. The state block holds every register as it was
+/// before the faulting instruction, which changed nothing.
+/// </summary>
+public sealed class GuestFault : Exception
+{
+    /// <summary>Makes a fault at guest pc <paramref name="pc"/>.</summary>
+    /// <param name="kind">Cause.</param>
+    /// <param name="pc">Guest address of the instruction.</param>
+    /// <param name="address">Guest address that was accessed, or the instruction's own address, or 0.</param>
+    public GuestFault(GuestFaultKind kind, long pc, long address)
+        : base($"guest fault {kind} at pc 0x{pc:x}, address 0x{address:x}")
+    {
+        Kind = kind;
+        Pc = pc;
+        Address = address;
+    }
+
+    /// <summary>Cause.</summary>
+    public GuestFaultKind Kind { get; }
+
+    /// <summary>Guest address of the faulting instruction.</summary>
+    public long Pc { get; }
+
+    /// <summary>Guest address accessed (base + offset of the access, modulo 2^64).</summary>
+    public long Address { get; }
+}

@@ -1,0 +1,189 @@
+using System.Runtime.InteropServices;
+
+namespace Cheri2IL.Runtime.Execution;
+
+/// <summary>
+/// The architectural state of one guest thread, at a fixed unmanaged address outside every range that a guest can
+/// reach. Translated methods receive its address as first argument and keep registers in IL locals between calls;
+/// at every exit to the host (system call, fault, return to the dispatcher) this block is the truth.
+/// </summary>
+/// <remarks>
+/// Owned by one <see cref="GuestThread"/>; only that thread touches it, except <see cref="Interrupt"/> and
+/// <see cref="HostStackLimit"/>, which any thread may set to make the guest leave translated code.
+/// </remarks>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe struct GuestState
+{
+    /// <summary>x0: always 0; nothing writes it.</summary>
+    public long X0;
+    /// <summary>Integer register x1.</summary>
+    public long X1;
+    /// <summary>Integer register x2.</summary>
+    public long X2;
+    /// <summary>Integer register x3.</summary>
+    public long X3;
+    /// <summary>Integer register x4.</summary>
+    public long X4;
+    /// <summary>Integer register x5.</summary>
+    public long X5;
+    /// <summary>Integer register x6.</summary>
+    public long X6;
+    /// <summary>Integer register x7.</summary>
+    public long X7;
+    /// <summary>Integer register x8.</summary>
+    public long X8;
+    /// <summary>Integer register x9.</summary>
+    public long X9;
+    /// <summary>Integer register x10.</summary>
+    public long X10;
+    /// <summary>Integer register x11.</summary>
+    public long X11;
+    /// <summary>Integer register x12.</summary>
+    public long X12;
+    /// <summary>Integer register x13.</summary>
+    public long X13;
+    /// <summary>Integer register x14.</summary>
+    public long X14;
+    /// <summary>Integer register x15.</summary>
+    public long X15;
+    /// <summary>Integer register x16.</summary>
+    public long X16;
+    /// <summary>Integer register x17.</summary>
+    public long X17;
+    /// <summary>Integer register x18.</summary>
+    public long X18;
+    /// <summary>Integer register x19.</summary>
+    public long X19;
+    /// <summary>Integer register x20.</summary>
+    public long X20;
+    /// <summary>Integer register x21.</summary>
+    public long X21;
+    /// <summary>Integer register x22.</summary>
+    public long X22;
+    /// <summary>Integer register x23.</summary>
+    public long X23;
+    /// <summary>Integer register x24.</summary>
+    public long X24;
+    /// <summary>Integer register x25.</summary>
+    public long X25;
+    /// <summary>Integer register x26.</summary>
+    public long X26;
+    /// <summary>Integer register x27.</summary>
+    public long X27;
+    /// <summary>Integer register x28.</summary>
+    public long X28;
+    /// <summary>Integer register x29.</summary>
+    public long X29;
+    /// <summary>Integer register x30.</summary>
+    public long X30;
+    /// <summary>Integer register x31.</summary>
+    public long X31;
+    /// <summary>Floating-point register f0: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F0;
+    /// <summary>Floating-point register f1: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F1;
+    /// <summary>Floating-point register f2: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F2;
+    /// <summary>Floating-point register f3: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F3;
+    /// <summary>Floating-point register f4: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F4;
+    /// <summary>Floating-point register f5: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F5;
+    /// <summary>Floating-point register f6: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F6;
+    /// <summary>Floating-point register f7: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F7;
+    /// <summary>Floating-point register f8: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F8;
+    /// <summary>Floating-point register f9: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F9;
+    /// <summary>Floating-point register f10: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F10;
+    /// <summary>Floating-point register f11: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F11;
+    /// <summary>Floating-point register f12: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F12;
+    /// <summary>Floating-point register f13: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F13;
+    /// <summary>Floating-point register f14: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F14;
+    /// <summary>Floating-point register f15: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F15;
+    /// <summary>Floating-point register f16: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F16;
+    /// <summary>Floating-point register f17: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F17;
+    /// <summary>Floating-point register f18: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F18;
+    /// <summary>Floating-point register f19: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F19;
+    /// <summary>Floating-point register f20: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F20;
+    /// <summary>Floating-point register f21: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F21;
+    /// <summary>Floating-point register f22: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F22;
+    /// <summary>Floating-point register f23: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F23;
+    /// <summary>Floating-point register f24: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F24;
+    /// <summary>Floating-point register f25: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F25;
+    /// <summary>Floating-point register f26: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F26;
+    /// <summary>Floating-point register f27: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F27;
+    /// <summary>Floating-point register f28: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F28;
+    /// <summary>Floating-point register f29: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F29;
+    /// <summary>Floating-point register f30: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F30;
+    /// <summary>Floating-point register f31: 64 bits; a single is NaN-boxed in it.</summary>
+    public double F31;
+    /// <summary>Guest pc on entry to and exit from translated code.</summary>
+    public long Pc;
+
+    /// <summary>Host address of the slot's first byte: host = <c>MemoryBase + a</c> for a guest address a.</summary>
+    public byte* MemoryBase;
+
+    /// <summary>Largest guest address that passes the check: slot size - 1.</summary>
+    public ulong Limit;
+
+    /// <summary>First level of the dispatch table, one entry per 1 MiB of guest address (<see cref="DispatchTable"/>).</summary>
+    public nint** Dispatch;
+
+    /// <summary>
+    /// Lowest host stack address at which a translated method may still make a frame. Set to the maximum by
+    /// <see cref="GuestThread.RequestExit"/>, so that the check at method entry doubles as a poll.
+    /// </summary>
+    public ulong HostStackLimit;
+
+    /// <summary>Non-zero: leave translated code at the next poll (loop back edge).</summary>
+    public int Interrupt;
+
+    /// <summary>Dynamic rounding mode, the frm field (0..7; 5 to 7 make dynamic-rounded instructions illegal).</summary>
+    public int RoundingMode;
+
+    /// <summary>Accrued exceptions, the fflags field, banked at exits; live ones are in the host's sticky flags.</summary>
+    public int FloatFlags;
+
+    /// <summary>Bytes (4 or 8) of the reservation that LR took; 0 when none is held.</summary>
+    public int ReservationSize;
+
+    /// <summary>Guest address of the reservation.</summary>
+    public long ReservationAddress;
+
+    /// <summary>Value that LR loaded, sign-extended; SC compares memory with it.</summary>
+    public long ReservationValue;
+
+    /// <summary>A <see cref="GCHandle"/> of the owning <see cref="GuestThread"/>.</summary>
+    public nint Thread;
+
+    /// <summary>Address of integer register <paramref name="index"/> (0..31).</summary>
+    public static ref long X(GuestState* state, int index) => ref (&state->X0)[index & 31];
+
+    /// <summary>Address of floating-point register <paramref name="index"/> (0..31).</summary>
+    public static ref double F(GuestState* state, int index) => ref (&state->F0)[index & 31];
+}

@@ -1,0 +1,75 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+
+namespace Cheri2IL.Runtime;
+
+/// <summary>The host's mapping calls. Addresses are host addresses; lengths are bytes and multiples of the page size.</summary>
+public static unsafe partial class HostMemory
+{
+    /// <summary>PROT_NONE.</summary>
+    public const int None = 0;
+
+    /// <summary>PROT_READ.</summary>
+    public const int Read = 1;
+
+    /// <summary>PROT_WRITE.</summary>
+    public const int Write = 2;
+
+    /// <summary>PROT_EXEC; only the fault trap's code page ever has it.</summary>
+    public const int Execute = 4;
+
+    /// <summary>Bytes of a page.</summary>
+    public const int PageSize = 4096;
+
+    private const int MapShared = 1;
+    private const int MapPrivate = 2;
+    private const int MapFixed = 0x10;
+    private const int MapAnonymous = 0x20;
+    private const int MapNoReserve = 0x4000;
+
+    /// <summary>Reserves address space without access or commitment.</summary>
+    public static byte* Reserve(ulong length) => Map(null, length, None, MapPrivate | MapAnonymous | MapNoReserve, -1, 0);
+
+    /// <summary>Maps zeroed, writable memory.</summary>
+    public static byte* MapZero(ulong length) => Map(null, length, Read | Write, MapPrivate | MapAnonymous | MapNoReserve, -1, 0);
+
+    /// <summary>Maps zeroed memory that nobody can write.</summary>
+    public static byte* MapZeroReadOnly(ulong length) => Map(null, length, Read, MapPrivate | MapAnonymous | MapNoReserve, -1, 0);
+
+    /// <summary>Replaces the pages at <paramref name="address"/> by zeroed ones with the given protection.</summary>
+    public static void MapFixedZero(byte* address, ulong length, int protection)
+        => Map(address, length, protection, MapPrivate | MapAnonymous | MapNoReserve | MapFixed, -1, 0);
+
+    /// <summary>Replaces the pages at <paramref name="address"/> by a shared mapping of a host file descriptor.</summary>
+    public static void MapFixedShared(byte* address, ulong length, int protection, int descriptor, long offset)
+        => Map(address, length, protection, MapShared | MapFixed, descriptor, offset);
+
+    /// <summary>Changes the protection of mapped pages.</summary>
+    public static void Protect(byte* address, ulong length, int protection)
+    {
+        if (NativeProtect(address, (nuint)length, protection) != 0)
+            throw new Win32Exception(Marshal.GetLastPInvokeError());
+    }
+
+    /// <summary>Unmaps pages.</summary>
+    public static void Unmap(void* address, ulong length)
+    {
+        if (NativeUnmap(address, (nuint)length) != 0)
+            throw new Win32Exception(Marshal.GetLastPInvokeError());
+    }
+
+    private static byte* Map(byte* address, ulong length, int protection, int flags, int descriptor, long offset)
+    {
+        var result = NativeMap(address, (nuint)length, protection, flags, descriptor, offset);
+        return result == (void*)-1 ? throw new Win32Exception(Marshal.GetLastPInvokeError()) : (byte*)result;
+    }
+
+    [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    private static partial void* NativeMap(void* address, nuint length, int protection, int flags, int descriptor, long offset);
+
+    [LibraryImport("libc", EntryPoint = "mprotect", SetLastError = true)]
+    private static partial int NativeProtect(void* address, nuint length, int protection);
+
+    [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
+    private static partial int NativeUnmap(void* address, nuint length);
+}

@@ -1,0 +1,58 @@
+namespace Cheri2IL.Translator.Ir;
+
+/// <summary>A single-entry region of guest code: usually one guest function. Blocks[0] is the entry.</summary>
+public sealed class IrFunction
+{
+    /// <summary>Makes an empty function whose entry is guest pc <paramref name="entryPc"/>.</summary>
+    public IrFunction(long entryPc, string? name = null)
+    {
+        EntryPc = entryPc;
+        Name = name;
+    }
+
+    /// <summary>Guest pc of the entry.</summary>
+    public long EntryPc { get; }
+
+    /// <summary>Symbol, if known.</summary>
+    public string? Name { get; }
+
+    /// <summary>Basic blocks, entry first.</summary>
+    public List<IrBlock> Blocks { get; } = [];
+
+    /// <summary>Numbers blocks and instructions in order, as the text form shows them.</summary>
+    public void Number()
+    {
+        for (var i = 0; i < Blocks.Count; i++)
+        {
+            Blocks[i].Id = i;
+            var id = 0;
+            foreach (var instruction in Blocks[i].Instructions)
+                instruction.Id = id++;
+        }
+    }
+}
+
+/// <summary>
+/// Straight-line code that ends in exactly one terminator. A guest call, system call or trap is a terminator, so state
+/// crosses them only between blocks.
+/// </summary>
+public sealed class IrBlock
+{
+    /// <summary>Makes an empty block for guest pc <paramref name="pc"/>.</summary>
+    public IrBlock(long pc) => Pc = pc;
+
+    /// <summary>Guest pc of the first instruction.</summary>
+    public long Pc { get; }
+
+    /// <summary>Position in the function.</summary>
+    public int Id { get; set; }
+
+    /// <summary>Instructions; the last is the terminator.</summary>
+    public List<IrInstruction> Instructions { get; } = [];
+
+    /// <summary>Where the terminator can go inside the function, in the order the terminator defines.</summary>
+    public List<IrBlock> Successors { get; } = [];
+
+    /// <summary>The last instruction.</summary>
+    public IrInstruction Terminator => Instructions[^1];
+}

@@ -1,0 +1,375 @@
+namespace Cheri2IL.Translator.Ir;
+
+/// <summary>Type of an IR value.</summary>
+public enum IrType : byte
+{
+    /// <summary>No value.</summary>
+    Void,
+
+    /// <summary>32-bit integer; comparisons yield 0 or 1 of this type.</summary>
+    I32,
+
+    /// <summary>64-bit integer.</summary>
+    I64,
+
+    /// <summary>IEEE 754 binary32.</summary>
+    F32,
+
+    /// <summary>IEEE 754 binary64; also the raw image of a floating-point register.</summary>
+    F64,
+}
+
+/// <summary>Width and extension of a memory access. Integer loads yield I64.</summary>
+public enum MemoryAccess : byte
+{
+    /// <summary>8 bits, sign-extended.</summary>
+    I8,
+
+    /// <summary>8 bits, zero-extended.</summary>
+    U8,
+
+    /// <summary>16 bits, sign-extended.</summary>
+    I16,
+
+    /// <summary>16 bits, zero-extended.</summary>
+    U16,
+
+    /// <summary>32 bits, sign-extended.</summary>
+    I32,
+
+    /// <summary>32 bits, zero-extended.</summary>
+    U32,
+
+    /// <summary>64 bits.</summary>
+    I64,
+
+    /// <summary>32 bits as F32.</summary>
+    F32,
+
+    /// <summary>64 bits as F64.</summary>
+    F64,
+}
+
+/// <summary>Operation of <see cref="IrOp.Amo"/>.</summary>
+public enum AmoKind : byte
+{
+    /// <summary>Exchange.</summary>
+    Swap,
+
+    /// <summary>Addition.</summary>
+    Add,
+
+    /// <summary>Bitwise exclusive or.</summary>
+    Xor,
+
+    /// <summary>Bitwise and.</summary>
+    And,
+
+    /// <summary>Bitwise or.</summary>
+    Or,
+
+    /// <summary>Signed minimum.</summary>
+    Min,
+
+    /// <summary>Signed maximum.</summary>
+    Max,
+
+    /// <summary>Unsigned minimum.</summary>
+    MinU,
+
+    /// <summary>Unsigned maximum.</summary>
+    MaxU,
+}
+
+/// <summary>Integer format on the other side of a float conversion.</summary>
+public enum IntegerFormat : byte
+{
+    /// <summary>Signed 32 bits (W).</summary>
+    W,
+
+    /// <summary>Unsigned 32 bits (WU).</summary>
+    WU,
+
+    /// <summary>Signed 64 bits (L).</summary>
+    L,
+
+    /// <summary>Unsigned 64 bits (LU).</summary>
+    LU,
+}
+
+/// <summary>
+/// Operations of the IR. A, B, C name the operands; "imm" is <see cref="IrInstruction.Immediate"/>. Types, operand
+/// counts and effects of each are in <see cref="IrOpInfo"/>.
+/// </summary>
+public enum IrOp : byte
+{
+    // ---- values
+    /// <summary>imm, of the instruction's type (I32 or I64).</summary>
+    Const,
+
+    /// <summary>Value of guest register <see cref="IrInstruction.Register"/>: I64 for x, F64 for f. x0 is never read: the lifter uses Const 0.</summary>
+    Get,
+
+    /// <summary>Writes A to guest register <see cref="IrInstruction.Register"/>; never x0.</summary>
+    Set,
+
+    // ---- integer, I32 or I64 (operands and result alike)
+    /// <summary>A + B.</summary>
+    Add,
+
+    /// <summary>A - B.</summary>
+    Sub,
+
+    /// <summary>A * B, low half.</summary>
+    Mul,
+
+    /// <summary>High half of signed A * signed B; I64 only.</summary>
+    MulHighS,
+
+    /// <summary>High half of unsigned A * unsigned B; I64 only.</summary>
+    MulHighU,
+
+    /// <summary>High half of signed A * unsigned B; I64 only.</summary>
+    MulHighSU,
+
+    /// <summary>Signed quotient; RISC-V: x / 0 = -1, most negative / -1 = itself.</summary>
+    DivS,
+
+    /// <summary>Unsigned quotient; x / 0 = all ones.</summary>
+    DivU,
+
+    /// <summary>Signed remainder; x % 0 = x, most negative % -1 = 0.</summary>
+    RemS,
+
+    /// <summary>Unsigned remainder; x % 0 = x.</summary>
+    RemU,
+
+    /// <summary>Bitwise and.</summary>
+    And,
+
+    /// <summary>Bitwise or.</summary>
+    Or,
+
+    /// <summary>Bitwise exclusive or.</summary>
+    Xor,
+
+    /// <summary>A shifted left by B (I32) modulo the width of A.</summary>
+    ShiftLeft,
+
+    /// <summary>A shifted right, zeros in, by B (I32) modulo the width of A.</summary>
+    ShiftRightU,
+
+    /// <summary>A shifted right, sign in, by B (I32) modulo the width of A.</summary>
+    ShiftRightS,
+
+    /// <summary>A rotated left by B (I32) modulo the width of A.</summary>
+    RotateLeft,
+
+    /// <summary>A rotated right by B (I32) modulo the width of A.</summary>
+    RotateRight,
+
+    /// <summary>Signed minimum.</summary>
+    MinS,
+
+    /// <summary>Signed maximum.</summary>
+    MaxS,
+
+    /// <summary>Unsigned minimum.</summary>
+    MinU,
+
+    /// <summary>Unsigned maximum.</summary>
+    MaxU,
+
+    /// <summary>Number of leading zeros; the width when A = 0.</summary>
+    CountLeadingZeros,
+
+    /// <summary>Number of trailing zeros; the width when A = 0.</summary>
+    CountTrailingZeros,
+
+    /// <summary>Number of ones.</summary>
+    PopCount,
+
+    /// <summary>Bytes reversed.</summary>
+    ByteSwap,
+
+    /// <summary>Each byte 0xff if it is non-zero, else 0 (orc.b); I64 only.</summary>
+    OrCombine,
+
+    /// <summary>Low 8 bits sign-extended; I64 only.</summary>
+    SignExtend8,
+
+    /// <summary>Low 16 bits sign-extended; I64 only.</summary>
+    SignExtend16,
+
+    /// <summary>I32 to I64, sign-extended.</summary>
+    SignExtend32,
+
+    /// <summary>I32 to I64, zero-extended.</summary>
+    ZeroExtend32,
+
+    /// <summary>Low 32 bits of an I64, as I32.</summary>
+    Truncate,
+
+    /// <summary>1 if A = B.</summary>
+    Eq,
+
+    /// <summary>1 if A != B.</summary>
+    Ne,
+
+    /// <summary>1 if A &lt; B, signed.</summary>
+    LtS,
+
+    /// <summary>1 if A &lt; B, unsigned.</summary>
+    LtU,
+
+    /// <summary>1 if A &gt;= B, signed.</summary>
+    GeS,
+
+    /// <summary>1 if A &gt;= B, unsigned.</summary>
+    GeU,
+
+    /// <summary>B if A (I32) is not 0, else C; B, C and the result have one type.</summary>
+    Select,
+
+    // ---- memory
+    /// <summary>
+    /// Faults (LoadAccess, or StoreAccess when <see cref="IrInstruction.IsStore"/>; address A + imm) unless A, unsigned,
+    /// is at most the slot's limit. Covers accesses at A plus or minus 64 KiB, which are then inside the slot or in never-mapped pages.
+    /// </summary>
+    Check,
+
+    /// <summary>Faults (MisalignedAtomic; address A) unless A is a multiple of imm (4 or 8).</summary>
+    CheckAlignment,
+
+    /// <summary>Loads <see cref="IrInstruction.Access"/> from guest address A + imm.</summary>
+    Load,
+
+    /// <summary>Stores B (I64, or F32/F64) as <see cref="IrInstruction.Access"/> to guest address A + imm.</summary>
+    Store,
+
+    /// <summary>Loads I32 or I64 (sign-extended to I64) from A and takes the reservation.</summary>
+    LoadReserved,
+
+    /// <summary>Stores B to A if the reservation is held and memory still has the loaded value; drops it. 0 on success, 1 on failure, as I64.</summary>
+    StoreConditional,
+
+    /// <summary>Atomic <see cref="IrInstruction.Amo"/> of B (I64) on I32 or I64 at A; yields the old value sign-extended to I64.</summary>
+    Amo,
+
+    /// <summary>Memory fence; imm = predecessor set &lt;&lt; 4 | successor set (bits i=8 o=4 r=2 w=1).</summary>
+    Fence,
+
+    // ---- floating point; imm = RISC-V rm (0..4 static, 7 dynamic) where rounding applies; NaN results are canonical
+    /// <summary>A + B.</summary>
+    FAdd,
+
+    /// <summary>A - B.</summary>
+    FSub,
+
+    /// <summary>A * B.</summary>
+    FMul,
+
+    /// <summary>A / B.</summary>
+    FDiv,
+
+    /// <summary>Square root of A.</summary>
+    FSqrt,
+
+    /// <summary>A * B + C, rounded once.</summary>
+    FMulAdd,
+
+    /// <summary>A with its sign bit inverted (any bit pattern, no flags).</summary>
+    FNeg,
+
+    /// <summary>A with its sign bit clear (any bit pattern, no flags).</summary>
+    FAbs,
+
+    /// <summary>A with the sign bit of B (any bit pattern, no flags).</summary>
+    FCopySign,
+
+    /// <summary>RISC-V fmin.</summary>
+    FMin,
+
+    /// <summary>RISC-V fmax.</summary>
+    FMax,
+
+    /// <summary>1 if A = B; invalid on signalling NaN only.</summary>
+    FEq,
+
+    /// <summary>1 if A &lt; B; invalid on any NaN.</summary>
+    FLt,
+
+    /// <summary>1 if A &lt;= B; invalid on any NaN.</summary>
+    FLe,
+
+    /// <summary>RISC-V fclass mask of A, as I64.</summary>
+    FClass,
+
+    /// <summary>F32 to F64 or F64 to F32.</summary>
+    FConvert,
+
+    /// <summary>A to <see cref="IrInstruction.Format"/>, saturating as RISC-V demands, as the I64 register image (32-bit results sign-extended).</summary>
+    FToInteger,
+
+    /// <summary>A (I64 register image read as <see cref="IrInstruction.Format"/>) to F32 or F64.</summary>
+    IntegerToF,
+
+    /// <summary>F32 as NaN-boxed register image.</summary>
+    Box,
+
+    /// <summary>Register image as F32: the canonical NaN unless properly NaN-boxed.</summary>
+    Unbox,
+
+    /// <summary>F64 bit pattern as I64.</summary>
+    Bits,
+
+    /// <summary>I64 as F64 bit pattern.</summary>
+    FromBits,
+
+    /// <summary>Accrued exception flags (5 bits), as I64.</summary>
+    ReadFlags,
+
+    /// <summary>Sets the accrued exception flags to the low 5 bits of A.</summary>
+    WriteFlags,
+
+    /// <summary>frm field (3 bits), as I64.</summary>
+    ReadRounding,
+
+    /// <summary>Sets frm to the low 3 bits of A.</summary>
+    WriteRounding,
+
+    /// <summary>Counter CSR imm (0xC00 cycle, 0xC01 time, 0xC02 instret), as I64.</summary>
+    ReadCounter,
+
+    // ---- control: not terminators
+    /// <summary>If an exit was requested: leave to the dispatcher with the pc of this block. First in loop headers.</summary>
+    Poll,
+
+    // ---- terminators
+    /// <summary>Goes to <see cref="IrBlock.Successors"/>[0].</summary>
+    Jump,
+
+    /// <summary>Goes to Successors[0] if A (I32) is not 0, else Successors[1].</summary>
+    Branch,
+
+    /// <summary>Goes to Successors[A] if A (I64, unsigned) is less than the count - 1, else to the last one.</summary>
+    Switch,
+
+    /// <summary>Guest call: to A, or to pc imm when there is no A; goes on at Successors[0], whose pc is the return address already in ra (x1), or in the register named by <see cref="IrInstruction.Register"/>.</summary>
+    Call,
+
+    /// <summary>Leaves the function for guest pc A, or imm when there is no A.</summary>
+    TailCall,
+
+    /// <summary>Guest return: to A (bit 0 cleared).</summary>
+    Return,
+
+    /// <summary>Environment call; goes on at Successors[0], the next instruction.</summary>
+    Ecall,
+
+    /// <summary>fence.i: forgets derived code and leaves to the dispatcher at imm, the next pc.</summary>
+    FenceI,
+
+    /// <summary>Always faults with <see cref="IrInstruction.Fault"/>; address imm.</summary>
+    Trap,
+}
