@@ -1,25 +1,70 @@
 namespace Cheri2IL.Runtime.Execution;
 
-/// <summary>fcsr of a guest thread on the host's MXCSR: sticky flags live there while translated code runs.</summary>
+/// <summary>
+/// fcsr of a guest thread on the host's MXCSR, where sticky flags and rounding mode live while translated code runs, so
+/// that arithmetic costs nothing extra.
+/// </summary>
+/// <remarks>
+/// Invariant while translated code runs: the host's sticky flags, once ORed with <see cref="GuestState.FloatFlags"/>,
+/// are fflags. Flags that are banked already may therefore stay raised on the host, which saves the clearing, by far
+/// the dearest of the calls, from nearly every system call.
+/// </remarks>
 public static unsafe class FloatStatus
 {
-    /// <summary>Largest frm value (RDN, RUP, RTZ, RNE are 0..3) that the host can round by.</summary>
+    /// <summary>Largest frm value (RUP; RNE, RTZ and RDN are 0 to 2) that the host can round by.</summary>
     public const int LastHostMode = 3;
 
-    /// <summary>Before translated code runs: clears the host's flags and sets its rounding mode.</summary>
-    public static void Enter(GuestState* state) => _ = state;
+    /// <summary>Before translated code runs: drops the flags that host code raised and sets the guest's rounding mode.</summary>
+    public static void Enter(GuestState* state)
+    {
+        if ((HostFloatEnvironment.Flags & ~state->FloatFlags) != 0)
+            HostFloatEnvironment.ClearFlags();
+        var mode = state->RoundingMode;
+        if (mode is > 0 and <= LastHostMode)
+            HostFloatEnvironment.Change(mode);
+    }
 
-    /// <summary>After translated code ran: banks the host's flags and restores round-to-nearest.</summary>
-    public static void Leave(GuestState* state) => _ = state;
+    /// <summary>After translated code ran: banks the flags it raised and restores round-to-nearest.</summary>
+    public static void Leave(GuestState* state)
+    {
+        state->FloatFlags |= HostFloatEnvironment.Flags;
+        if (state->RoundingMode is > 0 and <= LastHostMode)
+            HostFloatEnvironment.Change(0);
+    }
 
     /// <summary>fflags: banked and live.</summary>
-    public static long ReadFlags(GuestState* state) => state->FloatFlags;
+    public static long ReadFlags(GuestState* state) => state->FloatFlags |= HostFloatEnvironment.Flags;
 
     /// <summary>Sets fflags to the low 5 bits of <paramref name="flags"/>.</summary>
-    public static void WriteFlags(GuestState* state, long flags) => state->FloatFlags = (int)flags & 31;
+    public static void WriteFlags(GuestState* state, long flags)
+    {
+        state->FloatFlags = (int)flags & 31;
+        if ((HostFloatEnvironment.Flags & ~state->FloatFlags) != 0)
+            HostFloatEnvironment.ClearFlags();
+    }
+
+    /// <summary>frm, 0..7.</summary>
+    public static long ReadRounding(GuestState* state) => state->RoundingMode;
 
     /// <summary>
-    /// Sets frm to the low 3 bits of <paramref name="mode"/>; requests an exit when translated code cannot go on with it.
+    /// Sets frm to the low 3 bits of <paramref name="mode"/>. Modes above <see cref="LastHostMode"/> are not the host's:
+    /// the guest is made to leave translated code at the next poll, which has to follow before the next
+    /// dynamically rounded operation.
     /// </summary>
-    public static void WriteRounding(GuestState* state, long mode) => state->RoundingMode = (int)mode & 7;
+    public static void WriteRounding(GuestState* state, long mode)
+    {
+        var next = (int)mode & 7;
+        if (next == state->RoundingMode)
+            return;
+        state->RoundingMode = next;
+        if (next <= LastHostMode)
+        {
+            HostFloatEnvironment.Change(next);
+            return;
+        }
+
+        HostFloatEnvironment.Change(0);
+        Volatile.Write(ref state->Interrupt, 1);
+        Volatile.Write(ref state->HostStackLimit, ulong.MaxValue);
+    }
 }
