@@ -352,10 +352,13 @@ public enum IrOp : byte
     /// <summary>Goes to Successors[0] if A (I32) is not 0, else Successors[1].</summary>
     Branch,
 
-    /// <summary>Goes to Successors[A] if A (I64, unsigned) is less than the count - 1, else to the last one.</summary>
+    /// <summary>
+    /// Indirect jump to guest pc B (I64) with an expectation: goes to Successors[A] (A: I64) if that exists and its pc is B, else leaves
+    /// the function for B. A wrong table bound, base or content can therefore cost time, never correctness.
+    /// </summary>
     Switch,
 
-    /// <summary>Guest call: to A, or to pc imm when there is no A; goes on at Successors[0], whose pc is the return address already in ra (x1), or in the register named by <see cref="IrInstruction.Register"/>.</summary>
+    /// <summary>Guest call: to A, or to pc imm when there is no A; goes on at Successors[0], whose pc is the return address already in ra (x1), or in the register named by <see cref="IrInstruction.Register"/>. It goes on there only with the sp (x2) of the call; otherwise it leaves.</summary>
     Call,
 
     /// <summary>Leaves the function for guest pc A, or imm when there is no A.</summary>

@@ -56,7 +56,7 @@ public static class IrOpInfo
     /// <summary>Whether <paramref name="op"/> ends a block.</summary>
     public static bool IsTerminator(IrOp op) => (Effects(op) & IrEffects.Terminator) != 0;
 
-    /// <summary>Number of successors a terminator has: -1 for Switch (two or more).</summary>
+    /// <summary>Number of successors a terminator has: -1 for Switch (one or more).</summary>
     public static int SuccessorCount(IrOp op) => op switch
     {
         IrOp.Jump or IrOp.Call or IrOp.Ecall => 1,

@@ -1,0 +1,116 @@
+using System.Runtime.InteropServices;
+using Cheri2IL.Runtime.Execution;
+
+namespace Cheri2IL.Translator.Ir;
+
+/// <summary>
+/// Executes IR: the reference for what each operation means, and the run-time fallback for code that is not translated.
+/// </summary>
+/// <remarks>
+/// <para>One instance serves one host thread at a time; functions may be shared, for they are only read.</para>
+/// <para>Registers live in the state block throughout, so it is exact at every fault and exit. Memory is confined by the
+/// evaluator itself, whatever checks a function has or lacks: it only touches [0, <see cref="GuestState.Limit"/>].</para>
+/// </remarks>
+public sealed unsafe partial class IrEvaluator
+{
+    private long[] _values = new long[256];
+
+    /// <summary>Executes <paramref name="function"/> from its entry until control leaves it.</summary>
+    /// <param name="function">A valid function whose instructions are numbered (<see cref="IrFunction.Number"/>).</param>
+    /// <param name="state">State block; complete on entry and on exit.</param>
+    /// <returns>Guest pc to go on at, which <see cref="GuestState.Pc"/> also holds.</returns>
+    /// <exception cref="GuestFault">The guest faulted; the state block is as before the faulting instruction.</exception>
+    /// <exception cref="NullReferenceException">
+    /// The hardware trapped an access inside the slot; <see cref="GuestState.Pc"/> is that instruction, the state block as before it.
+    /// </exception>
+    public long Run(IrFunction function, GuestState* state)
+    {
+        var block = function.Blocks[0];
+        while (Execute(block, state) is { } next)
+            block = next;
+        return state->Pc;
+    }
+
+    /// <summary>Executes one block. Returns the block to go on at, or null when control left with state->Pc set.</summary>
+    private IrBlock? Execute(IrBlock block, GuestState* state)
+    {
+        var instructions = CollectionsMarshal.AsSpan(block.Instructions);
+        if (_values.Length < instructions.Length)
+            Array.Resize(ref _values, instructions.Length * 2);
+        var values = _values;
+        foreach (var i in instructions)
+        {
+            switch (i.Op)
+            {
+                case IrOp.Const:
+                    values[i.Id] = i.Immediate;
+                    break;
+                case IrOp.Get:
+                    values[i.Id] = *RegisterAddress(state, i.Register);
+                    break;
+                case IrOp.Set:
+                    *RegisterAddress(state, i.Register) = values[i.A!.Id];
+                    break;
+                case <= IrOp.Select:
+                    var variable = i.Op is >= IrOp.Eq and <= IrOp.GeU ? i.A!.Type : i.Type;
+                    values[i.Id] = IrArithmetic.Evaluate(i.Op, variable, values[i.A!.Id], Value(i.B), Value(i.C));
+                    break;
+                case <= IrOp.Fence:
+                    values[i.Id] = Access(i, Value(i.A), Value(i.B), state);
+                    break;
+                case < IrOp.Poll:
+                    values[i.Id] = Float(i, Value(i.A), Value(i.B), Value(i.C), state);
+                    break;
+                case IrOp.Poll:
+                    if (Volatile.Read(ref state->Interrupt) == 0)
+                        break;
+                    state->Pc = block.Pc;
+                    return null;
+                default:
+                    return Leave(block, i, state);
+            }
+        }
+
+        throw new InvalidOperationException($"block 0x{block.Pc:x} has no terminator");
+    }
+
+    private long Value(IrInstruction? operand) => operand is null ? 0 : _values[operand.Id];
+
+    /// <summary>Executes a terminator.</summary>
+    private IrBlock? Leave(IrBlock block, IrInstruction i, GuestState* state)
+    {
+        var successors = block.Successors;
+        switch (i.Op)
+        {
+            case IrOp.Jump:
+                return successors[0];
+            case IrOp.Branch:
+                return successors[(int)Value(i.A) != 0 ? 0 : 1];
+            case IrOp.Switch:
+                var index = (ulong)Value(i.A);
+                var target = Value(i.B);
+                if (index < (ulong)successors.Count && successors[(int)index].Pc == target)
+                    return successors[(int)index];
+                state->Pc = target & ~1L;
+                return null;
+            case IrOp.Call or IrOp.TailCall or IrOp.Return:
+                // The lifter has written ra, so a call is just another way to leave.
+                state->Pc = (i.A is null ? i.Immediate : Value(i.A)) & ~1L;
+                return null;
+            case IrOp.Ecall:
+                state->Pc = i.Pc;
+                return GuestRuntime.SystemCall(state) ? successors[0] : null;
+            case IrOp.FenceI:
+                state->Pc = i.Immediate;
+                GuestRuntime.FenceI(state);
+                return null;
+            case IrOp.Trap:
+                throw new GuestFault(i.Fault, i.Pc, i.Immediate);
+            default:
+                throw new InvalidOperationException($"operation {i.Op} is not executable");
+        }
+    }
+
+    private static long* RegisterAddress(GuestState* state, int register)
+        => register < GuestRegister.F0 ? &state->X0 + (register & 31) : (long*)&state->F0 + (register & 31);
+}

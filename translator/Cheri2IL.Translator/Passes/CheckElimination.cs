@@ -1,0 +1,300 @@
+using Cheri2IL.Translator.Ir;
+
+namespace Cheri2IL.Translator.Passes;
+
+/// <summary>
+/// Elides checks of values whose neighbourhood was checked on every path before: a forward data flow over the whole function.
+/// </summary>
+/// <remarks>
+/// <para>A check that passed proves of one value v that v is at most the limit, and with it every access within the window of
+/// 64 KiB around v is inside the slot or in never-mapped pages. So a check is redundant when, on every path to it, a value
+/// that differs from its own by a known, small constant was checked. Checks only ever disappear; none is moved.</para>
+/// <para>A fact is "register r plus some offset in [low, high] was checked". Adding a constant moves the interval, any
+/// other definition kills the fact, and where paths meet the intervals are joined, as long as everything stays within the
+/// window. Facts speak of values, not of memory, so neither stores nor system calls touch them; but registers change across
+/// calls. sp alone survives: the code behind a call runs only when sp is what it was (<see cref="IrOp.Call"/>).</para>
+/// <para>Blocks that are entered from elsewhere (the entry) begin without facts.</para>
+/// </remarks>
+public sealed class CheckElimination
+{
+    /// <summary>Joins at one place that may widen an interval, before the fact is given up: a loop that steps a pointer widens for ever.</summary>
+    private const int MaxWidenings = 4;
+
+    /// <summary>Facts kept per block boundary: x1..x31, and in the place of x0 absolute addresses.</summary>
+    private const int Tracked = 32;
+
+    /// <summary>Base of constants: they are offsets from zero.</summary>
+    private const int ZeroBase = 0;
+
+    private readonly IrFunction _function;
+    private readonly PassOptions _options;
+    private readonly Fact[]?[] _in;
+    private readonly byte[] _widenings;
+    private readonly Fact[] _facts;
+    private readonly int[] _bases;
+    private readonly long[] _offsets;
+    private readonly int[] _registerBases = new int[Tracked];
+    private readonly long[] _registerOffsets = new long[Tracked];
+    private readonly string?[] _names;
+
+    private CheckElimination(IrFunction function, PassOptions options)
+    {
+        _function = function;
+        _options = options;
+        _in = new Fact[]?[function.Blocks.Count];
+        _widenings = new byte[function.Blocks.Count * Tracked];
+        var longest = function.Blocks.Max(b => b.Instructions.Count);
+        _facts = new Fact[Tracked + longest];
+        _names = new string?[Tracked + longest];
+        _bases = new int[longest];
+        _offsets = new long[longest];
+    }
+
+    /// <summary>Decides for every check of <paramref name="function"/> whether it is elided, regardless of what was decided before.</summary>
+    public static void Run(IrFunction function, PassOptions options)
+    {
+        function.Number();
+        foreach (var block in function.Blocks)
+        {
+            foreach (var i in block.Instructions)
+                i.Elided = i.Op == IrOp.Check && options.Checks == CheckMode.None ? "checks off" : null;
+        }
+
+        if (options.Checks == CheckMode.Optimized && function.Blocks.Count > 0)
+            new CheckElimination(function, options).Solve();
+    }
+
+    private void Solve()
+    {
+        var order = ReversePostorder(out var rank);
+        var pending = new PriorityQueue<IrBlock, int>();
+        var queued = new bool[_function.Blocks.Count];
+        Enter(_function.Blocks[0], new Fact[Tracked]);
+        foreach (var block in order)
+        {
+            queued[block.Id] = true;
+            pending.Enqueue(block, rank[block.Id]);
+        }
+
+        while (pending.TryDequeue(out var block, out _))
+        {
+            queued[block.Id] = false;
+            if (_in[block.Id] is null)
+                continue;
+            Transfer(block, elide: false);
+            var leaving = Leaving(block);
+            foreach (var successor in block.Successors)
+            {
+                if (Enter(successor, leaving) && !queued[successor.Id])
+                {
+                    queued[successor.Id] = true;
+                    pending.Enqueue(successor, rank[successor.Id]);
+                }
+            }
+        }
+
+        // Only the fixed point holds on every path.
+        foreach (var block in order)
+            Transfer(block, elide: true);
+    }
+
+    /// <summary>Joins facts into the entry of a block. True when that changed it.</summary>
+    private bool Enter(IrBlock block, Fact[] facts)
+    {
+        if (_in[block.Id] is not { } current)
+        {
+            _in[block.Id] = (Fact[])facts.Clone();
+            return true;
+        }
+
+        var changed = false;
+        for (var r = 0; r < Tracked; r++)
+        {
+            if (!current[r].Exists)
+                continue;
+            var joined = facts[r].Exists ? Fact.Join(current[r], facts[r]) : default;
+            if (joined == current[r])
+                continue;
+            changed = true;
+            var widened = joined.Low != current[r].Low || joined.High != current[r].High;
+            if (joined.Exists && widened && ++_widenings[(block.Id * Tracked) + r] > MaxWidenings)
+                joined = default;
+            current[r] = joined;
+        }
+
+        return changed;
+    }
+
+    /// <summary>Facts behind the terminator, by register, for every successor; valid until the next call.</summary>
+    private Fact[] Leaving(IrBlock block)
+    {
+        var leaving = new Fact[Tracked];
+        var onlySp = block.Terminator.Op == IrOp.Call;
+        leaving[ZeroBase] = _facts[ZeroBase];
+        if (block.Terminator.Op == IrOp.Ecall)
+            return leaving;
+        for (var r = 1; r < Tracked; r++)
+        {
+            if (!onlySp || r == GuestRegister.Sp)
+                leaving[r] = _facts[_registerBases[r]].Shifted(-_registerOffsets[r]);
+        }
+
+        return leaving;
+    }
+
+    /// <summary>Carries the facts of a block's entry through it, and marks redundant checks when that is wanted.</summary>
+    private void Transfer(IrBlock block, bool elide)
+    {
+        var entering = _in[block.Id]!;
+        for (var r = 0; r < Tracked; r++)
+        {
+            _facts[r] = entering[r];
+            _names[r] = r == ZeroBase ? null : GuestRegister.Name(r);
+            _registerBases[r] = r;
+            _registerOffsets[r] = 0;
+        }
+
+        foreach (var i in block.Instructions)
+        {
+            switch (i.Op)
+            {
+                case IrOp.Const:
+                    Describe(i, ZeroBase, i.Immediate);
+                    break;
+                case IrOp.Get when i.Register < Tracked:
+                    Describe(i, _registerBases[i.Register], _registerOffsets[i.Register]);
+                    break;
+                case IrOp.Set when i.Register < Tracked:
+                    _registerBases[i.Register] = _bases[i.A!.Id];
+                    _registerOffsets[i.Register] = _offsets[i.A.Id];
+                    if (_offsets[i.A.Id] == 0)
+                        _names[_bases[i.A.Id]] ??= GuestRegister.Name(i.Register);
+                    break;
+                case IrOp.Add when i.B!.Op == IrOp.Const:
+                    Describe(i, _bases[i.A!.Id], _offsets[i.A.Id] + i.B.Immediate);
+                    break;
+                case IrOp.Add when i.A!.Op == IrOp.Const:
+                    Describe(i, _bases[i.B!.Id], _offsets[i.B.Id] + i.A.Immediate);
+                    break;
+                case IrOp.Sub when i.B!.Op == IrOp.Const:
+                    Describe(i, _bases[i.A!.Id], _offsets[i.A.Id] - i.B.Immediate);
+                    break;
+                case IrOp.Check:
+                    VisitCheck(i, elide);
+                    break;
+                default:
+                    // A value of its own, about which nothing is known yet.
+                    var fresh = Tracked + i.Id;
+                    _facts[fresh] = default;
+                    _names[fresh] = null;
+                    Describe(i, fresh, 0);
+                    break;
+            }
+        }
+    }
+
+    private void Describe(IrInstruction i, int valueBase, long offset)
+    {
+        _bases[i.Id] = valueBase;
+        _offsets[i.Id] = offset;
+    }
+
+    private void VisitCheck(IrInstruction check, bool elide)
+    {
+        var valueBase = _bases[check.A!.Id];
+        var offset = _offsets[check.A.Id];
+        if (valueBase == ZeroBase && offset >= 0 && offset < _options.GuaranteedSlotBytes)
+        {
+            if (elide)
+                check.Elided = $"0x{offset:x} is inside every slot";
+            return;
+        }
+
+        // Both the value itself and the access at its offset have to be near what was checked.
+        var fact = _facts[valueBase];
+        if (!fact.Covers(offset) || !fact.Covers(offset + check.Immediate))
+        {
+            if (Fact.IsTracked(offset))
+                _facts[valueBase] = new Fact(offset, offset, check.Pc);
+            return;
+        }
+
+        if (elide)
+            check.Elided = $"{Name(valueBase, fact)} checked {(fact.Pc == Fact.SeveralPlaces ? "on every path" : $"at 0x{fact.Pc:x}")}";
+    }
+
+    private string Name(int valueBase, Fact fact)
+    {
+        if (valueBase == ZeroBase)
+            return fact.Low == fact.High ? $"0x{fact.Low:x}" : $"0x{fact.Low:x}..0x{fact.High:x}";
+        var name = _names[valueBase] ?? "value";
+        return fact.Low == fact.High ? $"{name}{Signed(fact.Low)}" : $"{name}{Signed(fact.Low)}..{Signed(fact.High)}";
+
+        static string Signed(long offset) => offset < 0 ? $"{offset}" : $"+{offset}";
+    }
+
+    private List<IrBlock> ReversePostorder(out int[] rank)
+    {
+        var order = new List<IrBlock>(_function.Blocks.Count);
+        var visited = new bool[_function.Blocks.Count];
+        var path = new Stack<(IrBlock Block, int Next)>();
+        path.Push((_function.Blocks[0], 0));
+        visited[0] = true;
+        while (path.TryPop(out var top))
+        {
+            if (top.Next == top.Block.Successors.Count)
+            {
+                order.Add(top.Block);
+                continue;
+            }
+
+            path.Push((top.Block, top.Next + 1));
+            var successor = top.Block.Successors[top.Next];
+            if (!visited[successor.Id])
+            {
+                visited[successor.Id] = true;
+                path.Push((successor, 0));
+            }
+        }
+
+        order.Reverse();
+        rank = new int[_function.Blocks.Count];
+        for (var k = 0; k < order.Count; k++)
+            rank[order[k].Id] = k;
+        return order;
+    }
+
+    /// <summary>Base plus some offset in [Low, High] was checked, at guest instruction Pc.</summary>
+    private readonly record struct Fact(long Low, long High, long Pc)
+    {
+        /// <summary>Pc when different paths were checked at different instructions.</summary>
+        public const long SeveralPlaces = -1;
+
+        /// <summary>Offsets beyond this are not followed, so that no sum of a few overflows.</summary>
+        private const long MaxOffset = 1L << 60;
+
+        /// <summary>Whether there is a fact: 0 is no guest pc of an instruction.</summary>
+        public bool Exists => Pc != 0;
+
+        /// <summary>Whether facts about this offset are kept.</summary>
+        public static bool IsTracked(long offset) => offset is >= -MaxOffset and <= MaxOffset;
+
+        /// <summary>The fact that holds on both paths; none when the joint interval exceeds the window.</summary>
+        public static Fact Join(Fact a, Fact b)
+        {
+            var low = Math.Min(a.Low, b.Low);
+            var high = Math.Max(a.High, b.High);
+            return high - low > IrVerifier.CheckWindow ? default : new Fact(low, high, a.Pc == b.Pc ? a.Pc : SeveralPlaces);
+        }
+
+        /// <summary>Whether base + offset is within the window of what was checked, whichever offset in the interval that was.</summary>
+        public bool Covers(long offset)
+            => Exists && IsTracked(offset)
+                && Math.Abs(offset - Low) < IrVerifier.CheckWindow && Math.Abs(offset - High) < IrVerifier.CheckWindow;
+
+        /// <summary>The same about a base that is less by <paramref name="distance"/>; none when offsets get out of hand.</summary>
+        public Fact Shifted(long distance)
+            => Exists && IsTracked(distance) && IsTracked(Low + distance) && IsTracked(High + distance)
+                ? new Fact(Low + distance, High + distance, Pc) : default;
+    }
+}

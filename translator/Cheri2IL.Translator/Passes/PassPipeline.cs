@@ -1,0 +1,45 @@
+using Cheri2IL.Translator.Ir;
+
+namespace Cheri2IL.Translator.Passes;
+
+/// <summary>The passes, in the order in which every function goes through them.</summary>
+public static class PassPipeline
+{
+    /// <summary>All passes, in order.</summary>
+    public static IReadOnlyList<IrPass> Passes { get; } =
+    [
+        // First: the others see values instead of register traffic, and constants instead of auipc/addi pairs.
+        new("local-simplification", (function, _) => LocalSimplification.Run(function)),
+
+        // After simplification, which leaves operands behind that nobody uses and sets that are overwritten.
+        new("dead-code", (function, _) => DeadCodeElimination.Run(function)),
+
+        // After both: addresses are in the form register + constant, and dead definitions kill no facts.
+        new("check-elimination", CheckElimination.Run),
+
+        // Last: it undoes the forwarding of values through registers where the register still holds them, which is
+        // what the emitter wants and what would hide values from every pass before.
+        new("register-reuse", (function, _) => RegisterReuse.Run(function)),
+    ];
+
+    /// <summary>Runs every pass and leaves the function numbered.</summary>
+    /// <exception cref="InvalidOperationException">Verification is on and a pass broke an invariant.</exception>
+    public static void Run(IrFunction function, PassOptions options)
+    {
+        Watch("input", function, options);
+        foreach (var pass in Passes)
+        {
+            pass.Run(function, options);
+            Watch(pass.Name, function, options);
+        }
+
+        function.Number();
+    }
+
+    private static void Watch(string after, IrFunction function, PassOptions options)
+    {
+        if (options.Verify)
+            IrVerifier.ThrowIfInvalid(function, after);
+        options.Dump?.Invoke(after, function);
+    }
+}
