@@ -1,0 +1,102 @@
+#!/bin/bash
+# Builds the committed freestanding guests (kernels, hello, programs, attacks) with clang 19 and corpus/lib, and the
+# manifest that lists them.
+#
+#   corpus/build.sh           rebuild them in place
+#   corpus/build.sh --check   rebuild into a temporary folder and compare, byte for byte; exit 1 on any difference
+#   corpus/build.sh NAME...   rebuild only these (such as kernels/fib)
+set -euo pipefail
+export LC_ALL=C
+cd "$(dirname "${BASH_SOURCE[0]}")"
+. ./toolchain.sh
+need_clang
+
+check=no
+[ "${1:-}" = --check ] && { check=yes; shift; }
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# The same bytes on every machine: relative paths only, no build id, no producer section.
+common=(--target=riscv64-unknown-linux-gnu -march=rv64gc -mabi=lp64d -nostdlibinc -isystem lib/include
+        -fPIE -fvisibility=hidden -fno-stack-protector -fasynchronous-unwind-tables -fno-ident -fdebug-compilation-dir=. -gline-tables-only)
+link=(--target=riscv64-unknown-linux-gnu -fuse-ld=lld -nostdlib -static-pie -Wl,--build-id=none
+      -Wl,--hash-style=gnu -Wl,-z,noexecstack -Wl,-z,relro -Wl,--gc-sections)
+warn=(-std=gnu17 -Wall -Wextra -Werror)
+
+lib=()
+for source in lib/*.c lib/*.S; do
+    object=$work/${source//\//-}.o
+    "$CLANG" "${common[@]}" "${warn[@]}" -O2 -ffreestanding -fno-builtin -ffunction-sections -c "$source" -o "$object"
+    lib+=("$object")
+done
+
+# Extra compiler options of one program stand in its source, after "build:".
+build() { # source elf
+    local extra
+    extra=$(sed -n 's,^\(//\|#\) build: ,,p' "$1")
+    # shellcheck disable=SC2086  # the options are words
+    "$CLANG" "${common[@]}" "${warn[@]}" -O2 $extra -c "$1" -o "$work/object.o"
+    "$CLANG" "${link[@]}" "$work/object.o" "${lib[@]}" -o "$2"
+    "$OBJCOPY" --remove-section=.comment "$2"
+}
+
+output() { # source: where its guest belongs
+    local name=${1%.*}
+    echo "${name%/*}/bin/${name##*/}.elf"
+}
+
+sources=()
+if [ $# -gt 0 ]; then
+    for name in "$@"; do sources+=("$(ls "$name".[cS])"); done
+else
+    for folder in hello kernels programs attacks; do
+        for source in "$folder"/*.[cS]; do [ -e "$source" ] && sources+=("$source"); done
+    done
+fi
+
+manifest() { # folder that holds the guests
+    local elf first=yes source
+    echo '{'
+    echo '  "licence": "MIT",'
+    echo '  "origin": "built by corpus/build.sh from the named source and corpus/lib, all written for this project",'
+    echo "  \"compiler\": \"$("$CLANG" --version | head -1)\","
+    echo '  "files": ['
+    for source in hello/*.[cS] kernels/*.[cS] programs/*.[cS] attacks/*.[cS]; do
+        [ -e "$source" ] || continue
+        elf=$(output "$source")
+        [ $first = yes ] || echo ','
+        first=no
+        printf '    { "path": "%s", "source": "%s", "bytes": %d, "sha256": "%s" }' "$elf" "$source" \
+            "$(stat -c %s "$1/$elf")" "$(sha256sum "$1/$elf" | cut -d' ' -f1)"
+    done
+    printf '\n  ]\n}\n'
+}
+
+if [ $check = no ]; then
+    for source in "${sources[@]}"; do
+        elf=$(output "$source")
+        mkdir -p "${elf%/*}"
+        build "$source" "$elf"
+    done
+    manifest . > "$work/manifest.json"
+    mv "$work/manifest.json" manifest.json
+    echo "built ${#sources[@]} guests" >&2
+    exit
+fi
+
+differing=0
+for source in "${sources[@]}"; do
+    elf=$(output "$source")
+    mkdir -p "$work/fresh/${elf%/*}"
+    build "$source" "$work/fresh/$elf"
+    cmp "$work/fresh/$elf" "$elf" || differing=$((differing + 1))
+done
+if [ $# -eq 0 ]; then
+    manifest "$work/fresh" | diff - manifest.json || differing=$((differing + 1))
+    for elf in {hello,kernels,programs,attacks}/bin/*.elf; do
+        [ ! -e "$elf" ] || [ -e "$work/fresh/$elf" ] || { echo "$elf has no source" >&2; differing=$((differing + 1)); }
+    done
+fi
+echo "${#sources[@]} guests compared, $differing differ" >&2
+[ "$differing" -eq 0 ]
