@@ -1,0 +1,32 @@
+namespace Cheri2IL.TableGen;
+
+/// <summary>Writes mnemonics, assembly forms and extensions.</summary>
+internal static class SyntaxSource
+{
+    /// <summary>The file's text.</summary>
+    public static string Write(DecodeTable table)
+    {
+        var source = new SourceText();
+        source.Line("/// <summary>How the instructions are spelled, by opcode and by compressed form.</summary>");
+        source.Open("internal static class RiscVSyntax");
+        WriteArray(source, "Mnemonic", "Mnemonic by opcode.", "RiscVOpcode", table.Base, row => row.Mnemonic);
+        WriteArray(source, "Form", "Assembly form by opcode; empty without operands.", "RiscVOpcode", table.Base, row => row.Form);
+        WriteArray(source, "Extension", "Extensions by opcode.", "RiscVOpcode", table.Base, row => row.Extension);
+        WriteArray(source, "CompressedMnemonic", "Mnemonic by compressed form.", "RiscVCompressedForm", table.Compressed, row => row.Mnemonic);
+        WriteArray(source, "CompressedOperands", "Assembly form by compressed form.", "RiscVCompressedForm", table.Compressed, row => row.Form);
+        source.Close();
+        return source.ToString();
+    }
+
+    private static void WriteArray(
+        SourceText source, string name, string summary, string type, IReadOnlyList<InstructionRow> rows, Func<InstructionRow, string> text)
+    {
+        source.Line($"/// <summary>{summary}</summary>");
+        source.Open($"public static readonly string[] {name} =");
+        source.Line($"\"\", // {type}.Invalid");
+        foreach (var row in rows)
+            source.Line($"\"{text(row)}\", // {type}.{row.Identifier}");
+        source.Close(";");
+        source.Line();
+    }
+}
