@@ -8,7 +8,7 @@ static unsigned char composite[LIMIT + 1];
 
 int main(int argc, char **argv)
 {
-    int rounds = 12 * kernel_scale(argc, argv);
+    int rounds = 24 * kernel_scale(argc, argv);
     uint64_t checksum = 0;
     int64_t started = kernel_clock();
     for (int round = 0; round < rounds; round++) {

@@ -143,6 +143,32 @@ int fprintf(FILE *stream, const char *format, ...)
     return total;
 }
 
+// The compiler turns calls of printf and fprintf that need no formatting into these.
+size_t fwrite(const void *restrict block, size_t size, size_t count, FILE *restrict stream)
+{
+    const char *bytes = block;
+    struct sink sink;
+    sink.descriptor = stream->descriptor;
+    sink.total = 0;
+    sink.used = 0;
+    for (size_t left = size * count; left != 0; left--)
+        put(&sink, *bytes++);
+    flush(&sink);
+    return count;
+}
+
+int fputs(const char *text, FILE *stream)
+{
+    return (int)fwrite(text, 1, strlen(text), stream);
+}
+
+int fputc(int character, FILE *stream)
+{
+    char byte = (char)character;
+    fwrite(&byte, 1, 1, stream);
+    return (unsigned char)byte;
+}
+
 int puts(const char *text)
 {
     return printf("%s\n", text);

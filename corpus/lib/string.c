@@ -92,6 +92,12 @@ int memcmp(const void *left, const void *right, size_t size)
     return 0;
 }
 
+// The compiler turns a memcmp whose sign is not used into this.
+int bcmp(const void *left, const void *right, size_t size)
+{
+    return memcmp(left, right, size);
+}
+
 void *memchr(const void *block, int value, size_t size)
 {
     const unsigned char *s = block;
