@@ -1,0 +1,62 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using Cheri2IL.Cli.Commands;
+
+namespace Cheri2IL.Cli;
+
+/// <summary>The command tree and its error convention.</summary>
+internal static class CommandLine
+{
+    /// <summary>Parses and runs a command.</summary>
+    public static int Invoke(string[] args)
+    {
+        var result = Root().Parse(args.Length == 0 ? ["--help"] : args);
+        if (result.Action is ParseErrorAction && result.Errors.Count > 0)
+            throw new ToolException(ExitCode.Usage, $"{result.Errors[0].Message} (see '{Path(result)} --help')");
+        return result.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    }
+
+    /// <summary>The root command with every verb.</summary>
+    public static RootCommand Root()
+    {
+        var root = new RootCommand("Translates RV64 Linux programs into .NET assemblies with confined memory, and runs them.")
+        {
+            TranslateCommand.Create(),
+            RunCommand.Create(),
+            ObjdumpCommand.Create(),
+            InfoCommand.Create(),
+            SyscallsCommand.Create(),
+            BenchCommand.Create(),
+        };
+        root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples();
+        return root;
+    }
+
+    private static string Path(ParseResult result)
+    {
+        var names = new List<string>();
+        for (var at = result.CommandResult; at is not null; at = at.Parent as System.CommandLine.Parsing.CommandResult)
+            names.Insert(0, at.Command is RootCommand ? "cheri2il" : at.Command.Name);
+        return string.Join(' ', names);
+    }
+
+    /// <summary>The library's help, then the examples of the command.</summary>
+    private sealed class HelpWithExamples : SynchronousCommandLineAction
+    {
+        private readonly HelpAction _help = new();
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            var status = _help.Invoke(parseResult);
+            if (parseResult.CommandResult.Command is IHasExamples command)
+            {
+                parseResult.InvocationConfiguration.Output.WriteLine("Examples:");
+                foreach (var line in command.Examples)
+                    parseResult.InvocationConfiguration.Output.WriteLine("  " + line);
+            }
+
+            return status;
+        }
+    }
+}
