@@ -1,0 +1,83 @@
+namespace Cheri2IL.Cli.Bench;
+
+/// <summary>Runs every kernel under every peer, interleaved, so that drift of the machine falls on all of them alike.</summary>
+internal sealed class CpuBenchmark(IReadOnlyList<string> kernels, IReadOnlyList<Peer> peers, int rounds)
+{
+    private static readonly TimeSpan RunLimit = TimeSpan.FromMinutes(5);
+
+    /// <summary>Seconds per kernel, peer and round; a peer that lacks a kernel, or fails it, has no entry.</summary>
+    private readonly Dictionary<(string Kernel, string Peer), List<double>> _seconds = [];
+
+    /// <summary>What went wrong, one line each.</summary>
+    public List<string> Problems { get; } = [];
+
+    /// <summary>Kernels, in order.</summary>
+    public IReadOnlyList<string> Kernels => kernels;
+
+    /// <summary>Peers, in order.</summary>
+    public IReadOnlyList<Peer> Peers => peers;
+
+    /// <summary>Rounds asked for.</summary>
+    public int Rounds => rounds;
+
+    /// <summary>Runs everything; <paramref name="progress"/> receives a line per kernel and round.</summary>
+    public void Run(Action<string> progress)
+    {
+        var failed = new HashSet<(string, string)>();
+        for (var round = 0; round < rounds; round++)
+        {
+            foreach (var kernel in kernels)
+            {
+                progress($"round {round + 1}/{rounds}: {kernel}");
+                string? expected = null;
+                foreach (var peer in peers)
+                {
+                    if (peer.Command(kernel) is not { } command || failed.Contains((kernel, peer.Name)))
+                        continue;
+                    try
+                    {
+                        var run = KernelRun.Execute(command, RunLimit);
+                        expected ??= run.Output;
+                        if (run.Output != expected)
+                            throw new ToolException(ExitCode.Failure, $"{kernel}: {peer.Name} printed '{run.Output}', expected '{expected}'");
+                        Add(kernel, peer.Name, run.Seconds);
+                    }
+                    catch (ToolException error)
+                    {
+                        failed.Add((kernel, peer.Name));
+                        _seconds.Remove((kernel, peer.Name));
+                        Problems.Add($"{kernel} under {peer.Name}: {error.Message}");
+                        progress(Problems[^1]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// <summary>Median seconds, or null.</summary>
+    public double? Median(string kernel, string peer)
+    {
+        if (!_seconds.TryGetValue((kernel, peer), out var list))
+            return null;
+        var sorted = list.Order().ToArray();
+        return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
+    }
+
+    /// <summary>Median of <paramref name="peer"/> over median of <paramref name="reference"/>, or null.</summary>
+    public double? Ratio(string kernel, string peer, string reference)
+        => Median(kernel, peer) is { } time && Median(kernel, reference) is { } unit && unit > 0 ? time / unit : null;
+
+    /// <summary>Geometric mean of the ratios over the kernels that both have, or null; and how many there are.</summary>
+    public (double? Mean, int Count) GeometricMean(string peer, string reference)
+    {
+        var logarithms = kernels.Select(k => Ratio(k, peer, reference)).OfType<double>().Select(r => Math.Log(r)).ToArray();
+        return (logarithms.Length == 0 ? null : Math.Exp(logarithms.Average()), logarithms.Length);
+    }
+
+    private void Add(string kernel, string peer, double seconds)
+    {
+        if (!_seconds.TryGetValue((kernel, peer), out var list))
+            _seconds.Add((kernel, peer), list = []);
+        list.Add(seconds);
+    }
+}

@@ -1,0 +1,98 @@
+using System.Text.Json;
+using Spectre.Console;
+
+namespace Cheri2IL.Cli.Bench;
+
+/// <summary>Prints a finished <see cref="CpuBenchmark"/>.</summary>
+internal static class CpuReport
+{
+    private static readonly JsonWriterOptions Indented = new() { Indented = true };
+
+    /// <summary>Table of medians and ratios on stdout.</summary>
+    public static void WriteTable(CpuBenchmark benchmark, bool guestsMatchNative)
+    {
+        var reference = Reference(benchmark);
+        var table = new Table().Border(TableBorder.Markdown).AddColumn("kernel").AddColumn(new TableColumn(reference + ", s").RightAligned());
+        var others = benchmark.Peers.Where(p => p.Name != reference).ToArray();
+        foreach (var peer in others)
+            table.AddColumn(new TableColumn(peer.Name).RightAligned());
+        foreach (var kernel in benchmark.Kernels)
+            table.AddRow([kernel, Format(benchmark.Median(kernel, reference), "F3"), .. others.Select(p => Format(benchmark.Ratio(kernel, p.Name, reference), "F2"))]);
+        table.AddRow(["geometric mean", "", .. others.Select(p => Format(benchmark.GeometricMean(p.Name, reference).Mean, "F2"))]);
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
+        console.Profile.Width = 200;
+        console.Write(table);
+        foreach (var peer in benchmark.Peers)
+            Console.WriteLine($"{peer.Name}: {peer.Description}");
+        if (benchmark.GeometricMean(PeerSet.Translated, PeerSet.Unchecked).Mean is { } price)
+            Console.WriteLine($"price of checks (cheri2il over cheri2il-none, geometric mean): {(price - 1) * 100:F1} %");
+        Console.WriteLine($"Ratios of medians over {benchmark.Rounds} interleaved rounds to {reference}; lower is better. Times are the kernels' own clocks around");
+        Console.WriteLine("their work: process start, translation and loading are excluded; JIT compilation of the kernel is included.");
+        if (!guestsMatchNative)
+            Console.WriteLine("The guests are the committed freestanding builds: their library is not the native builds' libc.");
+        foreach (var problem in benchmark.Problems)
+            Console.WriteLine("problem: " + problem);
+    }
+
+    /// <summary>The same as one JSON object on stdout.</summary>
+    public static void WriteJson(CpuBenchmark benchmark, bool guestsMatchNative)
+    {
+        var reference = Reference(benchmark);
+        using var stream = Console.OpenStandardOutput();
+        using var json = new Utf8JsonWriter(stream, Indented);
+        json.WriteStartObject();
+        json.WriteString("reference", reference);
+        json.WriteNumber("rounds", benchmark.Rounds);
+        json.WriteBoolean("guestsMatchNative", guestsMatchNative);
+        json.WriteString("clock", "the kernels' own, around their work; start-up excluded");
+        json.WriteStartArray("peers");
+        foreach (var peer in benchmark.Peers)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", peer.Name);
+            json.WriteString("description", peer.Description);
+            WriteNumber(json, "geometricMean", benchmark.GeometricMean(peer.Name, reference).Mean);
+            json.WriteNumber("kernels", benchmark.GeometricMean(peer.Name, reference).Count);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteStartObject("kernels");
+        foreach (var kernel in benchmark.Kernels)
+        {
+            json.WriteStartObject(kernel);
+            foreach (var peer in benchmark.Peers)
+            {
+                json.WriteStartObject(peer.Name);
+                WriteNumber(json, "medianSeconds", benchmark.Median(kernel, peer.Name));
+                WriteNumber(json, "ratio", benchmark.Ratio(kernel, peer.Name, reference));
+                json.WriteEndObject();
+            }
+
+            json.WriteEndObject();
+        }
+
+        json.WriteEndObject();
+        json.WriteStartArray("problems");
+        foreach (var problem in benchmark.Problems)
+            json.WriteStringValue(problem);
+        json.WriteEndArray();
+        json.WriteEndObject();
+        json.Flush();
+        stream.WriteByte((byte)'\n');
+    }
+
+    /// <summary>The same-compiler native build, or, where no native compiler is installed, the first peer there is.</summary>
+    private static string Reference(CpuBenchmark benchmark)
+        => benchmark.Peers.Any(p => p.Name == PeerSet.Native) ? PeerSet.Native : benchmark.Peers[0].Name;
+
+    private static void WriteNumber(Utf8JsonWriter json, string name, double? value)
+    {
+        if (value is { } number)
+            json.WriteNumber(name, Math.Round(number, 6));
+        else
+            json.WriteNull(name);
+    }
+
+    private static string Format(double? value, string format) => value?.ToString(format) ?? "-";
+}

@@ -1,0 +1,109 @@
+using System.Text.Json;
+
+namespace Cheri2IL.Cli.Bench;
+
+/// <summary>Finds the peers that this machine has.</summary>
+/// <remarks>
+/// <c>corpus/bench-peers.sh</c> builds the kernels for every peer whose compiler is installed and prints an object:
+/// build name ("native-clang", "native-gcc", "guest", "wasm") to an object of kernel name to path.
+/// </remarks>
+internal sealed class PeerSet
+{
+    /// <summary>The peer that ratios refer to: the guest's compiler, flags and libc on the host's instruction set.</summary>
+    public const string Native = "native-clang";
+
+    /// <summary>Translated, checks elided where proven.</summary>
+    public const string Translated = "cheri2il";
+
+    /// <summary>Translated without checks: not a product, only the price of the checks.</summary>
+    public const string Unchecked = "cheri2il-none";
+
+    private readonly Dictionary<string, Dictionary<string, string>> _builds = [];
+
+    private PeerSet()
+    {
+    }
+
+    /// <summary>Kernel names, sorted.</summary>
+    public IReadOnlyList<string> Kernels => [.. _builds.Values.SelectMany(b => b.Keys).Distinct().Order(StringComparer.Ordinal)];
+
+    /// <summary>Whether translated code and native code come from the same compiler and libc.</summary>
+    public bool GuestsMatchNative { get; private set; }
+
+    /// <summary>Builds peers with the corpus's script, or takes the committed guests alone.</summary>
+    public static PeerSet Find(string repository, Action<string> progress)
+    {
+        var set = new PeerSet();
+        var script = Path.Combine(repository, "corpus", "bench-peers.sh");
+        if (File.Exists(script))
+        {
+            progress("building peers (corpus/bench-peers.sh)");
+            set.ReadScript(script, progress);
+        }
+
+        set.GuestsMatchNative = set._builds.ContainsKey("guest");
+        if (!set.GuestsMatchNative)
+        {
+            var folder = Path.Combine(repository, "corpus", "kernels", "bin");
+            if (Directory.Exists(folder))
+                set._builds["guest"] = Directory.GetFiles(folder, "*.elf").ToDictionary(p => Path.GetFileNameWithoutExtension(p)!, p => p);
+        }
+
+        return set;
+    }
+
+    /// <summary>The peers, reference first.</summary>
+    public IReadOnlyList<Peer> Peers()
+    {
+        var peers = new List<Peer>();
+        Add(peers, Native, "clang, static musl, this machine", "native-clang", path => [path]);
+        Add(peers, "native-gcc", "gcc, glibc, this machine", "native-gcc", path => [path]);
+        Add(peers, Translated, "translated, checks optimized", "guest", path => [.. Self(), "run", "--checks=optimized", path]);
+        Add(peers, Unchecked, "translated, checks none (unconfined; prices the checks)", "guest", path => [.. Self(), "run", "--checks=none", path]);
+        if (OnPath("qemu-riscv64") is { } qemu)
+            Add(peers, "qemu", "qemu-riscv64 (user mode), same guest", "guest", path => [qemu, path]);
+        Add(peers, "wasmtime", "clang to wasm32-wasi, Wasmtime NuGet package in a .NET process", "wasm", path => [.. Self(), "bench", "wasm-run", path]);
+        return peers;
+    }
+
+    private static string[] Self()
+    {
+        var process = Environment.ProcessPath!;
+        return Path.GetFileNameWithoutExtension(process) == "dotnet" ? [process, typeof(PeerSet).Assembly.Location] : [process];
+    }
+
+    private static string? OnPath(string name)
+        => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(d => Path.Combine(d, name)).FirstOrDefault(File.Exists);
+
+    private void Add(List<Peer> peers, string name, string description, string build, Func<string, IReadOnlyList<string>> command)
+    {
+        if (_builds.TryGetValue(build, out var paths) && paths.Count > 0)
+            peers.Add(new Peer(name, description, kernel => paths.TryGetValue(kernel, out var path) ? command(path) : null));
+    }
+
+    private void ReadScript(string script, Action<string> progress)
+    {
+        using var process = System.Diagnostics.Process.Start(
+            new System.Diagnostics.ProcessStartInfo(script) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        process.ErrorDataReceived += (_, line) =>
+        {
+            if (line.Data is { Length: > 0 } text)
+                progress(text);
+        };
+        process.BeginErrorReadLine();
+        var text = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        if (process.ExitCode != 0)
+        {
+            progress($"corpus/bench-peers.sh failed with status {process.ExitCode}; going on with the committed guests alone");
+            return;
+        }
+
+        using var json = JsonDocument.Parse(text);
+        foreach (var build in json.RootElement.EnumerateObject())
+        {
+            if (build.Value.ValueKind == JsonValueKind.Object)
+                _builds[build.Name] = build.Value.EnumerateObject().ToDictionary(k => k.Name, k => k.Value.GetString()!);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using System.CommandLine;
+using Cheri2IL.Cli.Bench;
+
+namespace Cheri2IL.Cli.Commands;
+
+/// <summary><c>bench</c>: speed against native code and other ways to run the same program.</summary>
+internal static class BenchCommand
+{
+    /// <summary>Makes the command.</summary>
+    public static Command Create()
+        => new ToolCommand("bench", "Measures translated code against native code and emulators.", "cheri2il bench cpu")
+        {
+            Cpu(),
+            Wasm(),
+        };
+
+    private static ToolCommand Cpu()
+    {
+        var rounds = new Option<int>("--rounds") { Description = "Runs of each kernel under each peer.", DefaultValueFactory = _ => 5 };
+        var only = new Option<string[]>("--kernel") { Description = "Only this kernel; repeatable." };
+        var json = new Option<bool>("--json") { Description = "Print JSON." };
+        rounds.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is < 1 or > 1000)
+                result.AddError("--rounds is 1 to 1000");
+        });
+        var command = new ToolCommand(
+            "cpu",
+            "Runs the corpus kernels interleaved under every peer that is installed, and prints medians and ratios. Uses the kernels' own clocks, so start-up does not count.",
+            "cheri2il bench cpu --rounds 9",
+            "cheri2il bench cpu --kernel sieve --json") { rounds, only, json };
+        command.SetAction(parsed =>
+        {
+            var set = PeerSet.Find(Repository.Root(), Progress);
+            var kernels = parsed.GetValue(only) is { Length: > 0 } chosen ? chosen : set.Kernels;
+            if (kernels.FirstOrDefault(k => !set.Kernels.Contains(k)) is { } unknown)
+                throw new ToolException(ExitCode.Usage, $"no kernel '{unknown}' (there are {string.Join(", ", set.Kernels)})");
+            if (kernels.Count == 0)
+                throw new ToolException(ExitCode.NoInput, "no kernels below corpus/kernels");
+            var benchmark = new CpuBenchmark(kernels, set.Peers(), parsed.GetRequiredValue(rounds));
+            benchmark.Run(Progress);
+            if (parsed.GetValue(json))
+                CpuReport.WriteJson(benchmark, set.GuestsMatchNative);
+            else
+                CpuReport.WriteTable(benchmark, set.GuestsMatchNative);
+            return benchmark.Problems.Count == 0 ? ExitCode.Success : ExitCode.Failure;
+        });
+        return command;
+    }
+
+    private static ToolCommand Wasm()
+    {
+        var path = new Argument<string>("module") { Description = "wasm32-wasi command." };
+        var command = new ToolCommand("wasm-run", "Runs a WebAssembly command under the Wasmtime package (a peer of 'bench cpu').", "cheri2il bench wasm-run sieve.wasm") { path };
+        command.SetAction(parsed => WasmRun.Execute(parsed.GetRequiredValue(path)));
+        return command;
+    }
+
+    private static void Progress(string line) => Console.Error.WriteLine(line);
+}
