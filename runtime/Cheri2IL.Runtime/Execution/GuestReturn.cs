@@ -11,8 +11,8 @@ namespace Cheri2IL.Runtime.Execution;
 public struct GuestReturn
 {
     /// <summary>
-    /// Guest pc to continue at. Bit 0 set: the whole state, sp and ra included, is in the state block and every
-    /// frame must unwind to the dispatcher (which clears the bit).
+    /// Guest pc to continue at. While <see cref="GuestState.Unwinding"/> is set its bit 0 is set too, so that it equals no
+    /// return address and every frame passes it on.
     /// </summary>
     public long Pc;
 

@@ -15,6 +15,31 @@ public static unsafe class GuestRuntime
         return goOn;
     }
 
+    /// <summary>
+    /// Starts unwinding to the dispatcher, which goes on at <paramref name="pc"/>; the state block is complete.
+    /// </summary>
+    public static GuestReturn Leave(GuestState* state, long pc)
+    {
+        state->Unwinding = 1;
+        return new GuestReturn { Pc = pc | 1, A0 = state->X10 };
+    }
+
+    /// <summary>A callee came back to another pc than its call's return address: passes its result upward.</summary>
+    public static GuestReturn Unwind(GuestState* state, GuestReturn result)
+    {
+        if (state->Unwinding == 0)
+        {
+            state->Unwinding = 1;
+            state->X1 = result.Pc;
+            result.Pc |= 1;
+        }
+
+        return result;
+    }
+
+    /// <summary>After a system call that said not to go on: unwinds to the dispatcher with the state it left.</summary>
+    public static GuestReturn LeaveAfterSystemCall(GuestState* state) => Leave(state, state->Pc);
+
     /// <summary>The fault that a check or trap raises; translated code throws it.</summary>
     public static Exception Fault(GuestFaultKind kind, long pc, long address) => new GuestFault(kind, pc, address);
 

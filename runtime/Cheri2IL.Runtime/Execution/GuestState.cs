@@ -163,6 +163,15 @@ public unsafe struct GuestState
     /// <summary>Non-zero: leave translated code at the next poll (loop back edge).</summary>
     public int Interrupt;
 
+    /// <summary>
+    /// Non-zero while host frames unwind to the dispatcher: the whole state, ra included, is in this block. Otherwise a
+    /// returning method has stored everything but a0 (returned) and ra (equal to the pc it returned to).
+    /// </summary>
+    public int Unwinding;
+
+    /// <summary>Which entry a multi-entry part of a split function starts at; 0 for the function's own entry.</summary>
+    public int PartEntry;
+
     /// <summary>Dynamic rounding mode, the frm field (0..7; 5 to 7 make dynamic-rounded instructions illegal).</summary>
     public int RoundingMode;
 

@@ -117,20 +117,15 @@ public sealed unsafe class GuestThread : IDisposable
                     continue;
                 }
 
-                var sp = state->X2;
                 var entry = _dispatch.Lookup(pc);
                 if (entry == 0)
                     entry = _code.Resolve(state, pc);
                 var result = ((delegate* managed<GuestState*, long, long, long, long, long, GuestReturn>)entry)(
-                    state, sp, state->X1, state->X10, state->X11, state->X12);
+                    state, state->X2, state->X1, state->X10, state->X11, state->X12);
                 state->X10 = result.A0;
-                if ((result.Pc & 1) == 0)
-                {
-                    // An ordinary return: sp is what was passed in, and ra is where it returned to.
-                    state->X2 = sp;
+                if (state->Unwinding == 0)
                     state->X1 = result.Pc;
-                }
-
+                state->Unwinding = 0;
                 pc = result.Pc & ~1L;
             }
         }

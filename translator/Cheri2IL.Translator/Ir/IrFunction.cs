@@ -19,6 +19,11 @@ public sealed class IrFunction
     /// <summary>Basic blocks, entry first.</summary>
     public List<IrBlock> Blocks { get; } = [];
 
+    /// <summary>
+    /// Other blocks that control may enter at: entry n (from 1) of a part of a split function. Entry 0 is Blocks[0].
+    /// </summary>
+    public List<IrBlock> ExtraEntries { get; } = [];
+
     /// <summary>Numbers blocks and instructions in order, as the text form shows them.</summary>
     public void Number()
     {

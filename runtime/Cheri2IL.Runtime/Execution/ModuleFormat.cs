@@ -1,0 +1,110 @@
+using System.Buffers.Binary;
+
+namespace Cheri2IL.Runtime.Execution;
+
+/// <summary>
+/// The resources of a translated assembly, little-endian: the translator writes them, the loader reads them.
+/// </summary>
+public static class ModuleFormat
+{
+    /// <summary>Resource with the unchanged ELF file.</summary>
+    public const string ImageResource = "image.elf";
+
+    /// <summary>
+    /// Resource with the entry table: int64 load bias, int32 count n, then n ascending int64 guest pcs, then n int32
+    /// method rows.
+    /// </summary>
+    public const string EntryResource = "entries";
+
+    /// <summary>
+    /// Resource with the IL-to-guest map: int32 method count m, m + 1 int32 offsets of the methods' parts, then for each
+    /// method pairs of LEB128 numbers: IL offset delta (unsigned), guest pc delta (zig-zag), from (0, 0).
+    /// </summary>
+    public const string MapResource = "pcmap";
+
+    /// <summary>Encodes the entry table.</summary>
+    public static byte[] EncodeEntries(long loadBias, IReadOnlyList<(long Pc, int Row)> entries)
+    {
+        var bytes = new byte[12 + (12 * entries.Count)];
+        BinaryPrimitives.WriteInt64LittleEndian(bytes, loadBias);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(8), entries.Count);
+        for (var k = 0; k < entries.Count; k++)
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(12 + (8 * k)), entries[k].Pc);
+            BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(12 + (8 * entries.Count) + (4 * k)), entries[k].Row);
+        }
+
+        return bytes;
+    }
+
+    /// <summary>Encodes the maps of all methods, in row order.</summary>
+    public static byte[] EncodeMaps(IReadOnlyList<(int Offset, long Pc)[]> maps)
+    {
+        var body = new List<byte>();
+        var offsets = new int[maps.Count + 1];
+        for (var m = 0; m < maps.Count; m++)
+        {
+            offsets[m] = body.Count;
+            var (offset, pc) = (0, 0L);
+            foreach (var entry in maps[m])
+            {
+                AppendUnsigned(body, (ulong)(entry.Offset - offset));
+                var delta = entry.Pc - pc;
+                AppendUnsigned(body, (ulong)((delta << 1) ^ (delta >> 63)));
+                (offset, pc) = entry;
+            }
+        }
+
+        offsets[maps.Count] = body.Count;
+        var bytes = new byte[4 + (4 * offsets.Length) + body.Count];
+        BinaryPrimitives.WriteInt32LittleEndian(bytes, maps.Count);
+        for (var m = 0; m < offsets.Length; m++)
+            BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(4 + (4 * m)), offsets[m]);
+        body.CopyTo(bytes, 4 + (4 * offsets.Length));
+        return bytes;
+    }
+
+    /// <summary>Guest pc of the instruction whose IL contains <paramref name="offset"/>, from an encoded map.</summary>
+    /// <param name="map">The resource.</param>
+    /// <param name="method">Zero-based method row.</param>
+    /// <param name="offset">IL offset.</param>
+    public static long FindPc(ReadOnlySpan<byte> map, int method, int offset)
+    {
+        var count = BinaryPrimitives.ReadInt32LittleEndian(map);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)method, (uint)count);
+        var body = map[(4 + (4 * (count + 1)))..];
+        var part = body[BinaryPrimitives.ReadInt32LittleEndian(map[(4 + (4 * method))..])..BinaryPrimitives.ReadInt32LittleEndian(map[(8 + (4 * method))..])];
+        var (at, pc, found) = (0UL, 0L, 0L);
+        while (part.Length > 0)
+        {
+            at += ReadUnsigned(ref part);
+            var zigzag = ReadUnsigned(ref part);
+            pc += (long)(zigzag >> 1) ^ -(long)(zigzag & 1);
+            if (at > (ulong)offset)
+                break;
+            found = pc;
+        }
+
+        return found;
+    }
+
+    private static void AppendUnsigned(List<byte> bytes, ulong value)
+    {
+        for (; value >= 0x80; value >>= 7)
+            bytes.Add((byte)(value | 0x80));
+        bytes.Add((byte)value);
+    }
+
+    private static ulong ReadUnsigned(ref ReadOnlySpan<byte> bytes)
+    {
+        var value = 0UL;
+        for (var shift = 0; ; shift += 7)
+        {
+            var next = bytes[0];
+            bytes = bytes[1..];
+            value |= (ulong)(next & 0x7f) << shift;
+            if (next < 0x80)
+                return value;
+        }
+    }
+}

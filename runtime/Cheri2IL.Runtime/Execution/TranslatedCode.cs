@@ -1,0 +1,124 @@
+namespace Cheri2IL.Runtime.Execution;
+
+/// <summary>What serves guest code that no loaded assembly has: the run-time pipeline, wired in by the command line.</summary>
+public unsafe interface ICodeFallback
+{
+    /// <summary>
+    /// Translates the region that starts at <paramref name="pc"/> from guest memory and returns its module, or null when it
+    /// should be evaluated instead (code written at run time).
+    /// </summary>
+    TranslatedModule? Translate(GuestState* state, long pc);
+
+    /// <summary>Evaluates guest code from <see cref="GuestState.Pc"/> for a while; updates the state block.</summary>
+    void Evaluate(GuestState* state);
+
+    /// <summary>Forgets what was derived from guest memory in [start, start + length).</summary>
+    void Invalidate(long start, long length);
+}
+
+/// <summary>The code of one address space: loaded modules first, then the fallback. Fills the dispatch table.</summary>
+/// <remarks>Thread-safe: threads of an address space share it.</remarks>
+public sealed unsafe class TranslatedCode : IGuestCode
+{
+    private readonly DispatchTable _dispatch;
+    private readonly ICodeFallback? _fallback;
+    private readonly Func<long, bool> _isExecutable;
+    private readonly Lock _gate = new();
+    private readonly List<TranslatedModule> _modules = [];
+    private bool _modified;
+
+    /// <summary>Makes the code of an address space.</summary>
+    /// <param name="dispatch">Its dispatch table.</param>
+    /// <param name="modules">Translated assemblies of the mapped files.</param>
+    /// <param name="isExecutable">Whether a guest address is mapped executable.</param>
+    /// <param name="fallback">The run-time pipeline; null where only translated code may run.</param>
+    public TranslatedCode(DispatchTable dispatch, IEnumerable<TranslatedModule> modules, Func<long, bool> isExecutable, ICodeFallback? fallback)
+    {
+        _dispatch = dispatch;
+        _isExecutable = isExecutable;
+        _fallback = fallback;
+        _modules.AddRange(modules);
+    }
+
+    /// <inheritdoc/>
+    public nint Resolve(GuestState* state, long pc)
+    {
+        if ((ulong)pc > state->Limit || !_isExecutable(pc))
+            throw new GuestFault(GuestFaultKind.InstructionAccess, pc, pc);
+        lock (_gate)
+        {
+            var entry = _dispatch.Lookup(pc);
+            if (entry != 0)
+                return entry;
+            if (!_modified)
+            {
+                foreach (var module in _modules)
+                {
+                    entry = module.Find(pc);
+                    if (entry != 0)
+                        break;
+                }
+
+                if (entry == 0 && _fallback?.Translate(state, pc) is { } made)
+                {
+                    _modules.Add(made);
+                    entry = made.Find(pc);
+                }
+            }
+
+            if (entry == 0)
+            {
+                // Not entered in the table: what it evaluates may be translated later, or change.
+                state->Pc = pc;
+                return _fallback is not null
+                    ? (nint)(delegate* managed<GuestState*, long, long, long, long, long, GuestReturn>)&EvaluateEntry
+                    : throw new GuestFault(GuestFaultKind.InstructionAccess, pc, pc);
+            }
+
+            _dispatch.Set(pc, entry);
+            return entry;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Interpret(GuestState* state)
+    {
+        if (_fallback is null)
+            throw new GuestFault(GuestFaultKind.IllegalInstruction, state->Pc, state->Pc);
+        _fallback.Evaluate(state);
+    }
+
+    /// <inheritdoc/>
+    public void Invalidate(long start, long length)
+    {
+        lock (_gate)
+        {
+            // Direct calls between translated methods do not pass the table: once the guest has changed code that was
+            // translated, this address space evaluates.
+            _dispatch.Clear(start, length);
+            _fallback?.Invalidate(start, length);
+        }
+    }
+
+    /// <summary>Bytes that translated methods were made from have changed: translations of this address space are void.</summary>
+    public void Distrust()
+    {
+        lock (_gate)
+        {
+            _modified = true;
+            _dispatch.Clear(0, long.MaxValue);
+        }
+    }
+
+    /// <summary>Entry point of pcs that are evaluated; <see cref="Resolve"/> left the pc in the state block.</summary>
+    private static GuestReturn EvaluateEntry(GuestState* state, long sp, long ra, long a0, long a1, long a2)
+    {
+        state->X2 = sp;
+        state->X1 = ra;
+        state->X10 = a0;
+        state->X11 = a1;
+        state->X12 = a2;
+        GuestThread.Of(state).Code.Interpret(state);
+        return GuestRuntime.Leave(state, state->Pc);
+    }
+}

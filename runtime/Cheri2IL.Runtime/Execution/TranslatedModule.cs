@@ -1,0 +1,81 @@
+using System.Buffers.Binary;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+
+namespace Cheri2IL.Runtime.Execution;
+
+/// <summary>A loaded translated assembly: code that any number of cVMs share, and the ELF file it was made from.</summary>
+/// <remarks>Immutable after construction; thread-safe.</remarks>
+public sealed unsafe class TranslatedModule
+{
+    private const int MethodTable = 0x06000000;
+
+    private static readonly ConditionalWeakTable<Assembly, TranslatedModule> Loaded = [];
+
+    private readonly ModuleHandle _module;
+    private readonly byte[] _entries;
+    private readonly byte[] _map;
+    private readonly int _count;
+
+    /// <summary>Wraps a loaded assembly.</summary>
+    /// <exception cref="BadImageFormatException">The assembly lacks the resources of a translation.</exception>
+    public TranslatedModule(Assembly assembly)
+    {
+        Assembly = assembly;
+        _module = assembly.ManifestModule.ModuleHandle;
+        _entries = Resource(assembly, ModuleFormat.EntryResource);
+        _map = Resource(assembly, ModuleFormat.MapResource);
+        LoadBias = BinaryPrimitives.ReadInt64LittleEndian(_entries);
+        _count = BinaryPrimitives.ReadInt32LittleEndian(_entries.AsSpan(8));
+        Loaded.AddOrUpdate(assembly, this);
+    }
+
+    /// <summary>The assembly.</summary>
+    public Assembly Assembly { get; }
+
+    /// <summary>What was added to the ELF file's addresses: guest address = ELF address + this.</summary>
+    public long LoadBias { get; }
+
+    /// <summary>Guest pcs with an entry, ascending.</summary>
+    public int EntryCount => _count;
+
+    /// <summary>The ELF file, byte for byte.</summary>
+    public byte[] ReadImage() => Resource(Assembly, ModuleFormat.ImageResource);
+
+    /// <summary>Entry point of the method for <paramref name="pc"/>, or 0. Does not compile it.</summary>
+    public nint Find(long pc)
+    {
+        var (low, high) = (0, _count - 1);
+        while (low <= high)
+        {
+            var middle = (low + high) >> 1;
+            var at = BinaryPrimitives.ReadInt64LittleEndian(_entries.AsSpan(12 + (8 * middle)));
+            if (at == pc)
+                return Method(BinaryPrimitives.ReadInt32LittleEndian(_entries.AsSpan(12 + (8 * _count) + (4 * middle)))).GetFunctionPointer();
+            if (at < pc)
+                low = middle + 1;
+            else
+                high = middle - 1;
+        }
+
+        return 0;
+    }
+
+    /// <summary>The module that wraps <paramref name="assembly"/>, or null.</summary>
+    public static TranslatedModule? Of(Assembly assembly) => Loaded.TryGetValue(assembly, out var module) ? module : null;
+
+    /// <summary>Handle of the method in metadata row <paramref name="row"/> (from 1).</summary>
+    public RuntimeMethodHandle Method(int row) => _module.GetRuntimeMethodHandleFromMetadataToken(MethodTable | row);
+
+    /// <summary>Guest pc of the instruction that IL offset <paramref name="offset"/> of a method belongs to.</summary>
+    public long GuestPc(int methodToken, int offset) => ModuleFormat.FindPc(_map, (methodToken & 0xffffff) - 1, offset);
+
+    private static byte[] Resource(Assembly assembly, string name)
+    {
+        using var stream = assembly.GetManifestResourceStream(name)
+            ?? throw new BadImageFormatException($"{assembly.GetName().Name} has no resource '{name}': not an assembly made by cheri2il translate");
+        var bytes = new byte[stream.Length];
+        stream.ReadExactly(bytes);
+        return bytes;
+    }
+}

@@ -1,0 +1,132 @@
+using Cheri2IL.Translator.Ir;
+
+namespace Cheri2IL.Translator.Emit;
+
+/// <summary>Where the value of an IR instruction is computed.</summary>
+internal enum Placement : byte
+{
+    /// <summary>Not at all: nobody uses it and it has no effect.</summary>
+    Dropped,
+
+    /// <summary>At its only use, on the evaluation stack (constants and registers: at every use).</summary>
+    Inline,
+
+    /// <summary>In its own place; its result, if any, goes to a temporary local.</summary>
+    Own,
+}
+
+/// <summary>
+/// Decides which values of a block are computed on the evaluation stack where they are used, so that RyuJIT sees
+/// expression trees, and which need a temporary. Never moves an instruction across one it may not pass.
+/// </summary>
+internal sealed class BlockScheduler
+{
+    private readonly Dictionary<IrInstruction, int> _position = [];
+    private Placement[] _placement = [];
+    private int[] _uses = [];
+    private int[] _at = [];
+
+    /// <summary>Analyses the block; results hold until the next call.</summary>
+    public void Schedule(IrBlock block)
+    {
+        var code = block.Instructions;
+        var count = code.Count;
+        _position.Clear();
+        if (_placement.Length < count)
+        {
+            _placement = new Placement[count * 2];
+            _uses = new int[count * 2];
+            _at = new int[count * 2];
+        }
+
+        Array.Clear(_uses, 0, count);
+        for (var k = 0; k < count; k++)
+        {
+            _position[code[k]] = k;
+            Use(code[k].A);
+            Use(code[k].B);
+            Use(code[k].C);
+        }
+
+        // Backward, so that the place of every user is known; _at[k] is where the last use of k's value is computed.
+        for (var k = 0; k < count; k++)
+            _at[k] = k;
+        for (var k = count - 1; k >= 0; k--)
+        {
+            _placement[k] = Place(code, k);
+            var place = _placement[k] == Placement.Inline ? _at[k] : k;
+            if (_placement[k] != Placement.Dropped)
+            {
+                Reach(code[k].A, place);
+                Reach(code[k].B, place);
+                Reach(code[k].C, place);
+            }
+        }
+    }
+
+    /// <summary>The decision for an instruction of the block.</summary>
+    public Placement this[IrInstruction instruction] => _placement[_position[instruction]];
+
+    /// <summary>Number of uses of an instruction's value in the block.</summary>
+    public int Uses(IrInstruction instruction) => _uses[_position[instruction]];
+
+    private void Use(IrInstruction? value)
+    {
+        if (value is not null)
+            _uses[_position[value]]++;
+    }
+
+    private void Reach(IrInstruction? value, int place)
+    {
+        if (value is null)
+            return;
+        ref var at = ref _at[_position[value]];
+        at = Math.Max(at, place);
+    }
+
+    private Placement Place(List<IrInstruction> code, int k)
+    {
+        var i = code[k];
+        var effects = IrOpInfo.Effects(i.Op);
+        if (i.Type == IrType.Void)
+            return Placement.Own;
+        if (i.Op == IrOp.Const)
+            return Placement.Inline;
+        if (_uses[k] == 0)
+            return effects == IrEffects.None ? Placement.Dropped : Placement.Own;
+        if (i.Op == IrOp.Get)
+            return IsOverwritten(code, i.Register, k, _at[k]) ? Placement.Own : Placement.Inline;
+        if (_uses[k] > 1)
+            return Placement.Own;
+        return CanMove(code, effects, k, _at[k]) ? Placement.Inline : Placement.Own;
+    }
+
+    private static bool IsOverwritten(List<IrInstruction> code, int register, int from, int to)
+    {
+        for (var k = from + 1; k < to; k++)
+        {
+            if (code[k].Op == IrOp.Set && code[k].Register == register)
+                return true;
+        }
+
+        return false;
+    }
+
+    private static bool CanMove(List<IrInstruction> code, IrEffects effects, int from, int to)
+    {
+        if (effects == IrEffects.None)
+            return true;
+        const IrEffects Memory = IrEffects.MayFault | IrEffects.ReadsMemory | IrEffects.WritesMemory | IrEffects.Ordered;
+        for (var k = from + 1; k < to; k++)
+        {
+            var other = IrOpInfo.Effects(code[k].Op);
+            if (code[k].Op == IrOp.Check && code[k].Elided is not null)
+                continue;
+            // Arithmetic that raises flags may pass anything but what reads or writes the float status, or leaves.
+            if (effects == IrEffects.FloatStatus ? (other & (IrEffects.Ordered | IrEffects.MayFault)) != 0 : (other & Memory) != 0)
+                return false;
+        }
+
+        return true;
+    }
+}

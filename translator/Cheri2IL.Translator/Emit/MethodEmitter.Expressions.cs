@@ -1,0 +1,520 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Reflection.Metadata;
+using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator.Ir;
+
+namespace Cheri2IL.Translator.Emit;
+
+/// <summary>Values: one case per IR operation that yields one.</summary>
+public sealed partial class MethodEmitter
+{
+    private const int DynamicRounding = 7;
+
+    private void EmitExpression(IrInstruction i)
+    {
+        switch (i.Op)
+        {
+            case IrOp.Const:
+                if (i.Type == IrType.I32)
+                    _il.LoadConstant((int)i.Immediate);
+                else
+                    _il.LoadConstant(i.Immediate);
+                break;
+            case IrOp.Get:
+                LoadRegister(i.Register);
+                break;
+            case IrOp.Add:
+                Binary(ILOpCode.Add, i);
+                break;
+            case IrOp.Sub:
+                Binary(ILOpCode.Sub, i);
+                break;
+            case IrOp.Mul:
+                Binary(ILOpCode.Mul, i);
+                break;
+            case IrOp.And:
+                Binary(ILOpCode.And, i);
+                break;
+            case IrOp.Or:
+                Binary(ILOpCode.Or, i);
+                break;
+            case IrOp.Xor:
+                Binary(ILOpCode.Xor, i);
+                break;
+            case IrOp.ShiftLeft:
+                Shift(ILOpCode.Shl, i);
+                break;
+            case IrOp.ShiftRightU:
+                Shift(ILOpCode.Shr_un, i);
+                break;
+            case IrOp.ShiftRightS:
+                Shift(ILOpCode.Shr, i);
+                break;
+            case IrOp.RotateLeft or IrOp.RotateRight:
+                Call(typeof(BitOperations), i.Op.ToString(), Unsigned(i.Type), typeof(int), i);
+                break;
+            case IrOp.MulHighS or IrOp.MulHighU or IrOp.MulHighSU or IrOp.OrCombine:
+                CallInteger(i, typeof(long));
+                break;
+            case IrOp.DivS or IrOp.DivU or IrOp.RemS or IrOp.RemU:
+                CallInteger(i, i.Type == IrType.I32 ? typeof(int) : typeof(long));
+                break;
+            case IrOp.MinS or IrOp.MaxS or IrOp.MinU or IrOp.MaxU:
+                Arguments(i);
+                var operand = i.Op is IrOp.MinS or IrOp.MaxS ? typeof(long) : typeof(ulong);
+                _il.Emit(ILOpCode.Call, _members.Static(typeof(Math), i.Op is IrOp.MinS or IrOp.MinU ? "Min" : "Max", operand, operand), 2, 1);
+                break;
+            case IrOp.CountLeadingZeros:
+                Count(nameof(BitOperations.LeadingZeroCount), i);
+                break;
+            case IrOp.CountTrailingZeros:
+                Count(nameof(BitOperations.TrailingZeroCount), i);
+                break;
+            case IrOp.PopCount:
+                Count(nameof(BitOperations.PopCount), i);
+                break;
+            case IrOp.ByteSwap:
+                Value(i.A!);
+                _il.Emit(ILOpCode.Call, _members.Static(typeof(BinaryPrimitives), nameof(BinaryPrimitives.ReverseEndianness), typeof(ulong)), 1, 1);
+                break;
+            case IrOp.SignExtend8:
+                Convert(i, ILOpCode.Conv_i1, ILOpCode.Conv_i8);
+                break;
+            case IrOp.SignExtend16:
+                Convert(i, ILOpCode.Conv_i2, ILOpCode.Conv_i8);
+                break;
+            case IrOp.SignExtend32:
+                Convert(i, ILOpCode.Conv_i8);
+                break;
+            case IrOp.ZeroExtend32:
+                Convert(i, ILOpCode.Conv_u8);
+                break;
+            case IrOp.Truncate:
+                Truncated(i.A!);
+                break;
+            case IrOp.Eq:
+                Binary(ILOpCode.Ceq, i);
+                break;
+            case IrOp.LtS:
+                Binary(ILOpCode.Clt, i);
+                break;
+            case IrOp.LtU:
+                Binary(ILOpCode.Clt_un, i);
+                break;
+            case IrOp.Ne:
+                Inverted(ILOpCode.Ceq, i);
+                break;
+            case IrOp.GeS:
+                Inverted(ILOpCode.Clt, i);
+                break;
+            case IrOp.GeU:
+                Inverted(ILOpCode.Clt_un, i);
+                break;
+            case IrOp.Select:
+                EmitSelect(i);
+                break;
+            case IrOp.Load:
+                EmitLoad(i, widen: true);
+                break;
+            case IrOp.LoadReserved or IrOp.StoreConditional or IrOp.Amo:
+                EmitAtomic(i);
+                break;
+            default:
+                EmitFloat(i);
+                break;
+        }
+    }
+
+    private static Type Unsigned(IrType type) => type == IrType.I32 ? typeof(uint) : typeof(ulong);
+
+    private void Arguments(IrInstruction i)
+    {
+        Value(i.A!);
+        if (i.B is not null)
+            Value(i.B);
+        if (i.C is not null)
+            Value(i.C);
+    }
+
+    private void Binary(ILOpCode opcode, IrInstruction i)
+    {
+        Arguments(i);
+        _il.Emit(opcode);
+    }
+
+    private void Inverted(ILOpCode opcode, IrInstruction i)
+    {
+        Binary(opcode, i);
+        _il.LoadConstant(0);
+        _il.Emit(ILOpCode.Ceq);
+    }
+
+    private void Convert(IrInstruction i, params ReadOnlySpan<ILOpCode> opcodes)
+    {
+        Value(i.A!);
+        foreach (var opcode in opcodes)
+            _il.Emit(opcode);
+    }
+
+    /// <summary>IL leaves oversized shifts undefined; the JIT drops the mask where the hardware applies it.</summary>
+    private void Shift(ILOpCode opcode, IrInstruction i)
+    {
+        var mask = i.Type == IrType.I32 ? 31 : 63;
+        Value(i.A!);
+        if (i.B!.Op == IrOp.Const)
+        {
+            _il.LoadConstant((int)i.B.Immediate & mask);
+        }
+        else
+        {
+            Value(i.B);
+            _il.LoadConstant(mask);
+            _il.Emit(ILOpCode.And);
+        }
+
+        _il.Emit(opcode);
+    }
+
+    private void Call(Type type, string name, Type first, Type second, IrInstruction i)
+    {
+        Arguments(i);
+        _il.Emit(ILOpCode.Call, _members.Static(type, name, first, second), 2, 1);
+    }
+
+    private void CallInteger(IrInstruction i, Type type)
+    {
+        Arguments(i);
+        var token = i.B is null
+            ? _members.Static(typeof(IntegerOps), i.Op.ToString(), type)
+            : _members.Static(typeof(IntegerOps), i.Op.ToString(), type, type);
+        _il.Emit(ILOpCode.Call, token, i.B is null ? 1 : 2, 1);
+    }
+
+    private void Count(string name, IrInstruction i)
+    {
+        Value(i.A!);
+        _il.Emit(ILOpCode.Call, _members.Static(typeof(BitOperations), name, Unsigned(i.Type)), 1, 1);
+        if (i.Type == IrType.I64)
+            _il.Emit(ILOpCode.Conv_i8);
+    }
+
+    /// <summary>The low 32 bits of a value, without widening it first where it is narrow by nature.</summary>
+    private void Truncated(IrInstruction value)
+    {
+        if (!_temporaries.ContainsKey(value))
+        {
+            switch (value.Op)
+            {
+                case IrOp.Const:
+                    _il.LoadConstant((int)value.Immediate);
+                    return;
+                case IrOp.SignExtend32 or IrOp.ZeroExtend32:
+                    Value(value.A!);
+                    return;
+                case IrOp.Load when value.Access != MemoryAccess.I64:
+                    EmitLoad(value, widen: false);
+                    return;
+            }
+        }
+
+        Value(value);
+        _il.Emit(ILOpCode.Conv_i4);
+    }
+
+    /// <summary>A mask instead of a branch: both values are in registers anyway.</summary>
+    private void EmitSelect(IrInstruction i)
+    {
+        // C ^ ((B ^ C) & -(A != 0)); for Zicond B is the constant 0.
+        if (i.Type is IrType.F32 or IrType.F64)
+            throw new InvalidOperationException("select is for integers");
+        Value(i.C!);
+        Value(i.B!);
+        Value(i.C!);
+        _il.Emit(ILOpCode.Xor);
+        Value(i.A!);
+        _il.LoadConstant(0);
+        _il.Emit(ILOpCode.Cgt_un);
+        _il.Emit(ILOpCode.Neg);
+        if (i.Type == IrType.I64)
+            _il.Emit(ILOpCode.Conv_i8);
+        _il.Emit(ILOpCode.And);
+        _il.Emit(ILOpCode.Xor);
+    }
+
+    // ---- memory
+    /// <summary>Pushes the host address; base + index + displacement, as x86-64 can fold it.</summary>
+    private void HostAddress(IrInstruction address, long offset)
+    {
+        _il.LoadLocal(_memoryBase);
+        Value(address);
+        _il.Emit(ILOpCode.Conv_i);
+        _il.Emit(ILOpCode.Add);
+        if (offset != 0)
+        {
+            _il.LoadConstant((int)offset);
+            _il.Emit(ILOpCode.Conv_i);
+            _il.Emit(ILOpCode.Add);
+        }
+    }
+
+    private void EmitLoad(IrInstruction i, bool widen)
+    {
+        HostAddress(i.A!, i.Immediate);
+        _il.Emit(ILOpCode.Volatile);
+        _il.Emit(i.Access switch
+        {
+            MemoryAccess.I8 => ILOpCode.Ldind_i1,
+            MemoryAccess.U8 => ILOpCode.Ldind_u1,
+            MemoryAccess.I16 => ILOpCode.Ldind_i2,
+            MemoryAccess.U16 => ILOpCode.Ldind_u2,
+            MemoryAccess.I32 => ILOpCode.Ldind_i4,
+            MemoryAccess.U32 => ILOpCode.Ldind_u4,
+            MemoryAccess.F32 => ILOpCode.Ldind_r4,
+            MemoryAccess.F64 => ILOpCode.Ldind_r8,
+            _ => ILOpCode.Ldind_i8,
+        });
+        if (!widen)
+            return;
+        if (i.Access is MemoryAccess.I8 or MemoryAccess.I16 or MemoryAccess.I32)
+            _il.Emit(ILOpCode.Conv_i8);
+        else if (i.Access is MemoryAccess.U8 or MemoryAccess.U16 or MemoryAccess.U32)
+            _il.Emit(ILOpCode.Conv_u8);
+    }
+
+    private void EmitStore(IrInstruction i)
+    {
+        HostAddress(i.A!, i.Immediate);
+        if (i.Access is MemoryAccess.I64 or MemoryAccess.F32 or MemoryAccess.F64)
+            Value(i.B!);
+        else
+            Truncated(i.B!);
+        _il.Emit(ILOpCode.Volatile);
+        _il.Emit(i.Access switch
+        {
+            MemoryAccess.I8 or MemoryAccess.U8 => ILOpCode.Stind_i1,
+            MemoryAccess.I16 or MemoryAccess.U16 => ILOpCode.Stind_i2,
+            MemoryAccess.I32 or MemoryAccess.U32 => ILOpCode.Stind_i4,
+            MemoryAccess.F32 => ILOpCode.Stind_r4,
+            MemoryAccess.F64 => ILOpCode.Stind_r8,
+            _ => ILOpCode.Stind_i8,
+        });
+    }
+
+    private void EmitAtomic(IrInstruction i)
+    {
+        var is32 = i.Access == MemoryAccess.I32;
+        var width = is32 ? "32" : "64";
+        if (i.Op != IrOp.Amo)
+            _il.LoadArgument(StateArgument);
+        HostAddress(i.A!, 0);
+        if (i.Op == IrOp.LoadReserved)
+        {
+            _il.Emit(ILOpCode.Call, _members.Static(typeof(Atomics), "LoadReserved" + width), 2, 1);
+            return;
+        }
+
+        if (i.Op == IrOp.StoreConditional)
+        {
+            Value(i.B!);
+            _il.Emit(ILOpCode.Call, _members.Static(typeof(Atomics), "StoreConditional" + width), 3, 1);
+            return;
+        }
+
+        Value(i.B!);
+        _il.Emit(ILOpCode.Call, _members.Static(typeof(Atomics), i.Amo + width), 2, 1);
+    }
+
+    // ---- floating point
+    private void EmitFloat(IrInstruction i)
+    {
+        switch (i.Op)
+        {
+            case IrOp.FAdd:
+                Arithmetic(ILOpCode.Add, "Add", i);
+                break;
+            case IrOp.FSub:
+                Arithmetic(ILOpCode.Sub, "Sub", i);
+                break;
+            case IrOp.FMul:
+                Arithmetic(ILOpCode.Mul, "Mul", i);
+                break;
+            case IrOp.FDiv:
+                Arithmetic(ILOpCode.Div, "Div", i);
+                break;
+            case IrOp.FSqrt:
+                ArithmeticCall(i.Type == IrType.F32 ? typeof(MathF) : typeof(Math), "Sqrt", "Sqrt", i);
+                break;
+            case IrOp.FMulAdd:
+                ArithmeticCall(i.Type == IrType.F32 ? typeof(MathF) : typeof(Math), "FusedMultiplyAdd", "MulAdd", i);
+                break;
+            case IrOp.FNeg:
+                Value(i.A!);
+                _il.Emit(ILOpCode.Neg);
+                break;
+            case IrOp.FAbs:
+                Value(i.A!);
+                _il.Emit(ILOpCode.Call, _members.Static(i.Type == IrType.F32 ? typeof(MathF) : typeof(Math), "Abs", HostType(i.Type)), 1, 1);
+                break;
+            case IrOp.FCopySign:
+                CallFloat("CopySign", i, i.Type, 2);
+                break;
+            case IrOp.FMin:
+                CallFloat("Min", i, i.Type, 2);
+                break;
+            case IrOp.FMax:
+                CallFloat("Max", i, i.Type, 2);
+                break;
+            case IrOp.FEq:
+                CallFloat("Eq", i, i.A!.Type, 2);
+                break;
+            case IrOp.FLt:
+                CallFloat("Lt", i, i.A!.Type, 2);
+                break;
+            case IrOp.FLe:
+                CallFloat("Le", i, i.A!.Type, 2);
+                break;
+            case IrOp.FClass:
+                CallFloat("Classify", i, i.A!.Type, 1);
+                break;
+            case IrOp.FConvert:
+                EmitFloatConvert(i);
+                break;
+            case IrOp.FToInteger:
+                Value(i.A!);
+                LoadRounding(i);
+                _il.Emit(ILOpCode.Call, _members.Static(typeof(FloatOps), $"To{i.Format}", HostType(i.A!.Type), typeof(int)), 2, 1);
+                break;
+            case IrOp.IntegerToF:
+                EmitIntegerToFloat(i);
+                break;
+            case IrOp.Box:
+                CallFloat("Box", i, IrType.F32, 1);
+                break;
+            case IrOp.Unbox:
+                if (i.A!.Op == IrOp.Box && !_temporaries.ContainsKey(i.A))
+                    Value(i.A.A!);
+                else
+                    CallFloat("Unbox", i, IrType.F64, 1);
+                break;
+            case IrOp.Bits:
+                Value(i.A!);
+                _il.Emit(ILOpCode.Call, _members.Static(typeof(BitConverter), nameof(BitConverter.DoubleToInt64Bits), typeof(double)), 1, 1);
+                break;
+            case IrOp.FromBits:
+                Value(i.A!);
+                _il.Emit(ILOpCode.Call, _members.Static(typeof(BitConverter), nameof(BitConverter.Int64BitsToDouble), typeof(long)), 1, 1);
+                break;
+            case IrOp.ReadFlags:
+                _il.LoadArgument(StateArgument);
+                _il.Emit(ILOpCode.Call, _members.ReadFlags, 1, 1);
+                break;
+            case IrOp.ReadRounding:
+                LoadState(_members.RoundingMode);
+                _il.Emit(ILOpCode.Conv_i8);
+                break;
+            case IrOp.ReadCounter:
+                _il.LoadArgument(StateArgument);
+                _il.LoadConstant((int)i.Immediate);
+                _il.Emit(ILOpCode.Call, _members.ReadCounter, 2, 1);
+                break;
+            default:
+                throw new InvalidOperationException($"{i.Op} yields no value");
+        }
+    }
+
+    private static Type HostType(IrType type) => type == IrType.F32 ? typeof(float) : typeof(double);
+
+    /// <summary>Arithmetic in the dynamic mode is the host's own; a static mode goes through the runtime.</summary>
+    private void Arithmetic(ILOpCode opcode, string name, IrInstruction i)
+    {
+        if (i.Immediate != DynamicRounding)
+        {
+            StaticRounding(name, i);
+            return;
+        }
+
+        Arguments(i);
+        _il.Emit(opcode);
+        if (i.Type == IrType.F32)
+            _il.Emit(ILOpCode.Conv_r4);
+        CanonicalNaN(i.Type);
+    }
+
+    private void ArithmeticCall(Type type, string hostName, string name, IrInstruction i)
+    {
+        if (i.Immediate != DynamicRounding)
+        {
+            StaticRounding(name, i);
+            return;
+        }
+
+        Arguments(i);
+        var count = OperandCount(i);
+        _il.Emit(ILOpCode.Call, _members.Static(type, hostName, Enumerable.Repeat(HostType(i.Type), count).ToArray()), count, 1);
+        CanonicalNaN(i.Type);
+    }
+
+    private static int OperandCount(IrInstruction i) => i.C is not null ? 3 : i.B is not null ? 2 : 1;
+
+    private void StaticRounding(string name, IrInstruction i)
+    {
+        var count = OperandCount(i);
+        Arguments(i);
+        _il.LoadConstant((int)i.Immediate);
+        _il.Emit(ILOpCode.Call, _members.Static(typeof(FloatOps), name, [.. Enumerable.Repeat(HostType(i.Type), count), typeof(int)]), count + 1, 1);
+    }
+
+    private void CanonicalNaN(IrType type)
+        => _il.Emit(ILOpCode.Call, _members.Static(typeof(FloatOps), "CanonicalNaN", HostType(type)), 1, 1);
+
+    private void CallFloat(string name, IrInstruction i, IrType operand, int count)
+    {
+        Arguments(i);
+        _il.Emit(ILOpCode.Call, _members.Static(typeof(FloatOps), name, Enumerable.Repeat(HostType(operand), count).ToArray()), count, 1);
+    }
+
+    private void LoadRounding(IrInstruction i)
+    {
+        if (i.Immediate == DynamicRounding)
+            LoadState(_members.RoundingMode);
+        else
+            _il.LoadConstant((int)i.Immediate);
+    }
+
+    private void EmitFloatConvert(IrInstruction i)
+    {
+        Value(i.A!);
+        if (i.Type == IrType.F64)
+        {
+            _il.Emit(ILOpCode.Conv_r8);
+            CanonicalNaN(IrType.F64);
+        }
+        else if (i.Immediate == DynamicRounding)
+        {
+            _il.Emit(ILOpCode.Conv_r4);
+            CanonicalNaN(IrType.F32);
+        }
+        else
+        {
+            _il.LoadConstant((int)i.Immediate);
+            _il.Emit(ILOpCode.Call, _members.Static(typeof(FloatOps), "ToSingle", typeof(double), typeof(int)), 2, 1);
+        }
+    }
+
+    private void EmitIntegerToFloat(IrInstruction i)
+    {
+        // A 32-bit integer is exact in binary64, so its rounding mode does not matter.
+        if (i.Type == IrType.F64 && i.Format == IntegerFormat.W)
+        {
+            Truncated(i.A!);
+            _il.Emit(ILOpCode.Conv_r8);
+            return;
+        }
+
+        Value(i.A!);
+        LoadRounding(i);
+        var name = $"{(i.Type == IrType.F32 ? "Single" : "Double")}From{i.Format}";
+        _il.Emit(ILOpCode.Call, _members.Static(typeof(FloatOps), name, typeof(long), typeof(int)), 2, 1);
+    }
+}

@@ -1,0 +1,791 @@
+using System.Reflection.Metadata;
+using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator.Ir;
+
+namespace Cheri2IL.Translator.Emit;
+
+/// <summary>Numbers that a translation reports; counts of emitted code, not of executions.</summary>
+public sealed record EmitStatistics
+{
+    /// <summary>Checks in the IR.</summary>
+    public int Checks { get; set; }
+
+    /// <summary>Checks that a pass proved redundant.</summary>
+    public int ElidedChecks { get; set; }
+
+    /// <summary>Counts the checks of a function.</summary>
+    public static EmitStatistics Count(IrFunction function)
+    {
+        var result = new EmitStatistics();
+        foreach (var block in function.Blocks)
+        {
+            foreach (var i in block.Instructions)
+            {
+                if (i.Op != IrOp.Check)
+                    continue;
+                result.Checks++;
+                if (i.Elided is not null)
+                    result.ElidedChecks++;
+            }
+        }
+
+        return result;
+    }
+}
+
+/// <summary>IL of one method.</summary>
+/// <param name="Code">IL bytes.</param>
+/// <param name="MaxStack">Deepest evaluation stack.</param>
+/// <param name="Locals">Types of the IL locals.</param>
+/// <param name="Map">IL offset to guest pc, ascending; one entry per guest instruction's code.</param>
+/// <param name="LocalReferences">ldloc, stloc, ldarg and starg count.</param>
+/// <param name="Blocks">Number of labels.</param>
+public sealed record EmittedMethod(byte[] Code, int MaxStack, LocalType[] Locals, (int Offset, long Pc)[] Map, int LocalReferences, int Blocks);
+
+/// <summary>A translated method and which of its entries to take.</summary>
+/// <param name="Token">Metadata token.</param>
+/// <param name="Part">0 for the method's first entry, else the index of another one (<see cref="GuestState.PartEntry"/>).</param>
+public readonly record struct MethodEntry(int Token, int Part);
+
+/// <summary>Types that an IL local can have.</summary>
+public enum LocalType : byte
+{
+    /// <summary>int32.</summary>
+    Int32,
+
+    /// <summary>int64.</summary>
+    Int64,
+
+    /// <summary>float32.</summary>
+    Float32,
+
+    /// <summary>float64.</summary>
+    Float64,
+
+    /// <summary>native int.</summary>
+    Native,
+
+    /// <summary><see cref="GuestReturn"/>.</summary>
+    Return,
+}
+
+/// <summary>
+/// Emits the IL of one IR function in the call shape described in ARCHITECTURE.md: an ordinary .NET method with sp, ra,
+/// a0, a1, a2 as arguments, one IL local per other guest register, and {pc, a0} as result.
+/// </summary>
+public sealed partial class MethodEmitter
+{
+    private const int StateArgument = 0;
+
+    private readonly IrFunction _function;
+    private readonly RegisterAnalysis _registers;
+    private readonly RuntimeMembers _members;
+    private readonly Func<long, MethodEntry?> _methodEntry;
+    private readonly ILWriter _il = new();
+    private readonly BlockScheduler _schedule = new();
+    private readonly List<LocalType> _locals = [];
+    private readonly int[] _home = new int[GuestRegister.Count];
+    private readonly Dictionary<IrInstruction, int> _temporaries = [];
+    private readonly Dictionary<LocalType, List<int>> _freeTemporaries = [];
+    private readonly List<(int Local, LocalType Type)> _blockTemporaries = [];
+    private readonly Dictionary<IrBlock, ILLabel> _labels = [];
+    private readonly List<Action> _cold = [];
+    private readonly List<(int Instruction, long Pc)> _map = [];
+    private int _memoryBase;
+    private int _limit;
+    private int _result = -1;
+    private int _target = -1;
+    private int _entryPoint = -1;
+    private ILLabel? _mismatch;
+    private ulong _dirty;
+
+    private MethodEmitter(IrFunction function, RuntimeMembers members, Func<long, MethodEntry?> methodEntry)
+    {
+        _function = function;
+        _members = members;
+        _methodEntry = methodEntry;
+        _registers = new RegisterAnalysis(function);
+    }
+
+    /// <summary>Emits <paramref name="function"/>.</summary>
+    /// <param name="function">Verified IR.</param>
+    /// <param name="members">Tokens of the runtime's members.</param>
+    /// <param name="methodEntry">The method to enter for a guest pc, or null.</param>
+    public static EmittedMethod Emit(IrFunction function, RuntimeMembers members, Func<long, MethodEntry?> methodEntry)
+    {
+        var emitter = new MethodEmitter(function, members, methodEntry);
+        return emitter.Run();
+    }
+
+    private EmittedMethod Run()
+    {
+        AssignHomes();
+        foreach (var block in _function.Blocks)
+            _labels.Add(block, _il.DefineLabel());
+        EmitPrologue();
+        for (var k = 0; k < _function.Blocks.Count; k++)
+            EmitBlock(_function.Blocks[k], k + 1 < _function.Blocks.Count ? _function.Blocks[k + 1] : null);
+        for (var k = 0; k < _cold.Count; k++)
+            _cold[k]();
+        if (_mismatch is { } mismatch)
+            EmitMismatch(mismatch);
+        var code = _il.Encode(out var offsets);
+        var map = new (int, long)[_map.Count];
+        for (var k = 0; k < map.Length; k++)
+            map[k] = (offsets[_map[k].Instruction], _map[k].Pc);
+        return new EmittedMethod(code, _il.MaxStack, [.. _locals], map, _il.LocalReferences, _il.Labels);
+    }
+
+    // ---- registers and locals
+    private void AssignHomes()
+    {
+        _memoryBase = NewLocal(LocalType.Native);
+        _limit = NewLocal(LocalType.Int64);
+        foreach (var register in RegisterAnalysis.Registers(_registers.Used & ~RegisterAnalysis.Arguments))
+            _home[register] = NewLocal(register < GuestRegister.F0 ? LocalType.Int64 : LocalType.Float64);
+    }
+
+    private int NewLocal(LocalType type)
+    {
+        _locals.Add(type);
+        return _locals.Count - 1;
+    }
+
+    /// <summary>Argument index of a register, or -1.</summary>
+    private static int ArgumentOf(int register) => register switch
+    {
+        GuestRegister.Sp => 1,
+        GuestRegister.Ra => 2,
+        GuestRegister.A0 => 3,
+        GuestRegister.A0 + 1 => 4,
+        GuestRegister.A0 + 2 => 5,
+        _ => -1,
+    };
+
+    private void LoadRegister(int register)
+    {
+        var argument = ArgumentOf(register);
+        if (argument >= 0)
+            _il.LoadArgument(argument);
+        else
+            _il.LoadLocal(_home[register]);
+    }
+
+    private void StoreRegister(int register)
+    {
+        var argument = ArgumentOf(register);
+        if (argument >= 0)
+            _il.StoreArgument(argument);
+        else
+            _il.StoreLocal(_home[register]);
+    }
+
+    /// <summary>Stores registers to the state block.</summary>
+    private void Spill(ulong mask)
+    {
+        foreach (var register in RegisterAnalysis.Registers(mask))
+        {
+            _il.LoadArgument(StateArgument);
+            LoadRegister(register);
+            _il.Emit(ILOpCode.Stfld, _members.StateRegister(register), 2, 0);
+        }
+    }
+
+    /// <summary>Loads registers from the state block.</summary>
+    private void Reload(ulong mask)
+    {
+        foreach (var register in RegisterAnalysis.Registers(mask))
+        {
+            LoadState(_members.StateRegister(register));
+            StoreRegister(register);
+        }
+    }
+
+    private void LoadState(int field)
+    {
+        _il.LoadArgument(StateArgument);
+        _il.Emit(ILOpCode.Ldfld, field, 1, 1);
+    }
+
+    private int Temporary(LocalType type)
+    {
+        if (!_freeTemporaries.TryGetValue(type, out var free))
+            _freeTemporaries[type] = free = [];
+        int local;
+        if (free.Count > 0)
+        {
+            local = free[^1];
+            free.RemoveAt(free.Count - 1);
+        }
+        else
+        {
+            local = NewLocal(type);
+        }
+
+        _blockTemporaries.Add((local, type));
+        return local;
+    }
+
+    private int Shared(ref int local, LocalType type) => local >= 0 ? local : local = NewLocal(type);
+
+    private static LocalType LocalTypeOf(IrType type) => type switch
+    {
+        IrType.I32 => LocalType.Int32,
+        IrType.F32 => LocalType.Float32,
+        IrType.F64 => LocalType.Float64,
+        _ => LocalType.Int64,
+    };
+
+    // ---- structure
+    private void EmitPrologue()
+    {
+        _il.Emit(ILOpCode.Nop);
+        _map.Add((0, _function.EntryPc));
+        if (MakesCalls())
+            EmitStackCheck();
+        LoadState(_members.MemoryBase);
+        _il.StoreLocal(_memoryBase);
+        LoadState(_members.Limit);
+        _il.StoreLocal(_limit);
+        if (_function.ExtraEntries.Count > 0)
+            EmitEntrySwitch();
+        Reload(_registers.LiveIn(_function.Blocks[0]) & ~RegisterAnalysis.Arguments);
+    }
+
+    /// <summary>A part of a split function has several entries; the state block names the one that is meant.</summary>
+    private void EmitEntrySwitch()
+    {
+        var entry = NewLocal(LocalType.Int32);
+        var labels = new ILLabel[_function.ExtraEntries.Count + 1];
+        for (var k = 0; k < labels.Length; k++)
+            labels[k] = _il.DefineLabel();
+        LoadState(_members.PartEntry);
+        _il.StoreLocal(entry);
+        _il.LoadArgument(StateArgument);
+        _il.LoadConstant(0);
+        _il.Emit(ILOpCode.Stfld, _members.PartEntry, 2, 0);
+        _il.LoadLocal(entry);
+        _il.Switch(labels);
+        _il.Branch(ILOpCode.Br, labels[0]);
+        for (var k = 1; k < labels.Length; k++)
+        {
+            _il.MarkLabel(labels[k]);
+            Reload(_registers.LiveIn(_function.ExtraEntries[k - 1]) & ~RegisterAnalysis.Arguments);
+            _il.Branch(ILOpCode.Br, _labels[_function.ExtraEntries[k - 1]]);
+        }
+
+        _il.MarkLabel(labels[0]);
+    }
+
+    private bool MakesCalls()
+    {
+        foreach (var block in _function.Blocks)
+        {
+            if (block.Terminator.Op is IrOp.Call or IrOp.TailCall or IrOp.Switch)
+                return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Host stack overflow protection and, because any thread can raise the limit, the poll of call loops.</summary>
+    private void EmitStackCheck()
+    {
+        var marker = NewLocal(LocalType.Int32);
+        var leave = _il.DefineLabel();
+        _il.LoadLocalAddress(marker);
+        _il.Emit(ILOpCode.Conv_u8);
+        LoadState(_members.HostStackLimit);
+        _il.Branch(ILOpCode.Blt_un, leave);
+        _cold.Add(() => EmitLeave(leave, RegisterAnalysis.Arguments, _function.EntryPc));
+    }
+
+    /// <summary>Cold: stores registers and unwinds to the dispatcher, to go on at <paramref name="pc"/>.</summary>
+    private void EmitLeave(ILLabel label, ulong dirty, long pc)
+    {
+        _il.MarkLabel(label);
+        Spill(dirty);
+        _il.LoadArgument(StateArgument);
+        _il.LoadConstant(pc);
+        _il.Emit(ILOpCode.Call, _members.Leave, 2, 1);
+        _il.Emit(ILOpCode.Ret);
+    }
+
+    private void EmitMismatch(ILLabel label)
+    {
+        _il.MarkLabel(label);
+        _il.LoadArgument(StateArgument);
+        _il.LoadLocal(_result);
+        _il.Emit(ILOpCode.Call, _members.Unwind, 2, 1);
+        _il.Emit(ILOpCode.Ret);
+    }
+
+    private void EmitBlock(IrBlock block, IrBlock? next)
+    {
+        _il.MarkLabel(_labels[block]);
+        _schedule.Schedule(block);
+        foreach (var (local, type) in _blockTemporaries)
+            _freeTemporaries[type].Add(local);
+        _blockTemporaries.Clear();
+        _temporaries.Clear();
+        _dirty = _registers.DirtyIn(block);
+        var pc = -1L;
+        foreach (var i in block.Instructions)
+        {
+            if (i.Pc != pc)
+            {
+                pc = i.Pc;
+                _map.Add((_il.Count, pc));
+            }
+
+            if (IrOpInfo.IsTerminator(i.Op))
+                EmitTerminator(block, i, next);
+            else if (i.Type == IrType.Void)
+                EmitStatement(i);
+            else if (_schedule[i] == Placement.Own)
+                Materialise(i);
+            _dirty = RegisterAnalysis.DirtyAfter(i, _dirty);
+        }
+    }
+
+    private void Materialise(IrInstruction i)
+    {
+        EmitExpression(i);
+        if (_schedule.Uses(i) == 0)
+        {
+            _il.Emit(ILOpCode.Pop);
+            return;
+        }
+
+        var local = Temporary(LocalTypeOf(i.Type));
+        _il.StoreLocal(local);
+        _temporaries.Add(i, local);
+    }
+
+    /// <summary>Pushes the value of <paramref name="i"/>.</summary>
+    private void Value(IrInstruction i)
+    {
+        if (_temporaries.TryGetValue(i, out var local))
+            _il.LoadLocal(local);
+        else
+            EmitExpression(i);
+    }
+
+    // ---- statements
+    private void EmitStatement(IrInstruction i)
+    {
+        switch (i.Op)
+        {
+            case IrOp.Set:
+                Value(i.A!);
+                StoreRegister(i.Register);
+                break;
+            case IrOp.Check:
+                EmitCheck(i);
+                break;
+            case IrOp.CheckAlignment:
+                EmitAlignmentCheck(i);
+                break;
+            case IrOp.Store:
+                EmitStore(i);
+                break;
+            case IrOp.Fence:
+                EmitFence(i);
+                break;
+            case IrOp.Poll:
+                EmitPoll(i);
+                break;
+            case IrOp.WriteFlags:
+                CallWithState(_members.WriteFlags, i.A!);
+                break;
+            case IrOp.WriteRounding:
+                CallWithState(_members.WriteRounding, i.A!);
+                break;
+            default:
+                throw new InvalidOperationException($"{i.Op} is not a statement");
+        }
+    }
+
+    private void CallWithState(int method, IrInstruction value)
+    {
+        _il.LoadArgument(StateArgument);
+        Value(value);
+        _il.Emit(ILOpCode.Call, method, 2, 0);
+    }
+
+    /// <summary>
+    /// The canonical check: one unsigned compare of the base with the slot's limit; the cold block stores the
+    /// registers and throws. The only place that emits it.
+    /// </summary>
+    private void EmitCheck(IrInstruction i)
+    {
+        if (i.Elided is not null)
+            return;
+        var fault = _il.DefineLabel();
+        Pin(i.A!);
+        Value(i.A!);
+        _il.LoadLocal(_limit);
+        _il.Branch(ILOpCode.Bgt_un, fault);
+        AddColdFault(fault, i.IsStore ? GuestFaultKind.StoreAccess : GuestFaultKind.LoadAccess, i, i.A!, i.Immediate);
+    }
+
+    private void EmitAlignmentCheck(IrInstruction i)
+    {
+        var fault = _il.DefineLabel();
+        Pin(i.A!);
+        Value(i.A!);
+        _il.Emit(ILOpCode.Conv_i4);
+        _il.LoadConstant((int)i.Immediate - 1);
+        _il.Emit(ILOpCode.And);
+        _il.Branch(ILOpCode.Brtrue, fault);
+        AddColdFault(fault, GuestFaultKind.MisalignedAtomic, i, i.A!, 0);
+    }
+
+    /// <summary>Gives a value that a cold block will push again a place that outlives the expression.</summary>
+    private void Pin(IrInstruction value)
+    {
+        if (value.Op is not (IrOp.Const or IrOp.Get) && !_temporaries.ContainsKey(value))
+            Materialise(value);
+    }
+
+    private void AddColdFault(ILLabel label, GuestFaultKind kind, IrInstruction at, IrInstruction address, long offset)
+    {
+        var dirty = _dirty;
+        // The address is pushed in the cold block from where it is now: a temporary, or registers not yet overwritten.
+        var temporary = _temporaries.TryGetValue(address, out var local) ? local : -1;
+        _cold.Add(() =>
+        {
+            _il.MarkLabel(label);
+            _map.Add((_il.Count, at.Pc));
+            Spill(dirty);
+            _il.LoadConstant((int)kind);
+            _il.LoadConstant(at.Pc);
+            if (temporary >= 0)
+                _il.LoadLocal(temporary);
+            else
+                EmitExpression(address);
+            if (offset != 0)
+            {
+                _il.LoadConstant(offset);
+                _il.Emit(ILOpCode.Add);
+            }
+
+            _il.Emit(ILOpCode.Call, _members.Fault, 3, 1);
+            _il.Emit(ILOpCode.Throw);
+        });
+    }
+
+    private void EmitPoll(IrInstruction i)
+    {
+        var leave = _il.DefineLabel();
+        LoadState(_members.Interrupt);
+        _il.Branch(ILOpCode.Brtrue, leave);
+        var dirty = _dirty;
+        _cold.Add(() => EmitLeave(leave, dirty, i.Pc));
+    }
+
+    /// <summary>
+    /// x86-64 orders everything but a store before a later load; volatile accesses keep the JIT from reordering, so
+    /// only a fence from writes to reads needs an instruction.
+    /// </summary>
+    private void EmitFence(IrInstruction i)
+    {
+        const int Write = 1;
+        const int ReadOrInput = 2 | 8;
+        if (((i.Immediate >> 4) & (Write | 4)) != 0 && (i.Immediate & ReadOrInput) != 0)
+            _il.Emit(ILOpCode.Call, _members.MemoryBarrier, 0, 0);
+    }
+
+    // ---- control flow
+    private void EmitTerminator(IrBlock block, IrInstruction i, IrBlock? next)
+    {
+        switch (i.Op)
+        {
+            case IrOp.Jump:
+                GoTo(block.Successors[0], next);
+                break;
+            case IrOp.Branch:
+                EmitBranch(block, i, next);
+                break;
+            case IrOp.Switch:
+                EmitSwitch(block, i);
+                break;
+            case IrOp.Call:
+                EmitCall(block, i, next);
+                break;
+            case IrOp.TailCall:
+                EmitTailCall(i);
+                break;
+            case IrOp.Return:
+                EmitReturn(i);
+                break;
+            case IrOp.Ecall:
+                EmitEcall(block, i, next);
+                break;
+            case IrOp.FenceI:
+                Spill(_dirty);
+                _il.LoadArgument(StateArgument);
+                _il.Emit(ILOpCode.Call, _members.FenceI, 1, 0);
+                _il.LoadArgument(StateArgument);
+                _il.LoadConstant(i.Immediate);
+                _il.Emit(ILOpCode.Call, _members.Leave, 2, 1);
+                _il.Emit(ILOpCode.Ret);
+                break;
+            case IrOp.Trap:
+                Spill(_dirty);
+                _il.LoadConstant((int)i.Fault);
+                _il.LoadConstant(i.Pc);
+                _il.LoadConstant(i.Immediate);
+                _il.Emit(ILOpCode.Call, _members.Fault, 3, 1);
+                _il.Emit(ILOpCode.Throw);
+                break;
+            default:
+                throw new InvalidOperationException($"{i.Op} is not a terminator");
+        }
+    }
+
+    private void GoTo(IrBlock target, IrBlock? next)
+    {
+        if (target != next)
+            _il.Branch(ILOpCode.Br, _labels[target]);
+    }
+
+    private void EmitBranch(IrBlock block, IrInstruction i, IrBlock? next)
+    {
+        BranchIf(i.A!, _labels[block.Successors[0]]);
+        GoTo(block.Successors[1], next);
+    }
+
+    /// <summary>Jumps if a condition holds, with a compare-and-branch where the condition is a comparison made here.</summary>
+    private void BranchIf(IrInstruction condition, ILLabel target)
+    {
+        var opcode = condition.Op switch
+        {
+            IrOp.Eq => ILOpCode.Beq,
+            IrOp.Ne => ILOpCode.Bne_un,
+            IrOp.LtS => ILOpCode.Blt,
+            IrOp.LtU => ILOpCode.Blt_un,
+            IrOp.GeS => ILOpCode.Bge,
+            IrOp.GeU => ILOpCode.Bge_un,
+            _ => ILOpCode.Brtrue,
+        };
+        if (opcode == ILOpCode.Brtrue || _temporaries.ContainsKey(condition))
+        {
+            Value(condition);
+            _il.Branch(ILOpCode.Brtrue, target);
+            return;
+        }
+
+        Value(condition.A!);
+        Value(condition.B!);
+        _il.Branch(opcode, target);
+    }
+
+    /// <summary>
+    /// A jump table: IL switch on the index, then the computed pc must be the one that the case stands for; anything else
+    /// leaves by the dispatch table.
+    /// </summary>
+    private void EmitSwitch(IrBlock block, IrInstruction i)
+    {
+        var pc = Shared(ref _target, LocalType.Int64);
+        var index = Temporary(LocalType.Int32);
+        Value(i.A!);
+        _il.Emit(ILOpCode.Conv_i4);
+        _il.StoreLocal(index);
+        Value(i.B!);
+        _il.StoreLocal(pc);
+        var cases = new Dictionary<IrBlock, ILLabel>();
+        var table = new ILLabel[block.Successors.Count];
+        for (var k = 0; k < table.Length; k++)
+        {
+            if (!cases.TryGetValue(block.Successors[k], out var label))
+                cases[block.Successors[k]] = label = _il.DefineLabel();
+            table[k] = label;
+        }
+
+        var other = _il.DefineLabel();
+        _il.LoadLocal(index);
+        _il.Switch(table);
+        _il.Branch(ILOpCode.Br, other);
+        foreach (var (target, label) in cases)
+        {
+            _il.MarkLabel(label);
+            _il.LoadLocal(pc);
+            _il.LoadConstant(target.Pc);
+            _il.Branch(ILOpCode.Beq, _labels[target]);
+            _il.Branch(ILOpCode.Br, other);
+        }
+
+        _il.MarkLabel(other);
+        Spill(_dirty & ~RegisterAnalysis.Arguments);
+        EmitTailCallTo(pc);
+    }
+
+    private void LoadArguments()
+    {
+        for (var k = 0; k <= 5; k++)
+            _il.LoadArgument(k);
+    }
+
+    private void EmitCall(IrBlock block, IrInstruction i, IrBlock? next)
+    {
+        var continuation = block.Successors[0];
+        var method = i.A is null ? _methodEntry(i.Immediate) : null;
+        if (method is not { Part: 0 })
+        {
+            var pc = Shared(ref _target, LocalType.Int64);
+            if (i.A is null)
+                _il.LoadConstant(i.Immediate);
+            else
+                Value(i.A);
+            _il.StoreLocal(pc);
+            Spill(_dirty & ~RegisterAnalysis.Arguments);
+            EmitLookup(pc);
+            LoadArguments();
+            _il.LoadLocal(_entryPoint);
+            _il.Emit(ILOpCode.Calli, _members.MethodSignature, 7, 1);
+        }
+        else
+        {
+            Spill(_dirty & ~RegisterAnalysis.Arguments);
+            LoadArguments();
+            _il.Emit(ILOpCode.Call, method.Value.Token, 6, 1);
+        }
+
+        var result = Shared(ref _result, LocalType.Return);
+        var mismatch = _mismatch ??= _il.DefineLabel();
+        _il.StoreLocal(result);
+        _il.LoadLocal(result);
+        _il.Emit(ILOpCode.Ldfld, _members.ResultPc, 1, 1);
+        _il.LoadConstant(continuation.Pc);
+        _il.Branch(ILOpCode.Bne_un, mismatch);
+        LoadState(_members.StateRegister(GuestRegister.Sp));
+        LoadRegister(GuestRegister.Sp);
+        _il.Branch(ILOpCode.Bne_un, mismatch);
+        _il.LoadLocal(result);
+        _il.Emit(ILOpCode.Ldfld, _members.ResultA0, 1, 1);
+        StoreRegister(GuestRegister.A0);
+        Reload(_registers.LiveIn(continuation) & ~RegisterAnalysis.ValidAfterCall);
+        GoTo(continuation, next);
+    }
+
+    /// <summary>Looks the pc in a local up in the dispatch table; the entry point is in <see cref="_entryPoint"/> after it.</summary>
+    private void EmitLookup(int pc)
+    {
+        var entry = Shared(ref _entryPoint, LocalType.Native);
+        var slow = _il.DefineLabel();
+        var join = _il.DefineLabel();
+        _il.LoadLocal(pc);
+        _il.LoadLocal(_limit);
+        _il.Branch(ILOpCode.Bgt_un, slow);
+        LoadState(_members.Dispatch);
+        _il.LoadLocal(pc);
+        _il.LoadConstant(DispatchTable.GranuleShift);
+        _il.Emit(ILOpCode.Shr_un);
+        _il.LoadConstant(3);
+        _il.Emit(ILOpCode.Shl);
+        _il.Emit(ILOpCode.Conv_i);
+        _il.Emit(ILOpCode.Add);
+        _il.Emit(ILOpCode.Ldind_i);
+        // Eight bytes per two bytes of guest code; pc is even.
+        _il.LoadLocal(pc);
+        _il.LoadConstant((1L << DispatchTable.GranuleShift) - 2);
+        _il.Emit(ILOpCode.And);
+        _il.LoadConstant(2);
+        _il.Emit(ILOpCode.Shl);
+        _il.Emit(ILOpCode.Conv_i);
+        _il.Emit(ILOpCode.Add);
+        _il.Emit(ILOpCode.Ldind_i);
+        _il.StoreLocal(entry);
+        _il.LoadLocal(entry);
+        _il.Branch(ILOpCode.Brfalse, slow);
+        _il.MarkLabel(join);
+        var dirty = _dirty;
+        _cold.Add(() =>
+        {
+            _il.MarkLabel(slow);
+            Spill(dirty & RegisterAnalysis.Arguments);
+            _il.LoadArgument(StateArgument);
+            _il.LoadLocal(pc);
+            _il.Emit(ILOpCode.Call, _members.Resolve, 2, 1);
+            _il.StoreLocal(entry);
+            _il.Branch(ILOpCode.Br, join);
+        });
+    }
+
+    private void EmitTailCall(IrInstruction i)
+    {
+        if (i.A is null && _methodEntry(i.Immediate) is { } method)
+        {
+            Spill(_dirty & ~RegisterAnalysis.Arguments);
+            if (method.Part != 0)
+            {
+                _il.LoadArgument(StateArgument);
+                _il.LoadConstant(method.Part);
+                _il.Emit(ILOpCode.Stfld, _members.PartEntry, 2, 0);
+            }
+
+            LoadArguments();
+            _il.Emit(ILOpCode.Tail);
+            _il.Emit(ILOpCode.Call, method.Token, 6, 1);
+            _il.Emit(ILOpCode.Ret);
+            return;
+        }
+
+        var pc = Shared(ref _target, LocalType.Int64);
+        if (i.A is null)
+            _il.LoadConstant(i.Immediate);
+        else
+            Value(i.A);
+        _il.StoreLocal(pc);
+        Spill(_dirty & ~RegisterAnalysis.Arguments);
+        EmitTailCallTo(pc);
+    }
+
+    private void EmitTailCallTo(int pc)
+    {
+        EmitLookup(pc);
+        LoadArguments();
+        _il.LoadLocal(_entryPoint);
+        _il.Emit(ILOpCode.Tail);
+        _il.Emit(ILOpCode.Calli, _members.MethodSignature, 7, 1);
+        _il.Emit(ILOpCode.Ret);
+    }
+
+    /// <summary>Stores everything but a0, which is returned, and ra, which equals the pc that is returned.</summary>
+    private void EmitReturn(IrInstruction i)
+    {
+        var result = Shared(ref _result, LocalType.Return);
+        _il.LoadLocalAddress(result);
+        Value(i.A!);
+        _il.Emit(ILOpCode.Stfld, _members.ResultPc, 2, 0);
+        _il.LoadLocalAddress(result);
+        LoadRegister(GuestRegister.A0);
+        _il.Emit(ILOpCode.Stfld, _members.ResultA0, 2, 0);
+        Spill((_dirty | (1UL << GuestRegister.Sp)) & ~((1UL << GuestRegister.A0) | (1UL << GuestRegister.Ra)));
+        _il.LoadLocal(result);
+        _il.Emit(ILOpCode.Ret);
+    }
+
+    private void EmitEcall(IrBlock block, IrInstruction i, IrBlock? next)
+    {
+        var continuation = block.Successors[0];
+        var leave = _il.DefineLabel();
+        Spill(_dirty);
+        _il.LoadArgument(StateArgument);
+        _il.LoadConstant(i.Pc);
+        _il.Emit(ILOpCode.Stfld, _members.StatePc, 2, 0);
+        _il.LoadArgument(StateArgument);
+        _il.Emit(ILOpCode.Call, _members.SystemCall, 1, 1);
+        _il.Branch(ILOpCode.Brfalse, leave);
+        Reload(_registers.LiveIn(continuation));
+        GoTo(continuation, next);
+        _cold.Add(() =>
+        {
+            _il.MarkLabel(leave);
+            _il.LoadArgument(StateArgument);
+            _il.Emit(ILOpCode.Call, _members.LeaveAfterSystemCall, 1, 1);
+            _il.Emit(ILOpCode.Ret);
+        });
+    }
+}

@@ -1,0 +1,169 @@
+using System.Numerics;
+using Cheri2IL.Translator.Ir;
+
+namespace Cheri2IL.Translator.Emit;
+
+/// <summary>
+/// Which guest registers each block needs in IL locals, and which locals may be newer than the state block. Sets of
+/// registers are bit masks (bit r = register r of <see cref="GuestRegister"/>).
+/// </summary>
+/// <remarks>
+/// A place that stores the state (call, exit, fault, poll) stores every register that may be dirty there; such a place
+/// therefore counts as a use of them, which makes every path to it hold a valid local. So no path ever stores a stale one.
+/// </remarks>
+public sealed class RegisterAnalysis
+{
+    /// <summary>Registers that travel as arguments: sp, ra, a0, a1, a2.</summary>
+    public const ulong Arguments = (1UL << 1) | (1UL << 2) | (1UL << 10) | (1UL << 11) | (1UL << 12);
+
+    private const ulong Ra = 1UL << GuestRegister.Ra;
+    private const ulong Sp = 1UL << GuestRegister.Sp;
+    private const ulong A0 = 1UL << GuestRegister.A0;
+
+    private readonly Dictionary<IrBlock, int> _index = [];
+    private readonly ulong[] _dirtyIn;
+    private readonly ulong[] _liveIn;
+
+    /// <summary>Analyses <paramref name="function"/>.</summary>
+    public RegisterAnalysis(IrFunction function)
+    {
+        for (var i = 0; i < function.Blocks.Count; i++)
+            _index[function.Blocks[i]] = i;
+        _dirtyIn = new ulong[function.Blocks.Count];
+        _liveIn = new ulong[function.Blocks.Count];
+        SolveDirty(function);
+        SolveLive(function);
+        foreach (var block in function.Blocks)
+            Used |= UsedBy(block);
+    }
+
+    /// <summary>Every register the function names or carries.</summary>
+    public ulong Used { get; } = Arguments;
+
+    /// <summary>Registers that may be dirty at the start of a block.</summary>
+    public ulong DirtyIn(IrBlock block) => _dirtyIn[_index[block]];
+
+    /// <summary>Registers that must be valid in locals at the start of a block.</summary>
+    public ulong LiveIn(IrBlock block) => _liveIn[_index[block]];
+
+    /// <summary>Registers that are in locals, valid, after a call returned in line.</summary>
+    public static ulong ValidAfterCall => Sp | Ra | A0;
+
+    /// <summary>Whether the instruction stores the dirty registers on some path.</summary>
+    public static bool IsSpillPoint(IrInstruction i) => i.Op switch
+    {
+        IrOp.Check => i.Elided is null,
+        IrOp.CheckAlignment or IrOp.Poll or IrOp.Call or IrOp.TailCall or IrOp.Return or IrOp.Ecall or IrOp.FenceI or IrOp.Trap or IrOp.Switch => true,
+        _ => false,
+    };
+
+    /// <summary>Dirty registers after the instruction, from those before it.</summary>
+    public static ulong DirtyAfter(IrInstruction i, ulong dirty) => i.Op switch
+    {
+        IrOp.Set => dirty | (1UL << i.Register),
+        IrOp.Call => Ra | A0,
+        IrOp.Ecall => 0,
+        _ => dirty,
+    };
+
+    private static ulong LiveBefore(IrInstruction i, ulong live, ulong dirty)
+    {
+        switch (i.Op)
+        {
+            case IrOp.Get:
+                return live | (1UL << i.Register);
+            case IrOp.Set:
+                return live & ~(1UL << i.Register);
+            case IrOp.Call:
+                // Whatever is live after it and not brought back by the call itself is reloaded from the state block.
+                return (live & (Sp | Ra) & ValidAfterCall) | dirty | Arguments;
+            case IrOp.TailCall or IrOp.Switch:
+                return (i.Op == IrOp.Switch ? live : 0) | dirty | Arguments;
+            case IrOp.Return:
+                return dirty | Sp | Ra | A0;
+            case IrOp.Ecall:
+                return dirty;
+            default:
+                return IsSpillPoint(i) ? live | dirty : live;
+        }
+    }
+
+    private static ulong UsedBy(IrBlock block)
+    {
+        var used = 0UL;
+        foreach (var i in block.Instructions)
+        {
+            if (i.Op is IrOp.Get or IrOp.Set)
+                used |= 1UL << i.Register;
+        }
+
+        return used;
+    }
+
+    private void SolveDirty(IrFunction function)
+    {
+        _dirtyIn[0] = Arguments;
+        foreach (var entry in function.ExtraEntries)
+            _dirtyIn[_index[entry]] = Arguments;
+        var work = new Queue<IrBlock>(function.Blocks);
+        while (work.TryDequeue(out var block))
+        {
+            var dirty = DirtyIn(block);
+            foreach (var i in block.Instructions)
+                dirty = DirtyAfter(i, dirty);
+            foreach (var successor in block.Successors)
+            {
+                ref var into = ref _dirtyIn[_index[successor]];
+                if ((dirty & ~into) == 0)
+                    continue;
+                into |= dirty;
+                work.Enqueue(successor);
+            }
+        }
+    }
+
+    private void SolveLive(IrFunction function)
+    {
+        bool changed;
+        do
+        {
+            changed = false;
+            for (var b = function.Blocks.Count - 1; b >= 0; b--)
+            {
+                var live = LiveAtStart(function.Blocks[b]);
+                changed |= live != _liveIn[b];
+                _liveIn[b] = live;
+            }
+        }
+        while (changed);
+    }
+
+    private ulong LiveAtStart(IrBlock block)
+    {
+        var count = block.Instructions.Count;
+        Span<ulong> dirty = count <= 512 ? stackalloc ulong[count] : new ulong[count];
+        var before = DirtyIn(block);
+        for (var k = 0; k < count; k++)
+        {
+            dirty[k] = before;
+            before = DirtyAfter(block.Instructions[k], before);
+        }
+
+        var live = 0UL;
+        foreach (var successor in block.Successors)
+            live |= _liveIn[_index[successor]];
+        for (var k = count - 1; k >= 0; k--)
+            live = LiveBefore(block.Instructions[k], live, dirty[k]);
+        return live;
+    }
+
+    /// <summary>Registers in a mask, ascending.</summary>
+    public static IEnumerable<int> Registers(ulong mask)
+    {
+        while (mask != 0)
+        {
+            yield return BitOperations.TrailingZeroCount(mask);
+            mask &= mask - 1;
+        }
+    }
+}

@@ -1,0 +1,302 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Reflection;
+using System.Reflection.Metadata;
+using System.Reflection.Metadata.Ecma335;
+using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator.Ir;
+
+namespace Cheri2IL.Translator.Emit;
+
+/// <summary>
+/// Metadata tokens of everything outside itself that a translated assembly may name: fields of the state block, entry
+/// points of the runtime and a few intrinsics of the base library. This list is the allow-list of a translated assembly.
+/// </summary>
+public sealed unsafe class RuntimeMembers
+{
+    /// <summary>Classes all of whose public static methods translated code may call.</summary>
+    private static readonly Type[] RuntimeClasses = [typeof(FloatOps), typeof(IntegerOps), typeof(Atomics)];
+
+    private readonly MetadataBuilder _metadata;
+    private readonly Dictionary<Assembly, EntityHandle> _assemblies = [];
+    private readonly Dictionary<Type, EntityHandle> _types = [];
+    private readonly Dictionary<MethodInfo, int> _methods = [];
+    private readonly int[] _registers = new int[GuestRegister.Count];
+
+    /// <summary>Adds the references to <paramref name="metadata"/>, always in the same order.</summary>
+    public RuntimeMembers(MetadataBuilder metadata)
+    {
+        _metadata = metadata;
+        for (var r = 0; r < GuestRegister.Count; r++)
+            _registers[r] = Field(typeof(GuestState), r < GuestRegister.F0 ? $"X{r}" : $"F{r - GuestRegister.F0}");
+        StatePc = Field(typeof(GuestState), nameof(GuestState.Pc));
+        MemoryBase = Field(typeof(GuestState), nameof(GuestState.MemoryBase));
+        Limit = Field(typeof(GuestState), nameof(GuestState.Limit));
+        Dispatch = Field(typeof(GuestState), nameof(GuestState.Dispatch));
+        HostStackLimit = Field(typeof(GuestState), nameof(GuestState.HostStackLimit));
+        Interrupt = Field(typeof(GuestState), nameof(GuestState.Interrupt));
+        RoundingMode = Field(typeof(GuestState), nameof(GuestState.RoundingMode));
+        PartEntry = Field(typeof(GuestState), nameof(GuestState.PartEntry));
+        ResultPc = Field(typeof(GuestReturn), nameof(GuestReturn.Pc));
+        ResultA0 = Field(typeof(GuestReturn), nameof(GuestReturn.A0));
+
+        Resolve = Static(typeof(GuestRuntime), nameof(GuestRuntime.Resolve));
+        SystemCall = Static(typeof(GuestRuntime), nameof(GuestRuntime.SystemCall));
+        Leave = Static(typeof(GuestRuntime), nameof(GuestRuntime.Leave));
+        LeaveAfterSystemCall = Static(typeof(GuestRuntime), nameof(GuestRuntime.LeaveAfterSystemCall));
+        Unwind = Static(typeof(GuestRuntime), nameof(GuestRuntime.Unwind));
+        Fault = Static(typeof(GuestRuntime), nameof(GuestRuntime.Fault));
+        FenceI = Static(typeof(GuestRuntime), nameof(GuestRuntime.FenceI));
+        ReadCounter = Static(typeof(GuestRuntime), nameof(GuestRuntime.ReadCounter));
+        ReadFlags = Static(typeof(FloatStatus), nameof(FloatStatus.ReadFlags));
+        WriteFlags = Static(typeof(FloatStatus), nameof(FloatStatus.WriteFlags));
+        WriteRounding = Static(typeof(FloatStatus), nameof(FloatStatus.WriteRounding));
+        MemoryBarrier = Static(typeof(Interlocked), nameof(Interlocked.MemoryBarrier));
+        foreach (var type in RuntimeClasses)
+        {
+            foreach (var method in type.GetMethods(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly).OrderBy(m => m.MetadataToken))
+                AddMethod(method);
+        }
+
+        foreach (var method in Intrinsics)
+            AddMethod(method);
+        MethodSignature = MetadataTokens.GetToken(_metadata.AddStandaloneSignature(_metadata.GetOrAddBlob(GuestMethodSignature())));
+    }
+
+    /// <summary>Base-library methods that RyuJIT expands in line.</summary>
+    private static readonly MethodInfo[] Intrinsics =
+    [
+        Method(typeof(Math), nameof(Math.FusedMultiplyAdd), typeof(double), typeof(double), typeof(double)),
+        Method(typeof(MathF), nameof(MathF.FusedMultiplyAdd), typeof(float), typeof(float), typeof(float)),
+        Method(typeof(Math), nameof(Math.Sqrt), typeof(double)),
+        Method(typeof(MathF), nameof(MathF.Sqrt), typeof(float)),
+        Method(typeof(Math), nameof(Math.Abs), typeof(double)),
+        Method(typeof(MathF), nameof(MathF.Abs), typeof(float)),
+        Method(typeof(BitConverter), nameof(BitConverter.DoubleToInt64Bits), typeof(double)),
+        Method(typeof(BitConverter), nameof(BitConverter.Int64BitsToDouble), typeof(long)),
+        Method(typeof(BitOperations), nameof(BitOperations.LeadingZeroCount), typeof(ulong)),
+        Method(typeof(BitOperations), nameof(BitOperations.LeadingZeroCount), typeof(uint)),
+        Method(typeof(BitOperations), nameof(BitOperations.TrailingZeroCount), typeof(ulong)),
+        Method(typeof(BitOperations), nameof(BitOperations.TrailingZeroCount), typeof(uint)),
+        Method(typeof(BitOperations), nameof(BitOperations.PopCount), typeof(ulong)),
+        Method(typeof(BitOperations), nameof(BitOperations.PopCount), typeof(uint)),
+        Method(typeof(BitOperations), nameof(BitOperations.RotateLeft), typeof(ulong), typeof(int)),
+        Method(typeof(BitOperations), nameof(BitOperations.RotateLeft), typeof(uint), typeof(int)),
+        Method(typeof(BitOperations), nameof(BitOperations.RotateRight), typeof(ulong), typeof(int)),
+        Method(typeof(BitOperations), nameof(BitOperations.RotateRight), typeof(uint), typeof(int)),
+        Method(typeof(BinaryPrimitives), nameof(BinaryPrimitives.ReverseEndianness), typeof(ulong)),
+        Method(typeof(Math), nameof(Math.Min), typeof(long), typeof(long)),
+        Method(typeof(Math), nameof(Math.Max), typeof(long), typeof(long)),
+        Method(typeof(Math), nameof(Math.Min), typeof(ulong), typeof(ulong)),
+        Method(typeof(Math), nameof(Math.Max), typeof(ulong), typeof(ulong)),
+    ];
+
+    /// <summary>Field token: guest pc.</summary>
+    public int StatePc { get; }
+
+    /// <summary>Field token: host address of the slot.</summary>
+    public int MemoryBase { get; }
+
+    /// <summary>Field token: largest guest address.</summary>
+    public int Limit { get; }
+
+    /// <summary>Field token: first level of the dispatch table.</summary>
+    public int Dispatch { get; }
+
+    /// <summary>Field token: lowest host stack address.</summary>
+    public int HostStackLimit { get; }
+
+    /// <summary>Field token: exit request.</summary>
+    public int Interrupt { get; }
+
+    /// <summary>Field token: frm.</summary>
+    public int RoundingMode { get; }
+
+    /// <summary>Field token: entry of a multi-entry part.</summary>
+    public int PartEntry { get; }
+
+    /// <summary>Field token: pc of a result.</summary>
+    public int ResultPc { get; }
+
+    /// <summary>Field token: a0 of a result.</summary>
+    public int ResultA0 { get; }
+
+    /// <summary>Method token of <see cref="GuestRuntime.Resolve"/>.</summary>
+    public int Resolve { get; }
+
+    /// <summary>Method token of <see cref="GuestRuntime.SystemCall"/>.</summary>
+    public int SystemCall { get; }
+
+    /// <summary>Method token of <see cref="GuestRuntime.Leave"/>.</summary>
+    public int Leave { get; }
+
+    /// <summary>Method token of <see cref="GuestRuntime.LeaveAfterSystemCall"/>.</summary>
+    public int LeaveAfterSystemCall { get; }
+
+    /// <summary>Method token of <see cref="GuestRuntime.Unwind"/>.</summary>
+    public int Unwind { get; }
+
+    /// <summary>Method token of <see cref="GuestRuntime.Fault"/>.</summary>
+    public int Fault { get; }
+
+    /// <summary>Method token of <see cref="GuestRuntime.FenceI"/>.</summary>
+    public int FenceI { get; }
+
+    /// <summary>Method token of <see cref="GuestRuntime.ReadCounter"/>.</summary>
+    public int ReadCounter { get; }
+
+    /// <summary>Method token of <see cref="FloatStatus.ReadFlags"/>.</summary>
+    public int ReadFlags { get; }
+
+    /// <summary>Method token of <see cref="FloatStatus.WriteFlags"/>.</summary>
+    public int WriteFlags { get; }
+
+    /// <summary>Method token of <see cref="FloatStatus.WriteRounding"/>.</summary>
+    public int WriteRounding { get; }
+
+    /// <summary>Method token of <see cref="Interlocked.MemoryBarrier"/>.</summary>
+    public int MemoryBarrier { get; }
+
+    /// <summary>Stand-alone signature of a translated method, for calli.</summary>
+    public int MethodSignature { get; }
+
+    /// <summary>Field token of a guest register in the state block.</summary>
+    public int StateRegister(int register) => _registers[register];
+
+    /// <summary>Method token of an allow-listed static method.</summary>
+    public int Static(Type type, string name, params Type[] parameters)
+    {
+        var method = parameters.Length == 0
+            ? type.GetMethod(name, BindingFlags.Public | BindingFlags.Static) ?? throw new InvalidOperationException($"{type.Name}.{name} does not exist")
+            : Method(type, name, parameters);
+        return _methods.TryGetValue(method, out var token) ? token : AddMethod(method);
+    }
+
+    /// <summary>Signature blob of every translated method: (GuestState*, int64 x 5) to GuestReturn.</summary>
+    public BlobBuilder GuestMethodSignature()
+    {
+        var blob = new BlobBuilder();
+        new BlobEncoder(blob).MethodSignature().Parameters(
+            6,
+            r => r.Type().Type(Type(typeof(GuestReturn)), isValueType: true),
+            p =>
+            {
+                p.AddParameter().Type().Pointer().Type(Type(typeof(GuestState)), isValueType: true);
+                for (var k = 0; k < 5; k++)
+                    p.AddParameter().Type().Int64();
+            });
+        return blob;
+    }
+
+    /// <summary>Reference to a type of the runtime or the base library.</summary>
+    public EntityHandle Type(Type type)
+    {
+        if (_types.TryGetValue(type, out var handle))
+            return handle;
+        handle = _metadata.AddTypeReference(AssemblyOf(type), _metadata.GetOrAddString(type.Namespace!), _metadata.GetOrAddString(type.Name));
+        _types.Add(type, handle);
+        return handle;
+    }
+
+    private static MethodInfo Method(Type type, string name, params Type[] parameters)
+        => type.GetMethod(name, BindingFlags.Public | BindingFlags.Static, parameters)
+            ?? throw new InvalidOperationException($"{type.Name}.{name}({string.Join(", ", parameters.Select(p => p.Name))}) does not exist");
+
+    private EntityHandle AssemblyOf(Type type)
+    {
+        // Base-library types are named by the reference assembly, so that any later runtime resolves them.
+        var isRuntime = type.Assembly == typeof(GuestState).Assembly;
+        if (_assemblies.TryGetValue(isRuntime ? type.Assembly : typeof(object).Assembly, out var handle))
+            return handle;
+        handle = isRuntime
+            ? _metadata.AddAssemblyReference(_metadata.GetOrAddString(type.Assembly.GetName().Name!), type.Assembly.GetName().Version!, default, default, default, default)
+            : _metadata.AddAssemblyReference(
+                _metadata.GetOrAddString("System.Runtime"), new Version(10, 0, 0, 0), default,
+                _metadata.GetOrAddBlob(new byte[] { 0xb0, 0x3f, 0x5f, 0x7f, 0x11, 0xd5, 0x0a, 0x3a }), default, default);
+        _assemblies.Add(isRuntime ? type.Assembly : typeof(object).Assembly, handle);
+        return handle;
+    }
+
+    private int Field(Type type, string name)
+    {
+        var field = type.GetField(name) ?? throw new InvalidOperationException($"{type.Name}.{name} does not exist");
+        var blob = new BlobBuilder();
+        Encode(new BlobEncoder(blob).Field().Type(), field.FieldType);
+        return MetadataTokens.GetToken(_metadata.AddMemberReference(Type(type), _metadata.GetOrAddString(name), _metadata.GetOrAddBlob(blob)));
+    }
+
+    private int AddMethod(MethodInfo method)
+    {
+        var blob = new BlobBuilder();
+        var parameters = method.GetParameters();
+        new BlobEncoder(blob).MethodSignature().Parameters(
+            parameters.Length,
+            r =>
+            {
+                if (method.ReturnType == typeof(void))
+                    r.Void();
+                else
+                    Encode(r.Type(), method.ReturnType);
+            },
+            p =>
+            {
+                foreach (var parameter in parameters)
+                    Encode(p.AddParameter().Type(), parameter.ParameterType);
+            });
+        var token = MetadataTokens.GetToken(
+            _metadata.AddMemberReference(Type(method.DeclaringType!), _metadata.GetOrAddString(method.Name), _metadata.GetOrAddBlob(blob)));
+        _methods.Add(method, token);
+        return token;
+    }
+
+    private void Encode(SignatureTypeEncoder encoder, Type type)
+    {
+        if (type.IsPointer)
+        {
+            if (type == typeof(void*))
+                encoder.VoidPointer();
+            else
+                Encode(encoder.Pointer(), type.GetElementType()!);
+        }
+        else if (type == typeof(bool))
+        {
+            encoder.Boolean();
+        }
+        else if (type == typeof(byte))
+        {
+            encoder.Byte();
+        }
+        else if (type == typeof(int))
+        {
+            encoder.Int32();
+        }
+        else if (type == typeof(uint))
+        {
+            encoder.UInt32();
+        }
+        else if (type == typeof(long))
+        {
+            encoder.Int64();
+        }
+        else if (type == typeof(ulong))
+        {
+            encoder.UInt64();
+        }
+        else if (type == typeof(float))
+        {
+            encoder.Single();
+        }
+        else if (type == typeof(double))
+        {
+            encoder.Double();
+        }
+        else if (type == typeof(nint))
+        {
+            encoder.IntPtr();
+        }
+        else
+        {
+            encoder.Type(Type(type), type.IsValueType);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+using Cheri2IL.Translator.Isa.RiscV;
+using Cheri2IL.Translator.Lifting;
+
+namespace Cheri2IL.Translator;
+
+/// <summary>A part of guest memory whose content is known at translation time.</summary>
+/// <param name="Start">Guest address.</param>
+/// <param name="Length">Bytes in memory.</param>
+/// <param name="Content">Bytes from the file; zeros follow up to <paramref name="Length"/>.</param>
+/// <param name="IsExecutable">Whether code may be fetched from it.</param>
+/// <param name="IsWritable">Whether the program may change it, so that its content proves nothing.</param>
+public sealed record GuestSegment(long Start, long Length, ReadOnlyMemory<byte> Content, bool IsExecutable, bool IsWritable);
+
+/// <summary>A function's extent.</summary>
+/// <param name="Start">First guest address.</param>
+/// <param name="End">Address after the last byte.</param>
+/// <param name="Name">Symbol, if known.</param>
+public readonly record struct GuestRange(long Start, long End, string? Name);
+
+/// <summary>What the translator needs to know about a program: its code at guest addresses, and where functions are.</summary>
+/// <remarks>Immutable; thread-safe.</remarks>
+public sealed class GuestImage : ICodeSource
+{
+    private readonly GuestSegment[] _segments;
+    private readonly GuestRange[] _ranges;
+    private readonly long[] _seeds;
+
+    /// <summary>Makes an image.</summary>
+    /// <param name="file">The ELF file, to be carried in the assembly.</param>
+    /// <param name="loadBias">Guest address minus ELF address.</param>
+    /// <param name="segments">Loadable segments.</param>
+    /// <param name="ranges">Function extents from symbols and unwind tables; may overlap.</param>
+    /// <param name="seeds">Guest addresses where functions may start; those outside executable segments are ignored.</param>
+    public GuestImage(byte[] file, long loadBias, IEnumerable<GuestSegment> segments, IEnumerable<GuestRange> ranges, IEnumerable<long> seeds)
+    {
+        File = file;
+        LoadBias = loadBias;
+        _segments = [.. segments.OrderBy(s => s.Start)];
+        // One extent per start: the longest, named if any of them is.
+        _ranges = [.. ranges.Where(r => r.End > r.Start).GroupBy(r => r.Start)
+            .Select(g => new GuestRange(g.Key, g.Max(r => r.End), g.Select(r => r.Name).FirstOrDefault(n => n is not null)))
+            .OrderBy(r => r.Start)];
+        _seeds = [.. seeds.Concat(_ranges.Select(r => r.Start)).Where(IsExecutable).Distinct().Order()];
+    }
+
+    /// <summary>The ELF file.</summary>
+    public byte[] File { get; }
+
+    /// <summary>Guest address minus ELF address.</summary>
+    public long LoadBias { get; }
+
+    /// <summary>Where functions may start, ascending.</summary>
+    public IReadOnlyList<long> Seeds => _seeds;
+
+    /// <summary>Segments, ascending.</summary>
+    public IReadOnlyList<GuestSegment> Segments => _segments;
+
+    /// <summary>Whether an even guest address lies in an executable segment.</summary>
+    public bool IsExecutable(long address) => (address & 1) == 0 && Find(address) is { IsExecutable: true };
+
+    /// <summary>
+    /// The extent of the function that contains <paramref name="pc"/>: from unwind tables or symbols, or else up to the
+    /// next known function start.
+    /// </summary>
+    public GuestRange RangeOf(long pc)
+    {
+        var index = UpperBound(_ranges, pc) - 1;
+        for (var k = index; k >= 0 && k > index - 8; k--)
+        {
+            if (pc < _ranges[k].End)
+                return _ranges[k].Start == pc ? _ranges[k] : _ranges[k] with { Name = Suffixed(_ranges[k], pc) };
+        }
+
+        var segment = Find(pc)!;
+        var next = Array.BinarySearch(_seeds, pc + 1);
+        next = next < 0 ? ~next : next;
+        var end = next < _seeds.Length ? Math.Min(_seeds[next], segment.Start + segment.Length) : segment.Start + segment.Length;
+        return new GuestRange(pc, end, null);
+    }
+
+    /// <summary>Name of the function that contains <paramref name="pc"/> (with "+offset"), or null.</summary>
+    public string? NameOf(long pc)
+    {
+        var index = UpperBound(_ranges, pc) - 1;
+        if (index < 0 || pc >= _ranges[index].End || _ranges[index].Name is not { } name)
+            return null;
+        return _ranges[index].Start == pc ? name : Suffixed(_ranges[index], pc);
+    }
+
+    /// <inheritdoc/>
+    public bool TryDecode(long address, out RiscVInstruction instruction, out bool mapped)
+    {
+        instruction = default;
+        mapped = false;
+        if (Find(address) is not { IsExecutable: true } segment)
+            return false;
+        var offset = address - segment.Start;
+        mapped = offset + 2 <= segment.Content.Length;
+        return mapped && RiscVDecoder.TryDecode(segment.Content.Span[(int)offset..], address, out instruction);
+    }
+
+    /// <inheritdoc/>
+    public bool TryRead(long address, Span<byte> destination)
+    {
+        if (Find(address) is not { } segment || address - segment.Start + destination.Length > segment.Content.Length)
+            return false;
+        segment.Content.Span.Slice((int)(address - segment.Start), destination.Length).CopyTo(destination);
+        return true;
+    }
+
+    private static string? Suffixed(GuestRange range, long pc) => range.Name is null ? null : $"{range.Name}+0x{pc - range.Start:x}";
+
+    private static int UpperBound(GuestRange[] ranges, long pc)
+    {
+        var (low, high) = (0, ranges.Length);
+        while (low < high)
+        {
+            var middle = (low + high) >> 1;
+            if (ranges[middle].Start <= pc)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+
+        return low;
+    }
+
+    private GuestSegment? Find(long address)
+    {
+        foreach (var segment in _segments)
+        {
+            if (address >= segment.Start && address < segment.Start + segment.Length)
+                return segment;
+        }
+
+        return null;
+    }
+}

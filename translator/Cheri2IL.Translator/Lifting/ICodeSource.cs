@@ -1,0 +1,16 @@
+using Cheri2IL.Translator.Isa.RiscV;
+
+namespace Cheri2IL.Translator.Lifting;
+
+/// <summary>Where guest code comes from: an ELF image ahead of time, or guest memory at run time.</summary>
+public interface ICodeSource
+{
+    /// <summary>
+    /// Decodes the instruction at <paramref name="address"/>. False when there is no executable memory or it does not
+    /// decode; <paramref name="mapped"/> tells which.
+    /// </summary>
+    bool TryDecode(long address, out RiscVInstruction instruction, out bool mapped);
+
+    /// <summary>Reads bytes that the program is not expected to change (jump tables). False when they are not mapped.</summary>
+    bool TryRead(long address, Span<byte> destination);
+}

@@ -1,0 +1,432 @@
+using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator.Ir;
+using Cheri2IL.Translator.Isa.RiscV;
+using Cheri2IL.Translator.Lifting.RiscV;
+
+namespace Cheri2IL.Translator.Lifting;
+
+/// <summary>
+/// Recovers the control flow of one function (or of a region from any guest pc on) by recursive descent, and lifts it.
+/// </summary>
+/// <remarks>One instance builds one region. Not thread-safe; instances are independent.</remarks>
+public sealed class RegionBuilder : IControlFlow
+{
+    /// <summary>Most instructions of one region: guards against runaway descent through data.</summary>
+    public const int MaxInstructions = 60_000;
+
+    private readonly ICodeSource _code;
+    private readonly long _start;
+    private readonly long _end;
+    private readonly SortedDictionary<long, List<RiscVInstruction>> _blocks = [];
+    private readonly Dictionary<long, (long Block, int Index)> _instructions = [];
+    private readonly Dictionary<long, long> _predecessor = [];
+    private readonly Dictionary<long, JumpTable> _tables = [];
+    private readonly Dictionary<long, long> _tableLoads = [];
+    private readonly Dictionary<long, IrBlock> _irBlocks = [];
+    private readonly HashSet<long> _loopHeaders = [];
+    private readonly HashSet<long> _polls = [];
+    private readonly IrBuilder _builder = new();
+    private readonly IrFunction _function;
+    private long?[] _constants = new long?[32];
+    private IrInstruction? _tableAddress;
+    private JumpTable? _pendingTable;
+    private bool _ended;
+
+    private RegionBuilder(ICodeSource code, long entry, long start, long end, string? name)
+    {
+        _code = code;
+        _start = start;
+        _end = end;
+        _function = new IrFunction(entry, name);
+    }
+
+    /// <summary>Guest pcs that direct calls reach.</summary>
+    public HashSet<long> CallTargets { get; } = [];
+
+    /// <summary>Guest pcs outside the range that direct jumps reach.</summary>
+    public HashSet<long> TailTargets { get; } = [];
+
+    /// <summary>Guest pcs of indirect jumps whose targets were not recovered.</summary>
+    public List<long> UnrecoveredJumps { get; } = [];
+
+    /// <summary>Number of jump tables recovered.</summary>
+    public int RecoveredTables => _tables.Count;
+
+    /// <summary>Guest instructions in the region.</summary>
+    public int InstructionCount => _instructions.Count;
+
+    /// <summary>The result.</summary>
+    public IrFunction Function => _function;
+
+    /// <summary>Builds the region that starts at <paramref name="entry"/> and stays inside [start, end).</summary>
+    public static RegionBuilder Build(ICodeSource code, long entry, long start, long end, string? name = null)
+    {
+        var region = new RegionBuilder(code, entry, start, end, name);
+        region.Explore();
+        region.Lift();
+        return region;
+    }
+
+    private bool Inside(long pc) => pc >= _start && pc < _end;
+
+    // ---- recursive descent
+    private void Explore()
+    {
+        var work = new Stack<long>();
+        work.Push(_function.EntryPc);
+        while (work.TryPop(out var pc))
+        {
+            if (_blocks.ContainsKey(pc))
+                continue;
+            if (_instructions.TryGetValue(pc, out var inside))
+            {
+                Split(inside.Block, pc);
+                continue;
+            }
+
+            ExploreBlock(pc, work);
+        }
+    }
+
+    private void ExploreBlock(long start, Stack<long> work)
+    {
+        var list = new List<RiscVInstruction>();
+        _blocks.Add(start, list);
+        var pc = start;
+        while (true)
+        {
+            if (pc != start && _blocks.ContainsKey(pc))
+            {
+                AddEdge(start, pc);
+                return;
+            }
+
+            if (!Inside(pc) || _instructions.Count >= MaxInstructions || !_code.TryDecode(pc, out var instruction, out _))
+                return;
+            list.Add(instruction);
+            _instructions[pc] = (start, list.Count - 1);
+            var next = pc + instruction.Length;
+            switch (instruction.Opcode)
+            {
+                case RiscVOpcode.Beq or RiscVOpcode.Bne or RiscVOpcode.Blt or RiscVOpcode.Bge or RiscVOpcode.Bltu or RiscVOpcode.Bgeu:
+                    Visit(start, next, work);
+                    Visit(start, pc + instruction.Immediate, work);
+                    return;
+                case RiscVOpcode.Jal:
+                    if (instruction.Rd == GuestRegister.Ra)
+                    {
+                        CallTargets.Add(pc + instruction.Immediate);
+                        Visit(start, next, work);
+                    }
+                    else
+                    {
+                        Visit(start, pc + instruction.Immediate, work);
+                    }
+
+                    return;
+                case RiscVOpcode.Jalr:
+                    ExploreJalr(start, list, work);
+                    return;
+                case RiscVOpcode.Ecall:
+                    Visit(start, next, work);
+                    return;
+                case RiscVOpcode.Ebreak or RiscVOpcode.FenceI:
+                    return;
+                case RiscVOpcode.Csrrw or RiscVOpcode.Csrrs or RiscVOpcode.Csrrc or RiscVOpcode.Csrrwi or RiscVOpcode.Csrrsi or RiscVOpcode.Csrrci:
+                    // A write of frm ends its block (a poll follows); treating every CSR access so costs nothing.
+                    Visit(start, next, work);
+                    return;
+            }
+
+            pc = next;
+        }
+    }
+
+    private void ExploreJalr(long start, List<RiscVInstruction> list, Stack<long> work)
+    {
+        var jump = list[^1];
+        var next = jump.Address + jump.Length;
+        var constant = ConstantBefore(list, list.Count - 1, jump.Rs1);
+        var known = constant is { } value ? (value + jump.Immediate) & ~1L : (long?)null;
+        if (jump.Rd == GuestRegister.Ra)
+        {
+            if (known is { } callee)
+                CallTargets.Add(callee);
+            Visit(start, next, work);
+        }
+        else if (known is { } target)
+        {
+            Visit(start, target, work);
+        }
+        else if (jump.Rd == 0 && jump.Rs1 == GuestRegister.Ra && jump.Immediate == 0)
+        {
+            return;
+        }
+        else if (RecoverTable(start, list) is { } table)
+        {
+            _tables[jump.Address] = table;
+            _tableLoads[table.LoadPc] = jump.Address;
+            foreach (var entry in table.Targets)
+                Visit(start, entry, work);
+        }
+        else
+        {
+            UnrecoveredJumps.Add(jump.Address);
+        }
+    }
+
+    private JumpTable? RecoverTable(long start, List<RiscVInstruction> block)
+    {
+        // The bound check and the table's address usually stand in the blocks that fall into this one.
+        var chain = new List<long> { start };
+        while (chain.Count < 6 && _predecessor.TryGetValue(chain[^1], out var from) && !chain.Contains(from))
+            chain.Add(from);
+        var trace = new List<RiscVInstruction>();
+        for (var i = chain.Count - 1; i > 0; i--)
+            trace.AddRange(_blocks[chain[i]]);
+        var blockStart = trace.Count;
+        trace.AddRange(block);
+        return JumpTable.Recover(trace, blockStart, ConstantInFunction, _code, Inside);
+    }
+
+    /// <summary>The one constant that auipc/lui (+ addi) sequences put in a register anywhere in the function.</summary>
+    private long? ConstantInFunction(int register)
+    {
+        long? found = null;
+        foreach (var list in _blocks.Values)
+        {
+            for (var i = 0; i < list.Count; i++)
+            {
+                if (list[i].DestinationX() != register || list[i].Opcode is not (RiscVOpcode.Auipc or RiscVOpcode.Lui or RiscVOpcode.Addi))
+                    continue;
+                // Only the completed address counts: skip the upper half when the lower half follows.
+                if (ConstantBefore(list, i + 1, register) is not { } value)
+                    continue;
+                var completes = list[i].Opcode == RiscVOpcode.Addi;
+                if (!completes)
+                    continue;
+                if (found is { } other && other != value)
+                    return null;
+                found = value;
+            }
+        }
+
+        return found;
+    }
+
+    private static long? ConstantBefore(List<RiscVInstruction> list, int index, int register)
+    {
+        if (register == 0)
+            return 0;
+        long offset = 0;
+        for (var i = index - 1; i >= 0; i--)
+        {
+            var instruction = list[i];
+            if (instruction.DestinationX() != register)
+                continue;
+            switch (instruction.Opcode)
+            {
+                case RiscVOpcode.Auipc:
+                    return instruction.Address + instruction.Immediate + offset;
+                case RiscVOpcode.Lui:
+                    return instruction.Immediate + offset;
+                case RiscVOpcode.Addi:
+                    offset += instruction.Immediate;
+                    register = instruction.Rs1;
+                    if (register == 0)
+                        return offset;
+                    continue;
+                default:
+                    return null;
+            }
+        }
+
+        return null;
+    }
+
+    private void Visit(long from, long to, Stack<long> work)
+    {
+        if (!Inside(to))
+        {
+            TailTargets.Add(to);
+            return;
+        }
+
+        AddEdge(from, to);
+        work.Push(to);
+    }
+
+    private void AddEdge(long from, long to)
+    {
+        _predecessor.TryAdd(to, from);
+        var last = _blocks[from];
+        if (last.Count > 0 && to <= last[^1].Address)
+            _loopHeaders.Add(to);
+    }
+
+    private void Split(long block, long pc)
+    {
+        var list = _blocks[block];
+        var index = _instructions[pc].Index;
+        var tail = list.GetRange(index, list.Count - index);
+        list.RemoveRange(index, list.Count - index);
+        _blocks.Add(pc, tail);
+        for (var i = 0; i < tail.Count; i++)
+            _instructions[tail[i].Address] = (pc, i);
+    }
+
+    // ---- lifting
+    private void Lift()
+    {
+        foreach (var pc in _blocks.Keys)
+            _irBlocks.Add(pc, new IrBlock(pc));
+        _function.Blocks.Add(_irBlocks[_function.EntryPc]);
+        foreach (var (pc, block) in _irBlocks.OrderBy(b => b.Key))
+        {
+            if (pc != _function.EntryPc)
+                _function.Blocks.Add(block);
+        }
+
+        var lifter = new RiscVLifter(_builder, this);
+        foreach (var (pc, list) in _blocks)
+        {
+            _builder.SetBlock(_irBlocks[pc]);
+            _builder.Pc = pc;
+            LiftBlock(pc, list, lifter);
+        }
+
+        // A poll that was found necessary after its block had been lifted goes to the front.
+        foreach (var (pc, block) in _irBlocks)
+        {
+            if (_loopHeaders.Contains(pc) || _polls.Contains(pc))
+                block.Instructions.Insert(0, new IrInstruction(IrOp.Poll, IrType.Void) { Pc = pc });
+        }
+    }
+
+    private void LiftBlock(long start, List<RiscVInstruction> list, RiscVLifter lifter)
+    {
+        _constants = new long?[32];
+        _tableAddress = null;
+        _pendingTable = null;
+        _ended = false;
+        foreach (var instruction in list)
+        {
+            _builder.Pc = instruction.Address;
+            var before = _builder.Block.Instructions.Count;
+            lifter.Visit(instruction);
+            if (_tableLoads.TryGetValue(instruction.Address, out var jump))
+                RememberTable(before, _tables[jump]);
+            TrackConstant(instruction);
+            if (_ended || (_builder.Block.Instructions.Count > 0 && IrOpInfo.IsTerminator(_builder.Block.Terminator.Op)))
+                return;
+        }
+
+        var next = list.Count > 0 ? list[^1].Address + list[^1].Length : start;
+        _builder.Pc = next;
+        if (_irBlocks.TryGetValue(next, out var following) && list.Count > 0)
+            _builder.Jump(following);
+        else if (Inside(next) && _instructions.Count < MaxInstructions)
+            TrapUndecodable(next);
+        else
+            Jump(next);
+    }
+
+    private void TrapUndecodable(long pc)
+    {
+        _code.TryDecode(pc, out _, out var mapped);
+        if (mapped)
+            _builder.Trap(GuestFaultKind.IllegalInstruction, pc);
+        else
+            _builder.TailCall(pc);
+    }
+
+    private void RememberTable(int firstInstruction, JumpTable table)
+    {
+        var load = _builder.Block.Instructions.FindIndex(firstInstruction, i => i.Op == IrOp.Load);
+        if (load < 0)
+            return;
+        _pendingTable = table;
+        _tableAddress = _builder.Block.Instructions[load];
+    }
+
+    private void TrackConstant(in RiscVInstruction i)
+    {
+        var destination = i.DestinationX();
+        if (destination <= 0)
+            return;
+        _constants[destination] = i.Opcode switch
+        {
+            RiscVOpcode.Lui => i.Immediate,
+            RiscVOpcode.Auipc => i.Address + i.Immediate,
+            RiscVOpcode.Addi => (i.Rs1 == 0 ? 0 : _constants[i.Rs1]) + i.Immediate,
+            _ => null,
+        };
+    }
+
+    // ---- IControlFlow
+    /// <inheritdoc/>
+    public long? KnownTarget(in RiscVInstruction jalr)
+        => (jalr.Rs1 == 0 ? 0 : _constants[jalr.Rs1]) is { } value ? (value + jalr.Immediate) & ~1L : null;
+
+    /// <inheritdoc/>
+    public void Jump(long target)
+    {
+        if (_irBlocks.TryGetValue(target, out var block))
+            _builder.Jump(block);
+        else
+            _builder.TailCall(target);
+    }
+
+    /// <inheritdoc/>
+    public void Branch(IrInstruction condition, long taken, long next)
+        => _builder.Branch(condition, BlockOrExit(taken), BlockOrExit(next));
+
+    /// <inheritdoc/>
+    public void Call(IrInstruction? target, long constant, long returnAddress)
+    {
+        _builder.Append(new IrInstruction(IrOp.Call, IrType.Void, target) { Immediate = constant, Register = GuestRegister.Ra });
+        _builder.Block.Successors.Add(BlockOrExit(returnAddress));
+    }
+
+    /// <inheritdoc/>
+    public void IndirectJump(in RiscVInstruction jalr, IrInstruction target)
+    {
+        if (_pendingTable is not { } table || _tableAddress is not { } load || !_tables.ContainsKey(jalr.Address))
+        {
+            _builder.Append(new IrInstruction(IrOp.TailCall, IrType.Void, target));
+            return;
+        }
+
+        var offset = _builder.Binary(IrOp.Sub, load.A!, _builder.Const(table.Base - load.Immediate));
+        var index = _builder.Binary(IrOp.ShiftRightU, offset, _builder.Const32(table.EntrySize == 8 ? 3 : 2));
+        _builder.Append(new IrInstruction(IrOp.Switch, IrType.Void, index, target));
+        foreach (var pc in table.Targets)
+            _builder.Block.Successors.Add(_irBlocks[pc]);
+    }
+
+    /// <inheritdoc/>
+    public void Ecall(long next)
+    {
+        _builder.Append(new IrInstruction(IrOp.Ecall, IrType.Void) { Immediate = next });
+        _builder.Block.Successors.Add(BlockOrExit(next));
+    }
+
+    /// <inheritdoc/>
+    public void PollAt(long next)
+    {
+        _polls.Add(next);
+        _ended = true;
+        Jump(next);
+    }
+
+    /// <summary>The block at <paramref name="pc"/>, or a new one that leaves the function for it.</summary>
+    private IrBlock BlockOrExit(long pc)
+    {
+        if (_irBlocks.TryGetValue(pc, out var block))
+            return block;
+        block = new IrBlock(pc);
+        block.Instructions.Add(new IrInstruction(IrOp.TailCall, IrType.Void) { Immediate = pc, Pc = pc });
+        _function.Blocks.Add(block);
+        return block;
+    }
+}

@@ -1,0 +1,251 @@
+using System.Diagnostics;
+using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator.Emit;
+using Cheri2IL.Translator.Ir;
+using Cheri2IL.Translator.Lifting;
+using Cheri2IL.Translator.Passes;
+
+namespace Cheri2IL.Translator;
+
+/// <summary>What to do about checks, names and progress.</summary>
+public sealed record TranslationOptions
+{
+    /// <summary>Which checks are emitted.</summary>
+    public CheckMode Checks { get; init; } = CheckMode.Optimized;
+
+    /// <summary>Worker threads; 0 = one per processor.</summary>
+    public int Parallelism { get; init; }
+
+    /// <summary>Receives (done, total) function counts from any thread; total grows while functions are discovered.</summary>
+    public Action<int, int>? Progress { get; init; }
+}
+
+/// <summary>Numbers of one translation.</summary>
+public sealed record TranslationStatistics
+{
+    /// <summary>Guest functions (regions) found.</summary>
+    public int Functions { get; init; }
+
+    /// <summary>Methods written; more than functions when some were split.</summary>
+    public int Methods { get; init; }
+
+    /// <summary>Guest instructions translated; one reached from two functions counts twice.</summary>
+    public long Instructions { get; init; }
+
+    /// <summary>IL bytes.</summary>
+    public long CodeBytes { get; init; }
+
+    /// <summary>Checks in the IR.</summary>
+    public long Checks { get; init; }
+
+    /// <summary>Checks elided by a pass.</summary>
+    public long ElidedChecks { get; init; }
+
+    /// <summary>Jump tables recovered.</summary>
+    public int JumpTables { get; init; }
+
+    /// <summary>Guest pcs of indirect jumps that are neither returns nor recovered tables.</summary>
+    public IReadOnlyList<long> UnrecoveredJumps { get; init; } = [];
+
+    /// <summary>Wall-clock time.</summary>
+    public TimeSpan Elapsed { get; init; }
+}
+
+/// <summary>A finished translation.</summary>
+/// <param name="Assembly">The assembly file.</param>
+/// <param name="Statistics">Numbers.</param>
+public sealed record Translation(byte[] Assembly, TranslationStatistics Statistics);
+
+/// <summary>
+/// Guest image to .NET assembly: discover functions, lift, run passes, emit, write. Deterministic: the order of methods and
+/// the bytes of the result do not depend on the number of workers.
+/// </summary>
+public sealed class ModuleTranslator
+{
+    /// <summary>
+    /// Bounds above which RyuJIT compiles a method without optimising; the limits are 8,000 local references, 60,000
+    /// IL bytes and 2,000 basic blocks.
+    /// </summary>
+    private const int MaxLocalReferences = 7_600;
+
+    private const int MaxCodeBytes = 56_000;
+    private const int MaxBlocks = 1_900;
+
+    private readonly GuestImage _image;
+    private readonly TranslationOptions _options;
+    private readonly AssemblyWriter _writer;
+    private readonly SortedDictionary<long, RegionBuilder> _regions = [];
+    private readonly Dictionary<long, MethodEntry> _entries = [];
+
+    private ModuleTranslator(GuestImage image, TranslationOptions options, string assemblyName)
+    {
+        _image = image;
+        _options = options;
+        _writer = new AssemblyWriter(assemblyName);
+    }
+
+    private ParallelOptions Workers => new() { MaxDegreeOfParallelism = _options.Parallelism > 0 ? _options.Parallelism : Environment.ProcessorCount };
+
+    /// <summary>Translates everything that can be found in <paramref name="image"/>.</summary>
+    public static Translation Translate(GuestImage image, TranslationOptions options, string assemblyName)
+    {
+        var translator = new ModuleTranslator(image, options, assemblyName);
+        return translator.Run(image.Seeds);
+    }
+
+    /// <summary>Translates only the region that starts at <paramref name="pc"/>: the run-time pipeline.</summary>
+    public static Translation TranslateRegion(GuestImage image, long pc, TranslationOptions options, string assemblyName)
+    {
+        var translator = new ModuleTranslator(image, options, assemblyName);
+        translator.AddRegion(translator.Build(pc));
+        return translator.Finish(Stopwatch.StartNew());
+    }
+
+    /// <summary>Discovers and lifts the functions of <paramref name="image"/>, in order of address, without emitting.</summary>
+    public static IReadOnlyCollection<RegionBuilder> Discover(GuestImage image, TranslationOptions options)
+    {
+        var translator = new ModuleTranslator(image, options, "discover");
+        translator.DiscoverFrom(image.Seeds);
+        return translator._regions.Values;
+    }
+
+    private Translation Run(IEnumerable<long> seeds)
+    {
+        var clock = Stopwatch.StartNew();
+        DiscoverFrom(seeds);
+        return Finish(clock);
+    }
+
+    // ---- discovery
+    private void DiscoverFrom(IEnumerable<long> seeds)
+    {
+        var known = new HashSet<long>();
+        var round = seeds.Where(_image.IsExecutable).Where(known.Add).Order().ToArray();
+        while (round.Length > 0)
+        {
+            var built = new RegionBuilder[round.Length];
+            Parallel.For(0, round.Length, Workers, k => built[k] = Build(round[k]));
+            var found = new SortedSet<long>();
+            foreach (var region in built)
+            {
+                AddRegion(region);
+                foreach (var target in region.CallTargets.Concat(region.TailTargets))
+                {
+                    if (_image.IsExecutable(target) && known.Add(target))
+                        found.Add(target);
+                }
+            }
+
+            _options.Progress?.Invoke(0, _regions.Count + found.Count);
+            round = [.. found];
+        }
+    }
+
+    private RegionBuilder Build(long pc)
+    {
+        var (start, end, name) = _image.RangeOf(pc);
+        return RegionBuilder.Build(_image, pc, start, end, name);
+    }
+
+    private void AddRegion(RegionBuilder region) => _regions[region.Function.EntryPc] = region;
+
+    // ---- emission
+    private Translation Finish(Stopwatch clock)
+    {
+        var regions = _regions.Values.ToArray();
+        for (var k = 0; k < regions.Length; k++)
+            _entries[regions[k].Function.EntryPc] = new MethodEntry(AssemblyWriter.MethodToken(k), 0);
+        var bodies = new EmittedMethod[regions.Length];
+        var checks = new EmitStatistics[regions.Length];
+        var done = 0;
+        Parallel.For(0, regions.Length, Workers, k =>
+        {
+            var function = regions[k].Function;
+            PassPipeline.Run(function, _options.Checks);
+            checks[k] = EmitStatistics.Count(function);
+            bodies[k] = MethodEmitter.Emit(function, _writer.Members, Entry);
+            _options.Progress?.Invoke(Interlocked.Increment(ref done), regions.Length);
+        });
+
+        var methods = new List<MethodImage>(regions.Length);
+        for (var k = 0; k < regions.Length; k++)
+            methods.Add(new MethodImage(regions[k].Function.EntryPc, MethodName(regions[k].Function, part: 0), bodies[k]));
+        for (var k = 0; k < regions.Length; k++)
+        {
+            if (IsTooLarge(bodies[k]))
+                Split(regions[k].Function, bodies[k], k, methods);
+        }
+
+        var rows = new List<(long, int)>(regions.Length);
+        for (var k = 0; k < regions.Length; k++)
+            rows.Add((regions[k].Function.EntryPc, k + 1));
+        var assembly = _writer.Write(
+            methods,
+            [
+                (ModuleFormat.ImageResource, _image.File),
+                (ModuleFormat.EntryResource, ModuleFormat.EncodeEntries(_image.LoadBias, rows)),
+                (ModuleFormat.MapResource, ModuleFormat.EncodeMaps([.. methods.Select(m => m.Body.Map)])),
+            ]);
+        return new Translation(assembly, new TranslationStatistics
+        {
+            Functions = regions.Length,
+            Methods = methods.Count,
+            Instructions = regions.Sum(r => (long)r.InstructionCount),
+            CodeBytes = methods.Sum(m => (long)m.Body.Code.Length),
+            Checks = checks.Sum(c => (long)c.Checks),
+            ElidedChecks = checks.Sum(c => (long)c.ElidedChecks),
+            JumpTables = regions.Sum(r => r.RecoveredTables),
+            UnrecoveredJumps = [.. regions.SelectMany(r => r.UnrecoveredJumps).Distinct().Order()],
+            Elapsed = clock.Elapsed,
+        });
+    }
+
+    private MethodEntry? Entry(long pc) => _entries.TryGetValue(pc, out var entry) ? entry : null;
+
+    private static bool IsTooLarge(EmittedMethod body)
+        => body.LocalReferences > MaxLocalReferences || body.Code.Length > MaxCodeBytes || body.Blocks > MaxBlocks;
+
+    /// <summary>Replaces a method that is too large by parts; the first keeps its row, the others are appended.</summary>
+    private void Split(IrFunction function, EmittedMethod whole, int index, List<MethodImage> methods)
+    {
+        for (var count = PartsFor(whole); ; count = (count * 3 / 2) + 1)
+        {
+            // Splitting rewires successors, so each attempt starts from a fresh lift.
+            var source = count == PartsFor(whole) ? function : Relift(function.EntryPc);
+            var parts = FunctionSplitter.Split(source, count);
+            var local = new Dictionary<long, MethodEntry>();
+            for (var p = 0; p < parts.Count; p++)
+            {
+                var token = AssemblyWriter.MethodToken(p == 0 ? index : methods.Count + p - 1);
+                local[parts[p].EntryPc] = new MethodEntry(token, 0);
+                for (var e = 0; e < parts[p].ExtraEntries.Count; e++)
+                    local[parts[p].ExtraEntries[e].Pc] = new MethodEntry(token, e + 1);
+            }
+
+            MethodEntry? PartEntry(long pc) => local.TryGetValue(pc, out var entry) ? entry : Entry(pc);
+            var bodies = parts.Select(p => MethodEmitter.Emit(p, _writer.Members, PartEntry)).ToArray();
+            if (bodies.Any(IsTooLarge) && parts.Any(p => p.Blocks.Count > 8))
+                continue;
+            methods[index] = methods[index] with { Body = bodies[0] };
+            for (var p = 1; p < parts.Count; p++)
+                methods.Add(new MethodImage(parts[p].EntryPc, MethodName(parts[p], p), bodies[p]));
+            return;
+        }
+    }
+
+    private IrFunction Relift(long pc)
+    {
+        var function = Build(pc).Function;
+        PassPipeline.Run(function, _options.Checks);
+        return function;
+    }
+
+    private static int PartsFor(EmittedMethod body)
+        => 1 + Math.Max(body.LocalReferences / (MaxLocalReferences * 3 / 4), Math.Max(body.Code.Length / (MaxCodeBytes * 3 / 4), body.Blocks / (MaxBlocks * 3 / 4)));
+
+    private static string MethodName(IrFunction function, int part)
+    {
+        var name = function.Name is { } symbol ? $"{symbol}@{function.EntryPc:x}" : $"f_{function.EntryPc:x}";
+        return part == 0 ? name : $"{name}.part{part}";
+    }
+}

@@ -1,0 +1,26 @@
+using Cheri2IL.Translator.Isa.RiscV;
+using Cheri2IL.Translator.Lifting;
+
+namespace Cheri2IL.Translator.RunTime;
+
+/// <summary>Guest code as it is in guest memory now.</summary>
+/// <param name="memoryBase">Host address of the slot.</param>
+/// <param name="isExecutable">Whether a guest address is mapped executable (then it is readable here, too).</param>
+internal sealed unsafe class GuestMemorySource(byte* memoryBase, Func<long, bool> isExecutable) : ICodeSource
+{
+    private readonly byte* _memory = memoryBase;
+
+    /// <inheritdoc/>
+    public bool TryDecode(long address, out RiscVInstruction instruction, out bool mapped)
+    {
+        instruction = default;
+        mapped = isExecutable(address);
+        if (!mapped)
+            return false;
+        var length = isExecutable(address + 2) ? 4 : 2;
+        return RiscVDecoder.TryDecode(new ReadOnlySpan<byte>(_memory + address, length), address, out instruction);
+    }
+
+    /// <summary>Nothing in memory is constant.</summary>
+    public bool TryRead(long address, Span<byte> destination) => false;
+}

@@ -1,0 +1,118 @@
+using System.Runtime.Loader;
+using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator.Ir;
+using Cheri2IL.Translator.Lifting;
+
+namespace Cheri2IL.Translator.RunTime;
+
+/// <summary>
+/// Serves code that was not found ahead of time: regions of the image go through the ordinary pipeline and into the
+/// cache; code that the guest wrote itself is evaluated.
+/// </summary>
+public sealed unsafe class RunTimeTranslator : ICodeFallback
+{
+    /// <summary>Bytes past the first pc that an evaluated region may span.</summary>
+    private const int EvaluatedSpan = 1024;
+
+    private readonly GuestImage _image;
+    private readonly TranslationOptions _options;
+    private readonly TranslationCache? _cache;
+    private readonly string _key;
+    private readonly Func<long, bool> _isExecutable;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<long, IrFunction> _evaluated = [];
+
+    /// <summary>Makes the fallback of one address space.</summary>
+    /// <param name="image">The program's image at its guest addresses.</param>
+    /// <param name="options">Same as for the ahead-of-time translation.</param>
+    /// <param name="cache">Where regions are kept; null: nowhere.</param>
+    /// <param name="isExecutable">Whether a guest address is mapped executable.</param>
+    public RunTimeTranslator(GuestImage image, TranslationOptions options, TranslationCache? cache, Func<long, bool> isExecutable)
+    {
+        _image = image;
+        _options = options;
+        _cache = cache;
+        _key = TranslationCache.Key(image.File, options);
+        _isExecutable = isExecutable;
+    }
+
+    /// <summary>Regions that were translated at run time, newly or from the cache.</summary>
+    public int RegionsTranslated { get; private set; }
+
+    /// <summary>Entries into the evaluator.</summary>
+    public long Evaluations { get; private set; }
+
+    /// <inheritdoc/>
+    public TranslatedModule? Translate(GuestState* state, long pc)
+    {
+        lock (_gate)
+        {
+            if (!_image.IsExecutable(pc) || IsModified(state, pc))
+                return null;
+            RegionsTranslated++;
+            var name = $"{_key}_{pc:x}";
+            byte[] Make() => ModuleTranslator.TranslateRegion(_image, pc, _options, "r_" + name).Assembly;
+            if (_cache is not null)
+                return new TranslatedModule(AssemblyLoadContext.Default.LoadFromAssemblyPath(_cache.GetOrAdd(name, Make)));
+            using var stream = new MemoryStream(Make());
+            return new TranslatedModule(AssemblyLoadContext.Default.LoadFromStream(stream));
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Evaluate(GuestState* state)
+    {
+        Evaluations++;
+        var evaluator = new IrEvaluator();
+        do
+        {
+            var next = evaluator.Run(Region(state), state);
+            state->Pc = next & ~1L;
+            if (state->Interrupt != 0)
+                return;
+        }
+        while (state->RoundingMode > FloatStatus.LastHostMode);
+    }
+
+    /// <inheritdoc/>
+    public void Invalidate(long start, long length)
+    {
+        lock (_gate)
+            _evaluated.Clear();
+    }
+
+    /// <summary>Whether the bytes around a pc differ from the file's: the guest has changed its own code.</summary>
+    private bool IsModified(GuestState* state, long pc)
+    {
+        var (start, end, _) = _image.RangeOf(pc);
+        start = Math.Max(start, pc - EvaluatedSpan);
+        end = Math.Min(end, pc + EvaluatedSpan);
+        Span<byte> original = stackalloc byte[2];
+        for (var at = start; at + 2 <= end; at += 2)
+        {
+            if (!_image.TryRead(at, original) || !_isExecutable(at))
+                return true;
+            if (!original.SequenceEqual(new ReadOnlySpan<byte>(state->MemoryBase + at, 2)))
+                return true;
+        }
+
+        return false;
+    }
+
+    private IrFunction Region(GuestState* state)
+    {
+        var pc = state->Pc;
+        lock (_gate)
+        {
+            if (_evaluated.TryGetValue(pc, out var function))
+                return function;
+            if ((ulong)pc > state->Limit || !_isExecutable(pc))
+                throw new GuestFault(GuestFaultKind.InstructionAccess, pc, pc);
+            var source = new GuestMemorySource(state->MemoryBase, _isExecutable);
+            function = RegionBuilder.Build(source, pc, pc, pc + EvaluatedSpan).Function;
+            function.Number();
+            _evaluated.Add(pc, function);
+            return function;
+        }
+    }
+}
