@@ -86,6 +86,8 @@ public sealed class ModuleTranslator
 
     private ParallelOptions Workers => new() { MaxDegreeOfParallelism = _options.Parallelism > 0 ? _options.Parallelism : Environment.ProcessorCount };
 
+    private PassOptions Passes => new() { Checks = _options.Checks };
+
     /// <summary>Translates everything that can be found in <paramref name="image"/>.</summary>
     public static Translation Translate(GuestImage image, TranslationOptions options, string assemblyName)
     {
@@ -161,7 +163,7 @@ public sealed class ModuleTranslator
         Parallel.For(0, regions.Length, Workers, k =>
         {
             var function = regions[k].Function;
-            PassPipeline.Run(function, _options.Checks);
+            PassPipeline.Run(function, Passes);
             checks[k] = EmitStatistics.Count(function);
             bodies[k] = MethodEmitter.Emit(function, _writer.Members, Entry);
             _options.Progress?.Invoke(Interlocked.Increment(ref done), regions.Length);
@@ -236,7 +238,7 @@ public sealed class ModuleTranslator
     private IrFunction Relift(long pc)
     {
         var function = Build(pc).Function;
-        PassPipeline.Run(function, _options.Checks);
+        PassPipeline.Run(function, Passes);
         return function;
     }
 

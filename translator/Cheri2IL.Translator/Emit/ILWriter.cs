@@ -65,7 +65,7 @@ public sealed class ILWriter
     {
         LocalReferences++;
         if (index < 4)
-            Add(new Instruction(ILOpCode.Ldarg_0 + index, 0), 1);
+            Add(new Instruction((ILOpCode)((int)ILOpCode.Ldarg_0 + index), 0), 1);
         else
             Add(new Instruction(ILOpCode.Ldarg_s, index), 1);
     }
@@ -82,7 +82,7 @@ public sealed class ILWriter
     {
         LocalReferences++;
         if (index < 4)
-            Add(new Instruction(ILOpCode.Ldloc_0 + index, 0), 1);
+            Add(new Instruction((ILOpCode)((int)ILOpCode.Ldloc_0 + index), 0), 1);
         else
             Add(new Instruction(index < 256 ? ILOpCode.Ldloc_s : ILOpCode.Ldloc, index), 1);
     }
@@ -92,7 +92,7 @@ public sealed class ILWriter
     {
         LocalReferences++;
         if (index < 4)
-            Add(new Instruction(ILOpCode.Stloc_0 + index, 0), -1);
+            Add(new Instruction((ILOpCode)((int)ILOpCode.Stloc_0 + index), 0), -1);
         else
             Add(new Instruction(index < 256 ? ILOpCode.Stloc_s : ILOpCode.Stloc, index), -1);
     }
@@ -108,7 +108,7 @@ public sealed class ILWriter
     public void LoadConstant(int value)
     {
         if (value is >= -1 and <= 8)
-            Add(new Instruction(ILOpCode.Ldc_i4_0 + value, 0), 1);
+            Add(new Instruction((ILOpCode)((int)ILOpCode.Ldc_i4_0 + value), 0), 1);
         else if (value is >= sbyte.MinValue and <= sbyte.MaxValue)
             Add(new Instruction(ILOpCode.Ldc_i4_s, value), 1);
         else

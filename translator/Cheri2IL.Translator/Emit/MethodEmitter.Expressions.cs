@@ -346,7 +346,7 @@ public sealed partial class MethodEmitter
                 ArithmeticCall(i.Type == IrType.F32 ? typeof(MathF) : typeof(Math), "Sqrt", "Sqrt", i);
                 break;
             case IrOp.FMulAdd:
-                ArithmeticCall(i.Type == IrType.F32 ? typeof(MathF) : typeof(Math), "FusedMultiplyAdd", "MulAdd", i);
+                ArithmeticCall(typeof(FloatOps), "MulAdd", "MulAdd", i);
                 break;
             case IrOp.FNeg:
                 Value(i.A!);
@@ -484,37 +484,25 @@ public sealed partial class MethodEmitter
 
     private void EmitFloatConvert(IrInstruction i)
     {
+        // Widening is exact, whatever the mode.
+        var isStatic = i.Type == IrType.F32 && i.Immediate != DynamicRounding;
         Value(i.A!);
-        if (i.Type == IrType.F64)
-        {
-            _il.Emit(ILOpCode.Conv_r8);
-            CanonicalNaN(IrType.F64);
-        }
-        else if (i.Immediate == DynamicRounding)
-        {
-            _il.Emit(ILOpCode.Conv_r4);
-            CanonicalNaN(IrType.F32);
-        }
-        else
-        {
+        if (isStatic)
             _il.LoadConstant((int)i.Immediate);
-            _il.Emit(ILOpCode.Call, _members.Static(typeof(FloatOps), "ToSingle", typeof(double), typeof(int)), 2, 1);
-        }
+        Type[] parameters = isStatic ? [typeof(double), typeof(int)] : [HostType(i.A!.Type)];
+        _il.Emit(ILOpCode.Call, _members.Static(typeof(FloatOps), "Convert", parameters), parameters.Length, 1);
     }
 
     private void EmitIntegerToFloat(IrInstruction i)
     {
-        // A 32-bit integer is exact in binary64, so its rounding mode does not matter.
-        if (i.Type == IrType.F64 && i.Format == IntegerFormat.W)
-        {
-            Truncated(i.A!);
-            _il.Emit(ILOpCode.Conv_r8);
-            return;
-        }
-
+        // A 32-bit integer is exact in binary64, whatever the mode.
+        var isExact = i.Type == IrType.F64 && (i.Format is IntegerFormat.W or IntegerFormat.WU);
+        var isStatic = !isExact && i.Immediate != DynamicRounding;
         Value(i.A!);
-        LoadRounding(i);
+        if (isStatic)
+            _il.LoadConstant((int)i.Immediate);
+        Type[] parameters = isStatic ? [typeof(long), typeof(int)] : [typeof(long)];
         var name = $"{(i.Type == IrType.F32 ? "Single" : "Double")}From{i.Format}";
-        _il.Emit(ILOpCode.Call, _members.Static(typeof(FloatOps), name, typeof(long), typeof(int)), 2, 1);
+        _il.Emit(ILOpCode.Call, _members.Static(typeof(FloatOps), name, parameters), parameters.Length, 1);
     }
 }
