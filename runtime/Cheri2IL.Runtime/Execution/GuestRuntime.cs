@@ -1,12 +1,16 @@
+using System.Runtime.CompilerServices;
+
 namespace Cheri2IL.Runtime.Execution;
 
 /// <summary>The entry points that translated code calls, besides arithmetic (<see cref="FloatOps"/>).</summary>
 public static unsafe class GuestRuntime
 {
     /// <summary>Entry point for <paramref name="pc"/> when the dispatch table has none; faults when it is not executable.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static nint Resolve(GuestState* state, long pc) => GuestThread.Of(state).Code.Resolve(state, pc);
 
     /// <summary><c>ecall</c>: see <see cref="IGuestHost.SystemCall"/>.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static bool SystemCall(GuestState* state)
     {
         FloatStatus.Leave(state);
@@ -18,6 +22,7 @@ public static unsafe class GuestRuntime
     /// <summary>
     /// Starts unwinding to the dispatcher, which goes on at <paramref name="pc"/>; the state block is complete.
     /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static GuestReturn Leave(GuestState* state, long pc)
     {
         state->Unwinding = 1;
@@ -25,6 +30,7 @@ public static unsafe class GuestRuntime
     }
 
     /// <summary>A callee came back to another pc than its call's return address: passes its result upward.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static GuestReturn Unwind(GuestState* state, GuestReturn result)
     {
         if (state->Unwinding == 0)
@@ -41,6 +47,7 @@ public static unsafe class GuestRuntime
     public static GuestReturn LeaveAfterSystemCall(GuestState* state) => Leave(state, state->Pc);
 
     /// <summary>The fault that a check or trap raises; translated code throws it.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static Exception Fault(GuestFaultKind kind, long pc, long address) => new GuestFault(kind, pc, address);
 
     /// <summary><c>fence.i</c>: forgets what was derived from executable memory.</summary>
