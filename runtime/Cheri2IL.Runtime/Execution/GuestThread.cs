@@ -71,12 +71,15 @@ public sealed unsafe class GuestThread : IDisposable
         Volatile.Write(ref _state->HostStackLimit, _hostStackLimit);
         if (_state->Interrupt != 0)
             Volatile.Write(ref _state->HostStackLimit, ulong.MaxValue);
+        var trapped = FaultTrap.EnterThread();
         FloatStatus.Enter(_state);
         while (RunToFault())
         {
         }
 
         FloatStatus.Leave(_state);
+        if (trapped)
+            FaultTrap.LeaveThread();
     }
 
     /// <inheritdoc/>

@@ -1,0 +1,224 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+
+namespace Cheri2IL.Runtime;
+
+/// <summary>
+/// Makes a hardware trap inside the arena a catchable exception: a few bytes of machine code in front of the runtime's own
+/// SIGSEGV and SIGBUS handlers record the address and clear it, whereupon .NET raises a
+/// <see cref="NullReferenceException"/> at the faulting instruction. Traps elsewhere pass unchanged.
+/// </summary>
+/// <remarks>
+/// Only threads between <see cref="EnterThread"/> and <see cref="LeaveThread"/> are served: the handler finds their record by
+/// the thread pointer (fs:0) in a table of which it only reads the keys, so it needs no lock. linux-x64 only.
+/// </remarks>
+public static unsafe partial class FaultTrap
+{
+    private const int Sigbus = 7;
+    private const int Sigsegv = 11;
+
+    /// <summary>Records in the table, a power of two; at most half are used.</summary>
+    private const int Capacity = 1 << 14;
+
+    private const ulong Removed = 1;
+
+    /// <summary>Offset of the page-fault error code in ucontext_t: gregs start at 40, REG_ERR is number 19.</summary>
+    private const int ErrorCodeOffset = 40 + (19 * 8);
+
+    private static readonly Lock Gate = new();
+    private static Record* _table;
+    private static delegate* unmanaged<ulong> _threadPointer;
+    private static int _used;
+
+    [ThreadStatic]
+    private static Record* t_record;
+
+    /// <summary>Installs the handlers for an arena. Once per process, before any guest runs.</summary>
+    /// <exception cref="PlatformNotSupportedException">Not linux-x64.</exception>
+    public static void Install(byte* arena, ulong length)
+    {
+        if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
+            throw new PlatformNotSupportedException("guest faults are supported on linux-x64 only");
+        lock (Gate)
+        {
+            if (_table != null)
+                throw new InvalidOperationException("the fault trap is installed already");
+            _table = (Record*)HostMemory.MapZero((ulong)Capacity * (ulong)sizeof(Record));
+            var page = HostMemory.MapZero(HostMemory.PageSize);
+            var code = new Assembler(page);
+            _threadPointer = (delegate* unmanaged<ulong>)code.Position;
+            code.Emit([0x64, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0, 0xc3]); // mov rax, fs:[0]; ret
+            var actions = new List<(int Signal, SignalAction Action)>();
+            foreach (var signal in (ReadOnlySpan<int>)[Sigsegv, Sigbus])
+            {
+                SignalAction action;
+                if (NativeSigaction(signal, null, &action) != 0)
+                    throw new Win32Exception(Marshal.GetLastPInvokeError());
+                var handler = code.Position;
+                EmitHandler(ref code, arena, length, action.Handler);
+                action.Handler = (nint)handler;
+                actions.Add((signal, action));
+            }
+
+            HostMemory.Protect(page, HostMemory.PageSize, HostMemory.Read | HostMemory.Execute);
+            foreach (var (signal, action) in actions)
+            {
+                var copy = action;
+                if (NativeSigaction(signal, &copy, null) != 0)
+                    throw new Win32Exception(Marshal.GetLastPInvokeError());
+            }
+        }
+    }
+
+    /// <summary>Serves the calling thread from now on. Nests: only the outermost pair counts.</summary>
+    /// <returns>Whether this call registered the thread, so that the caller must <see cref="LeaveThread"/>.</returns>
+    public static bool EnterThread()
+    {
+        if (t_record != null || _table == null)
+            return false;
+        lock (Gate)
+        {
+            if (_used >= Capacity / 2)
+                throw new InvalidOperationException($"more than {Capacity / 2} guest threads");
+            var key = _threadPointer();
+            var index = Hash(key);
+            while (_table[index].Key > Removed)
+                index = (index + 1) & (Capacity - 1);
+            if (_table[index].Key == 0)
+                _used++;
+            t_record = &_table[index];
+            Volatile.Write(ref t_record->Key, key);
+        }
+
+        return true;
+    }
+
+    /// <summary>Stops serving the calling thread.</summary>
+    public static void LeaveThread()
+    {
+        lock (Gate)
+            Volatile.Write(ref t_record->Key, Removed);
+        t_record = null;
+    }
+
+    /// <summary>What trapped last on the calling thread.</summary>
+    /// <param name="address">Host address.</param>
+    /// <param name="isWrite">The access was a write.</param>
+    public static void TakeLast(out long address, out bool isWrite)
+    {
+        var record = t_record;
+        address = record == null ? 0 : record->Address;
+        isWrite = record != null && (record->Error & 2) != 0;
+    }
+
+    private static int Hash(ulong key) => (int)(key >> 12) & (Capacity - 1);
+
+    /// <summary>
+    /// On entry rdi = signal, rsi = siginfo, rdx = ucontext, which the next handler needs unchanged. Uses only registers
+    /// that a callee may change.
+    /// </summary>
+    private static void EmitHandler(ref Assembler code, byte* arena, ulong length, nint next)
+    {
+        code.Emit([0x48, 0x8b, 0x46, 0x10]); //             mov rax, [rsi+16]        si_addr
+        code.Emit([0x48, 0xb9]); //      mov rcx, arena
+        code.Emit((ulong)arena);
+        code.Emit([0x49, 0x89, 0xc0]); //                   mov r8, rax
+        code.Emit([0x49, 0x29, 0xc8]); //                   sub r8, rcx
+        code.Emit([0x48, 0xb9]); //            mov rcx, length
+        code.Emit(length);
+        code.Emit([0x49, 0x39, 0xc8]); //                   cmp r8, rcx
+        var outside = code.JumpIfAboveOrEqual();
+        code.Emit([0x64, 0x4c, 0x8b, 0x0c, 0x25, 0, 0, 0, 0]); // mov r9, fs:[0]
+        code.Emit([0x49, 0xba]); //     mov r10, table
+        code.Emit((ulong)_table);
+        code.Emit([0x4c, 0x89, 0xc9]); //                   mov rcx, r9
+        code.Emit([0x48, 0xc1, 0xe9, 0x0c]); //             shr rcx, 12
+        var probe = code.Position;
+        code.Emit([0x81, 0xe1]); //      and ecx, Capacity - 1
+        code.Emit(Capacity - 1);
+        code.Emit([0x49, 0x89, 0xcb]); //                   mov r11, rcx
+        code.Emit([0x49, 0xc1, 0xe3, 0x05]); //             shl r11, 5               sizeof(Record)
+        code.Emit([0x4d, 0x01, 0xd3]); //                   add r11, r10
+        code.Emit([0x4d, 0x39, 0x0b]); //                   cmp [r11], r9
+        var found = code.JumpIfEqual();
+        code.Emit([0x49, 0x83, 0x3b, 0x00]); //             cmp qword [r11], 0
+        var unknown = code.JumpIfEqual();
+        code.Emit([0xff, 0xc1]); //                         inc ecx
+        code.JumpBack(probe);
+        Assembler.Land(found, code.Position);
+        code.Emit([0x49, 0x89, 0x43, 0x08]); //             mov [r11+8], rax         Address
+        code.Emit([0x4c, 0x8b, 0x82]); // mov r8, [rdx+error code]
+        code.Emit(ErrorCodeOffset);
+        code.Emit([0x4d, 0x89, 0x43, 0x10]); //             mov [r11+16], r8         Error
+        code.Emit([0x48, 0xc7, 0x46, 0x10, 0, 0, 0, 0]); // mov qword [rsi+16], 0
+        Assembler.Land(outside, code.Position);
+        Assembler.Land(unknown, code.Position);
+        code.Emit([0x48, 0xb8]); //       mov rax, next
+        code.Emit((ulong)next);
+        code.Emit([0xff, 0xe0]); //                         jmp rax
+    }
+
+    [LibraryImport("libc", EntryPoint = "sigaction", SetLastError = true)]
+    private static partial int NativeSigaction(int signal, SignalAction* action, SignalAction* old);
+
+    /// <summary>One served thread: 32 bytes, as the handler assumes.</summary>
+    private struct Record
+    {
+        public ulong Key;
+        public long Address;
+        public long Error;
+        public long Unused;
+    }
+
+    /// <summary>glibc's struct sigaction on x86-64.</summary>
+    private struct SignalAction
+    {
+        public nint Handler;
+        public fixed ulong Mask[16];
+        public int Flags;
+        public nint Restorer;
+    }
+
+    /// <summary>Writes bytes and short forward jumps.</summary>
+    private ref struct Assembler(byte* start)
+    {
+        public byte* Position { get; private set; } = start;
+
+        public static void Land(byte* jump, byte* target) => *(sbyte*)(jump - 1) = checked((sbyte)(target - jump));
+
+        public void Emit(ReadOnlySpan<byte> bytes)
+        {
+            bytes.CopyTo(new Span<byte>(Position, bytes.Length));
+            Position += bytes.Length;
+        }
+
+        public byte* JumpIfAboveOrEqual() => Jump(0x73);
+
+        public byte* JumpIfEqual() => Jump(0x74);
+
+        public void JumpBack(byte* target)
+        {
+            var jump = Jump(0xeb);
+            Land(jump, target);
+        }
+
+        public void Emit(ulong value)
+        {
+            *(ulong*)Position = value;
+            Position += 8;
+        }
+
+        public void Emit(int value)
+        {
+            *(int*)Position = value;
+            Position += 4;
+        }
+
+        private byte* Jump(byte opcode)
+        {
+            Position[0] = opcode;
+            Position += 2;
+            return Position;
+        }
+    }
+}
