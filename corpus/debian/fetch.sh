@@ -42,7 +42,7 @@ private_apt() { # architecture
     local uri home=$CACHE/apt-$suite-$1
     uri=$(mirror)
     [ -n "$uri" ] || { echo 'fetch.sh: no Debian mirror in the apt sources; set DEBIAN_MIRROR' >&2; exit 69; }
-    mkdir -p "$home"/{lists/partial,archives/partial,etc}
+    mkdir -p "$home"/{lists/partial,archives/partial,etc/preferences.d,etc/sources.list.d}
     : > "$home/status"
     printf 'deb [signed-by=%s] %s %s main\ndeb-src [signed-by=%s] %s %s main\n' \
         "$keyring" "$uri" "$suite" "$keyring" "$uri" "$suite" > "$home/sources.list"
@@ -58,8 +58,8 @@ Dir::Cache "$home";
 Dir::Cache::archives "$home/archives";
 Dir::Etc "$home/etc";
 Dir::Etc::sourcelist "$home/sources.list";
-Dir::Etc::sourceparts "-";
-Dir::Etc::parts "-";
+Dir::Etc::parts "$home/etc";
+APT::Sandbox::User "$(id -un)";
 CONF
     APT_CONFIG=$home/apt.conf
     export APT_CONFIG
