@@ -10,6 +10,9 @@ namespace Cheri2IL.Translator.Isa.RiscV;
 /// </summary>
 public static class RiscVDisassembler
 {
+    private const byte DynamicRounding = 7;
+    private const uint FenceTso = 0x8330000F;
+
     private static readonly string[] IntegerNames =
     [
         "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5",
@@ -59,13 +62,21 @@ public static class RiscVDisassembler
             var row = (int)RiscVEncoding.Match16(instruction.Raw);
             text.Append(RiscVSyntax.CompressedMnemonic[row]);
             // The operand of c.nop is a hint and usually 0: not shown then.
-            form = instruction.Rd == 0 && instruction is { Opcode: RiscVOpcode.Addi, Rs1: 0, Immediate: 0 }
-                && row == (int)RiscVCompressedForm.CNop ? "" : RiscVSyntax.CompressedOperands[row];
+            form = row == (int)RiscVCompressedForm.CNop && instruction.Immediate == 0 ? "" : RiscVSyntax.CompressedOperands[row];
         }
         else
         {
             text.Append(RiscVSyntax.Mnemonic[(int)instruction.Opcode]);
             form = RiscVSyntax.Form[(int)instruction.Opcode];
+            // The dynamic rounding mode is the default of the syntax: not written.
+            if (instruction.RoundingMode == DynamicRounding && form.EndsWith(",rm", StringComparison.Ordinal))
+                form = form[..^3];
+            // fm = 1000 with rw,rw is the one fence that has a name of its own.
+            if (instruction.Raw == FenceTso)
+            {
+                text.Append(".tso");
+                form = "";
+            }
         }
 
         if (instruction.Acquire || instruction.Release)
