@@ -1,0 +1,241 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace Cheri2IL.Runtime.Elf;
+
+/// <summary>
+/// What loading needs of an ELF file: header and program headers, validated so that every segment lies inside the file and
+/// a bounded range of addresses. Shared by translator and Intravisor; part of the trusted base.
+/// </summary>
+/// <remarks>Reads the format of the System V ABI and the RISC-V ELF psABI. Allocates in proportion to the program header table only.</remarks>
+public sealed class ElfExecutable
+{
+    /// <summary>Bytes of an ELF64 header.</summary>
+    public const int HeaderSize = 64;
+
+    /// <summary>Bytes of an ELF64 program header.</summary>
+    public const int ProgramHeaderSize = 56;
+
+    /// <summary>Most bytes from the first to the last address of an image.</summary>
+    public const long MaxImageSize = 4L << 30;
+
+    private const int MachineRiscV = 243;
+    private const int MaxProgramHeaders = 256;
+    private const uint FlagRve = 0x8;
+    private const uint FlagCheriAbi = 0x10000;
+    private const uint FlagCapabilityMode = 0x20000;
+
+    private readonly ReadOnlyMemory<byte> _data;
+    private readonly string _file;
+
+    private ElfExecutable(ReadOnlyMemory<byte> data, string file)
+    {
+        _data = data;
+        _file = file;
+    }
+
+    /// <summary>Whether it is ET_DYN (position independent or shared object), else ET_EXEC.</summary>
+    public bool IsPositionIndependent { get; private set; }
+
+    /// <summary>e_flags.</summary>
+    public uint Flags { get; private set; }
+
+    /// <summary>e_entry, before the load bias; 0 if none (shared objects).</summary>
+    public long Entry { get; private set; }
+
+    /// <summary>e_phoff.</summary>
+    public long ProgramHeaderOffset { get; private set; }
+
+    /// <summary>e_shoff; not validated.</summary>
+    public long SectionHeaderOffset { get; private set; }
+
+    /// <summary>e_shnum; not validated.</summary>
+    public int SectionCount { get; private set; }
+
+    /// <summary>e_shstrndx; not validated.</summary>
+    public int SectionNameIndex { get; private set; }
+
+    /// <summary>All program headers, in file order.</summary>
+    public IReadOnlyList<ProgramHeader> ProgramHeaders { get; private set; } = [];
+
+    /// <summary>PT_LOAD headers, ascending and not overlapping; at least one.</summary>
+    public IReadOnlyList<ProgramHeader> Segments { get; private set; } = [];
+
+    /// <summary>Lowest address of the image, before the load bias.</summary>
+    public long LowestAddress => Segments[0].VirtualAddress;
+
+    /// <summary>Address after the image's last byte, before the load bias.</summary>
+    public long HighestAddress => Segments[^1].End;
+
+    /// <summary>PT_INTERP's path, or null for a static program.</summary>
+    public string? Interpreter { get; private set; }
+
+    /// <summary>Address of the program header table in the image before the load bias (AT_PHDR), or 0 if no segment holds it.</summary>
+    public long ProgramHeaderAddress { get; private set; }
+
+    /// <summary>The first header of a type, or null.</summary>
+    public ProgramHeader? Find(SegmentType type)
+    {
+        foreach (var header in ProgramHeaders)
+        {
+            if (header.Type == type)
+                return header;
+        }
+
+        return null;
+    }
+
+    /// <summary>Bytes of a segment that are in the file.</summary>
+    public ReadOnlyMemory<byte> Content(in ProgramHeader segment) => _data.Slice((int)segment.Offset, (int)segment.FileSize);
+
+    /// <summary>Parses and validates.</summary>
+    /// <param name="data">The whole file.</param>
+    /// <param name="file">Its name, for messages.</param>
+    /// <exception cref="ElfFormatException">Not an RV64 little-endian program or shared object, or malformed.</exception>
+    public static ElfExecutable Parse(ReadOnlyMemory<byte> data, string file)
+    {
+        var elf = new ElfExecutable(data, file);
+        elf.ReadHeader(data.Span);
+        elf.ReadProgramHeaders(data.Span);
+        elf.CheckSegments();
+        elf.FindInterpreter();
+        elf.CheckEntry();
+        return elf;
+    }
+
+    private ElfFormatException Error(long offset, string message) => new(_file, offset, message);
+
+    private void ReadHeader(ReadOnlySpan<byte> data)
+    {
+        if (data.Length < 4 || !data[..4].SequenceEqual("\u007fELF"u8))
+            throw Error(0, "not an ELF file (it does not start with 7f 45 4c 46)");
+        if (data.Length < HeaderSize)
+            throw Error(0, $"the ELF header is cut off: {HeaderSize} bytes are needed, the file has {data.Length}");
+        if (data[5] != 1)
+            throw Error(5, data[5] == 2 ? "big-endian files are not supported" : $"unknown byte order {data[5]}");
+        var type = BinaryPrimitives.ReadUInt16LittleEndian(data[16..]);
+        var machine = BinaryPrimitives.ReadUInt16LittleEndian(data[18..]);
+        if (data[4] != 2)
+            throw Error(4, data[4] != 1 ? $"unknown ELF class {data[4]}" : machine == MachineRiscV ? "32-bit RISC-V (RV32) is not supported" : $"a 32-bit file for {MachineName(machine)}; only 64-bit RISC-V is supported");
+        Flags = BinaryPrimitives.ReadUInt32LittleEndian(data[48..]);
+        if (machine != MachineRiscV)
+            throw Error(18, machine == 183 && (Flags & 0x10000) != 0 ? "a Morello (AArch64 C64) file; not supported yet" : $"a file for {MachineName(machine)}; only 64-bit RISC-V is supported");
+        if (type is not (2 or 3))
+            throw Error(16, type == 1 ? "a relocatable object (ET_REL); link it first" : type == 4 ? "a core dump (ET_CORE), not a program" : $"ELF type {type} is neither a program nor a shared object");
+        if ((Flags & (FlagCheriAbi | FlagCapabilityMode)) != 0)
+            throw Error(48, "a CHERI-RISC-V file (pure-capability ABI); not supported yet");
+        if ((Flags & FlagRve) != 0)
+            throw Error(48, "an RV64E file; not supported");
+        IsPositionIndependent = type == 3;
+        Entry = BinaryPrimitives.ReadInt64LittleEndian(data[24..]);
+        ProgramHeaderOffset = BinaryPrimitives.ReadInt64LittleEndian(data[32..]);
+        SectionHeaderOffset = BinaryPrimitives.ReadInt64LittleEndian(data[40..]);
+        SectionCount = BinaryPrimitives.ReadUInt16LittleEndian(data[60..]);
+        SectionNameIndex = BinaryPrimitives.ReadUInt16LittleEndian(data[62..]);
+    }
+
+    private static string MachineName(int machine) => machine switch
+    {
+        3 => "x86",
+        8 => "MIPS",
+        20 => "PowerPC",
+        21 => "PowerPC64",
+        22 => "S/390",
+        40 => "ARM",
+        62 => "x86-64",
+        183 => "AArch64",
+        258 => "LoongArch",
+        MachineRiscV => "RISC-V",
+        _ => $"machine {machine}",
+    };
+
+    private void ReadProgramHeaders(ReadOnlySpan<byte> data)
+    {
+        int size = BinaryPrimitives.ReadUInt16LittleEndian(data[54..]);
+        int count = BinaryPrimitives.ReadUInt16LittleEndian(data[56..]);
+        if (count == 0)
+            throw Error(56, "there are no program headers: nothing to load");
+        if (size != ProgramHeaderSize)
+            throw Error(54, $"program headers of {size} bytes; ELF64 has {ProgramHeaderSize}");
+        if (count > MaxProgramHeaders)
+            throw Error(56, $"{count} program headers; at most {MaxProgramHeaders} are accepted");
+        if (ProgramHeaderOffset < 0 || ProgramHeaderOffset > data.Length - ((long)count * size))
+            throw Error(32, $"the program header table (0x{ProgramHeaderOffset:x}, {count} entries) lies beyond the end of the file (0x{data.Length:x} bytes)");
+        var headers = new ProgramHeader[count];
+        for (var k = 0; k < count; k++)
+        {
+            var at = (int)ProgramHeaderOffset + (k * size);
+            var raw = data.Slice(at, size);
+            var header = new ProgramHeader(
+                (SegmentType)BinaryPrimitives.ReadUInt32LittleEndian(raw),
+                (SegmentFlags)BinaryPrimitives.ReadUInt32LittleEndian(raw[4..]),
+                BinaryPrimitives.ReadInt64LittleEndian(raw[8..]),
+                BinaryPrimitives.ReadInt64LittleEndian(raw[16..]),
+                BinaryPrimitives.ReadInt64LittleEndian(raw[32..]),
+                BinaryPrimitives.ReadInt64LittleEndian(raw[40..]),
+                BinaryPrimitives.ReadInt64LittleEndian(raw[48..]));
+            if (header.Type is SegmentType.Load or SegmentType.Dynamic or SegmentType.Interpreter or SegmentType.ThreadLocal)
+                CheckBounds(header, at, data.Length);
+            headers[k] = header;
+        }
+
+        ProgramHeaders = headers;
+    }
+
+    private void CheckBounds(in ProgramHeader header, int at, int fileLength)
+    {
+        if (header.Offset < 0 || header.FileSize < 0 || header.Offset > fileLength - header.FileSize)
+            throw Error(at, $"segment {header.Type} (offset 0x{header.Offset:x}, 0x{header.FileSize:x} bytes) lies beyond the end of the file (0x{fileLength:x} bytes)");
+        if (header.Type is SegmentType.Load or SegmentType.ThreadLocal && header.MemorySize < header.FileSize)
+            throw Error(at, $"segment {header.Type} has more bytes in the file (0x{header.FileSize:x}) than in memory (0x{header.MemorySize:x})");
+        if (header.VirtualAddress < 0 || header.MemorySize > MaxImageSize || header.VirtualAddress > long.MaxValue - header.MemorySize)
+            throw Error(at, $"segment {header.Type} (address 0x{header.VirtualAddress:x}, 0x{header.MemorySize:x} bytes in memory) is out of range");
+    }
+
+    private void CheckSegments()
+    {
+        var loads = ProgramHeaders.Where(h => h.Type == SegmentType.Load).ToArray();
+        if (loads.Length == 0)
+            throw Error(ProgramHeaderOffset, "no PT_LOAD segment: nothing to load");
+        for (var k = 0; k < loads.Length; k++)
+        {
+            if (k > 0 && loads[k].VirtualAddress < loads[k - 1].End)
+                throw Error(ProgramHeaderOffset, $"PT_LOAD segments overlap or descend at address 0x{loads[k].VirtualAddress:x}");
+            // The loader maps pages: file position and address must agree within one.
+            if (((loads[k].Offset ^ loads[k].VirtualAddress) & 0xfff) != 0)
+                throw Error(ProgramHeaderOffset, $"PT_LOAD at address 0x{loads[k].VirtualAddress:x}: file offset 0x{loads[k].Offset:x} and address differ within a page");
+        }
+
+        if (loads[^1].End - loads[0].VirtualAddress > MaxImageSize)
+            throw Error(ProgramHeaderOffset, $"the image spans 0x{loads[^1].End - loads[0].VirtualAddress:x} bytes; at most 0x{MaxImageSize:x} are accepted");
+        Segments = loads;
+        foreach (var load in loads)
+        {
+            if (ProgramHeaderOffset >= load.Offset && ProgramHeaderOffset < load.Offset + load.FileSize)
+                ProgramHeaderAddress = load.VirtualAddress + ProgramHeaderOffset - load.Offset;
+        }
+    }
+
+    private void FindInterpreter()
+    {
+        if (Find(SegmentType.Interpreter) is not { } header)
+            return;
+        var path = Content(header).Span;
+        if (path.Length is < 2 or > 4096 || path[^1] != 0 || path[..^1].Contains((byte)0))
+            throw Error(header.Offset, "PT_INTERP is not a path of at most 4095 bytes with one zero byte at its end");
+        Interpreter = Encoding.UTF8.GetString(path[..^1]);
+    }
+
+    private void CheckEntry()
+    {
+        if (Entry == 0 && IsPositionIndependent)
+            return;
+        foreach (var segment in Segments)
+        {
+            if ((segment.Flags & SegmentFlags.Execute) != 0 && Entry >= segment.VirtualAddress && Entry < segment.End && (Entry & 1) == 0)
+                return;
+        }
+
+        throw Error(24, $"the entry point 0x{Entry:x} is not in an executable segment");
+    }
+}
