@@ -27,16 +27,16 @@ internal static class FloatFlags
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Raise(int flags)
     {
-        // Opaque arguments and results keep the JIT from folding or dropping the operation.
+        // Left alone, the JIT would fold the operation or drop it.
         if ((flags & Invalid) != 0)
-            FloatOps.Opaque(FloatOps.Opaque(0.0) / FloatOps.Opaque(0.0));
+            FloatOps.Keep(FloatOps.Opaque(0.0) / FloatOps.Opaque(0.0));
         if ((flags & DivideByZero) != 0)
-            FloatOps.Opaque(FloatOps.Opaque(1.0) / FloatOps.Opaque(0.0));
+            FloatOps.Keep(FloatOps.Opaque(1.0) / FloatOps.Opaque(0.0));
         if ((flags & Overflow) != 0)
-            FloatOps.Opaque(FloatOps.Opaque(double.MaxValue) * FloatOps.Opaque(2.0));
+            FloatOps.Keep(FloatOps.Opaque(double.MaxValue) * FloatOps.Opaque(2.0));
         if ((flags & Underflow) != 0)
-            FloatOps.Opaque(FloatOps.Opaque(double.Epsilon) * FloatOps.Opaque(double.Epsilon));
+            FloatOps.Keep(FloatOps.Opaque(double.Epsilon) * FloatOps.Opaque(double.Epsilon));
         if ((flags & Inexact) != 0)
-            FloatOps.Opaque(FloatOps.Opaque(1.0) + FloatOps.Opaque(double.Epsilon));
+            FloatOps.Keep(FloatOps.Opaque(1.0) + FloatOps.Opaque(double.Epsilon));
     }
 }

@@ -51,15 +51,43 @@ public static partial class FloatOps
     public static float CanonicalNaN(float value) => float.IsNaN(value) ? SingleFromBits(CanonicalBits32) : value;
 
     /// <summary>
-    /// <paramref name="value"/>, unknown to the JIT: an operation on it is neither folded at compile time nor, as the
-    /// argument, dropped for want of a use. For operations that are there for the flags they raise.
+    /// <paramref name="value"/>, unknown to the JIT, which folds operations on constants without raising a flag and drops
+    /// x * 1.0 although it quiets a NaN. For every constant operand of arithmetic.
     /// </summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    public static double Opaque(double value) => value;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double Opaque(double value)
+    {
+        var copy = value;
+        return Volatile.Read(ref copy);
+    }
 
     /// <inheritdoc cref="Opaque(double)"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Opaque(float value)
+    {
+        var copy = value;
+        return Volatile.Read(ref copy);
+    }
+
+    /// <summary>
+    /// Uses <paramref name="value"/> for nothing: an operation whose result the guest drops is still performed, for its flags.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static float Opaque(float value) => value;
+    public static void Keep(double value)
+    {
+    }
+
+    /// <inheritdoc cref="Keep(double)"/>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Keep(float value)
+    {
+    }
+
+    /// <inheritdoc cref="Keep(double)"/>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Keep(long value)
+    {
+    }
 
     /// <summary>Register image of a single: its bits below 32 ones.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -88,6 +116,10 @@ public static partial class FloatOps
     public static double FromBits(long bits) => BitConverter.Int64BitsToDouble(bits);
 
     /// <summary>Value of the low 32 bits of <paramref name="bits"/> (<c>fmv.w.x</c> before boxing).</summary>
+    /// <remarks>
+    /// Not for a constant that is a signalling NaN: the JIT keeps constant singles as doubles, which makes it quiet. The
+    /// register image, by <see cref="FromBits(long)"/>, has no such trouble.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float SingleFromBits(long bits) => BitConverter.Int32BitsToSingle((int)bits);
 

@@ -8,6 +8,8 @@ namespace Cheri2IL.Runtime.Execution;
 /// Invariant while translated code runs: the host's sticky flags, once ORed with <see cref="GuestState.FloatFlags"/>,
 /// are fflags. Flags that are banked already may therefore stay raised on the host, which saves the clearing, by far
 /// the dearest of the calls, from nearly every system call.
+/// The runtime's own arithmetic on a guest thread shows as guest flags: when it compiles a method at its first call
+/// (not when it enters precompiled code) and when it collects garbage, inexact may be raised without the guest's doing.
 /// </remarks>
 public static unsafe class FloatStatus
 {

@@ -7,7 +7,18 @@ public static unsafe class GuestRuntime
 {
     /// <summary>Entry point for <paramref name="pc"/> when the dispatch table has none; faults when it is not executable.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static nint Resolve(GuestState* state, long pc) => GuestThread.Of(state).Code.Resolve(state, pc);
+    public static nint Resolve(GuestState* state, long pc)
+    {
+        FloatStatus.Leave(state);
+        try
+        {
+            return GuestThread.Of(state).Code.Resolve(state, pc);
+        }
+        finally
+        {
+            FloatStatus.Enter(state);
+        }
+    }
 
     /// <summary><c>ecall</c>: see <see cref="IGuestHost.SystemCall"/>.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -106,7 +106,10 @@ public sealed unsafe class GuestThread : IDisposable
                     state->Pc = pc;
                     Volatile.Write(ref state->HostStackLimit, _hostStackLimit);
                     Volatile.Write(ref state->Interrupt, 0);
-                    if (!_host.Poll(state))
+                    FloatStatus.Leave(state);
+                    var goOn = _host.Poll(state);
+                    FloatStatus.Enter(state);
+                    if (!goOn)
                         return false;
                     pc = state->Pc;
                 }
@@ -122,7 +125,7 @@ public sealed unsafe class GuestThread : IDisposable
 
                 var entry = _dispatch.Lookup(pc);
                 if (entry == 0)
-                    entry = _code.Resolve(state, pc);
+                    entry = GuestRuntime.Resolve(state, pc);
                 var result = ((delegate* managed<GuestState*, long, long, long, long, long, GuestReturn>)entry)(
                     state, state->X2, state->X1, state->X10, state->X11, state->X12);
                 state->X10 = result.A0;
@@ -134,15 +137,22 @@ public sealed unsafe class GuestThread : IDisposable
         }
         catch (GuestFault fault)
         {
-            state->Pc = fault.Pc;
-            return _host.Fault(state, fault);
+            FloatStatus.Leave(state);
+            return HandleFault(fault);
         }
         catch (NullReferenceException exception)
         {
             // The hardware trapped inside the arena; the fault trap turned it into this exception.
-            var fault = HardwareFault.Locate(state, exception);
-            state->Pc = fault.Pc;
-            return _host.Fault(state, fault);
+            FloatStatus.Leave(state);
+            return HandleFault(HardwareFault.Locate(state, exception));
         }
+    }
+
+    private bool HandleFault(GuestFault fault)
+    {
+        _state->Pc = fault.Pc;
+        var goOn = _host.Fault(_state, fault);
+        FloatStatus.Enter(_state);
+        return goOn;
     }
 }
