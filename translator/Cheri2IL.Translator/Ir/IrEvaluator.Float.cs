@@ -2,26 +2,23 @@ using Cheri2IL.Runtime.Execution;
 
 namespace Cheri2IL.Translator.Ir;
 
-/// <content>Floating point and counters. An F64 is kept as its bits, an F32 as its bits in the low half.</content>
+/// <content>
+/// Floating point and counters. An F64 is kept as its bits, an F32 as its bits in the low half. Exceptions are raised in the
+/// host's sticky flags, as translated code does (<see cref="FloatStatus"/>); every rounding mode is passed explicitly, so
+/// that RMM and an invalid dynamic mode, which translated code does not serve, are exact here.
+/// </content>
 public sealed unsafe partial class IrEvaluator
 {
-    private const long CanonicalNaN32 = 0x7fc00000;
+    private const int DynamicRounding = 7;
 
     private static long Float(IrInstruction i, long a, long b, long c, GuestState* state)
     {
-        var sign = i.Type == IrType.F32 ? 0x80000000L : long.MinValue;
         switch (i.Op)
         {
-            case IrOp.FNeg:
-                return a ^ sign;
-            case IrOp.FAbs:
-                return a & ~sign;
-            case IrOp.FCopySign:
-                return (a & ~sign) | (b & sign);
             case IrOp.Box:
                 return unchecked((long)0xffffffff00000000) | (uint)a;
             case IrOp.Unbox:
-                return (ulong)a >> 32 == 0xffffffff ? (uint)a : CanonicalNaN32;
+                return FloatOps.Bits(FloatOps.Unbox(Double(a)));
             case IrOp.Bits or IrOp.FromBits:
                 return a;
             case IrOp.ReadFlags:
@@ -30,14 +27,121 @@ public sealed unsafe partial class IrEvaluator
                 FloatStatus.WriteFlags(state, a);
                 return 0;
             case IrOp.ReadRounding:
-                return state->RoundingMode;
+                return FloatStatus.ReadRounding(state);
             case IrOp.WriteRounding:
                 FloatStatus.WriteRounding(state, a);
                 return 0;
             case IrOp.ReadCounter:
                 return GuestRuntime.ReadCounter(state, (int)i.Immediate);
-            default:
-                throw new NotSupportedException($"{i.Op} {c}");
+            case IrOp.FConvert:
+                var mode = RoundingOf(i, state);
+                return i.Type == IrType.F64 ? FloatOps.Bits(FloatOps.Convert(Single(a))) : FloatOps.Bits(FloatOps.Convert(Double(a), mode));
+            case IrOp.FToInteger:
+                return ToInteger(i, a, RoundingOf(i, state));
+            case IrOp.IntegerToF:
+                return FromInteger(i, a, RoundingOf(i, state));
         }
+
+        var rounding = IrSignature.Of(i.Op).Immediate == ImmediateRule.Rounding ? RoundingOf(i, state) : 0;
+        return i.A!.Type == IrType.F32
+            ? Compute(i.Op, Single(a), Single(b), Single(c), rounding)
+            : Compute(i.Op, Double(a), Double(b), Double(c), rounding);
     }
+
+    /// <summary>The mode to round by. An instruction that asks for an invalid dynamic mode is illegal (unprivileged specification, 20.2).</summary>
+    private static int RoundingOf(IrInstruction i, GuestState* state)
+    {
+        var mode = i.Immediate == DynamicRounding ? state->RoundingMode : (int)i.Immediate;
+        return mode <= FloatOps.NearestAway ? mode : throw new GuestFault(GuestFaultKind.IllegalInstruction, i.Pc, i.Pc);
+    }
+
+    private static long Compute(IrOp op, double a, double b, double c, int rounding) => op switch
+    {
+        IrOp.FAdd => FloatOps.Bits(FloatOps.Add(a, b, rounding)),
+        IrOp.FSub => FloatOps.Bits(FloatOps.Sub(a, b, rounding)),
+        IrOp.FMul => FloatOps.Bits(FloatOps.Mul(a, b, rounding)),
+        IrOp.FDiv => FloatOps.Bits(FloatOps.Div(a, b, rounding)),
+        IrOp.FSqrt => FloatOps.Bits(FloatOps.Sqrt(a, rounding)),
+        IrOp.FMulAdd => FloatOps.Bits(FloatOps.MulAdd(a, b, c, rounding)),
+        IrOp.FNeg => FloatOps.Bits(FloatOps.Negate(a)),
+        IrOp.FAbs => FloatOps.Bits(FloatOps.Absolute(a)),
+        IrOp.FCopySign => FloatOps.Bits(FloatOps.CopySign(a, b)),
+        IrOp.FMin => FloatOps.Bits(FloatOps.Min(a, b)),
+        IrOp.FMax => FloatOps.Bits(FloatOps.Max(a, b)),
+        IrOp.FEq => FloatOps.Eq(a, b) ? 1 : 0,
+        IrOp.FLt => FloatOps.Lt(a, b) ? 1 : 0,
+        IrOp.FLe => FloatOps.Le(a, b) ? 1 : 0,
+        IrOp.FClass => FloatOps.Classify(a),
+        _ => throw new InvalidOperationException($"{op} is no floating-point operation"),
+    };
+
+    private static long Compute(IrOp op, float a, float b, float c, int rounding) => op switch
+    {
+        IrOp.FAdd => FloatOps.Bits(FloatOps.Add(a, b, rounding)),
+        IrOp.FSub => FloatOps.Bits(FloatOps.Sub(a, b, rounding)),
+        IrOp.FMul => FloatOps.Bits(FloatOps.Mul(a, b, rounding)),
+        IrOp.FDiv => FloatOps.Bits(FloatOps.Div(a, b, rounding)),
+        IrOp.FSqrt => FloatOps.Bits(FloatOps.Sqrt(a, rounding)),
+        IrOp.FMulAdd => FloatOps.Bits(FloatOps.MulAdd(a, b, c, rounding)),
+        IrOp.FNeg => FloatOps.Bits(FloatOps.Negate(a)),
+        IrOp.FAbs => FloatOps.Bits(FloatOps.Absolute(a)),
+        IrOp.FCopySign => FloatOps.Bits(FloatOps.CopySign(a, b)),
+        IrOp.FMin => FloatOps.Bits(FloatOps.Min(a, b)),
+        IrOp.FMax => FloatOps.Bits(FloatOps.Max(a, b)),
+        IrOp.FEq => FloatOps.Eq(a, b) ? 1 : 0,
+        IrOp.FLt => FloatOps.Lt(a, b) ? 1 : 0,
+        IrOp.FLe => FloatOps.Le(a, b) ? 1 : 0,
+        IrOp.FClass => FloatOps.Classify(a),
+        _ => throw new InvalidOperationException($"{op} is no floating-point operation"),
+    };
+
+    private static long ToInteger(IrInstruction i, long a, int rounding)
+    {
+        if (i.A!.Type == IrType.F32)
+        {
+            var single = Single(a);
+            return i.Format switch
+            {
+                IntegerFormat.W => FloatOps.ToW(single, rounding),
+                IntegerFormat.WU => FloatOps.ToWU(single, rounding),
+                IntegerFormat.L => FloatOps.ToL(single, rounding),
+                _ => FloatOps.ToLU(single, rounding),
+            };
+        }
+
+        var value = Double(a);
+        return i.Format switch
+        {
+            IntegerFormat.W => FloatOps.ToW(value, rounding),
+            IntegerFormat.WU => FloatOps.ToWU(value, rounding),
+            IntegerFormat.L => FloatOps.ToL(value, rounding),
+            _ => FloatOps.ToLU(value, rounding),
+        };
+    }
+
+    private static long FromInteger(IrInstruction i, long a, int rounding)
+    {
+        if (i.Type == IrType.F32)
+        {
+            return FloatOps.Bits(i.Format switch
+            {
+                IntegerFormat.W => FloatOps.SingleFromW(a, rounding),
+                IntegerFormat.WU => FloatOps.SingleFromWU(a, rounding),
+                IntegerFormat.L => FloatOps.SingleFromL(a, rounding),
+                _ => FloatOps.SingleFromLU(a, rounding),
+            });
+        }
+
+        return FloatOps.Bits(i.Format switch
+        {
+            IntegerFormat.W => FloatOps.DoubleFromW(a),
+            IntegerFormat.WU => FloatOps.DoubleFromWU(a),
+            IntegerFormat.L => FloatOps.DoubleFromL(a, rounding),
+            _ => FloatOps.DoubleFromLU(a, rounding),
+        });
+    }
+
+    private static double Double(long bits) => BitConverter.Int64BitsToDouble(bits);
+
+    private static float Single(long bits) => BitConverter.Int32BitsToSingle((int)bits);
 }

@@ -26,16 +26,16 @@ public sealed unsafe partial class IrEvaluator
                 Store(i.Access, Confine(i, a + i.Immediate, GuestFaultKind.StoreAccess, state), b);
                 return 0;
             case IrOp.LoadReserved:
-                var value = Load(i.Access, Confine(i, a, GuestFaultKind.LoadAccess, state));
-                state->ReservationSize = IrSignature.SizeOf(i.Access);
-                state->ReservationAddress = a;
-                state->ReservationValue = value;
-                return value;
+                var loaded = Confine(i, a, GuestFaultKind.LoadAccess, state);
+                return i.Access == MemoryAccess.I32 ? Atomics.LoadReserved32(state, loaded) : Atomics.LoadReserved64(state, loaded);
             case IrOp.StoreConditional:
-                return StoreConditional(i, a, b, state);
+                var stored = Confine(i, a, GuestFaultKind.StoreAccess, state);
+                return i.Access == MemoryAccess.I32
+                    ? Atomics.StoreConditional32(state, stored, b)
+                    : Atomics.StoreConditional64(state, stored, b);
             case IrOp.Amo:
                 var target = Confine(i, a, GuestFaultKind.StoreAccess, state);
-                return i.Access == MemoryAccess.I32 ? Update((int*)target, i.Amo, (int)b) : Update((long*)target, i.Amo, b);
+                return i.Access == MemoryAccess.I32 ? Update32(i.Amo, target, b) : Update64(i.Amo, target, b);
             case IrOp.Fence:
                 Interlocked.MemoryBarrier();
                 return 0;
@@ -85,80 +85,29 @@ public sealed unsafe partial class IrEvaluator
         }
     }
 
-    private static long StoreConditional(IrInstruction i, long a, long b, GuestState* state)
+    private static long Update32(AmoKind kind, byte* p, long b) => kind switch
     {
-        if (state->ReservationSize != IrSignature.SizeOf(i.Access) || state->ReservationAddress != a)
-        {
-            state->ReservationSize = 0;
-            return 1;
-        }
+        AmoKind.Swap => Atomics.Swap32(p, b),
+        AmoKind.Add => Atomics.Add32(p, b),
+        AmoKind.Xor => Atomics.Xor32(p, b),
+        AmoKind.And => Atomics.And32(p, b),
+        AmoKind.Or => Atomics.Or32(p, b),
+        AmoKind.Min => Atomics.Min32(p, b),
+        AmoKind.Max => Atomics.Max32(p, b),
+        AmoKind.MinU => Atomics.MinU32(p, b),
+        _ => Atomics.MaxU32(p, b),
+    };
 
-        var target = Confine(i, a, GuestFaultKind.StoreAccess, state);
-        var expected = state->ReservationValue;
-        var stored = i.Access == MemoryAccess.I32
-            ? Interlocked.CompareExchange(ref *(int*)target, (int)b, (int)expected) == (int)expected
-            : Interlocked.CompareExchange(ref *(long*)target, b, expected) == expected;
-        state->ReservationSize = 0;
-        return stored ? 0 : 1;
-    }
-
-    private static long Update(int* p, AmoKind kind, int b)
+    private static long Update64(AmoKind kind, byte* p, long b) => kind switch
     {
-        switch (kind)
-        {
-            case AmoKind.Swap:
-                return Interlocked.Exchange(ref *p, b);
-            case AmoKind.Add:
-                return Interlocked.Add(ref *p, b) - b;
-            case AmoKind.And:
-                return Interlocked.And(ref *p, b);
-            case AmoKind.Or:
-                return Interlocked.Or(ref *p, b);
-        }
-
-        while (true)
-        {
-            var old = Volatile.Read(ref *p);
-            var replacement = kind switch
-            {
-                AmoKind.Xor => old ^ b,
-                AmoKind.Min => Math.Min(old, b),
-                AmoKind.Max => Math.Max(old, b),
-                AmoKind.MinU => (int)Math.Min((uint)old, (uint)b),
-                _ => (int)Math.Max((uint)old, (uint)b),
-            };
-            if (Interlocked.CompareExchange(ref *p, replacement, old) == old)
-                return old;
-        }
-    }
-
-    private static long Update(long* p, AmoKind kind, long b)
-    {
-        switch (kind)
-        {
-            case AmoKind.Swap:
-                return Interlocked.Exchange(ref *p, b);
-            case AmoKind.Add:
-                return Interlocked.Add(ref *p, b) - b;
-            case AmoKind.And:
-                return Interlocked.And(ref *p, b);
-            case AmoKind.Or:
-                return Interlocked.Or(ref *p, b);
-        }
-
-        while (true)
-        {
-            var old = Volatile.Read(ref *p);
-            var replacement = kind switch
-            {
-                AmoKind.Xor => old ^ b,
-                AmoKind.Min => Math.Min(old, b),
-                AmoKind.Max => Math.Max(old, b),
-                AmoKind.MinU => (long)Math.Min((ulong)old, (ulong)b),
-                _ => (long)Math.Max((ulong)old, (ulong)b),
-            };
-            if (Interlocked.CompareExchange(ref *p, replacement, old) == old)
-                return old;
-        }
-    }
+        AmoKind.Swap => Atomics.Swap64(p, b),
+        AmoKind.Add => Atomics.Add64(p, b),
+        AmoKind.Xor => Atomics.Xor64(p, b),
+        AmoKind.And => Atomics.And64(p, b),
+        AmoKind.Or => Atomics.Or64(p, b),
+        AmoKind.Min => Atomics.Min64(p, b),
+        AmoKind.Max => Atomics.Max64(p, b),
+        AmoKind.MinU => Atomics.MinU64(p, b),
+        _ => Atomics.MaxU64(p, b),
+    };
 }
