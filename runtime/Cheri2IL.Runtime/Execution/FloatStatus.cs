@@ -34,6 +34,9 @@ public static unsafe class FloatStatus
             HostFloatEnvironment.Change(0);
     }
 
+    /// <summary>Whether the host has flags raised that are not banked: by the guest, or by host code such as the JIT.</summary>
+    public static bool HasUnbankedFlags(GuestState* state) => (HostFloatEnvironment.Flags & ~state->FloatFlags) != 0;
+
     /// <summary>fflags: banked and live.</summary>
     public static long ReadFlags(GuestState* state) => state->FloatFlags |= HostFloatEnvironment.Flags;
 

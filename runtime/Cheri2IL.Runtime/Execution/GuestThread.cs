@@ -118,7 +118,16 @@ public sealed unsafe class GuestThread : IDisposable
                 {
                     // Round-to-nearest-max-magnitude and the invalid modes have no host equivalent.
                     state->Pc = pc;
-                    _code.Interpret(state);
+                    FloatStatus.Leave(state);
+                    try
+                    {
+                        _code.Interpret(state);
+                    }
+                    finally
+                    {
+                        FloatStatus.Enter(state);
+                    }
+
                     pc = state->Pc;
                     continue;
                 }

@@ -46,6 +46,7 @@ public unsafe interface IGuestCode
     /// <summary>
     /// Evaluates guest code from <see cref="GuestState.Pc"/> for as long as the guest is in a state that translated code
     /// does not serve (rounding mode above <see cref="FloatStatus.LastHostMode"/>), at least one block; updates the state block.
+    /// The host's floating-point environment is the host's own meanwhile: fflags are <see cref="GuestState.FloatFlags"/> alone.
     /// </summary>
     void Interpret(GuestState* state);
 

@@ -3,9 +3,8 @@ using Cheri2IL.Runtime.Execution;
 namespace Cheri2IL.Translator.Ir;
 
 /// <content>
-/// Floating point and counters. An F64 is kept as its bits, an F32 as its bits in the low half. Exceptions are raised in the
-/// host's sticky flags, as translated code does (<see cref="FloatStatus"/>); every rounding mode is passed explicitly, so
-/// that RMM and an invalid dynamic mode, which translated code does not serve, are exact here.
+/// Floating point and counters. An F64 is kept as its bits, an F32 as its bits in the low half. Every rounding mode is passed
+/// explicitly, so that RMM and an invalid dynamic mode, which translated code does not serve, are exact here.
 /// </content>
 public sealed unsafe partial class IrEvaluator
 {
@@ -22,9 +21,9 @@ public sealed unsafe partial class IrEvaluator
             case IrOp.Bits or IrOp.FromBits:
                 return a;
             case IrOp.ReadFlags:
-                return FloatStatus.ReadFlags(state);
+                return state->FloatFlags;
             case IrOp.WriteFlags:
-                FloatStatus.WriteFlags(state, a);
+                state->FloatFlags = (int)a & 31;
                 return 0;
             case IrOp.ReadRounding:
                 return FloatStatus.ReadRounding(state);
@@ -33,19 +32,38 @@ public sealed unsafe partial class IrEvaluator
                 return 0;
             case IrOp.ReadCounter:
                 return GuestRuntime.ReadCounter(state, (int)i.Immediate);
-            case IrOp.FConvert:
-                var mode = RoundingOf(i, state);
-                return i.Type == IrType.F64 ? FloatOps.Bits(FloatOps.Convert(Single(a))) : FloatOps.Bits(FloatOps.Convert(Double(a), mode));
-            case IrOp.FToInteger:
-                return ToInteger(i, a, RoundingOf(i, state));
-            case IrOp.IntegerToF:
-                return FromInteger(i, a, RoundingOf(i, state));
         }
 
         var rounding = IrSignature.Of(i.Op).Immediate == ImmediateRule.Rounding ? RoundingOf(i, state) : 0;
-        return i.A!.Type == IrType.F32
-            ? Compute(i.Op, Single(a), Single(b), Single(c), rounding)
-            : Compute(i.Op, Double(a), Double(b), Double(c), rounding);
+        var result = Compute(i, a, b, c, rounding);
+        if (!FloatStatus.HasUnbankedFlags(state))
+            return result;
+
+        // Either the operation raised a flag for the first time, or host code did, such as the JIT on its way to the
+        // operation. Once more from clean flags tells, and by then all of its code is compiled.
+        FloatStatus.Enter(state);
+        result = Compute(i, a, b, c, rounding);
+        FloatStatus.Leave(state);
+        return result;
+    }
+
+    private static long Compute(IrInstruction i, long a, long b, long c, int rounding)
+    {
+        switch (i.Op)
+        {
+            case IrOp.FConvert when i.Type == IrType.F64:
+                return FloatOps.Bits(FloatOps.Convert(Single(a)));
+            case IrOp.FConvert:
+                return FloatOps.Bits(FloatOps.Convert(Double(a), rounding));
+            case IrOp.FToInteger:
+                return ToInteger(i, a, rounding);
+            case IrOp.IntegerToF:
+                return FromInteger(i, a, rounding);
+            default:
+                return i.A!.Type == IrType.F32
+                    ? Compute(i.Op, Single(a), Single(b), Single(c), rounding)
+                    : Compute(i.Op, Double(a), Double(b), Double(c), rounding);
+        }
     }
 
     /// <summary>The mode to round by. An instruction that asks for an invalid dynamic mode is illegal (unprivileged specification, 20.2).</summary>

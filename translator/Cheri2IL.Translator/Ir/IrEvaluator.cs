@@ -10,6 +10,8 @@ namespace Cheri2IL.Translator.Ir;
 /// <para>One instance serves one host thread at a time; functions may be shared, for they are only read.</para>
 /// <para>Registers live in the state block throughout, so it is exact at every fault and exit. Memory is confined by the
 /// evaluator itself, whatever checks a function has or lacks: it only touches [0, <see cref="GuestState.Limit"/>].</para>
+/// <para>It runs outside of <see cref="FloatStatus.Enter"/>: fflags are <see cref="GuestState.FloatFlags"/> alone, because the
+/// host's sticky flags also tell of host code, the evaluator's own JIT compilation included.</para>
 /// </remarks>
 public sealed unsafe partial class IrEvaluator
 {
@@ -99,7 +101,7 @@ public sealed unsafe partial class IrEvaluator
                 return null;
             case IrOp.Ecall:
                 state->Pc = i.Pc;
-                return GuestRuntime.SystemCall(state) ? successors[0] : null;
+                return GuestThread.Of(state).Host.SystemCall(state) ? successors[0] : null;
             case IrOp.FenceI:
                 state->Pc = i.Immediate;
                 GuestRuntime.FenceI(state);

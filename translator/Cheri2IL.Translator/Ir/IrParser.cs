@@ -12,6 +12,7 @@ public sealed class IrParser
 {
     private readonly Dictionary<IrInstruction, int> _instructionLines = [];
     private readonly Dictionary<IrBlock, int> _blockLines = [];
+    private readonly Dictionary<IrFunction, int> _functionLines = [];
     private readonly List<IrFunction> _functions = [];
     private readonly List<(IrBlock From, int To, int Line, int Column)> _references = [];
     private readonly Dictionary<int, IrInstruction> _values = [];
@@ -44,6 +45,9 @@ public sealed class IrParser
         return functions.Count == 1 ? functions[0] : throw new IrParseException(1, 1, $"expected one function, found {functions.Count}");
     }
 
+    /// <summary>Line on which a function of <see cref="Functions"/> begins, from 1.</summary>
+    public int LineOf(IrFunction function) => _functionLines[function];
+
     /// <summary>Line on which an instruction of <see cref="Functions"/> stands, from 1.</summary>
     public int LineOf(IrInstruction instruction) => _instructionLines[instruction];
 
@@ -70,10 +74,7 @@ public sealed class IrParser
         }
 
         if (_function is not null)
-        {
-            _line = _lines.Length - 1;
-            throw Error("the function is not closed by '}'");
-        }
+            throw new IrParseException(_functionLines[_function], 1, "the function is not closed by '}'");
     }
 
     private void ParseHeader()
@@ -87,6 +88,7 @@ public sealed class IrParser
         SkipBlanks();
         Expect('{');
         _function = new IrFunction(entry, name);
+        _functionLines[_function] = _line + 1;
         _references.Clear();
         _block = null;
         _pc = entry;
@@ -186,12 +188,9 @@ public sealed class IrParser
         if ((qualifiers & IrQualifiers.Direction) != 0)
         {
             var direction = next < suffixes.Length ? suffixes[next++] : "";
-            instruction.IsStore = direction switch
-            {
-                "load" => false,
-                "store" => true,
-                _ => throw ErrorAt(start, $"'{direction}' is neither 'load' nor 'store'"),
-            };
+            if (direction is not ("load" or "store"))
+                throw ErrorAt(start, $"'{suffixes[0]}' lacks a suffix (load or store)");
+            instruction.IsStore = direction == "store";
         }
 
         if ((qualifiers & IrQualifiers.Amo) != 0)
@@ -260,8 +259,8 @@ public sealed class IrParser
             SkipBlanks();
         }
 
-        if (!hasNumber && signature.Immediate is ImmediateRule.Number or ImmediateRule.Rounding)
-            throw Error($"'{signature.Name}' needs {(signature.Immediate == ImmediateRule.Number ? "a number" : "a rounding mode")}");
+        if (!hasNumber && signature.Immediate is ImmediateRule.Number or ImmediateRule.Address or ImmediateRule.Rounding)
+            throw Error($"'{signature.Name}' needs {(signature.Immediate == ImmediateRule.Rounding ? "a rounding mode" : "a number")}");
         if (LookingAt("elided"))
         {
             _column += "elided".Length;

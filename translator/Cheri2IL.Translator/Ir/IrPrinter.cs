@@ -79,18 +79,16 @@ public static class IrPrinter
             Suffix(signature.VariableOf(instruction));
 
         var separator = " ";
-        if ((signature.Qualifiers & IrQualifiers.Register) != 0)
-        {
-            if (instruction.Op != IrOp.Call)
-                Item(GuestRegister.Name(instruction.Register));
-            else if (instruction.Register != 0)
-                Item("link " + GuestRegister.Name(instruction.Register));
-        }
-
+        if ((signature.Qualifiers & IrQualifiers.Register) != 0 && instruction.Op != IrOp.Call)
+            Item(GuestRegister.Name(instruction.Register));
         if (instruction.A is { } a)
             Item(Value(a));
-        if (signature.Immediate == ImmediateRule.Number || (signature.Immediate == ImmediateRule.InsteadOfA && instruction.A is null))
+        if (signature.Immediate == ImmediateRule.Number)
             Item(Number(instruction.Immediate, hexadecimal: false));
+        else if (signature.Immediate == ImmediateRule.Address || (signature.Immediate == ImmediateRule.InsteadOfA && instruction.A is null))
+            Item(Number(instruction.Immediate, hexadecimal: true));
+        if (instruction.Op == IrOp.Call && instruction.Register != 0)
+            Item("link " + GuestRegister.Name(instruction.Register));
         if (instruction.B is { } b)
             Item(Value(b));
         if (instruction.C is { } c)

@@ -40,10 +40,13 @@ public enum ImmediateRule : byte
     /// <summary>A number, printed after operand A if there is one.</summary>
     Number,
 
+    /// <summary>A guest address, printed in hexadecimal.</summary>
+    Address,
+
     /// <summary>A RISC-V rounding mode: 0..4, or 7 for dynamic.</summary>
     Rounding,
 
-    /// <summary>The guest pc that stands in for operand A when there is none.</summary>
+    /// <summary>The guest pc that stands in for operand A when there is none, printed in hexadecimal.</summary>
     InsteadOfA,
 }
 
@@ -205,8 +208,8 @@ public sealed record IrSignature(
             IrOp.Call => Make(NoTypes, TypeRule.None, TypeRule.I64, immediate: ImmediateRule.InsteadOfA, qualifiers: IrQualifiers.Register),
             IrOp.TailCall => Make(NoTypes, TypeRule.None, TypeRule.I64, immediate: ImmediateRule.InsteadOfA),
             IrOp.Return => Make(NoTypes, TypeRule.None, TypeRule.I64),
-            IrOp.FenceI => Make(NoTypes, TypeRule.None, immediate: Number),
-            IrOp.Trap => Make(NoTypes, TypeRule.None, immediate: Number, qualifiers: IrQualifiers.Fault),
+            IrOp.FenceI => Make(NoTypes, TypeRule.None, immediate: ImmediateRule.Address),
+            IrOp.Trap => Make(NoTypes, TypeRule.None, immediate: ImmediateRule.Address, qualifiers: IrQualifiers.Fault),
             _ => throw new ArgumentOutOfRangeException(nameof(op), op, "operation without signature"),
         };
 

@@ -19,7 +19,8 @@ namespace Cheri2IL.Translator.Ir;
 /// </list>
 /// <para>Confinement:</para>
 /// <list type="number">
-/// <item>Every access stands behind a Check of its very address value and offset in its block, elided or not. A Check of the store kind stands before what writes.</item>
+/// <item>Every access stands behind a Check of its address value and offset in its block, elided or not; a value read back from a register counts as
+/// the value that was set. A Check of the store kind stands before what writes.</item>
 /// <item>The offset of an access, its width included, is within <see cref="CheckWindow"/> of the checked value.</item>
 /// <item>LoadReserved, StoreConditional and Amo also stand behind a CheckAlignment of their width.</item>
 /// <item>Only a Check can be elided.</item>
@@ -57,6 +58,8 @@ public static class IrVerifier
         private readonly HashSet<IrBlock> _blocks = [];
         private readonly HashSet<IrInstruction> _placed = new(ReferenceEqualityComparer.Instance);
         private readonly Dictionary<(IrInstruction Address, long Offset), Guards> _guards = [];
+        private readonly Dictionary<IrInstruction, IrInstruction> _sameAs = [];
+        private readonly IrInstruction?[] _registers = new IrInstruction?[GuestRegister.Count];
         private IrBlock? _block;
         private int _index;
 
@@ -91,6 +94,8 @@ public static class IrVerifier
         private void VerifyBlock(IrBlock block)
         {
             _guards.Clear();
+            _sameAs.Clear();
+            Array.Clear(_registers);
             for (_index = 0; _index < block.Instructions.Count; _index++)
             {
                 var instruction = block.Instructions[_index];
@@ -126,8 +131,10 @@ public static class IrVerifier
                 Report(instruction, "only a check can be elided");
             if (instruction.Op == IrOp.Poll && _index != 0)
                 Report(instruction, "poll must be the first instruction of its block");
+            if (instruction.Register < GuestRegister.Count)
+                FollowRegisters(instruction);
             if (instruction.A is { } address)
-                VerifyConfinement(instruction, address);
+                VerifyConfinement(instruction, _sameAs.GetValueOrDefault(address, address));
         }
 
         private void VerifyTypes(IrInstruction instruction, IrSignature signature)
@@ -208,6 +215,17 @@ public static class IrVerifier
                     Report(instruction, "fence sets have 8 bits");
                     break;
             }
+        }
+
+        private void FollowRegisters(IrInstruction instruction)
+        {
+            ref var held = ref _registers[instruction.Register];
+            if (instruction.Op == IrOp.Set && instruction.A is { } value)
+                held = _sameAs.GetValueOrDefault(value, value);
+            else if (instruction.Op == IrOp.Get && held is not null)
+                _sameAs[instruction] = held;
+            else if (instruction.Op == IrOp.Get)
+                held = instruction;
         }
 
         private void VerifyConfinement(IrInstruction instruction, IrInstruction address)

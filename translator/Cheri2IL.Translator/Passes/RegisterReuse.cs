@@ -3,19 +3,17 @@ using Cheri2IL.Translator.Ir;
 namespace Cheri2IL.Translator.Passes;
 
 /// <summary>
-/// Inside each block: reads a value from the guest register that holds it rather than from the instruction that computed
+/// Inside each block: reads a value from a guest register that holds it rather than from the instruction that computed
 /// it. The emitter keeps a local per guest register anyway; a value that is only set needs no second one.
 /// </summary>
-/// <remarks>
-/// A value with a use before the set, or after the register was overwritten, would still need its own local and is left
-/// alone, as are constants and register reads, which cost nothing to repeat. All uses of a value move to one Get, so that an
-/// access and its check keep having the same address value.
-/// </remarks>
+/// <remarks>Constants are left alone, for they cost nothing to repeat, and so are reads of a register that was not set since.</remarks>
 public sealed class RegisterReuse
 {
-    private readonly int[] _held = new int[GuestRegister.Count];
+    private readonly IrInstruction?[] _held = new IrInstruction?[GuestRegister.Count];
     private readonly List<IrInstruction> _output = [];
-    private Home[] _homes = [];
+
+    /// <summary>By number of a value: one more than a register that holds it, or 0.</summary>
+    private byte[] _holders = [];
 
     private RegisterReuse()
     {
@@ -33,75 +31,48 @@ public sealed class RegisterReuse
 
     private void Rewrite(List<IrInstruction> instructions)
     {
-        if (_homes.Length < instructions.Count)
-            _homes = new Home[instructions.Count * 2];
-        Array.Clear(_homes, 0, instructions.Count);
-        FindHomes(instructions);
-        foreach (var i in instructions)
-        {
-            Examine(i.A, i.Id);
-            Examine(i.B, i.Id);
-            Examine(i.C, i.Id);
-        }
-
+        if (_holders.Length < instructions.Count)
+            _holders = new byte[instructions.Count * 2];
+        Array.Clear(_holders, 0, instructions.Count);
+        Array.Clear(_held);
         _output.Clear();
         foreach (var i in instructions)
         {
-            i.A = Read(i.A, i.Id);
-            i.B = Read(i.B, i.Id);
-            i.C = Read(i.C, i.Id);
+            var value = i.A;
+            i.A = Read(i.A, i);
+            i.B = Read(i.B, i);
+            i.C = Read(i.C, i);
             _output.Add(i);
-            if (i.Op == IrOp.Set && i.A!.Op != IrOp.Get && _homes[i.A.Id] is { UsedAfter: true } home && home.Set == i.Id)
-                _output.Add(_homes[i.A.Id].Get = new IrInstruction(IrOp.Get, i.A.Type) { Register = i.Register, Pc = i.Pc, Id = i.Id });
+            if (i.Op == IrOp.Set)
+                Hold(i.Register, value!);
+            else if (i.Op == IrOp.Get && _held[i.Register] is null)
+                Hold(i.Register, i);
         }
 
         instructions.Clear();
         instructions.AddRange(_output);
     }
 
-    private void FindHomes(List<IrInstruction> instructions)
+    /// <summary>Notes that a register holds a value, and no longer the one before.</summary>
+    private void Hold(int register, IrInstruction value)
     {
-        Array.Fill(_held, -1);
-        foreach (var i in instructions)
-        {
-            if (i.Op != IrOp.Set)
-                continue;
-            if (_held[i.Register] >= 0)
-                _homes[_held[i.Register]].End = i.Id;
-            _held[i.Register] = -1;
-            ref var home = ref _homes[i.A!.Id];
-            if (home.Exists || i.A.Op is IrOp.Const or IrOp.Get)
-                continue;
-            home.Set = i.Id;
-            home.End = int.MaxValue;
-            _held[i.Register] = i.A.Id;
-        }
+        var previous = _held[register];
+        _held[register] = value;
+        if (previous is not null && _holders[previous.Id] == register + 1)
+            _holders[previous.Id] = (byte)(Array.IndexOf(_held, previous) + 1);
+        if (value.Op != IrOp.Const && _holders[value.Id] == 0)
+            _holders[value.Id] = (byte)(register + 1);
     }
 
-    /// <summary>Notes a use; one outside the time that the register holds the value ends the candidacy.</summary>
-    private void Examine(IrInstruction? value, int user)
+    private IrInstruction? Read(IrInstruction? value, IrInstruction user)
     {
-        if (value is null || !_homes[value.Id].Exists)
-            return;
-        ref var home = ref _homes[value.Id];
-        // The set that overwrites the register may itself still read it.
-        if (user < home.Set || user > home.End)
-            home = default;
-        else if (user != home.Set)
-            home.UsedAfter = true;
-    }
-
-    private IrInstruction? Read(IrInstruction? value, int user)
-        => value is not null && _homes[value.Id].Get is { } get && user > _homes[value.Id].Set ? get : value;
-
-    /// <summary>Where a value lives: in the register that instruction Set (never 0) sets to it, up to and including End.</summary>
-    private struct Home
-    {
-        public int Set;
-        public int End;
-        public bool UsedAfter;
-        public IrInstruction? Get;
-
-        public readonly bool Exists => Set != 0;
+        if (value is null || _holders[value.Id] == 0)
+            return value;
+        var register = (byte)(_holders[value.Id] - 1);
+        if (value.Op == IrOp.Get && value.Register == register)
+            return value;
+        var get = new IrInstruction(IrOp.Get, value.Type) { Register = register, Pc = user.Pc };
+        _output.Add(get);
+        return get;
     }
 }

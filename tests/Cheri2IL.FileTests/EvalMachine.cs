@@ -1,0 +1,175 @@
+using System.Globalization;
+using System.Text;
+using Cheri2IL.Runtime;
+using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator.Ir;
+
+namespace Cheri2IL.FileTests;
+
+/// <summary>
+/// A guest thread on a slot of 1 MiB, of which all but the first and last 64 KiB is mapped, for one eval case.
+/// </summary>
+/// <remarks>
+/// State is written as <c>x5=-1</c>, <c>f1=1.5d</c> (binary64), <c>f1=1.5s</c> (NaN-boxed binary32), <c>f1=0x7ff0000000000001</c>,
+/// <c>[0x20000]=0a0b</c> (bytes in address order), <c>frm=1</c>, <c>fflags=0</c>, <c>reservation=8@0x20000:5</c> (value 5),
+/// <c>interrupt=1</c>. An outcome also has <c>next=PC</c>, or <c>fault KIND pc=PC address=ADDRESS</c>, and
+/// <c>ecall@PC</c> and <c>invalidate</c> as they happen.
+/// </remarks>
+internal sealed unsafe class EvalMachine : IDisposable
+{
+    private const int SlotSize = 1 << 20;
+    private const int Edge = 64 * 1024;
+
+    private readonly byte* _memory;
+    private readonly DispatchTable _dispatch = new(SlotSize);
+    private readonly EvalHost _host = new();
+    private readonly GuestThread _thread;
+
+    public EvalMachine()
+    {
+        _memory = HostMemory.Reserve(SlotSize);
+        HostMemory.MapFixedZero(_memory + Edge, SlotSize - (2 * Edge), HostMemory.Read | HostMemory.Write);
+        _thread = new GuestThread(_host, _host, _dispatch, _memory, SlotSize);
+    }
+
+    private GuestState* State => _thread.State;
+
+    private Span<byte> Mapped => new(_memory + Edge, SlotSize - (2 * Edge));
+
+    /// <summary>Sets state as <paramref name="input"/> says.</summary>
+    public void Apply(string input)
+    {
+        foreach (var item in input.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var parts = item.Split('=');
+            if (parts.Length != 2)
+                throw new FormatException($"'{item}' is not KEY=VALUE");
+            Apply(parts[0], parts[1]);
+        }
+    }
+
+    /// <summary>Executes the function and describes the outcome.</summary>
+    public string Run(IrFunction function)
+    {
+        var before = *State;
+        var memory = Mapped.ToArray();
+        var outcome = new StringBuilder();
+        string end;
+        try
+        {
+            var next = new IrEvaluator().Run(function, State);
+            end = $"next={Number(next)}{(State->Pc == next ? "" : " pc differs")}";
+        }
+        catch (GuestFault fault)
+        {
+            end = $"fault {fault.Kind.ToString().ToLowerInvariant()} pc={Number(fault.Pc)} address={Number(fault.Address)}";
+        }
+
+        DescribeRegisters(before, outcome);
+        DescribeMemory(memory, outcome);
+        foreach (var pc in _host.SystemCalls)
+            outcome.Append("ecall@").Append(Number(pc)).Append(' ');
+        if (_host.Invalidated)
+            outcome.Append("invalidate ");
+        return outcome.Append(end).ToString();
+    }
+
+    public void Dispose()
+    {
+        _thread.Dispose();
+        _dispatch.Dispose();
+        HostMemory.Unmap(_memory, SlotSize);
+    }
+
+    private void Apply(string key, string value)
+    {
+        switch (key)
+        {
+            case "frm":
+                State->RoundingMode = (int)ParseNumber(value);
+                break;
+            case "fflags":
+                State->FloatFlags = (int)ParseNumber(value);
+                break;
+            case "interrupt":
+                State->Interrupt = (int)ParseNumber(value);
+                break;
+            case "reservation":
+                var parts = value.Split('@', ':');
+                State->ReservationSize = (int)ParseNumber(parts[0]);
+                State->ReservationAddress = ParseNumber(parts[1]);
+                State->ReservationValue = ParseNumber(parts[2]);
+                break;
+            case ['[', .., ']']:
+                Convert.FromHexString(value).CopyTo(Mapped[((int)ParseNumber(key[1..^1]) - Edge)..]);
+                break;
+            case ['x', ..]:
+                GuestState.X(State, int.Parse(key[1..], CultureInfo.InvariantCulture)) = ParseNumber(value);
+                break;
+            case ['f', ..]:
+                GuestState.F(State, int.Parse(key[1..], CultureInfo.InvariantCulture)) = FloatText.Parse(value);
+                break;
+            default:
+                throw new FormatException($"unknown state '{key}'");
+        }
+    }
+
+    private void DescribeRegisters(GuestState before, StringBuilder outcome)
+    {
+        for (var r = 0; r < 32; r++)
+        {
+            var value = GuestState.X(State, r);
+            if (value != GuestState.X(&before, r))
+                outcome.Append('x').Append(r).Append('=').Append(Number(value)).Append(' ');
+        }
+
+        for (var r = 0; r < 32; r++)
+        {
+            var value = GuestState.F(State, r);
+            if (BitConverter.DoubleToInt64Bits(value) != BitConverter.DoubleToInt64Bits(GuestState.F(&before, r)))
+                outcome.Append('f').Append(r).Append('=').Append(FloatText.Format(value)).Append(' ');
+        }
+
+        if (State->FloatFlags != before.FloatFlags)
+            outcome.Append("fflags=").Append(State->FloatFlags).Append(' ');
+        if (State->RoundingMode != before.RoundingMode)
+            outcome.Append("frm=").Append(State->RoundingMode).Append(' ');
+        if (State->Interrupt != before.Interrupt)
+            outcome.Append("interrupt=").Append(State->Interrupt).Append(' ');
+        if (State->ReservationSize != before.ReservationSize || (State->ReservationSize != 0 && State->ReservationValue != before.ReservationValue))
+        {
+            outcome.Append("reservation=").Append(State->ReservationSize);
+            if (State->ReservationSize != 0)
+                outcome.Append('@').Append(Number(State->ReservationAddress)).Append(':').Append(Number(State->ReservationValue));
+            outcome.Append(' ');
+        }
+    }
+
+    private void DescribeMemory(byte[] before, StringBuilder outcome)
+    {
+        var after = Mapped;
+        for (var k = 0; k < before.Length; k++)
+        {
+            if (before[k] == after[k])
+                continue;
+            var end = k;
+            while (end < before.Length && before[end] != after[end])
+                end++;
+            outcome.Append('[').Append(Number(Edge + k)).Append("]=").Append(Convert.ToHexStringLower(after[k..end])).Append(' ');
+            k = end;
+        }
+    }
+
+    private static long ParseNumber(string text)
+    {
+        var negative = text.StartsWith('-');
+        var digits = negative ? text[1..] : text;
+        var value = digits.StartsWith("0x", StringComparison.Ordinal)
+            ? ulong.Parse(digits.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture)
+            : ulong.Parse(digits, NumberStyles.None, CultureInfo.InvariantCulture);
+        return negative ? -(long)value : (long)value;
+    }
+
+    private static string Number(long value)
+        => value is > -0x1000 and < 0x1000 ? value.ToString(CultureInfo.InvariantCulture) : "0x" + value.ToString("x", CultureInfo.InvariantCulture);
+}
