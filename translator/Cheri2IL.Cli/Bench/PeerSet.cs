@@ -4,8 +4,8 @@ namespace Cheri2IL.Cli.Bench;
 
 /// <summary>Finds the peers that this machine has.</summary>
 /// <remarks>
-/// <c>corpus/bench-peers.sh</c> builds the kernels for every peer whose compiler is installed and prints an object:
-/// build name ("native-clang", "native-gcc", "guest", "wasm") to an object of kernel name to path.
+/// <c>corpus/bench-peers.sh</c> builds the kernels for every peer whose compiler is installed and prints, for each kernel,
+/// the path of each build or null.
 /// </remarks>
 internal sealed class PeerSet
 {
@@ -18,6 +18,10 @@ internal sealed class PeerSet
     /// <summary>Translated without checks: not a product, only the price of the checks.</summary>
     public const string Unchecked = "cheri2il-none";
 
+    private const string GuestBuild = "riscv_musl";
+    private const string CommittedBuild = "freestanding";
+
+    /// <summary>Build name to kernel name to path.</summary>
     private readonly Dictionary<string, Dictionary<string, string>> _builds = [];
 
     private PeerSet()
@@ -41,12 +45,12 @@ internal sealed class PeerSet
             set.ReadScript(script, progress);
         }
 
-        set.GuestsMatchNative = set._builds.ContainsKey("guest");
-        if (!set.GuestsMatchNative)
+        set.GuestsMatchNative = set._builds.ContainsKey(GuestBuild);
+        if (!set._builds.ContainsKey(CommittedBuild))
         {
             var folder = Path.Combine(repository, "corpus", "kernels", "bin");
             if (Directory.Exists(folder))
-                set._builds["guest"] = Directory.GetFiles(folder, "*.elf").ToDictionary(p => Path.GetFileNameWithoutExtension(p)!, p => p);
+                set._builds[CommittedBuild] = Directory.GetFiles(folder, "*.elf").ToDictionary(p => Path.GetFileNameWithoutExtension(p)!, p => p);
         }
 
         return set;
@@ -56,12 +60,13 @@ internal sealed class PeerSet
     public IReadOnlyList<Peer> Peers()
     {
         var peers = new List<Peer>();
-        Add(peers, Native, "clang, static musl, this machine", "native-clang", path => [path]);
-        Add(peers, "native-gcc", "gcc, glibc, this machine", "native-gcc", path => [path]);
-        Add(peers, Translated, "translated, checks optimized", "guest", path => [.. Self(), "run", "--checks=optimized", path]);
-        Add(peers, Unchecked, "translated, checks none (unconfined; prices the checks)", "guest", path => [.. Self(), "run", "--checks=none", path]);
+        var guest = GuestsMatchNative ? GuestBuild : CommittedBuild;
+        Add(peers, Native, "clang, static musl, this machine", "native_clang_musl", path => [path]);
+        Add(peers, "native-gcc", "gcc, glibc, this machine", "native_gcc", path => [path]);
+        Add(peers, Translated, "translated, checks optimized", guest, path => [.. Self(), "run", "--checks=optimized", path]);
+        Add(peers, Unchecked, "translated, checks none (unconfined; prices the checks)", guest, path => [.. Self(), "run", "--checks=none", path]);
         if (OnPath("qemu-riscv64") is { } qemu)
-            Add(peers, "qemu", "qemu-riscv64 (user mode), same guest", "guest", path => [qemu, path]);
+            Add(peers, "qemu", "qemu-riscv64 (user mode), same guest", guest, path => [qemu, path]);
         Add(peers, "wasmtime", "clang to wasm32-wasi, Wasmtime NuGet package in a .NET process", "wasm", path => [.. Self(), "bench", "wasm-run", path]);
         return peers;
     }
@@ -100,10 +105,16 @@ internal sealed class PeerSet
         }
 
         using var json = JsonDocument.Parse(text);
-        foreach (var build in json.RootElement.EnumerateObject())
+        foreach (var kernel in json.RootElement.GetProperty("kernels").EnumerateObject())
         {
-            if (build.Value.ValueKind == JsonValueKind.Object)
-                _builds[build.Name] = build.Value.EnumerateObject().ToDictionary(k => k.Name, k => k.Value.GetString()!);
+            foreach (var build in kernel.Value.EnumerateObject())
+            {
+                if (build.Value.GetString() is not { } path)
+                    continue;
+                if (!_builds.TryGetValue(build.Name, out var paths))
+                    _builds.Add(build.Name, paths = []);
+                paths.Add(kernel.Name, path);
+            }
         }
     }
 }

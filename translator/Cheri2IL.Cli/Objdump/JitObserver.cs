@@ -1,0 +1,67 @@
+using System.Diagnostics.Tracing;
+using Microsoft.Diagnostics.NETCore.Client;
+using Microsoft.Diagnostics.Tracing;
+using Microsoft.Diagnostics.Tracing.Parsers;
+
+namespace Cheri2IL.Cli.Objdump;
+
+/// <summary>What the JIT compiler made of one method.</summary>
+/// <param name="Start">Address of the machine code.</param>
+/// <param name="Size">Its bytes.</param>
+/// <param name="Tier">"Optimized", "MinOptJitted", and so on, as the runtime reports it.</param>
+internal sealed record JittedMethod(ulong Start, int Size, string Tier)
+{
+    /// <summary>IL offset (negative: prologue, epilogue or unmapped) for native offsets, in order of native offset.</summary>
+    public IReadOnlyList<(int Il, int Native)> Map { get; init; } = [];
+}
+
+/// <summary>
+/// Collects the runtime's own events about methods that are compiled while the observer is open. In-process listeners do not
+/// receive the arrays of the IL map event, hence a session on the runtime's diagnostic port.
+/// </summary>
+internal sealed class JitObserver : IDisposable
+{
+    private const long JitKeyword = 0x10;
+    private const long IlMapKeyword = 0x20000;
+
+    private readonly EventPipeSession _session;
+    private readonly Thread _reader;
+    private readonly Dictionary<long, JittedMethod> _methods = [];
+    private readonly Dictionary<long, (int Il, int Native)[]> _maps = [];
+
+    /// <summary>Starts observing this process.</summary>
+    public JitObserver()
+    {
+        var client = new DiagnosticsClient(Environment.ProcessId);
+        _session = client.StartEventPipeSession(
+            [new EventPipeProvider("Microsoft-Windows-DotNETRuntime", EventLevel.Verbose, JitKeyword | IlMapKeyword)], requestRundown: false);
+        _reader = new Thread(Read) { IsBackground = true };
+        _reader.Start();
+    }
+
+    /// <summary>Stops observing; the methods compiled meanwhile, by the value of their handle.</summary>
+    public IReadOnlyDictionary<long, JittedMethod> Complete()
+    {
+        _session.Stop();
+        _reader.Join();
+        return _methods.ToDictionary(m => m.Key, m => _maps.TryGetValue(m.Key, out var map) ? m.Value with { Map = map } : m.Value);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _session.Dispose();
+
+    private void Read()
+    {
+        using var source = new EventPipeEventSource(_session.EventStream);
+        source.Clr.MethodLoadVerbose += data =>
+            _methods[data.MethodID] = new JittedMethod(data.MethodStartAddress, data.MethodSize, data.OptimizationTier.ToString());
+        source.Clr.MethodILToNativeMap += data =>
+        {
+            var map = new (int Il, int Native)[data.CountOfMapEntries];
+            for (var k = 0; k < map.Length; k++)
+                map[k] = (data.ILOffset(k), data.NativeOffset(k));
+            _maps[data.MethodID] = [.. map.OrderBy(m => m.Native)];
+        };
+        source.Process();
+    }
+}
