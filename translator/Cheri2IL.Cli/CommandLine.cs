@@ -22,6 +22,9 @@ internal static class CommandLine
     {
         var root = new RootCommand("Translates RV64 Linux programs into .NET assemblies with confined memory, and runs them.")
         {
+            TranslateCommand.Create(),
+            ObjdumpCommand.Create(),
+            InfoCommand.Create(),
             BenchCommand.Create(),
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples();

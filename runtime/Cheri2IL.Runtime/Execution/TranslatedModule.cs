@@ -43,7 +43,10 @@ public sealed unsafe class TranslatedModule
     public byte[] ReadImage() => Resource(Assembly, ModuleFormat.ImageResource);
 
     /// <summary>Entry point of the method for <paramref name="pc"/>, or 0. Does not compile it.</summary>
-    public nint Find(long pc)
+    public nint Find(long pc) => FindRow(pc) is var row and not 0 ? Method(row).GetFunctionPointer() : 0;
+
+    /// <summary>Metadata row (from 1) of the method for <paramref name="pc"/>, or 0.</summary>
+    public int FindRow(long pc)
     {
         var (low, high) = (0, _count - 1);
         while (low <= high)
@@ -51,7 +54,7 @@ public sealed unsafe class TranslatedModule
             var middle = (low + high) >> 1;
             var at = BinaryPrimitives.ReadInt64LittleEndian(_entries.AsSpan(12 + (8 * middle)));
             if (at == pc)
-                return Method(BinaryPrimitives.ReadInt32LittleEndian(_entries.AsSpan(12 + (8 * _count) + (4 * middle)))).GetFunctionPointer();
+                return BinaryPrimitives.ReadInt32LittleEndian(_entries.AsSpan(12 + (8 * _count) + (4 * middle)));
             if (at < pc)
                 low = middle + 1;
             else

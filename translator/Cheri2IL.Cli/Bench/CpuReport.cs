@@ -6,8 +6,6 @@ namespace Cheri2IL.Cli.Bench;
 /// <summary>Prints a finished <see cref="CpuBenchmark"/>.</summary>
 internal static class CpuReport
 {
-    private static readonly JsonWriterOptions Indented = new() { Indented = true };
-
     /// <summary>Table of medians and ratios on stdout.</summary>
     public static void WriteTable(CpuBenchmark benchmark, bool guestsMatchNative)
     {
@@ -38,8 +36,8 @@ internal static class CpuReport
     public static void WriteJson(CpuBenchmark benchmark, bool guestsMatchNative)
     {
         var reference = Reference(benchmark);
-        using var stream = Console.OpenStandardOutput();
-        using var json = new Utf8JsonWriter(stream, Indented);
+        using var output = new JsonOutput();
+        var json = output.Writer;
         json.WriteStartObject();
         json.WriteString("reference", reference);
         json.WriteNumber("rounds", benchmark.Rounds);
@@ -78,8 +76,6 @@ internal static class CpuReport
             json.WriteStringValue(problem);
         json.WriteEndArray();
         json.WriteEndObject();
-        json.Flush();
-        stream.WriteByte((byte)'\n');
     }
 
     /// <summary>The same-compiler native build, or, where no native compiler is installed, the first peer there is.</summary>

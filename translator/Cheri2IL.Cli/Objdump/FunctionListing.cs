@@ -30,7 +30,7 @@ internal enum ListingParts
 /// <summary>One function's guest instructions, IR, IL and machine code, sorted by guest address.</summary>
 internal sealed class FunctionListing
 {
-    /// <summary>Place of code that belongs to no guest instruction (prologues): before all of them.</summary>
+    /// <summary>Place of code that belongs to no guest instruction: before all of them.</summary>
     private const long Unmapped = long.MinValue;
 
     private readonly GuestImage _image;
@@ -78,7 +78,12 @@ internal sealed class FunctionListing
         {
             var offset = (int)(decoder.IP - jitted.Start);
             for (; next < jitted.Map.Count && jitted.Map[next].Native <= offset; next++)
-                pc = jitted.Map[next].Il < 0 ? Unmapped : guestPc(jitted.Map[next].Il);
+            {
+                // Epilogues and unmapped code (-3, -1) stay with what they follow.
+                if (jitted.Map[next].Il >= 0)
+                    pc = guestPc(jitted.Map[next].Il);
+            }
+
             decoder.Decode(out var instruction);
             formatter.Format(instruction, output);
             At(pc).Native.Add($"{instruction.IP:x}  {output.ToStringAndReset()}");
@@ -94,7 +99,7 @@ internal sealed class FunctionListing
         foreach (var (pc, lines) in _lines)
         {
             if (pc == Unmapped)
-                output.WriteLine("  (prologue, epilogue)");
+                output.WriteLine("  (prologue)");
             else if (parts.HasFlag(ListingParts.Guest))
                 output.WriteLine(Guest(pc));
             if (parts.HasFlag(ListingParts.Ir))

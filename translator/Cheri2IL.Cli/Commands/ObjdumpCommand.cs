@@ -1,0 +1,131 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Runtime.Loader;
+using Cheri2IL.Cli.Objdump;
+using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator;
+using Cheri2IL.Translator.Lifting;
+using Cheri2IL.Translator.Passes;
+using Mono.Cecil;
+
+namespace Cheri2IL.Cli.Commands;
+
+/// <summary><c>objdump</c>: guest instructions, IR, IL and machine code, interleaved.</summary>
+internal static class ObjdumpCommand
+{
+    private const int MethodTable = 0x06000000;
+
+    /// <summary>Makes the command.</summary>
+    public static Command Create()
+    {
+        var program = CommonOptions.Program();
+        var function = new Option<string[]>("--function", "-f") { Description = "Only the function with this name, or containing this guest address (0x...); repeatable.", HelpName = "name|address" };
+        var guest = new Option<bool>("--guest") { Description = "Show guest instructions." };
+        var ir = new Option<bool>("--ir") { Description = "Show the IR after all passes." };
+        var il = new Option<bool>("--il") { Description = "Show the IL of the assembly." };
+        var native = new Option<bool>("--native") { Description = "Show the machine code that the JIT compiler makes on this machine." };
+        var checks = CommonOptions.Checks();
+        var command = new ToolCommand(
+            "objdump",
+            "Shows functions as guest instructions, IR, IL and machine code, sorted by guest address; all four unless some are chosen.",
+            "cheri2il objdump --function main corpus/hello/bin/hello.elf",
+            "cheri2il objdump --guest --native -f 0x400234 app.elf") { program, function, guest, ir, il, native, checks };
+        command.SetAction(parsed =>
+        {
+            var parts = (parsed.GetValue(guest) ? ListingParts.Guest : 0) | (parsed.GetValue(ir) ? ListingParts.Ir : 0)
+                | (parsed.GetValue(il) ? ListingParts.Il : 0) | (parsed.GetValue(native) ? ListingParts.Native : 0);
+            Run(parsed.GetRequiredValue(program), parsed.GetValue(function) ?? [], parts == 0 ? ListingParts.All : parts, CommonOptions.ParseChecks(parsed.GetRequiredValue(checks)));
+            return ExitCode.Success;
+        });
+        return command;
+    }
+
+    private static void Run(string path, string[] chosen, ListingParts parts, CheckMode checks)
+    {
+        var program = GuestProgram.Load(path);
+        var progress = new TranslationProgress(Path.GetFileName(path));
+        var options = new TranslationOptions { Checks = checks, Progress = progress.Report };
+        var regions = Choose(program.Image, ModuleTranslator.Discover(program.Image, options), chosen);
+        var needsAssembly = (parts & (ListingParts.Il | ListingParts.Native)) != 0;
+        var assembly = !needsAssembly ? null : program.Assembly ?? ModuleTranslator.Translate(program.Image, options, "objdump").Assembly;
+        using var module = assembly is null ? null : ModuleDefinition.ReadModule(new MemoryStream(assembly));
+        var loaded = assembly is null ? null : new TranslatedModule(new AssemblyLoadContext("objdump").LoadFromStream(new MemoryStream(assembly)));
+        foreach (var region in regions)
+        {
+            PassPipeline.Run(region.Function, new PassOptions { Checks = checks });
+            var listing = new FunctionListing(program.Image, region.Function);
+            if (loaded is not null)
+                AddCode(listing, region.Function.EntryPc, loaded, module!, parts);
+            listing.Write(Console.Out, parts);
+        }
+    }
+
+    /// <summary>The regions that the user named.</summary>
+    private static List<RegionBuilder> Choose(GuestImage image, IReadOnlyCollection<RegionBuilder> regions, string[] chosen)
+    {
+        if (chosen.Length == 0)
+            return [.. regions];
+        var result = new List<RegionBuilder>();
+        foreach (var name in chosen)
+        {
+            var matches = regions.Where(r => r.Function.Name == name).ToList();
+            if (matches.Count == 0 && name.StartsWith("0x", StringComparison.Ordinal) && long.TryParse(name.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var pc))
+            {
+                var range = image.IsExecutable(pc & ~1L) ? image.RangeOf(pc & ~1L) : default;
+                matches = [.. regions.Where(r => r.Function.EntryPc == pc)];
+                if (matches.Count == 0)
+                    matches = [.. regions.Where(r => r.Function.Blocks.Any(b => b.Instructions.Any(i => i.Pc == pc)))];
+                if (matches.Count == 0)
+                    matches = [.. regions.Where(r => r.Function.EntryPc == range.Start)];
+            }
+
+            result.AddRange(matches.Count > 0 ? matches : throw new ToolException(ExitCode.BadInput, $"no function '{name}' was found in the program"));
+        }
+
+        return result;
+    }
+
+    private static void AddCode(FunctionListing listing, long entryPc, TranslatedModule loaded, ModuleDefinition module, ListingParts parts)
+    {
+        var pcs = listing.Pcs.ToHashSet();
+        var rows = MethodRows(loaded, module, entryPc, pcs);
+        if (parts.HasFlag(ListingParts.Il))
+        {
+            foreach (var row in rows)
+                listing.AddIl((MethodDefinition)module.LookupToken(MethodTable | row), offset => loaded.GuestPc(MethodTable | row, offset));
+        }
+
+        if (!parts.HasFlag(ListingParts.Native))
+            return;
+        using var observer = new JitObserver();
+        foreach (var row in rows)
+            RuntimeHelpers.PrepareMethod(loaded.Method(row));
+        var jitted = observer.Complete();
+        foreach (var row in rows)
+        {
+            var handle = loaded.Method(row);
+            var name = MethodBase.GetMethodFromHandle(handle)?.Name ?? "?";
+            if (!jitted.TryGetValue(handle.Value, out var code))
+                throw new ToolException(ExitCode.Internal, $"the runtime did not report the machine code of {name}");
+            listing.AddNative(name, code, offset => loaded.GuestPc(MethodTable | row, offset));
+        }
+    }
+
+    /// <summary>The method of an entry, and the parts that it was split into: methods without an entry of their own whose code is the function's.</summary>
+    private static List<int> MethodRows(TranslatedModule loaded, ModuleDefinition module, long entryPc, HashSet<long> pcs)
+    {
+        var rows = new List<int>();
+        if (loaded.FindRow(entryPc) is var first and > 0)
+            rows.Add(first);
+        var methods = module.Types.Sum(t => t.Methods.Count);
+        for (var row = loaded.EntryCount + 1; row <= methods; row++)
+        {
+            if (pcs.Contains(loaded.GuestPc(MethodTable | row, 0)))
+                rows.Add(row);
+        }
+
+        return rows;
+    }
+}

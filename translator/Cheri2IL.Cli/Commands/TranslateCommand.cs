@@ -1,0 +1,104 @@
+using System.CommandLine;
+using System.Text.Json;
+using Cheri2IL.Translator;
+
+namespace Cheri2IL.Cli.Commands;
+
+/// <summary><c>translate</c>: ELF file to assembly.</summary>
+internal static class TranslateCommand
+{
+    /// <summary>Makes the command.</summary>
+    public static Command Create()
+    {
+        var program = new Argument<string>("app.elf") { Description = "RV64 ELF program or shared object." };
+        var output = new Option<string>("--output", "-o") { Description = "Assembly to write. Default: the program's name with .dll, in the working directory.", HelpName = "out.dll" };
+        var checks = CommonOptions.Checks();
+        var stats = new Option<bool>("--stats") { Description = "Print counts." };
+        var json = new Option<bool>("--json") { Description = "Print the counts as JSON." };
+        var command = new ToolCommand(
+            "translate",
+            "Translates a program into one .NET assembly. Equal input gives equal bytes.",
+            "cheri2il translate corpus/hello/bin/hello.elf",
+            "cheri2il translate -o build/busybox.dll --stats busybox") { program, output, checks, stats, json };
+        command.SetAction(parsed => Run(
+            parsed.GetRequiredValue(program),
+            parsed.GetValue(output),
+            parsed.GetRequiredValue(checks),
+            parsed.GetValue(stats),
+            parsed.GetValue(json)));
+        return command;
+    }
+
+    private static int Run(string path, string? output, string checks, bool stats, bool json)
+    {
+        var program = GuestProgram.Load(path);
+        if (program.Assembly is not null)
+            throw new ToolException(ExitCode.BadInput, $"{path}: is a translated assembly already");
+        output ??= Path.GetFileNameWithoutExtension(path) + ".dll";
+        if (Directory.Exists(output))
+            throw new ToolException(ExitCode.CannotCreate, $"{output}: is a directory");
+        foreach (var warning in program.Elf.Warnings)
+            Console.Error.WriteLine($"cheri2il: warning: {path}: {warning}");
+        var progress = new TranslationProgress(Path.GetFileName(path));
+        var options = new TranslationOptions { Checks = CommonOptions.ParseChecks(checks), Progress = progress.Report };
+        var translation = ModuleTranslator.Translate(program.Image, options, Path.GetFileNameWithoutExtension(output));
+        progress.Finish(translation.Statistics.Instructions, translation.Statistics.Elapsed);
+        Write(output, translation);
+        if (json)
+            WriteJson(output, translation);
+        else if (stats)
+            WriteText(output, translation);
+        return ExitCode.Success;
+    }
+
+    private static void Write(string output, Translation translation)
+    {
+        try
+        {
+            AtomicFile.Write(output, translation.Assembly);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new ToolException(ExitCode.CannotCreate, $"{output}: {error.Message}");
+        }
+    }
+
+    private static void WriteText(string output, Translation translation)
+    {
+        var s = translation.Statistics;
+        Console.WriteLine($"""
+            assembly            {output}, {translation.Assembly.Length} bytes
+            functions           {s.Functions}
+            methods             {s.Methods}
+            guest instructions  {s.Instructions}
+            IL bytes            {s.CodeBytes}
+            checks              {s.Checks - s.ElidedChecks} of {s.Checks} ({s.ElidedChecks} elided)
+            jump tables         {s.JumpTables}
+            unresolved jumps    {s.UnrecoveredJumps.Count}
+            time                {s.Elapsed.TotalSeconds:F2} s, {s.Instructions / Math.Max(s.Elapsed.TotalSeconds, 1e-9):F0} instructions per second
+            """);
+    }
+
+    private static void WriteJson(string output, Translation translation)
+    {
+        var s = translation.Statistics;
+        using var json = new JsonOutput();
+        var writer = json.Writer;
+        writer.WriteStartObject();
+        writer.WriteString("assembly", output);
+        writer.WriteNumber("assemblyBytes", translation.Assembly.Length);
+        writer.WriteNumber("functions", s.Functions);
+        writer.WriteNumber("methods", s.Methods);
+        writer.WriteNumber("instructions", s.Instructions);
+        writer.WriteNumber("ilBytes", s.CodeBytes);
+        writer.WriteNumber("checks", s.Checks);
+        writer.WriteNumber("elidedChecks", s.ElidedChecks);
+        writer.WriteNumber("jumpTables", s.JumpTables);
+        writer.WriteStartArray("unrecoveredJumps");
+        foreach (var pc in s.UnrecoveredJumps)
+            writer.WriteNumberValue(pc);
+        writer.WriteEndArray();
+        writer.WriteNumber("seconds", s.Elapsed.TotalSeconds);
+        writer.WriteEndObject();
+    }
+}

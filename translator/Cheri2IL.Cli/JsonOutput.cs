@@ -1,0 +1,25 @@
+using System.Text.Json;
+
+namespace Cheri2IL.Cli;
+
+/// <summary>A JSON document on stdout, written when disposed.</summary>
+internal sealed class JsonOutput : IDisposable
+{
+    private readonly MemoryStream _buffer = new();
+
+    /// <summary>Starts a document.</summary>
+    public JsonOutput() => Writer = new Utf8JsonWriter(_buffer, new JsonWriterOptions { Indented = true });
+
+    /// <summary>Receives the document.</summary>
+    public Utf8JsonWriter Writer { get; }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Writer.Dispose();
+        _buffer.WriteByte((byte)'\n');
+        using var output = Console.OpenStandardOutput();
+        _buffer.WriteTo(output);
+        _buffer.Dispose();
+    }
+}
