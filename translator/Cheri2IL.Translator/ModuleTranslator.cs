@@ -215,6 +215,9 @@ public sealed class ModuleTranslator
             // Splitting rewires successors, so each attempt starts from a fresh lift.
             var source = count == PartsFor(whole) ? function : Relift(function.EntryPc);
             var parts = FunctionSplitter.Split(source, count);
+            // A part can be entered at its entries with any register values: what was checked in another part does not count.
+            foreach (var part in parts)
+                CheckElimination.Run(part, Passes);
             var local = new Dictionary<long, MethodEntry>();
             for (var p = 0; p < parts.Count; p++)
             {

@@ -118,7 +118,16 @@ public sealed unsafe class TranslatedCode : IGuestCode
         state->X10 = a0;
         state->X11 = a1;
         state->X12 = a2;
-        GuestThread.Of(state).Code.Interpret(state);
+        FloatStatus.Leave(state);
+        try
+        {
+            GuestThread.Of(state).Code.Interpret(state);
+        }
+        finally
+        {
+            FloatStatus.Enter(state);
+        }
+
         return GuestRuntime.Leave(state, state->Pc);
     }
 }

@@ -15,6 +15,7 @@ public sealed class IrParser
     private readonly Dictionary<IrFunction, int> _functionLines = [];
     private readonly List<IrFunction> _functions = [];
     private readonly List<(IrBlock From, int To, int Line, int Column)> _references = [];
+    private readonly SortedDictionary<int, IrBlock> _entries = [];
     private readonly Dictionary<int, IrInstruction> _values = [];
     private readonly string[] _lines;
     private int _line;
@@ -90,6 +91,7 @@ public sealed class IrParser
         _function = new IrFunction(entry, name);
         _functionLines[_function] = _line + 1;
         _references.Clear();
+        _entries.Clear();
         _block = null;
         _pc = entry;
     }
@@ -123,15 +125,26 @@ public sealed class IrParser
         SkipBlanks();
         Expect('@');
         var pc = Number();
+        SkipBlanks();
+        var entry = LookingAt("entry") ? EntryNumber() : 0;
         Expect(':');
         if (id != _function!.Blocks.Count)
             throw Error($"block b{id} stands where b{_function.Blocks.Count} is due");
         var block = new IrBlock(pc);
+        if (entry != 0 && !_entries.TryAdd(entry, block))
+            throw Error($"entry {entry} is given twice");
         _function.Blocks.Add(block);
         _blockLines[block] = _line + 1;
         _block = block;
         _pc = pc;
         _values.Clear();
+    }
+
+    private int EntryNumber()
+    {
+        _column += "entry".Length;
+        SkipBlanks();
+        return Digits();
     }
 
     private void CloseFunction()
@@ -144,6 +157,9 @@ public sealed class IrParser
             from.Successors.Add(blocks[to]);
         }
 
+        _function.ExtraEntries.AddRange(_entries.Values);
+        if (_entries.Count != 0 && _entries.Keys.Last() != _entries.Count)
+            throw Error("entries are not numbered from 1 without gaps");
         _function.Number();
         _functions.Add(_function);
         _function = null;

@@ -4,7 +4,8 @@ namespace Cheri2IL.Translator.Ir;
 /// <remarks>
 /// <para>Function:</para>
 /// <list type="number">
-/// <item>There is a block, and the first one's pc is the entry pc. No block is listed twice, no instruction stands in two places.</item>
+/// <item>There is a block, and the first one's pc is the entry pc. No block is listed twice, no instruction stands in two places.
+/// Extra entries are blocks of the function, and not the first.</item>
 /// <item>Every block ends in a terminator and has no other. It has as many successors as the terminator takes, all of them blocks of the function.</item>
 /// </list>
 /// <para>Instruction:</para>
@@ -79,6 +80,13 @@ public static class IrVerifier
                 _block = block;
                 if (!_blocks.Add(block))
                     Report(null, "the block is listed twice");
+            }
+
+            foreach (var entry in function.ExtraEntries)
+            {
+                _block = entry;
+                if (!_blocks.Contains(entry) || entry == function.Blocks[0])
+                    Report(null, "an extra entry must be a block of the function other than the first");
             }
 
             _block = function.Blocks[0];

@@ -13,7 +13,7 @@ namespace Cheri2IL.Translator.Passes;
 /// other definition kills the fact, and where paths meet the intervals are joined, as long as everything stays within the
 /// window. Facts speak of values, not of memory, so neither stores nor system calls touch them; but registers change across
 /// calls. sp alone survives: the code behind a call runs only when sp is what it was (<see cref="IrOp.Call"/>).</para>
-/// <para>Blocks that are entered from elsewhere (the entry) begin without facts.</para>
+/// <para>Blocks that are entered from elsewhere begin without facts: the entry, and <see cref="IrFunction.ExtraEntries"/>.</para>
 /// </remarks>
 public sealed class CheckElimination
 {
@@ -64,12 +64,15 @@ public sealed class CheckElimination
             new CheckElimination(function, options).Solve();
     }
 
+    private IEnumerable<IrBlock> Entries => _function.ExtraEntries.Append(_function.Blocks[0]);
+
     private void Solve()
     {
         var order = ReversePostorder(out var rank);
         var pending = new PriorityQueue<IrBlock, int>();
         var queued = new bool[_function.Blocks.Count];
-        Enter(_function.Blocks[0], new Fact[Tracked]);
+        foreach (var entry in Entries)
+            Enter(entry, new Fact[Tracked]);
         foreach (var block in order)
         {
             queued[block.Id] = true;
@@ -238,23 +241,10 @@ public sealed class CheckElimination
         var order = new List<IrBlock>(_function.Blocks.Count);
         var visited = new bool[_function.Blocks.Count];
         var path = new Stack<(IrBlock Block, int Next)>();
-        path.Push((_function.Blocks[0], 0));
-        visited[0] = true;
-        while (path.TryPop(out var top))
+        foreach (var entry in Entries)
         {
-            if (top.Next == top.Block.Successors.Count)
-            {
-                order.Add(top.Block);
-                continue;
-            }
-
-            path.Push((top.Block, top.Next + 1));
-            var successor = top.Block.Successors[top.Next];
-            if (!visited[successor.Id])
-            {
-                visited[successor.Id] = true;
-                path.Push((successor, 0));
-            }
+            if (!visited[entry.Id])
+                Walk(entry);
         }
 
         order.Reverse();
@@ -262,6 +252,28 @@ public sealed class CheckElimination
         for (var k = 0; k < order.Count; k++)
             rank[order[k].Id] = k;
         return order;
+
+        void Walk(IrBlock entry)
+        {
+            visited[entry.Id] = true;
+            path.Push((entry, 0));
+            while (path.TryPop(out var top))
+            {
+                if (top.Next == top.Block.Successors.Count)
+                {
+                    order.Add(top.Block);
+                    continue;
+                }
+
+                path.Push((top.Block, top.Next + 1));
+                var successor = top.Block.Successors[top.Next];
+                if (!visited[successor.Id])
+                {
+                    visited[successor.Id] = true;
+                    path.Push((successor, 0));
+                }
+            }
+        }
     }
 
     /// <summary>Base plus some offset in [Low, High] was checked, at guest instruction Pc.</summary>
