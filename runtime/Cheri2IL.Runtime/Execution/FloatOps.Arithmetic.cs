@@ -26,9 +26,9 @@ public static partial class FloatOps
     {
         if (roundingMode == NearestAway)
             return SoftFloat.Add(a, b, roundingMode);
-        var previous = HostFloatEnvironment.Set(roundingMode);
+        var previous = HostFloatEnvironment.Change(roundingMode);
         var result = HostAdd(a, b);
-        HostFloatEnvironment.Restore(previous, roundingMode);
+        HostFloatEnvironment.Restore(previous);
         return CanonicalNaN(result);
     }
 
@@ -37,9 +37,9 @@ public static partial class FloatOps
     {
         if (roundingMode == NearestAway)
             return SoftFloat.Add(a, b, roundingMode);
-        var previous = HostFloatEnvironment.Set(roundingMode);
+        var previous = HostFloatEnvironment.Change(roundingMode);
         var result = HostAdd(a, b);
-        HostFloatEnvironment.Restore(previous, roundingMode);
+        HostFloatEnvironment.Restore(previous);
         return CanonicalNaN(result);
     }
 
@@ -54,9 +54,9 @@ public static partial class FloatOps
     {
         if (roundingMode == NearestAway)
             return SoftFloat.Multiply(a, b, roundingMode);
-        var previous = HostFloatEnvironment.Set(roundingMode);
+        var previous = HostFloatEnvironment.Change(roundingMode);
         var result = HostMultiply(a, b);
-        HostFloatEnvironment.Restore(previous, roundingMode);
+        HostFloatEnvironment.Restore(previous);
         return CanonicalNaN(result);
     }
 
@@ -65,9 +65,9 @@ public static partial class FloatOps
     {
         if (roundingMode == NearestAway)
             return SoftFloat.Multiply(a, b, roundingMode);
-        var previous = HostFloatEnvironment.Set(roundingMode);
+        var previous = HostFloatEnvironment.Change(roundingMode);
         var result = HostMultiply(a, b);
-        HostFloatEnvironment.Restore(previous, roundingMode);
+        HostFloatEnvironment.Restore(previous);
         return CanonicalNaN(result);
     }
 
@@ -76,9 +76,9 @@ public static partial class FloatOps
     {
         if (roundingMode == NearestAway)
             return SoftFloat.Divide(a, b, roundingMode);
-        var previous = HostFloatEnvironment.Set(roundingMode);
+        var previous = HostFloatEnvironment.Change(roundingMode);
         var result = HostDivide(a, b);
-        HostFloatEnvironment.Restore(previous, roundingMode);
+        HostFloatEnvironment.Restore(previous);
         return CanonicalNaN(result);
     }
 
@@ -87,9 +87,9 @@ public static partial class FloatOps
     {
         if (roundingMode == NearestAway)
             return SoftFloat.Divide(a, b, roundingMode);
-        var previous = HostFloatEnvironment.Set(roundingMode);
+        var previous = HostFloatEnvironment.Change(roundingMode);
         var result = HostDivide(a, b);
-        HostFloatEnvironment.Restore(previous, roundingMode);
+        HostFloatEnvironment.Restore(previous);
         return CanonicalNaN(result);
     }
 
@@ -98,9 +98,9 @@ public static partial class FloatOps
     {
         if (roundingMode == NearestAway)
             return SoftFloat.SquareRoot(value, roundingMode);
-        var previous = HostFloatEnvironment.Set(roundingMode);
+        var previous = HostFloatEnvironment.Change(roundingMode);
         var result = HostSquareRoot(value);
-        HostFloatEnvironment.Restore(previous, roundingMode);
+        HostFloatEnvironment.Restore(previous);
         return CanonicalNaN(result);
     }
 
@@ -109,9 +109,9 @@ public static partial class FloatOps
     {
         if (roundingMode == NearestAway)
             return SoftFloat.SquareRoot(value, roundingMode);
-        var previous = HostFloatEnvironment.Set(roundingMode);
+        var previous = HostFloatEnvironment.Change(roundingMode);
         var result = HostSquareRoot(value);
-        HostFloatEnvironment.Restore(previous, roundingMode);
+        HostFloatEnvironment.Restore(previous);
         return CanonicalNaN(result);
     }
 
@@ -120,9 +120,9 @@ public static partial class FloatOps
     {
         if (roundingMode == NearestAway)
             return SoftFloat.MultiplyAdd(a, b, c, roundingMode);
-        var previous = HostFloatEnvironment.Set(roundingMode);
+        var previous = HostFloatEnvironment.Change(roundingMode);
         var result = HostMultiplyAdd(a, b, c);
-        HostFloatEnvironment.Restore(previous, roundingMode);
+        HostFloatEnvironment.Restore(previous);
         return result;
     }
 
@@ -131,9 +131,9 @@ public static partial class FloatOps
     {
         if (roundingMode == NearestAway)
             return SoftFloat.MultiplyAdd(a, b, c, roundingMode);
-        var previous = HostFloatEnvironment.Set(roundingMode);
+        var previous = HostFloatEnvironment.Change(roundingMode);
         var result = HostMultiplyAdd(a, b, c);
-        HostFloatEnvironment.Restore(previous, roundingMode);
+        HostFloatEnvironment.Restore(previous);
         return result;
     }
 
@@ -142,15 +142,17 @@ public static partial class FloatOps
     {
         if (roundingMode == NearestAway)
             return SoftFloat.Narrow(value, roundingMode);
-        var previous = HostFloatEnvironment.Set(roundingMode);
+        var previous = HostFloatEnvironment.Change(roundingMode);
         var result = HostNarrow(value);
-        HostFloatEnvironment.Restore(previous, roundingMode);
+        HostFloatEnvironment.Restore(previous);
         return CanonicalNaN(result);
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static double RoundDouble(bool negative, long integer, int roundingMode)
         => SoftFloat.DoubleOf(negative, negative ? (ulong)-integer : (ulong)integer, roundingMode);
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static float RoundSingle(bool negative, long integer, int roundingMode)
         => SoftFloat.SingleOf(negative, negative ? (ulong)-integer : (ulong)integer, roundingMode);
 

@@ -23,7 +23,7 @@ public static partial class FloatOps
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static long ToW(double value, int roundingMode)
     {
-        if (roundingMode == TowardsZero && Sse2.IsSupported)
+        if (roundingMode == TowardsZero)
         {
             // Out of range, cvttsd2si yields the smallest integer and raises NV alone, exactly as the guest is to see.
             var result = Sse2.ConvertToInt32WithTruncation(Vector128.CreateScalarUnsafe(value));
@@ -37,7 +37,7 @@ public static partial class FloatOps
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static long ToW(float value, int roundingMode)
     {
-        if (roundingMode == TowardsZero && Sse.IsSupported)
+        if (roundingMode == TowardsZero)
         {
             var result = Sse.ConvertToInt32WithTruncation(Vector128.CreateScalarUnsafe(value));
             return result != int.MinValue ? result : SaturateW(value);
@@ -50,7 +50,7 @@ public static partial class FloatOps
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static long ToWU(double value, int roundingMode)
     {
-        if (roundingMode == TowardsZero && value > -1.0 && value < TwoTo32 && Sse2.X64.IsSupported)
+        if (roundingMode == TowardsZero && value > -1.0 && value < TwoTo32)
             return (int)Truncate(value);
         return RoundToWU(value, roundingMode);
     }
@@ -63,7 +63,7 @@ public static partial class FloatOps
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static long ToL(double value, int roundingMode)
     {
-        if (roundingMode == TowardsZero && Sse2.X64.IsSupported)
+        if (roundingMode == TowardsZero)
         {
             var result = Truncate(value);
             return result != long.MinValue ? result : SaturateL(value);
@@ -76,7 +76,7 @@ public static partial class FloatOps
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static long ToL(float value, int roundingMode)
     {
-        if (roundingMode == TowardsZero && Sse.X64.IsSupported)
+        if (roundingMode == TowardsZero)
         {
             var result = Sse.X64.ConvertToInt64WithTruncation(Vector128.CreateScalarUnsafe(value));
             return result != long.MinValue ? result : SaturateL(value);
@@ -89,7 +89,7 @@ public static partial class FloatOps
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static long ToLU(double value, int roundingMode)
     {
-        if (roundingMode == TowardsZero && value > -1.0 && value < TwoTo63 && Sse2.X64.IsSupported)
+        if (roundingMode == TowardsZero && value > -1.0 && value < TwoTo63)
             return Truncate(value);
         return RoundToLU(value, roundingMode);
     }
@@ -135,9 +135,7 @@ public static partial class FloatOps
     public static float SingleFromL(long register)
     {
         // cvtsi2ss rounds once; a C# conversion may go through binary64 and round twice.
-        if (Sse.X64.IsSupported)
-            return Sse.X64.ConvertScalarToVector128Single(Vector128<float>.Zero, register).ToScalar();
-        return register;
+        return Sse.X64.ConvertScalarToVector128Single(Vector128<float>.Zero, register).ToScalar();
     }
 
     /// <summary><c>fcvt.s.lu</c> in the dynamic rounding mode.</summary>
@@ -192,24 +190,28 @@ public static partial class FloatOps
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static long SaturateL(double value) => value < 0 ? long.MinValue : long.MaxValue;
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static long RoundToW(double value, int roundingMode)
-        => value > int.MinValue && value < int.MaxValue && Sse2.X64.IsSupported
+        => value > int.MinValue && value < int.MaxValue
             ? RoundInRange(value, roundingMode)
             : (long)SoftFloat.ToInteger(value, roundingMode, int.MinValue, int.MaxValue);
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static long RoundToWU(double value, int roundingMode)
-        => value >= 0 && value <= uint.MaxValue && Sse2.X64.IsSupported
+        => value >= 0 && value <= uint.MaxValue
             ? (int)RoundInRange(value, roundingMode)
             : (int)SoftFloat.ToInteger(value, roundingMode, 0, uint.MaxValue);
 
-    // From 2^52 upward every double is an integer, so rounding never leaves the range that the value is in.
+    // From 2^52 upward every double is an integer: none is rounded out of range.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static long RoundToL(double value, int roundingMode)
-        => value >= -TwoTo63 && value < TwoTo63 && Sse2.X64.IsSupported
+        => value >= -TwoTo63 && value < TwoTo63
             ? RoundInRange(value, roundingMode)
             : (long)SoftFloat.ToInteger(value, roundingMode, long.MinValue, long.MaxValue);
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static long RoundToLU(double value, int roundingMode)
-        => value >= 0 && value < TwoTo63 && Sse2.X64.IsSupported
+        => value >= 0 && value < TwoTo63
             ? RoundInRange(value, roundingMode)
             : (long)SoftFloat.ToInteger(value, roundingMode, 0, ulong.MaxValue);
 

@@ -13,7 +13,8 @@ namespace Cheri2IL.Runtime.Execution;
 /// host's instruction under the rounding mode that <see cref="FloatStatus"/> has set, then <see cref="CanonicalNaN(double)"/>.
 /// Operations with an <c>int roundingMode</c> take the rm encodings 0 to 4, never 7: a dynamic operation passes
 /// <see cref="GuestState.RoundingMode"/>, and 5 and 6 are illegal instructions that never get here.
-/// Register images travel as <see cref="double"/>; moves between float types are bit moves, never conversions.
+/// Register images travel as <see cref="double"/>; moves between float types are bit moves, never conversions. Hosts are
+/// x86-64: where the host instruction matters, it is an intrinsic.
 /// </remarks>
 public static partial class FloatOps
 {
@@ -158,76 +159,66 @@ public static partial class FloatOps
     public static bool Eq(float a, float b) => a == b;
 
     /// <summary><c>flt.d</c>: signalling comparison; invalid on any NaN.</summary>
+    /// <remarks>comisd signals on quiet NaNs too; the JIT compiles a C# comparison to ucomisd, which does not.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Lt(double a, double b)
-    {
-        // comisd signals on quiet NaNs too; the JIT compiles a C# comparison to ucomisd, which does not.
-        if (Sse2.IsSupported)
-            return Sse2.CompareScalarOrderedLessThan(Vector128.CreateScalarUnsafe(a), Vector128.CreateScalarUnsafe(b));
-        return !RaisedUnordered(a, b) && a < b;
-    }
+        => Sse2.CompareScalarOrderedLessThan(Vector128.CreateScalarUnsafe(a), Vector128.CreateScalarUnsafe(b));
 
     /// <summary><c>flt.s</c>: signalling comparison; invalid on any NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Lt(float a, float b)
-    {
-        if (Sse.IsSupported)
-            return Sse.CompareScalarOrderedLessThan(Vector128.CreateScalarUnsafe(a), Vector128.CreateScalarUnsafe(b));
-        return !RaisedUnordered(a, b) && a < b;
-    }
+        => Sse.CompareScalarOrderedLessThan(Vector128.CreateScalarUnsafe(a), Vector128.CreateScalarUnsafe(b));
 
     /// <summary><c>fle.d</c>: signalling comparison; invalid on any NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Le(double a, double b)
-    {
-        if (Sse2.IsSupported)
-            return Sse2.CompareScalarOrderedLessThanOrEqual(Vector128.CreateScalarUnsafe(a), Vector128.CreateScalarUnsafe(b));
-        return !RaisedUnordered(a, b) && a <= b;
-    }
+        => Sse2.CompareScalarOrderedLessThanOrEqual(Vector128.CreateScalarUnsafe(a), Vector128.CreateScalarUnsafe(b));
 
     /// <summary><c>fle.s</c>: signalling comparison; invalid on any NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Le(float a, float b)
-    {
-        if (Sse.IsSupported)
-            return Sse.CompareScalarOrderedLessThanOrEqual(Vector128.CreateScalarUnsafe(a), Vector128.CreateScalarUnsafe(b));
-        return !RaisedUnordered(a, b) && a <= b;
-    }
+        => Sse.CompareScalarOrderedLessThanOrEqual(Vector128.CreateScalarUnsafe(a), Vector128.CreateScalarUnsafe(b));
 
-    /// <summary><c>fmin.d</c>: IEEE 754-2019 minimumNumber; -0 is below +0, one NaN gives the other operand.</summary>
+    /// <summary><c>fmin.d</c>: IEEE 754-2019 minimumNumber; -0 is below +0, one NaN gives the other operand. Invalid on a signalling NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Min(double a, double b)
     {
-        if (a < b)
-            return a;
-        return b < a ? b : MinOfEqual(a, b);
+        // minsd signals on quiet NaNs, so it gets none; of equal operands it yields the second, and only zeros differ then.
+        // No branch here depends on which operand is the smaller.
+        if (double.IsNaN(a) || double.IsNaN(b))
+            return NumberOf(a, b);
+        var (x, y) = (Vector128.CreateScalarUnsafe(a), Vector128.CreateScalarUnsafe(b));
+        return (Sse2.MinScalar(x, y) | Sse2.MinScalar(y, x)).ToScalar();
     }
 
     /// <summary><c>fmin.s</c>, as <see cref="Min(double, double)"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Min(float a, float b)
     {
-        if (a < b)
-            return a;
-        return b < a ? b : MinOfEqual(a, b);
+        if (float.IsNaN(a) || float.IsNaN(b))
+            return NumberOf(a, b);
+        var (x, y) = (Vector128.CreateScalarUnsafe(a), Vector128.CreateScalarUnsafe(b));
+        return (Sse.MinScalar(x, y) | Sse.MinScalar(y, x)).ToScalar();
     }
 
-    /// <summary><c>fmax.d</c>: IEEE 754-2019 maximumNumber; +0 is above -0, one NaN gives the other operand.</summary>
+    /// <summary><c>fmax.d</c>: IEEE 754-2019 maximumNumber; +0 is above -0, one NaN gives the other operand. Invalid on a signalling NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Max(double a, double b)
     {
-        if (a > b)
-            return a;
-        return b > a ? b : MaxOfEqual(a, b);
+        if (double.IsNaN(a) || double.IsNaN(b))
+            return NumberOf(a, b);
+        var (x, y) = (Vector128.CreateScalarUnsafe(a), Vector128.CreateScalarUnsafe(b));
+        return (Sse2.MaxScalar(x, y) & Sse2.MaxScalar(y, x)).ToScalar();
     }
 
     /// <summary><c>fmax.s</c>, as <see cref="Max(double, double)"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Max(float a, float b)
     {
-        if (a > b)
-            return a;
-        return b > a ? b : MaxOfEqual(a, b);
+        if (float.IsNaN(a) || float.IsNaN(b))
+            return NumberOf(a, b);
+        var (x, y) = (Vector128.CreateScalarUnsafe(a), Vector128.CreateScalarUnsafe(b));
+        return (Sse.MaxScalar(x, y) & Sse.MaxScalar(y, x)).ToScalar();
     }
 
     /// <summary><c>fclass.d</c>: one bit of 0..9 set. No flags.</summary>
@@ -266,34 +257,17 @@ public static partial class FloatOps
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static double MinOfEqual(double a, double b)
+    private static double NumberOf(double a, double b)
     {
-        // The comparisons before have raised invalid for a signalling NaN. Equal operands differ at most as zeros do.
-        if (a == b)
-            return FromBits(Bits(a) | Bits(b));
-        return NumberOf(a, b);
+        // A comparison with a signalling NaN raises invalid; the caller's may have stopped at the first operand.
+        var number = double.IsNaN(b) ? a : b;
+        return CanonicalNaN(number);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static double MaxOfEqual(double a, double b) => a == b ? FromBits(Bits(a) & Bits(b)) : NumberOf(a, b);
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static float MinOfEqual(float a, float b)
-        => a == b ? SingleFromBits(Bits(a) | Bits(b)) : NumberOf(a, b);
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static float MaxOfEqual(float a, float b)
-        => a == b ? SingleFromBits(Bits(a) & Bits(b)) : NumberOf(a, b);
-
-    private static double NumberOf(double a, double b) => double.IsNaN(a) ? CanonicalNaN(b) : a;
-
-    private static float NumberOf(float a, float b) => float.IsNaN(a) ? CanonicalNaN(b) : a;
-
-    private static bool RaisedUnordered(double a, double b)
+    private static float NumberOf(float a, float b)
     {
-        if (!double.IsNaN(a) && !double.IsNaN(b))
-            return false;
-        FloatFlags.Raise(FloatFlags.Invalid);
-        return true;
+        var number = float.IsNaN(b) ? a : b;
+        return CanonicalNaN(number);
     }
 }

@@ -5,11 +5,10 @@ namespace Cheri2IL.Runtime.Execution;
 /// that arithmetic costs nothing extra.
 /// </summary>
 /// <remarks>
-/// Invariant while translated code runs: the host's sticky flags, once ORed with <see cref="GuestState.FloatFlags"/>,
-/// are fflags. Flags that are banked already may therefore stay raised on the host, which saves the clearing, by far
-/// the dearest of the calls, from nearly every system call.
-/// The runtime's own arithmetic on a guest thread shows as guest flags: when it compiles a method at its first call
-/// (not when it enters precompiled code) and when it collects garbage, inexact may be raised without the guest's doing.
+/// Between <see cref="Enter"/> and <see cref="Leave"/>, fflags is <see cref="GuestState.FloatFlags"/> or-ed with the
+/// host's flags. The runtime's own arithmetic on a guest thread shows as guest flags: when it compiles a method at its
+/// first call (not when it enters precompiled code) and when it collects garbage, inexact may be raised without the
+/// guest's doing.
 /// </remarks>
 public static unsafe class FloatStatus
 {
@@ -19,11 +18,8 @@ public static unsafe class FloatStatus
     /// <summary>Before translated code runs: drops the flags that host code raised and sets the guest's rounding mode.</summary>
     public static void Enter(GuestState* state)
     {
-        if ((HostFloatEnvironment.Flags & ~state->FloatFlags) != 0)
-            HostFloatEnvironment.ClearFlags();
         var mode = state->RoundingMode;
-        if (mode is > 0 and <= LastHostMode)
-            HostFloatEnvironment.Change(mode);
+        HostFloatEnvironment.Reset(mode <= LastHostMode ? mode : 0);
     }
 
     /// <summary>After translated code ran: banks the flags it raised and restores round-to-nearest.</summary>
@@ -31,7 +27,7 @@ public static unsafe class FloatStatus
     {
         state->FloatFlags |= HostFloatEnvironment.Flags;
         if (state->RoundingMode is > 0 and <= LastHostMode)
-            HostFloatEnvironment.Change(0);
+            HostFloatEnvironment.Reset(0);
     }
 
     /// <summary>Whether the host has flags raised that are not banked: by the guest, or by host code such as the JIT.</summary>
@@ -44,8 +40,7 @@ public static unsafe class FloatStatus
     public static void WriteFlags(GuestState* state, long flags)
     {
         state->FloatFlags = (int)flags & 31;
-        if ((HostFloatEnvironment.Flags & ~state->FloatFlags) != 0)
-            HostFloatEnvironment.ClearFlags();
+        HostFloatEnvironment.ClearFlags();
     }
 
     /// <summary>frm, 0..7.</summary>

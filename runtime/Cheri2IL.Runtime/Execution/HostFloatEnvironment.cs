@@ -1,78 +1,99 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Cheri2IL.Runtime.Execution;
 
-/// <summary>The host's floating-point environment of the calling thread, through libm. Modes and flags are RISC-V encoded.</summary>
+/// <summary>Rounding mode and sticky flags of the calling host thread: its MXCSR. Modes and flags are RISC-V encoded.</summary>
 /// <remarks>
-/// The calls are a few instructions each, block on nothing and call nothing back, so they skip the transition to
-/// unmanaged code. Constants: bits/fenv.h of glibc, x86-64.
+/// .NET has no intrinsic for stmxcsr and ldmxcsr, and libm's functions go through the x87 state as well, which costs ten
+/// times as much. So both instructions stand in a page of their own and are called without a transition to unmanaged
+/// code: they are leaves of three instructions that touch nothing but the red zone of the stack. x86-64 only.
 /// </remarks>
-internal static partial class HostFloatEnvironment
+internal static unsafe class HostFloatEnvironment
 {
-    private const int AllExceptions = 0x3d;
-    private const int RoundingShift = 10;
+    /// <summary>All exceptions masked, to nearest, no flag: the state that host code expects.</summary>
+    private const uint HostDefault = 0x1f80;
+
+    private const uint FlagBits = 0x3f;
+    private const int RoundingShift = 13;
+    private const uint RoundingBits = 3u << RoundingShift;
+
+    private static readonly byte* Code = WriteCode();
+
+    private static readonly delegate* unmanaged[SuppressGCTransition]<uint> Load
+        = (delegate* unmanaged[SuppressGCTransition]<uint>)Code;
+
+    private static readonly delegate* unmanaged[SuppressGCTransition]<uint, void> Store
+        = (delegate* unmanaged[SuppressGCTransition]<uint, void>)(Code + LoadCode.Length);
 
     /// <summary>Sticky flags, as fflags bits.</summary>
     public static int Flags
     {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get
         {
-            // x86: invalid 0x01, denormal 0x02 (no RISC-V flag), divide 0x04, overflow 0x08, underflow 0x10, inexact 0x20.
-            var raised = TestExceptions(AllExceptions);
+            // MXCSR: invalid 0x01, denormal 0x02 (no RISC-V flag), divide 0x04, overflow 0x08, underflow 0x10, inexact 0x20.
+            var raised = (int)Load();
             return ((raised & 0x01) << 4) | ((raised & 0x04) << 1) | ((raised & 0x08) >> 1) | ((raised & 0x10) >> 3)
                 | ((raised & 0x20) >> 5);
         }
     }
 
-    /// <summary>Clears every sticky flag. Some 40 ns: the x87 state goes through memory.</summary>
-    public static void ClearFlags() => _ = ClearExceptions(AllExceptions);
+    private static ReadOnlySpan<byte> LoadCode =>
+    [
+        0x0f, 0xae, 0x5c, 0x24, 0xfc,   // stmxcsr [rsp-4]
+        0x8b, 0x44, 0x24, 0xfc,         // mov eax, [rsp-4]
+        0xc3,                           // ret
+    ];
 
-    /// <summary>Rounds by <paramref name="mode"/> (0..3) from now on; returns the mode before.</summary>
-    public static int Set(int mode)
+    private static ReadOnlySpan<byte> StoreCode =>
+    [
+        0x89, 0x7c, 0x24, 0xfc,         // mov [rsp-4], edi
+        0x0f, 0xae, 0x54, 0x24, 0xfc,   // ldmxcsr [rsp-4]
+        0xc3,                           // ret
+    ];
+
+    /// <summary>Clears every sticky flag.</summary>
+    public static void ClearFlags() => Store(Load() & ~FlagBits);
+
+    /// <summary>Clears every sticky flag and rounds by <paramref name="mode"/> (0..3) from now on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Reset(int mode) => Store(HostDefault | Control(mode));
+
+    /// <summary>Rounds by <paramref name="mode"/> (0..3) from now on, and keeps the flags; returns the control for <see cref="Restore"/>.</summary>
+    public static uint Change(int mode)
     {
-        var previous = Current;
-        if (mode != previous)
-            Change(mode);
-        return previous;
+        var control = Load();
+        var changed = (control & ~RoundingBits) | Control(mode);
+        if (changed != control)
+            Store(changed);
+        return control;
     }
 
-    /// <summary>Undoes <see cref="Set"/>(<paramref name="mode"/>), which returned <paramref name="previous"/>.</summary>
-    public static void Restore(int previous, int mode)
+    /// <summary>Undoes a <see cref="Change"/> that returned <paramref name="previous"/>; flags raised since stay.</summary>
+    public static void Restore(uint previous)
     {
-        if (previous != mode)
-            Change(previous);
+        var control = Load();
+        var restored = (control & ~RoundingBits) | (previous & RoundingBits);
+        if (restored != control)
+            Store(restored);
     }
 
-    /// <summary>Rounds by <paramref name="mode"/> (0..3) from now on, whatever the mode before.</summary>
-    public static void Change(int mode)
+    private static uint Control(int mode)
     {
         // x86 counts nearest, down, up, zero; RISC-V nearest, zero, down, up.
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)mode, (uint)FloatStatus.LastHostMode, nameof(mode));
-        _ = SetRounding((mode == 0 ? 0 : mode == 1 ? 3 : mode - 1) << RoundingShift);
+        return ((0b10_01_11_00u >> (2 * mode)) & 3) << RoundingShift;
     }
 
-    private static int Current
+    private static byte* WriteCode()
     {
-        get
-        {
-            var mode = GetRounding() >> RoundingShift;
-            return mode == 0 ? 0 : mode == 3 ? 1 : mode + 1;
-        }
+        if (RuntimeInformation.ProcessArchitecture != Architecture.X64)
+            throw new PlatformNotSupportedException("guest floating-point status needs an x86-64 host");
+        var page = HostMemory.MapZero(HostMemory.PageSize);
+        LoadCode.CopyTo(new Span<byte>(page, HostMemory.PageSize));
+        StoreCode.CopyTo(new Span<byte>(page + LoadCode.Length, HostMemory.PageSize - LoadCode.Length));
+        HostMemory.Protect(page, HostMemory.PageSize, HostMemory.Read | HostMemory.Execute);
+        return page;
     }
-
-    [LibraryImport("libm.so.6", EntryPoint = "fetestexcept")]
-    [SuppressGCTransition]
-    private static partial int TestExceptions(int exceptions);
-
-    [LibraryImport("libm.so.6", EntryPoint = "feclearexcept")]
-    [SuppressGCTransition]
-    private static partial int ClearExceptions(int exceptions);
-
-    [LibraryImport("libm.so.6", EntryPoint = "fegetround")]
-    [SuppressGCTransition]
-    private static partial int GetRounding();
-
-    [LibraryImport("libm.so.6", EntryPoint = "fesetround")]
-    [SuppressGCTransition]
-    private static partial int SetRounding(int mode);
 }

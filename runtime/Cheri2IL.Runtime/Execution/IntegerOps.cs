@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Cheri2IL.Runtime.Execution;
 
@@ -17,7 +18,9 @@ public static class IntegerOps
 
     /// <summary><c>mulhu</c>: high 64 bits of the 128-bit product of two unsigned values.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static long MulHighU(long a, long b) => (long)Math.BigMul((ulong)a, (ulong)b, out _);
+    public static long MulHighU(long a, long b) => Bmi2.X64.IsSupported
+        ? (long)Bmi2.X64.MultiplyNoFlags((ulong)a, (ulong)b)
+        : (long)Math.BigMul((ulong)a, (ulong)b, out _);
 
     /// <summary><c>mulhsu</c>: high 64 bits of signed <paramref name="a"/> times unsigned <paramref name="b"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -15,7 +15,7 @@ public static unsafe partial class HostMemory
     /// <summary>PROT_WRITE.</summary>
     public const int Write = 2;
 
-    /// <summary>PROT_EXEC; only the fault trap's code page ever has it.</summary>
+    /// <summary>PROT_EXEC; only the pages of machine code that this library writes ever have it.</summary>
     public const int Execute = 4;
 
     /// <summary>Bytes of a page.</summary>
