@@ -13,7 +13,7 @@ internal static class CommandLine
     {
         var result = Root().Parse(args.Length == 0 ? ["--help"] : args);
         if (result.Action is ParseErrorAction && result.Errors.Count > 0)
-            throw new ToolException(ExitCode.Usage, $"{result.Errors[0].Message} (see '{Path(result)} --help')");
+            throw new ToolException(ExitCode.Usage, $"{Explain(result)} (see '{Path(result)} --help')");
         return result.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
     }
 
@@ -29,6 +29,16 @@ internal static class CommandLine
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples();
         return root;
+    }
+
+    /// <summary>The error that the user made first: an unknown word makes the library report what it took for missing, too.</summary>
+    private static string Explain(ParseResult result)
+    {
+        if (result.UnmatchedTokens.FirstOrDefault(t => t.StartsWith('-')) is { } option)
+            return $"unknown option '{option}'";
+        if (result.CommandResult.Command.Subcommands.Count > 0 && result.UnmatchedTokens is [var command, ..])
+            return $"unknown command '{command}'";
+        return result.Errors[0].Message.TrimEnd('.');
     }
 
     private static string Path(ParseResult result)

@@ -2,6 +2,7 @@ using System.Diagnostics.Tracing;
 using Microsoft.Diagnostics.NETCore.Client;
 using Microsoft.Diagnostics.Tracing;
 using Microsoft.Diagnostics.Tracing.Parsers;
+using Microsoft.Diagnostics.Tracing.Parsers.Clr;
 
 namespace Cheri2IL.Cli.Objdump;
 
@@ -22,6 +23,7 @@ internal sealed record JittedMethod(ulong Start, int Size, string Tier)
 internal sealed class JitObserver : IDisposable
 {
     private const long JitKeyword = 0x10;
+    private const long JitTracingKeyword = 0x1000;
     private const long IlMapKeyword = 0x20000;
 
     private readonly EventPipeSession _session;
@@ -29,12 +31,21 @@ internal sealed class JitObserver : IDisposable
     private readonly Dictionary<long, JittedMethod> _methods = [];
     private readonly Dictionary<long, (int Il, int Native)[]> _maps = [];
 
+    /// <summary>
+    /// Explicit tail calls that do not become jumps, as "caller -> callee: how": they go through a helper of the runtime, an
+    /// order of magnitude slower. Complete after <see cref="Complete"/>.
+    /// </summary>
+    public List<string> SlowTailCalls { get; } = [];
+
+    /// <summary>Explicit tail calls that became jumps. Complete after <see cref="Complete"/>.</summary>
+    public int FastTailCalls { get; private set; }
+
     /// <summary>Starts observing this process.</summary>
     public JitObserver()
     {
         var client = new DiagnosticsClient(Environment.ProcessId);
         _session = client.StartEventPipeSession(
-            [new EventPipeProvider("Microsoft-Windows-DotNETRuntime", EventLevel.Verbose, JitKeyword | IlMapKeyword)], requestRundown: false);
+            [new EventPipeProvider("Microsoft-Windows-DotNETRuntime", EventLevel.Verbose, JitKeyword | JitTracingKeyword | IlMapKeyword)], requestRundown: false);
         _reader = new Thread(Read) { IsBackground = true };
         _reader.Start();
     }
@@ -55,6 +66,20 @@ internal sealed class JitObserver : IDisposable
         using var source = new EventPipeEventSource(_session.EventStream);
         source.Clr.MethodLoadVerbose += data =>
             _methods[data.MethodID] = new JittedMethod(data.MethodStartAddress, data.MethodSize, data.OptimizationTier.ToString());
+        source.Clr.MethodTailCallSucceeded += data =>
+        {
+            if (!data.TailPrefix)
+                return;
+            if (data.TailCallType == TailCallType.HelperAssistedTailCall)
+                SlowTailCalls.Add($"{data.MethodBeingCompiledName} -> {data.CalleeName}: {data.TailCallType}");
+            else
+                FastTailCalls++;
+        };
+        source.Clr.MethodTailCallFailed += data =>
+        {
+            if (data.TailPrefix)
+                SlowTailCalls.Add($"{data.MethodBeingCompiledName} -> {data.CalleeName}: {data.FailReason}");
+        };
         source.Clr.MethodILToNativeMap += data =>
         {
             var map = new (int Il, int Native)[data.CountOfMapEntries];

@@ -1,0 +1,102 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Loader;
+using Cheri2IL.Cli.Objdump;
+using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator;
+using Cheri2IL.Translator.Passes;
+using Mono.Cecil;
+using Xunit;
+
+namespace Cheri2IL.Cli.Tests;
+
+/// <summary>Every committed guest, translated, read back by an independent reader, and compiled by the JIT compiler.</summary>
+public sealed class CorpusTranslationTests
+{
+    private const string Optimized = "Optimized";
+
+    /// <summary>Committed guests.</summary>
+    public static TheoryData<string> Files => CorpusFiles.All();
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void Translation_Repeated_IsByteIdentical(string file)
+    {
+        var first = Translate(file, CheckMode.Optimized, parallelism: 1);
+        var second = Translate(file, CheckMode.Optimized, parallelism: 4);
+        Assert.True(first.Assembly.AsSpan().SequenceEqual(second.Assembly), "two translations of the same file differ");
+    }
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void Translation_ReadByCecil_IsWellFormed(string file)
+    {
+        var translation = Translate(file, CheckMode.Optimized);
+        using var module = ModuleDefinition.ReadModule(new MemoryStream(translation.Assembly));
+        var methods = module.Types.SelectMany(t => t.Methods).ToArray();
+        Assert.Equal(translation.Statistics.Methods, methods.Length);
+        foreach (var method in methods)
+        {
+            Assert.True(method.IsStatic && method.HasBody, method.FullName);
+            Assert.Empty(method.Body.ExceptionHandlers);
+            var boundaries = method.Body.Instructions.ToHashSet();
+            foreach (var instruction in method.Body.Instructions)
+            {
+                // Cecil leaves a null or dangling target where a branch does not hit an instruction.
+                if (instruction.Operand is Mono.Cecil.Cil.Instruction target)
+                    Assert.Contains(target, boundaries);
+                else if (instruction.Operand is Mono.Cecil.Cil.Instruction[] targets)
+                    Assert.All(targets, t => Assert.Contains(t, boundaries));
+                else if (instruction.OpCode.FlowControl is Mono.Cecil.Cil.FlowControl.Branch or Mono.Cecil.Cil.FlowControl.Cond_Branch)
+                    Assert.Fail($"{method.Name} {instruction}: a branch without target");
+            }
+
+            var last = method.Body.Instructions[^1].OpCode.FlowControl;
+            Assert.True(
+                last is Mono.Cecil.Cil.FlowControl.Return or Mono.Cecil.Cil.FlowControl.Throw or Mono.Cecil.Cil.FlowControl.Branch,
+                $"{method.Name} runs off its end");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void Translation_Compiled_IsOptimizedWithFastTailCalls(string file)
+    {
+        foreach (var checks in Enum.GetValues<CheckMode>())
+        {
+            var translation = Translate(file, checks);
+            var module = new TranslatedModule(new AssemblyLoadContext(file).LoadFromStream(new MemoryStream(translation.Assembly)));
+            using var observer = new JitObserver();
+            for (var row = 1; row <= translation.Statistics.Methods; row++)
+                RuntimeHelpers.PrepareMethod(module.Method(row));
+            var jitted = observer.Complete();
+            for (var row = 1; row <= translation.Statistics.Methods; row++)
+            {
+                var handle = module.Method(row);
+                Assert.True(jitted.TryGetValue(handle.Value, out var code), $"no event for method {row}");
+                Assert.Equal(Optimized, code.Tier);
+            }
+
+            Assert.Empty(observer.SlowTailCalls);
+        }
+    }
+
+    [Fact]
+    public void JitObserver_MethodWithoutOptimization_IsReported()
+    {
+        // The assertion above would be worth nothing if the runtime did not tell the difference.
+        var method = typeof(CorpusTranslationTests).GetMethod(nameof(Unoptimized), System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Static)!;
+        using var observer = new JitObserver();
+        RuntimeHelpers.PrepareMethod(method.MethodHandle);
+        var jitted = observer.Complete();
+        Assert.Equal("MinOptJitted", jitted[method.MethodHandle.Value].Tier);
+    }
+
+    [MethodImpl(MethodImplOptions.NoOptimization)]
+    private static int Unoptimized(int value) => value + 1;
+
+    private static Translation Translate(string file, CheckMode checks, int parallelism = 0)
+    {
+        var program = GuestProgram.Load(Path.Combine(Repository.Root(), file));
+        return ModuleTranslator.Translate(program.Image, new TranslationOptions { Checks = checks, Parallelism = parallelism }, "guest");
+    }
+}
