@@ -14,6 +14,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData("frobnicate", "unknown command 'frobnicate'")]
     [InlineData("translate", "app.elf")]
     [InlineData("translate --frob x.elf", "unknown option '--frob'")]
+    [InlineData("info -x", "unknown option '-x'")]
     [InlineData("translate --checks=some x.elf", "some")]
     [InlineData("info a b", "'b'")]
     [InlineData("bench", "command")]

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using Cheri2IL.Cli.Commands;
 
 namespace Cheri2IL.Cli;
@@ -12,7 +13,7 @@ internal static class CommandLine
     public static int Invoke(string[] args)
     {
         var result = Root().Parse(args.Length == 0 ? ["--help"] : args);
-        if (result.Action is ParseErrorAction && result.Errors.Count > 0)
+        if ((result.Action is ParseErrorAction && result.Errors.Count > 0) || UnknownOption(result) is not null)
             throw new ToolException(ExitCode.Usage, $"{Explain(result)} (see '{Path(result)} --help')");
         return result.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
     }
@@ -34,17 +35,22 @@ internal static class CommandLine
     /// <summary>The error that the user made first: an unknown word makes the library report what it took for missing, too.</summary>
     private static string Explain(ParseResult result)
     {
-        if (result.UnmatchedTokens.FirstOrDefault(t => t.StartsWith('-')) is { } option)
+        if (UnknownOption(result) is { } option)
             return $"unknown option '{option}'";
         if (result.CommandResult.Command.Subcommands.Count > 0 && result.UnmatchedTokens is [var command, ..])
             return $"unknown command '{command}'";
         return result.Errors[0].Message.TrimEnd('.');
     }
 
+    /// <summary>A word that looks like an option but is none; the library would take it for a file's name.</summary>
+    private static string? UnknownOption(ParseResult result)
+        => result.Tokens.TakeWhile(t => t.Type != TokenType.DoubleDash)
+            .FirstOrDefault(t => t.Type == TokenType.Argument && t.Value.Length > 1 && t.Value[0] == '-')?.Value;
+
     private static string Path(ParseResult result)
     {
         var names = new List<string>();
-        for (var at = result.CommandResult; at is not null; at = at.Parent as System.CommandLine.Parsing.CommandResult)
+        for (var at = result.CommandResult; at is not null; at = at.Parent as CommandResult)
             names.Insert(0, at.Command is RootCommand ? "cheri2il" : at.Command.Name);
         return string.Join(' ', names);
     }
