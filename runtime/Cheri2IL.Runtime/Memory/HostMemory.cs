@@ -44,6 +44,10 @@ public static unsafe partial class HostMemory
     public static void MapFixedShared(byte* address, ulong length, int protection, int descriptor, long offset)
         => Map(address, length, protection, MapShared | MapFixed, descriptor, offset);
 
+    /// <summary>Replaces the pages at <paramref name="address"/> by a private, copy-on-write mapping of a host file descriptor.</summary>
+    public static void MapFixedPrivate(byte* address, ulong length, int protection, int descriptor, long offset)
+        => Map(address, length, protection, MapPrivate | MapFixed, descriptor, offset);
+
     /// <summary>Changes the protection of mapped pages.</summary>
     public static void Protect(byte* address, ulong length, int protection)
     {

@@ -1,0 +1,124 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Cheri2IL.Intravisor.LibOs.Abi;
+
+namespace Cheri2IL.Intravisor.Cvms;
+
+/// <summary>The host interface on linux-x64, through libc.</summary>
+public sealed unsafe partial class LinuxHost : IHostInterface
+{
+    private const int ClockRealtime = 0;
+    private const int ClockMonotonic = 1;
+    private const long SyscallFutex = 202;
+    private const int FutexWaitPrivate = 128;
+    private const int FutexWakePrivate = 129;
+    private const short PollIn = 1;
+    private const ulong TerminalGetWindowSize = 0x5413;
+
+    /// <summary>The one instance: it has no state.</summary>
+    public static LinuxHost Instance { get; } = new();
+
+    /// <inheritdoc/>
+    public int ProcessorCount => Environment.ProcessorCount;
+
+    /// <inheritdoc/>
+    public long MonotonicNanoseconds => Clock(ClockMonotonic);
+
+    /// <inheritdoc/>
+    public long RealtimeNanoseconds => Clock(ClockRealtime);
+
+    /// <inheritdoc/>
+    public int CurrentThread => NativeThreadId();
+
+    /// <inheritdoc/>
+    // Clock ids of threads: include/linux/posix-timers_types.h, MAKE_THREAD_CPUCLOCK(tid, CPUCLOCK_SCHED).
+    public long CpuNanoseconds(int thread) => Clock((~thread << 3) | 4 | 2);
+
+    /// <inheritdoc/>
+    public void FillRandom(Span<byte> buffer) => RandomNumberGenerator.Fill(buffer);
+
+    /// <inheritdoc/>
+    public void Park(int* word, int expected, long nanoseconds)
+    {
+        var timeout = new Timespec { Seconds = nanoseconds / 1_000_000_000, Nanoseconds = nanoseconds % 1_000_000_000 };
+        _ = NativeFutex(SyscallFutex, word, FutexWaitPrivate, expected, nanoseconds < 0 ? null : &timeout);
+    }
+
+    /// <inheritdoc/>
+    public void Unpark(int* word) => _ = NativeFutex(SyscallFutex, word, FutexWakePrivate, 1, null);
+
+    /// <inheritdoc/>
+    public int ReadConsole(Span<byte> buffer, int timeoutMilliseconds)
+    {
+        var poll = new PollDescriptor { Descriptor = 0, Events = PollIn };
+        var ready = NativePoll(&poll, 1, timeoutMilliseconds);
+        if (ready == 0)
+            return -Errno.EAGAIN;
+        fixed (byte* bytes = buffer)
+        {
+            var count = NativeRead(0, bytes, (nuint)buffer.Length);
+            return count < 0 ? -Marshal.GetLastPInvokeError() : (int)count;
+        }
+    }
+
+    /// <inheritdoc/>
+    public int WriteConsole(int stream, ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* from = bytes)
+        {
+            var count = NativeWrite(stream, from, (nuint)bytes.Length);
+            return count < 0 ? -Marshal.GetLastPInvokeError() : (int)count;
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool IsTerminal(int stream, out int columns, out int rows)
+    {
+        var size = stackalloc ushort[4];
+        var terminal = NativeIoctl(stream, TerminalGetWindowSize, size) == 0;
+        (rows, columns) = terminal ? (size[0], size[1]) : (0, 0);
+        return terminal;
+    }
+
+    private static long Clock(int id)
+    {
+        Timespec time;
+        return NativeClock(id, &time) == 0 ? (time.Seconds * 1_000_000_000) + time.Nanoseconds : 0;
+    }
+
+    // A few nanoseconds in the vDSO: skips the transition to unmanaged code.
+    [LibraryImport("libc", EntryPoint = "clock_gettime")]
+    [SuppressGCTransition]
+    private static partial int NativeClock(int id, Timespec* time);
+
+    [LibraryImport("libc", EntryPoint = "gettid")]
+    private static partial int NativeThreadId();
+
+    [LibraryImport("libc", EntryPoint = "syscall")]
+    private static partial long NativeFutex(long number, int* word, int operation, int value, Timespec* timeout);
+
+    [LibraryImport("libc", EntryPoint = "poll")]
+    private static partial int NativePoll(PollDescriptor* descriptors, nuint count, int timeout);
+
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    private static partial nint NativeRead(int descriptor, byte* buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    private static partial nint NativeWrite(int descriptor, byte* buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "ioctl")]
+    private static partial int NativeIoctl(int descriptor, ulong request, void* argument);
+
+    private struct Timespec
+    {
+        public long Seconds;
+        public long Nanoseconds;
+    }
+
+    private struct PollDescriptor
+    {
+        public int Descriptor;
+        public short Events;
+        public short Returned;
+    }
+}

@@ -1,0 +1,396 @@
+using System.ComponentModel;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Runtime;
+using static Cheri2IL.Intravisor.LibOs.Abi.MemoryFlags;
+
+namespace Cheri2IL.Intravisor.LibOs.Mm;
+
+/// <summary>
+/// The memory of a cVM: which pages of its slot are mapped, with which rights. The host's page tables hold the same rights,
+/// except that nothing is executable on the host and that executable pages are readable, so that the hardware enforces them.
+/// </summary>
+/// <remarks>
+/// Thread-safe; one lock, the outermost of the library OS (a mapping source is called under it). <see cref="CodeChanged"/> is
+/// raised outside the lock. Addresses are guest addresses; lengths are rounded up to pages. Results are addresses, 0, or
+/// negated errno values. Invariant: host pages outside every mapping have no access.
+/// </remarks>
+public sealed unsafe partial class AddressSpace
+{
+    private const ulong Page = HostMemory.PageSize;
+    private const int AllProtections = PROT_READ | PROT_WRITE | PROT_EXEC;
+
+    private readonly Lock _gate = new();
+    private readonly MappingList _mappings = new();
+    private readonly Slot _slot;
+    private readonly ulong _memoryLimit;
+    private readonly int _mappingLimit;
+    private readonly ulong _low = GuestLayout.Guard;
+    private readonly ulong _high;
+    private ulong _accessible;
+    private ulong _breakStart;
+    private ulong _breakEnd;
+
+    /// <summary>Makes an empty address space.</summary>
+    /// <param name="slot">Its slot; stays owned by the caller.</param>
+    /// <param name="memoryLimit">Most bytes that may be mapped with any access at a time.</param>
+    /// <param name="mappingLimit">Most mappings; the host allows some 65,000 in the whole process.</param>
+    public AddressSpace(Slot slot, ulong memoryLimit, int mappingLimit)
+    {
+        _slot = slot;
+        _memoryLimit = memoryLimit;
+        _mappingLimit = mappingLimit;
+        _high = slot.Size - GuestLayout.Guard;
+        Memory = new GuestMemory(slot);
+    }
+
+    /// <summary>
+    /// Raised with (start, length) after executable bytes appeared, vanished or became writable or not in that range: what was
+    /// derived from them is stale. Set once, before the guest runs.
+    /// </summary>
+    public Action<long, long>? CodeChanged { get; set; }
+
+    /// <summary>Validated access to this memory.</summary>
+    public GuestMemory Memory { get; }
+
+    /// <summary>Host address of guest address 0.</summary>
+    public byte* Base => _slot.Base;
+
+    /// <summary>Bytes of the slot.</summary>
+    public ulong Size => _slot.Size;
+
+    /// <summary>Bytes mapped with any access.</summary>
+    public ulong AccessibleBytes
+    {
+        get
+        {
+            lock (_gate)
+                return _accessible;
+        }
+    }
+
+    /// <summary>Whether the instruction at <paramref name="address"/> may be executed.</summary>
+    public bool IsExecutable(long address) => ExecutableBytes(address) > 0;
+
+    /// <summary>Bytes from <paramref name="address"/> on that are mapped executable, in one mapping; 0 when none.</summary>
+    public long ExecutableBytes(long address)
+    {
+        lock (_gate)
+        {
+            return _mappings.TryFind((ulong)address, out var mapping) && (mapping.Protection & PROT_EXEC) != 0
+                ? (long)(mapping.End - (ulong)address)
+                : 0;
+        }
+    }
+
+    /// <summary>The mapping that contains <paramref name="address"/>, if any.</summary>
+    public bool TryFind(long address, out Mapping mapping)
+    {
+        lock (_gate)
+            return _mappings.TryFind((ulong)address, out mapping);
+    }
+
+    /// <summary>All mappings, ascending.</summary>
+    public IReadOnlyList<Mapping> Snapshot()
+    {
+        lock (_gate)
+            return _mappings.Overlapping(0, Size);
+    }
+
+    /// <summary>mmap.</summary>
+    /// <param name="address">Address or hint.</param>
+    /// <param name="length">Bytes.</param>
+    /// <param name="protection">PROT_ bits.</param>
+    /// <param name="flags">MAP_ bits.</param>
+    /// <param name="source">The file; null with MAP_ANONYMOUS.</param>
+    /// <param name="offset">File offset.</param>
+    /// <param name="name">Name of an anonymous mapping in /proc/self/maps.</param>
+    public long Map(long address, ulong length, int protection, int flags, IMappingSource? source, long offset, string name = "")
+    {
+        var type = flags & MAP_TYPE;
+        if (length == 0 || type is not (MAP_SHARED or MAP_PRIVATE or MAP_SHARED_VALIDATE) || (offset & (long)(Page - 1)) != 0
+            || (flags & (MAP_GROWSDOWN | MAP_HUGETLB)) != 0)
+            return -Errno.EINVAL;
+        if (length > Size)
+            return -Errno.ENOMEM;
+        length = RoundUp(length);
+        if (source is not null && (offset < 0 || offset > long.MaxValue - (long)length))
+            return -Errno.EOVERFLOW;
+        var shared = type != MAP_PRIVATE;
+        protection &= AllProtections;
+        if (shared && source is not null)
+        {
+            if ((protection & PROT_WRITE) != 0 && !source.CanWriteShared)
+                return -Errno.EACCES;
+            if (source.HostDescriptor < 0)
+                return -Errno.ENODEV;
+        }
+
+        long result;
+        lock (_gate)
+            result = MapLocked((ulong)address, length, flags, new Mapping(0, 0, protection, shared, source, source is null ? 0 : offset, name));
+        if (result >= 0 && (protection & PROT_EXEC) != 0)
+            CodeChanged?.Invoke(result, (long)length);
+        return result;
+    }
+
+    /// <summary>munmap.</summary>
+    public long Unmap(long address, ulong length)
+    {
+        if (!TryRange(address, length, out var start, out var end) || start == end)
+            return -Errno.EINVAL;
+        long result;
+        bool code;
+        lock (_gate)
+        {
+            code = HasCode(start, end);
+            result = Guarded(() => UnmapLocked(start, end));
+        }
+
+        if (code)
+            CodeChanged?.Invoke((long)start, (long)(end - start));
+        return result;
+    }
+
+    /// <summary>mprotect. As on Linux, pages before a hole are changed, and then ENOMEM is returned.</summary>
+    public long Protect(long address, ulong length, int protection)
+    {
+        if ((address & (long)(Page - 1)) != 0 || (protection & ~AllProtections) != 0)
+            return -Errno.EINVAL;
+        if (length == 0)
+            return 0;
+        if (!TryRange(address, length, out var start, out var end))
+            return -Errno.ENOMEM;
+        long result;
+        bool code;
+        lock (_gate)
+        {
+            code = HasCode(start, end) || (protection & PROT_EXEC) != 0;
+            result = Guarded(() => ProtectLocked(start, end, protection));
+        }
+
+        if (code)
+            CodeChanged?.Invoke((long)start, (long)(end - start));
+        return result;
+    }
+
+    /// <summary>Sets where the heap starts: the end of the executable's image.</summary>
+    public void SetBreakStart(long address)
+    {
+        lock (_gate)
+            _breakStart = _breakEnd = RoundUp((ulong)address);
+    }
+
+    /// <summary>brk: returns the new end of the heap, or the old one when it cannot be moved to <paramref name="address"/>.</summary>
+    public long Break(long address)
+    {
+        lock (_gate)
+        {
+            var wanted = (ulong)address;
+            if (wanted < _breakStart || wanted > _high)
+                return (long)_breakEnd;
+            var (from, to) = (RoundUp(_breakEnd), RoundUp(wanted));
+            var result = 0L;
+            if (to > from)
+            {
+                result = _mappings.IsFree(from, to)
+                    ? MapLocked(from, to - from, MAP_FIXED, new Mapping(0, 0, PROT_READ | PROT_WRITE, false, null, 0, "[heap]"))
+                    : -Errno.ENOMEM;
+            }
+            else if (to < from)
+            {
+                result = Guarded(() => UnmapLocked(to, from));
+            }
+
+            if (result >= 0)
+                _breakEnd = wanted;
+            return (long)_breakEnd;
+        }
+    }
+
+    private static ulong RoundUp(ulong value) => (value + Page - 1) & ~(Page - 1);
+
+    /// <summary>Rights of the host's pages: executable means readable, writable means readable (as on every machine).</summary>
+    private static int HostProtection(int protection)
+        => protection == 0 ? HostMemory.None
+            : (protection & PROT_WRITE) != 0 ? HostMemory.Read | HostMemory.Write
+            : HostMemory.Read;
+
+    /// <summary>Runs a change of the host's mappings; a host that is out of mappings or memory gives ENOMEM.</summary>
+    private static long Guarded(Func<long> change)
+    {
+        try
+        {
+            return change();
+        }
+        catch (Win32Exception)
+        {
+            return -Errno.ENOMEM;
+        }
+    }
+
+    /// <summary>Page-aligned [start, end) of a range inside the mappable part of the slot.</summary>
+    private bool TryRange(long address, ulong length, out ulong start, out ulong end)
+    {
+        start = (ulong)address;
+        end = 0;
+        if ((start & (Page - 1)) != 0 || start > Size || length > Size)
+            return false;
+        end = start + RoundUp(length);
+        return start >= _low && end <= _high;
+    }
+
+    private bool HasCode(ulong start, ulong end)
+    {
+        foreach (var part in _mappings.Overlapping(start, end))
+        {
+            if ((part.Protection & PROT_EXEC) != 0)
+                return true;
+        }
+
+        return false;
+    }
+
+    private long MapLocked(ulong address, ulong length, int flags, Mapping mapping)
+    {
+        ulong start;
+        if ((flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0)
+        {
+            start = address;
+            if ((start & (Page - 1)) != 0)
+                return -Errno.EINVAL;
+            if (start < _low)
+                return -Errno.EPERM;
+            if (start > _high || length > _high - start)
+                return -Errno.ENOMEM;
+            if ((flags & MAP_FIXED_NOREPLACE) != 0 && !_mappings.IsFree(start, start + length))
+                return -Errno.EEXIST;
+        }
+        else
+        {
+            start = address & ~(Page - 1);
+            var hinted = start >= _low && start <= _high && length <= _high - start && _mappings.IsFree(start, start + length);
+            if (!hinted && !TryFindFree(length, out start))
+                return -Errno.ENOMEM;
+        }
+
+        if (_mappings.Count + 2 > _mappingLimit)
+            return -Errno.ENOMEM;
+        var end = start + length;
+        if (mapping.Protection != 0 && _accessible - Accessible(start, end) + length > _memoryLimit)
+            return -Errno.ENOMEM;
+        return Guarded(() => Establish(mapping with { Start = start, End = end }));
+    }
+
+    private bool TryFindFree(ulong length, out ulong start)
+        => _mappings.TryFindGapBelow(_low, (ulong)GuestLayout.MapTop(Size), length, out start);
+
+    private ulong Accessible(ulong start, ulong end)
+    {
+        var sum = 0UL;
+        foreach (var part in _mappings.Overlapping(start, end))
+            sum += part.Protection == 0 ? 0 : part.Length;
+        return sum;
+    }
+
+    /// <summary>Replaces [mapping.Start, mapping.End) on the host and in the list; memory limits have been checked.</summary>
+    private long Establish(Mapping mapping)
+    {
+        var error = UnmapLocked(mapping.Start, mapping.End);
+        if (error < 0)
+            return error;
+        if (!TryPopulate(mapping, out error))
+        {
+            HostMemory.MapFixedZero(Base + mapping.Start, mapping.Length, HostMemory.None);
+            return error;
+        }
+
+        _mappings.Set(mapping);
+        _accessible += mapping.Protection == 0 ? 0 : mapping.Length;
+        return (long)mapping.Start;
+    }
+
+    /// <summary>Makes the host's pages of <paramref name="mapping"/>, with its contents and rights.</summary>
+    private bool TryPopulate(in Mapping mapping, out long error)
+    {
+        error = 0;
+        var host = Base + mapping.Start;
+        var protection = HostProtection(mapping.Protection);
+        if (mapping.Source is not { } source)
+        {
+            HostMemory.MapFixedZero(host, mapping.Length, protection);
+            return true;
+        }
+
+        if (source.HostDescriptor is >= 0 and var descriptor)
+        {
+            if (mapping.IsShared)
+                HostMemory.MapFixedShared(host, mapping.Length, protection, descriptor, mapping.Offset);
+            else
+                HostMemory.MapFixedPrivate(host, mapping.Length, protection, descriptor, mapping.Offset);
+            return true;
+        }
+
+        HostMemory.MapFixedZero(host, mapping.Length, HostMemory.Read | HostMemory.Write);
+        for (ulong done = 0; done < mapping.Length;)
+        {
+            // In bounds: [host, host + Length) was mapped above, and no mapping changes while the lock is held.
+            var room = new Span<byte>(host + done, (int)Math.Min(mapping.Length - done, 1 << 30));
+            var count = source.ReadAt(mapping.Offset + (long)done, room);
+            if (count < 0)
+            {
+                error = count;
+                return false;
+            }
+
+            if (count == 0)
+                break;
+            done += (ulong)count;
+        }
+
+        if (protection != (HostMemory.Read | HostMemory.Write))
+            HostMemory.Protect(host, mapping.Length, protection);
+        return true;
+    }
+
+    private long UnmapLocked(ulong start, ulong end)
+    {
+        if (_mappings.IsFree(start, end))
+            return 0;
+
+        // Removing the middle of a mapping makes one more.
+        if (_mappings.Count + 1 > _mappingLimit)
+            return -Errno.ENOMEM;
+        HostMemory.MapFixedZero(Base + start, end - start, HostMemory.None);
+        _accessible -= Accessible(start, end);
+        _mappings.Remove(start, end);
+        return 0;
+    }
+
+    private long ProtectLocked(ulong start, ulong end, int protection)
+    {
+        var at = start;
+        foreach (var part in _mappings.Overlapping(start, end))
+        {
+            if (part.Start != at)
+                return -Errno.ENOMEM;
+            at = part.End;
+            if (part.Protection == protection)
+                continue;
+            if ((protection & PROT_WRITE) != 0 && part.IsShared && part.Source is { CanWriteShared: false })
+                return -Errno.EACCES;
+            if (_mappings.Count + 2 > _mappingLimit)
+                return -Errno.ENOMEM;
+            var gained = part.Protection == 0 && protection != 0;
+            if (gained && _accessible + part.Length > _memoryLimit)
+                return -Errno.ENOMEM;
+            HostMemory.Protect(Base + part.Start, part.Length, HostProtection(protection));
+            _mappings.Set(part with { Protection = protection });
+            if (gained)
+                _accessible += part.Length;
+            else if (protection == 0)
+                _accessible -= part.Length;
+        }
+
+        return at == end ? 0 : -Errno.ENOMEM;
+    }
+}

@@ -1,0 +1,218 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Cheri2IL.Runtime;
+
+namespace Cheri2IL.Intravisor.LibOs.Mm;
+
+/// <summary>
+/// The only way by which the library OS touches memory of its guest. Every address and length is hostile: a range outside the
+/// slot, or a page that is unmapped or lacks the right, gives false (EFAULT), whatever other threads of the guest unmap meanwhile.
+/// </summary>
+/// <remarks>
+/// The range is compared with the slot; inside it the hardware checks the page, as for the guest itself, and the fault trap
+/// makes a <see cref="NullReferenceException"/> of it. Copies are made by managed loops, because a trap inside the host's native
+/// memmove would end the process: never make a span over guest memory. Usable on every guest thread; other threads
+/// register with <see cref="FaultTrap.EnterThread"/>. When an operation fails, part of it may have been done.
+/// </remarks>
+public sealed unsafe class GuestMemory
+{
+    private readonly byte* _base;
+    private readonly ulong _size;
+
+    /// <summary>The memory of <paramref name="slot"/>.</summary>
+    public GuestMemory(Slot slot)
+    {
+        _base = slot.Base;
+        _size = slot.Size;
+    }
+
+    /// <summary>Whether [address, address + length) lies inside the slot; says nothing about pages.</summary>
+    public bool IsInside(long address, ulong length) => (ulong)address <= _size && length <= _size - (ulong)address;
+
+    /// <summary>Copies guest memory out.</summary>
+    public bool TryRead(long address, Span<byte> destination)
+    {
+        if (!IsInside(address, (ulong)destination.Length))
+            return false;
+        fixed (byte* to = destination)
+        {
+            try
+            {
+                Copy(_base + address, to, (nuint)destination.Length);
+                return true;
+            }
+            catch (NullReferenceException)
+            {
+                return false;
+            }
+        }
+    }
+
+    /// <summary>Copies into guest memory.</summary>
+    public bool TryWrite(long address, ReadOnlySpan<byte> source)
+    {
+        if (!IsInside(address, (ulong)source.Length))
+            return false;
+        fixed (byte* from = source)
+        {
+            try
+            {
+                Copy(from, _base + address, (nuint)source.Length);
+                return true;
+            }
+            catch (NullReferenceException)
+            {
+                return false;
+            }
+        }
+    }
+
+    /// <summary>Reads a structure or integer; no alignment is needed.</summary>
+    public bool TryRead<T>(long address, out T value)
+        where T : unmanaged
+    {
+        T local = default;
+        var done = TryRead(address, new Span<byte>(&local, sizeof(T)));
+        value = local;
+        return done;
+    }
+
+    /// <summary>Writes a structure or integer; no alignment is needed.</summary>
+    public bool TryWrite<T>(long address, in T value)
+        where T : unmanaged
+    {
+        var local = value;
+        return TryWrite(address, new ReadOnlySpan<byte>(&local, sizeof(T)));
+    }
+
+    /// <summary>Zeroes guest memory.</summary>
+    public bool TryClear(long address, ulong length)
+    {
+        if (!IsInside(address, length))
+            return false;
+        try
+        {
+            Fill(_base + address, (nuint)length);
+            return true;
+        }
+        catch (NullReferenceException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// Reads a zero-terminated string into <paramref name="buffer"/>. Returns its length without the zero, or -1 when memory
+    /// could not be read, or the buffer's length when no zero was found within it.
+    /// </summary>
+    public int ReadString(long address, Span<byte> buffer)
+    {
+        if ((ulong)address >= _size)
+            return -1;
+        var limit = (int)Math.Min((ulong)buffer.Length, _size - (ulong)address);
+        fixed (byte* to = buffer)
+        {
+            try
+            {
+                return CopyString(_base + address, to, limit);
+            }
+            catch (NullReferenceException)
+            {
+                return -1;
+            }
+        }
+    }
+
+    /// <summary>Reads an aligned 32-bit word atomically.</summary>
+    public bool TryLoad32(long address, out int value)
+    {
+        value = 0;
+        if ((address & 3) != 0 || !IsInside(address, sizeof(int)))
+            return false;
+        try
+        {
+            value = LoadWord((int*)(_base + address));
+            return true;
+        }
+        catch (NullReferenceException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Compares and exchanges an aligned 32-bit word; <paramref name="found"/> is what was there.</summary>
+    public bool TryCompareExchange32(long address, int value, int comparand, out int found)
+    {
+        found = 0;
+        if ((address & 3) != 0 || !IsInside(address, sizeof(int)))
+            return false;
+        try
+        {
+            found = ExchangeWord((int*)(_base + address), value, comparand);
+            return true;
+        }
+        catch (NullReferenceException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// Copies one page between host addresses in the slot, if it differs: a page that was never touched stays uncommitted. A page
+    /// that cannot be read (a file mapping beyond the end of its file) is left out.
+    /// </summary>
+    internal static void CopyPage(byte* from, byte* to)
+    {
+        try
+        {
+            // Spans, because comparing them is managed code: a trap in it is caught.
+            if (!new ReadOnlySpan<byte>(from, HostMemory.PageSize).SequenceEqual(new ReadOnlySpan<byte>(to, HostMemory.PageSize)))
+                Copy(from, to, HostMemory.PageSize);
+        }
+        catch (NullReferenceException)
+        {
+            // The guest finds the same unreadable page at the new place.
+        }
+    }
+
+    // The loops stand in methods of their own, so that their locals stay in registers (locals that live across a try do not).
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Copy(byte* from, byte* to, nuint length)
+    {
+        for (; length >= 32; length -= 32, from += 32, to += 32)
+            Vector256.Load(from).Store(to);
+        for (; length >= 8; length -= 8, from += 8, to += 8)
+            Unsafe.WriteUnaligned(to, Unsafe.ReadUnaligned<ulong>(from));
+        for (; length > 0; length--)
+            *to++ = *from++;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Fill(byte* to, nuint length)
+    {
+        for (; length >= 32; length -= 32, to += 32)
+            Vector256<byte>.Zero.Store(to);
+        for (; length > 0; length--)
+            *to++ = 0;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int CopyString(byte* from, byte* to, int limit)
+    {
+        for (var length = 0; length < limit; length++)
+        {
+            var c = from[length];
+            if (c == 0)
+                return length;
+            to[length] = c;
+        }
+
+        return limit;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int LoadWord(int* word) => Volatile.Read(ref *word);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int ExchangeWord(int* word, int value, int comparand) => Interlocked.CompareExchange(ref *word, value, comparand);
+}

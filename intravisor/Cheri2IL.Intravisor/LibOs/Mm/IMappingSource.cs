@@ -1,0 +1,24 @@
+namespace Cheri2IL.Intravisor.LibOs.Mm;
+
+/// <summary>What mmap needs from an open file. The address space keeps it for as long as a mapping of it exists.</summary>
+/// <remarks>Called with the address space locked: an implementation must not call back into it.</remarks>
+public interface IMappingSource
+{
+    /// <summary>Path for /proc/self/maps.</summary>
+    string Name { get; }
+
+    /// <summary>Whether a shared mapping may be writable (the file is open for writing).</summary>
+    bool CanWriteShared { get; }
+
+    /// <summary>
+    /// Copies bytes from <paramref name="offset"/> on; fewer than asked only at the end of the file, where 0 is returned; or a
+    /// negated errno.
+    /// </summary>
+    int ReadAt(long offset, Span<byte> destination);
+
+    /// <summary>
+    /// A host descriptor whose pages are the file's contents at the same offsets, for a mapping that has to see later writes
+    /// (shared) or may (private); -1 when the file has none, then a shared mapping is refused with ENODEV.
+    /// </summary>
+    int HostDescriptor { get; }
+}
