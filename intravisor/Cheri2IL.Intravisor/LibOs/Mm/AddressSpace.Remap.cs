@@ -142,7 +142,8 @@ public sealed unsafe partial class AddressSpace
         {
             // Private pages carry their own contents; rights are widened for the copy.
             var bytes = Math.Min(mapping.Length, newLength);
-            var (from, to) = (Base + mapping.Start, Base + target);
+            var from = Base + mapping.Start;
+            var to = Base + target;
             HostMemory.Protect(from, bytes, HostMemory.Read);
             HostMemory.Protect(to, bytes, HostMemory.Read | HostMemory.Write);
             for (ulong done = 0; done < bytes; done += Page)

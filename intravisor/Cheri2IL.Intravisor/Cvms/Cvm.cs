@@ -1,0 +1,381 @@
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Futexes;
+using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Intravisor.LibOs.Processes;
+using Cheri2IL.Intravisor.LibOs.Signals;
+using Cheri2IL.Intravisor.LibOs.Syscalls;
+using Cheri2IL.Runtime;
+using Cheri2IL.Runtime.Elf;
+using Cheri2IL.Runtime.Execution;
+
+namespace Cheri2IL.Intravisor.Cvms;
+
+/// <summary>
+/// A compartment: one guest program with its slot, its threads and its private library OS. Nothing in it is shared with
+/// another cVM, except translated code, which is immutable.
+/// </summary>
+/// <remarks>
+/// Life: made, loaded, started once, ended; when its last thread has ended, slot and tables are given back and
+/// <see cref="Completion"/> is set. Public members are thread-safe.
+/// </remarks>
+public sealed unsafe class Cvm : IDisposable
+{
+    /// <summary>Process id of the guest's program, the same in every run; its threads' ids follow.</summary>
+    public const int FirstProcessId = 100;
+
+    private readonly Lock _gate = new();
+    private readonly List<CvmThread> _threads = [];
+    private readonly HashSet<long> _reportedCalls = [];
+    private readonly TaskCompletionSource<CvmExit> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Slot _slot;
+    private long _finishedCpu;
+    private CvmExit? _exit;
+    private int _leaderStatus;
+    private bool _ending;
+    private bool _started;
+    private bool _released;
+    private int _nextThreadId;
+
+    /// <summary>Makes a cVM with an empty address space.</summary>
+    /// <param name="id">Number, for reports.</param>
+    /// <param name="options">What it starts with.</param>
+    public Cvm(int id, CvmOptions options)
+    {
+        Id = id;
+        Options = options;
+        _nextThreadId = FirstProcessId;
+        _slot = Arena.OfProcess.Allocate(options.Limits.SlotSize);
+        Space = new AddressSpace(_slot, options.Limits.MemoryBytes, options.Limits.Mappings);
+        Dispatch = new DispatchTable(_slot.Size);
+        try
+        {
+            Code = options.CodeFactory(Space, Dispatch);
+        }
+        catch
+        {
+            Release();
+            throw;
+        }
+
+        Space.CodeChanged = Code.Invalidate;
+        Process = new ProcessState(options);
+    }
+
+    /// <summary>Number, for reports.</summary>
+    public int Id { get; }
+
+    /// <summary>Process id as the guest sees it.</summary>
+    public int ProcessId { get; } = FirstProcessId;
+
+    /// <summary>What it was started with.</summary>
+    public CvmOptions Options { get; }
+
+    /// <summary>The host.</summary>
+    public IHostInterface Host => Options.Host;
+
+    /// <summary>Memory.</summary>
+    public AddressSpace Space { get; }
+
+    /// <summary>Code.</summary>
+    public IGuestCode Code { get; }
+
+    /// <summary>Dispatch table.</summary>
+    public DispatchTable Dispatch { get; }
+
+    /// <summary>Signal actions and process-wide pending signals.</summary>
+    public ProcessSignals Signals { get; } = new();
+
+    /// <summary>Futexes.</summary>
+    public FutexTable Futexes { get; } = new();
+
+    /// <summary>Attributes of the process.</summary>
+    public ProcessState Process { get; }
+
+    /// <summary>Completes when the last thread has ended and everything is given back.</summary>
+    public Task<CvmExit> Completion => _completion.Task;
+
+    /// <summary>Whether exit_group, a fatal signal or the end of the main program has been decided.</summary>
+    public bool IsEnding => Volatile.Read(ref _ending);
+
+    /// <summary>CPU time of all threads, also ended ones, in nanoseconds.</summary>
+    public long CpuNanoseconds
+    {
+        get
+        {
+            lock (_gate)
+            {
+                var sum = _finishedCpu;
+                foreach (var thread in _threads)
+                    sum += thread.HostThread == 0 ? 0 : Host.CpuNanoseconds(thread.HostThread);
+                return sum;
+            }
+        }
+    }
+
+    /// <summary>Threads that have not ended.</summary>
+    public int ThreadCount
+    {
+        get
+        {
+            lock (_gate)
+                return _threads.Count;
+        }
+    }
+
+    /// <summary>Loads a program and starts it on a host thread of its own.</summary>
+    /// <param name="program">The ELF file.</param>
+    /// <param name="interpreter">Its dynamic linker, when it names one.</param>
+    /// <exception cref="CvmLoadException">It does not fit.</exception>
+    public void Start(ElfExecutable program, ElfExecutable? interpreter = null)
+    {
+        lock (_gate)
+        {
+            if (_started)
+                throw new InvalidOperationException("a cVM runs one program");
+            _started = true;
+        }
+
+        var image = CvmLoader.Map(Space, program, Options.ProgramPath, GuestLayout.PieBase);
+        var linker = interpreter is null ? null : CvmLoader.Map(Space, interpreter, program.Interpreter ?? "interpreter", GuestLayout.InterpreterBase);
+        Space.SetBreakStart(image.End);
+        CvmLoader.MapTrampoline(Space);
+        var sp = CvmLoader.MapStack(Space, Options, image, linker);
+        var thread = NewThread() ?? throw new CvmLoadException("the thread limit is 0");
+        thread.State->X2 = sp;
+        thread.State->Pc = linker?.Entry ?? image.Entry;
+        if (!TryLaunch(thread, Options.Limits.MainHostStack))
+            throw new CvmLoadException("the host cannot start a thread");
+    }
+
+    /// <summary>Waits for the end.</summary>
+    public CvmExit Wait() => Completion.GetAwaiter().GetResult();
+
+    /// <summary>exit_group: ends every thread. The first decision stands.</summary>
+    public void Exit(int status) => Decide(new CvmExit(status & 0xff, 0));
+
+    /// <summary>Ends every thread as a fatal signal does. The first decision stands.</summary>
+    public void Kill(int signal) => Decide(new CvmExit(0, signal));
+
+    /// <summary>Kills the cVM if it still runs, and waits for it. A cVM that never started gives back its memory here.</summary>
+    public void Dispose()
+    {
+        bool started;
+        lock (_gate)
+            started = _started && _threads.Count > 0;
+        if (started)
+        {
+            Kill(Signal.SIGKILL);
+            Wait();
+        }
+        else
+        {
+            Release();
+        }
+    }
+
+    /// <summary>Sends a signal to the process (kill): some thread that does not block it takes it.</summary>
+    public bool Send(in SignalInfo info)
+    {
+        CvmThread? target = null;
+        lock (_gate)
+        {
+            lock (Signals.Gate)
+            {
+                var bit = Signal.Bit(info.Number);
+                foreach (var thread in _threads)
+                {
+                    if ((thread.AwaitedSignals & bit) != 0 || (target is null && (thread.Mask & bit) == 0))
+                        target = thread;
+                }
+
+                if (Discards(info.Number, target))
+                    return true;
+                if (!Signals.Pending.Add(info))
+                    return false;
+            }
+        }
+
+        Notify(target, info.Number);
+        return true;
+    }
+
+    /// <summary>Sends a signal to one thread (tgkill).</summary>
+    public bool Send(CvmThread thread, in SignalInfo info)
+    {
+        lock (Signals.Gate)
+        {
+            if (Discards(info.Number, thread))
+                return true;
+            if (!thread.Pending.Add(info))
+                return false;
+        }
+
+        Notify(thread, info.Number);
+        return true;
+    }
+
+    /// <summary>The thread with that id, or null.</summary>
+    public CvmThread? FindThread(int id)
+    {
+        lock (_gate)
+            return _threads.Find(t => t.Id == id);
+    }
+
+    /// <summary>Does something with every thread that has not ended.</summary>
+    internal void ForEachThread(Action<CvmThread> action)
+    {
+        CvmThread[] threads;
+        lock (_gate)
+            threads = [.. _threads];
+        foreach (var thread in threads)
+            action(thread);
+    }
+
+    /// <summary>A thread with an id of its own, in the list but not running; null at the limit or when the cVM ends.</summary>
+    internal CvmThread? NewThread()
+    {
+        lock (_gate)
+        {
+            if (_exit is not null || _threads.Count >= Options.Limits.Threads)
+                return null;
+            var thread = new CvmThread(this, _nextThreadId++);
+            _threads.Add(thread);
+            return thread;
+        }
+    }
+
+    /// <summary>Runs a new thread on a host thread of its own; false when the host has no more.</summary>
+    internal bool TryLaunch(CvmThread thread, int hostStackBytes)
+    {
+        try
+        {
+            new Thread(() => Carry(thread, hostStackBytes), hostStackBytes)
+            {
+                IsBackground = true,
+                Name = $"cvm {Id} thread {thread.Id}",
+            }.Start();
+            return true;
+        }
+        catch (Exception exception) when (exception is OutOfMemoryException or ThreadStartException)
+        {
+            Discard(thread);
+            return false;
+        }
+    }
+
+    /// <summary>Gives up a thread that was never launched.</summary>
+    internal void Discard(CvmThread thread)
+    {
+        lock (_gate)
+            _threads.Remove(thread);
+        thread.Dispose();
+    }
+
+    /// <summary>A call without handler: ENOSYS, traced once per number.</summary>
+    internal long UnsupportedCall(long number)
+    {
+        if (Options.Trace is { } trace)
+        {
+            bool first;
+            lock (_gate)
+                first = _reportedCalls.Count < 1024 && _reportedCalls.Add(number);
+            if (first)
+                trace($"cvm {Id}: system call {number} ({SyscallTable.Find(number)?.Name ?? "unknown"}) is not supported: ENOSYS");
+        }
+
+        return -Errno.ENOSYS;
+    }
+
+    /// <summary>The library OS or the translator has a defect: reports it and kills this cVM alone.</summary>
+    internal void Fail(Exception exception, string during)
+    {
+        Options.Report?.Invoke($"cvm {Id}: internal error during {during}: {exception}\n");
+        Kill(Signal.SIGABRT);
+    }
+
+    /// <summary>Passes on the report of a fatal fault.</summary>
+    internal void ReportFault(string text) => Options.Report?.Invoke(text);
+
+    private bool Discards(int signal, CvmThread? target)
+        => Signals.IsIgnored(signal) && target is not null
+            && (target.Mask & Signal.Bit(signal)) == 0 && (target.AwaitedSignals & Signal.Bit(signal)) == 0;
+
+    private static void Notify(CvmThread? thread, int signal)
+    {
+        if (thread is null)
+            return;
+        if ((thread.Mask & Signal.Bit(signal)) == 0)
+            thread.Interrupt();
+        else
+            thread.Unpark();
+    }
+
+    private void Decide(CvmExit exit)
+    {
+        lock (_gate)
+        {
+            _exit ??= exit;
+            Volatile.Write(ref _ending, true);
+        }
+
+        ForEachThread(t => t.Interrupt());
+    }
+
+    private void Carry(CvmThread thread, int hostStackBytes)
+    {
+        try
+        {
+            thread.Run(hostStackBytes);
+        }
+        catch (Exception exception)
+        {
+            Fail(exception, "guest code");
+        }
+
+        try
+        {
+            thread.CleanUp();
+        }
+        finally
+        {
+            Finish(thread);
+        }
+    }
+
+    private void Finish(CvmThread thread)
+    {
+        bool last;
+        lock (_gate)
+        {
+            _finishedCpu += Host.CpuNanoseconds(thread.HostThread);
+            _threads.Remove(thread);
+            last = _threads.Count == 0;
+            if (thread.Id == ProcessId)
+                _leaderStatus = thread.ExitStatus;
+            if (last)
+            {
+                _exit ??= new CvmExit(_leaderStatus & 0xff, 0);
+                Volatile.Write(ref _ending, true);
+            }
+        }
+
+        thread.Dispose();
+        if (!last)
+            return;
+        Release();
+        _completion.SetResult(_exit!.Value);
+    }
+
+    private void Release()
+    {
+        lock (_gate)
+        {
+            if (_released)
+                return;
+            _released = true;
+        }
+
+        _slot.Dispose();
+        Dispatch.Dispose();
+    }
+}

@@ -1,0 +1,25 @@
+using Cheri2IL.Runtime;
+
+namespace Cheri2IL.Intravisor.Cvms;
+
+/// <summary>What a cVM may take from the host.</summary>
+public sealed record CvmLimits
+{
+    /// <summary>Bytes of the slot; a multiple of 1 GiB.</summary>
+    public ulong SlotSize { get; init; } = GuestLayout.DefaultSlotSize;
+
+    /// <summary>Most bytes mapped with any access at a time.</summary>
+    public ulong MemoryBytes { get; init; } = 8UL << 30;
+
+    /// <summary>Most mappings; the host allows some 65,000 for the whole process.</summary>
+    public int Mappings { get; init; } = 8192;
+
+    /// <summary>Most threads at a time.</summary>
+    public int Threads { get; init; } = 512;
+
+    /// <summary>Bytes of host stack for the main thread; deeper guest recursion goes on by unwinding.</summary>
+    public int MainHostStack { get; init; } = 256 << 20;
+
+    /// <summary>Bytes of host stack for every other thread.</summary>
+    public int ThreadHostStack { get; init; } = 16 << 20;
+}

@@ -1,0 +1,106 @@
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Runtime;
+using Cheri2IL.Runtime.Elf;
+
+namespace Cheri2IL.Intravisor.Cvms;
+
+/// <summary>Maps ELF files and the signal trampoline into an address space in which no thread runs yet.</summary>
+internal static unsafe class CvmLoader
+{
+    private const int MapNew = MemoryFlags.MAP_PRIVATE | MemoryFlags.MAP_ANONYMOUS | MemoryFlags.MAP_FIXED_NOREPLACE;
+
+    /// <summary>
+    /// Signal handlers return to this code: <c>li a7, 139; ecall</c>, rt_sigreturn (arch/riscv/kernel/vdso/rt_sigreturn.S).
+    /// Unwinders recognise the two instructions.
+    /// </summary>
+    private static ReadOnlySpan<byte> Trampoline => [0x93, 0x08, 0xb0, 0x08, 0x73, 0x00, 0x00, 0x00];
+
+    /// <summary>Maps a program or its interpreter.</summary>
+    /// <param name="space">Where.</param>
+    /// <param name="elf">The file.</param>
+    /// <param name="name">Its path, for /proc/self/maps.</param>
+    /// <param name="dynamicBase">Load address of a position-independent file (of its address 0).</param>
+    /// <exception cref="CvmLoadException">A segment does not fit.</exception>
+    public static LoadedImage Map(AddressSpace space, ElfExecutable elf, string name, long dynamicBase)
+    {
+        var bias = elf.IsPositionIndependent ? dynamicBase : 0;
+
+        // Rights come last: two segments may share a page, which then has the later one's, as on Linux.
+        var mapped = 0L;
+        foreach (var segment in elf.Segments)
+            mapped = Fill(space, elf, segment, name, bias, mapped);
+        foreach (var segment in elf.Segments)
+            Restrict(space, segment, name, bias);
+        return new LoadedImage(
+            bias,
+            elf.Entry + bias,
+            elf.ProgramHeaderAddress == 0 ? 0 : elf.ProgramHeaderAddress + bias,
+            elf.ProgramHeaders.Count,
+            elf.HighestAddress + bias);
+    }
+
+    /// <summary>Maps the page that signal handlers return to.</summary>
+    public static void MapTrampoline(AddressSpace space)
+    {
+        var page = GuestLayout.TrampolinePage(space.Size);
+        Require(space.Map(page, HostMemory.PageSize, MemoryFlags.PROT_READ | MemoryFlags.PROT_WRITE, MapNew, null, 0, "[vdso]"), "signal trampoline", page);
+        Trampoline.CopyTo(new Span<byte>(space.Base + page, Trampoline.Length));
+        Require(space.Protect(page, HostMemory.PageSize, MemoryFlags.PROT_READ | MemoryFlags.PROT_EXEC), "signal trampoline", page);
+    }
+
+    /// <summary>Maps the main thread's stack and writes arguments, environment and auxiliary vector; returns the stack pointer.</summary>
+    public static long MapStack(AddressSpace space, CvmOptions options, LoadedImage program, LoadedImage? interpreter)
+    {
+        var top = GuestLayout.StackTop(space.Size);
+        var bottom = top - GuestLayout.StackSize;
+        Require(
+            space.Map(bottom, (ulong)GuestLayout.StackSize, MemoryFlags.PROT_READ | MemoryFlags.PROT_WRITE, MapNew, null, 0, "[stack]"),
+            "the stack",
+            bottom);
+        Span<byte> random = stackalloc byte[16];
+        options.Host.FillRandom(random);
+
+        // As on Linux, a quarter of the stack at most.
+        var content = new InitialStack(top, (int)(GuestLayout.StackSize / 4));
+        content.Build(options, program, interpreter, random);
+
+        // In bounds: Bytes is at most a quarter of the mapping whose end is top.
+        content.Bytes.CopyTo(new Span<byte>(space.Base + content.Pointer, content.Bytes.Length));
+        return content.Pointer;
+    }
+
+    /// <summary>Maps the pages of a segment from <paramref name="mapped"/> on and copies its content; returns the end of its pages.</summary>
+    private static long Fill(AddressSpace space, ElfExecutable elf, in ProgramHeader segment, string name, long bias, long mapped)
+    {
+        var start = Math.Max(mapped, PageOf(segment.VirtualAddress + bias));
+        var end = PageOf(segment.End + bias + HostMemory.PageSize - 1);
+        if (end > start)
+        {
+            Require(
+                space.Map(start, (ulong)(end - start), MemoryFlags.PROT_READ | MemoryFlags.PROT_WRITE, MapNew, null, 0, name), name, start);
+        }
+
+        // In bounds: the pages were mapped above, and no guest thread exists.
+        var content = elf.Content(segment).Span;
+        content.CopyTo(new Span<byte>(space.Base + segment.VirtualAddress + bias, content.Length));
+        return Math.Max(mapped, end);
+    }
+
+    private static void Restrict(AddressSpace space, in ProgramHeader segment, string name, long bias)
+    {
+        var start = PageOf(segment.VirtualAddress + bias);
+        var protection = ((segment.Flags & SegmentFlags.Read) != 0 ? MemoryFlags.PROT_READ : 0)
+            | ((segment.Flags & SegmentFlags.Write) != 0 ? MemoryFlags.PROT_WRITE : 0)
+            | ((segment.Flags & SegmentFlags.Execute) != 0 ? MemoryFlags.PROT_EXEC : 0);
+        Require(space.Protect(start, (ulong)(segment.End + bias - start), protection), name, start);
+    }
+
+    private static long PageOf(long address) => address & -HostMemory.PageSize;
+
+    private static void Require(long result, string what, long address)
+    {
+        if (result < 0)
+            throw new CvmLoadException($"cannot map {what} at 0x{address:x}: error {-result} (does it fit the slot and the memory limit?)");
+    }
+}

@@ -1,0 +1,35 @@
+using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Runtime.Execution;
+
+namespace Cheri2IL.Intravisor.Cvms;
+
+/// <summary>What a cVM starts with.</summary>
+public sealed record CvmOptions
+{
+    /// <summary>Makes the code of an address space: translated modules, run-time translator, evaluator.</summary>
+    public required Func<AddressSpace, DispatchTable, IGuestCode> CodeFactory { get; init; }
+
+    /// <summary>argv; at least the program's name.</summary>
+    public required IReadOnlyList<string> Arguments { get; init; }
+
+    /// <summary>Environment as K=V.</summary>
+    public IReadOnlyList<string> Environment { get; init; } = [];
+
+    /// <summary>Path of the program in the guest's file system: AT_EXECFN and /proc/self/exe.</summary>
+    public required string ProgramPath { get; init; }
+
+    /// <summary>Limits.</summary>
+    public CvmLimits Limits { get; init; } = new();
+
+    /// <summary>The host.</summary>
+    public IHostInterface Host { get; init; } = LinuxHost.Instance;
+
+    /// <summary>Receives one line per event worth tracing (unsupported system calls, once each); null: no trace.</summary>
+    public Action<string>? Trace { get; init; }
+
+    /// <summary>Receives the report of a fatal fault; null: none.</summary>
+    public Action<string>? Report { get; init; }
+
+    /// <summary>User and group id of the guest's process.</summary>
+    public int UserId { get; init; }
+}

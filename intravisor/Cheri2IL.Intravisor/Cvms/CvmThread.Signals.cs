@@ -1,0 +1,310 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Intravisor.LibOs.Signals;
+using Cheri2IL.Runtime;
+using Cheri2IL.Runtime.Execution;
+
+namespace Cheri2IL.Intravisor.Cvms;
+
+/// <content>Signals: state, delivery, faults.</content>
+public sealed unsafe partial class CvmThread
+{
+    /// <summary>How often in a row one access may be tried again because its mapping allows it; beyond, it is a fault.</summary>
+    private const int MostRetries = 1000;
+
+    private ulong? _maskAfterHandler;
+    private (long Pc, long Address, int Count) _retry;
+
+    /// <summary>Blocked signals. Change with <see cref="SetMask"/>.</summary>
+    public ulong Mask { get; private set; }
+
+    /// <summary>Signals that rt_sigtimedwait waits for; they need no delivery.</summary>
+    internal ulong AwaitedSignals { get; set; }
+
+    /// <summary>Signals sent to this thread. <see cref="ProcessSignals.Gate"/> guards it.</summary>
+    internal SignalQueue Pending { get; } = new();
+
+    /// <summary>The alternate signal stack.</summary>
+    internal SignalStack AlternateStack { get; set; } = new() { Flags = Signal.SS_DISABLE };
+
+    /// <summary>Sets the mask of blocked signals.</summary>
+    public void SetMask(ulong mask)
+    {
+        lock (Cvm.Signals.Gate)
+        {
+            Mask = mask & ~Signal.Unblockable;
+            NoticePending();
+        }
+    }
+
+    /// <summary>Blocks signals for one waiting call; a handler that interrupts it returns to the mask of before.</summary>
+    public void SetMaskForWait(ulong mask)
+    {
+        _maskAfterHandler ??= Mask;
+        SetMask(mask);
+    }
+
+    /// <summary>Back to the mask of before <see cref="SetMaskForWait"/>, when no handler is to run first.</summary>
+    public void EndMaskForWait()
+    {
+        if (_maskAfterHandler is not { } mask || IsInterrupted)
+            return;
+        _maskAfterHandler = null;
+        SetMask(mask);
+    }
+
+    /// <summary>Whether sp lies on the alternate stack.</summary>
+    internal bool IsOnAlternateStack(long sp)
+        => (AlternateStack.Flags & Signal.SS_AUTODISARM) == 0
+            && (ulong)(sp - AlternateStack.Pointer) - 1 < AlternateStack.Size;
+
+    /// <inheritdoc/>
+    public bool Fault(GuestState* state, GuestFault fault)
+    {
+        FloatStatus.Leave(state);
+        if (!IsOver && !MayRetry(fault))
+            Force(state, Describe(fault), fault);
+        FloatStatus.Enter(state);
+        return !IsOver;
+    }
+
+    /// <summary>rt_sigreturn: takes registers, mask and alternate stack from the frame at sp.</summary>
+    internal void ReturnFromHandler(GuestState* state)
+    {
+        Redirect();
+        if ((state->X2 & 15) != 0 || !Memory.TryRead(state->X2, out SignalFrame frame))
+        {
+            Force(state, SignalInfo.OfFault(Signal.SIGSEGV, Signal.SI_KERNEL, 0), null);
+            return;
+        }
+
+        frame.Restore(state);
+        SetMask(frame.Mask);
+        _ = TrySetAlternateStack(frame.Stack, state->X2);
+    }
+
+    /// <summary>Sets the alternate stack; 0 or a negated errno.</summary>
+    internal long TrySetAlternateStack(SignalStack stack, long sp)
+    {
+        if (IsOnAlternateStack(sp))
+            return -Errno.EPERM;
+        var mode = stack.Flags & ~Signal.SS_AUTODISARM;
+        if (mode is not (0 or Signal.SS_DISABLE or Signal.SS_ONSTACK))
+            return -Errno.EINVAL;
+        if (mode == Signal.SS_DISABLE)
+        {
+            AlternateStack = new SignalStack { Flags = Signal.SS_DISABLE };
+            return 0;
+        }
+
+        if (stack.Size < Signal.MINSIGSTKSZ)
+            return -Errno.ENOMEM;
+        AlternateStack = stack with { Flags = stack.Flags & Signal.SS_AUTODISARM };
+        return 0;
+    }
+
+    /// <summary>Sets the attention flag when a signal is deliverable. Hold <see cref="ProcessSignals.Gate"/>.</summary>
+    internal void NoticePending()
+    {
+        if (((Pending.Pending | Cvm.Signals.Pending.Pending) & ~Mask) != 0)
+            Volatile.Write(ref _attention, 1);
+    }
+
+    /// <summary>Takes and acts on every deliverable signal; whether a handler's frame was pushed.</summary>
+    /// <param name="state">Registers, pc at the instruction to go on with.</param>
+    /// <param name="restart">ERESTARTSYS or ERESTARTNOHAND when pc is at a call to be made again unless a handler says otherwise.</param>
+    private bool DeliverPending(GuestState* state, int restart)
+    {
+        var delivered = false;
+        while (!IsOver)
+        {
+            SignalInfo info;
+            SignalAction action;
+            lock (Cvm.Signals.Gate)
+            {
+                Volatile.Write(ref _attention, 0);
+                if (!Pending.TryTake(~Mask, out info) && !Cvm.Signals.Pending.TryTake(~Mask, out info))
+                    break;
+                action = Cvm.Signals.Action(info.Number);
+                if (Cvm.Signals.IsIgnored(info.Number))
+                    continue;
+                if (action.Handler != Signal.SIG_DFL && (action.Flags & Signal.SA_RESETHAND) != 0)
+                    Cvm.Signals.Action(info.Number).Handler = Signal.SIG_DFL;
+            }
+
+            if (action.Handler == Signal.SIG_DFL)
+            {
+                // There is no job control: nothing could continue a stopped cVM.
+                if (!Signal.StopsByDefault(info.Number) || info.Number == Signal.SIGSTOP)
+                    Cvm.Kill(info.Number);
+                continue;
+            }
+
+            if (restart != 0 && (restart == Errno.ERESTARTNOHAND || (action.Flags & Signal.SA_RESTART) == 0))
+            {
+                state->X10 = -Errno.EINTR;
+                state->Pc += 4;
+            }
+
+            restart = 0;
+            Push(state, info, action);
+            delivered = true;
+        }
+
+        if (Cvm.IsEnding)
+            Volatile.Write(ref _attention, 1);
+        else if (!delivered && _maskAfterHandler is { } mask)
+        {
+            _maskAfterHandler = null;
+            SetMask(mask);
+        }
+
+        return delivered;
+    }
+
+    /// <summary>Delivers a fault's signal now, or kills the cVM when the guest ignores or blocks it (force_sig_fault).</summary>
+    private void Force(GuestState* state, in SignalInfo info, GuestFault? fault)
+    {
+        SignalAction action;
+        lock (Cvm.Signals.Gate)
+        {
+            action = Cvm.Signals.Action(info.Number);
+            if ((Mask & Signal.Bit(info.Number)) != 0 || action.Handler == Signal.SIG_IGN)
+                action.Handler = Signal.SIG_DFL;
+            if (action.Handler != Signal.SIG_DFL && (action.Flags & Signal.SA_RESETHAND) != 0)
+                Cvm.Signals.Action(info.Number).Handler = Signal.SIG_DFL;
+        }
+
+        if (action.Handler == Signal.SIG_DFL)
+        {
+            Cvm.ReportFault(Report(state, info, fault));
+            Cvm.Kill(info.Number);
+            return;
+        }
+
+        Push(state, info, action);
+    }
+
+    /// <summary>Pushes a frame and enters the handler (arch/riscv/kernel/signal.c, setup_rt_frame).</summary>
+    private void Push(GuestState* state, in SignalInfo info, in SignalAction action)
+    {
+        var sp = state->X2;
+        var onAlternate = IsOnAlternateStack(sp);
+        if ((action.Flags & Signal.SA_ONSTACK) != 0 && !onAlternate && (AlternateStack.Flags & Signal.SS_DISABLE) == 0)
+        {
+            sp = AlternateStack.Pointer + (long)AlternateStack.Size;
+            onAlternate = true;
+        }
+
+        var address = (sp - SignalFrame.Bytes) & ~15L;
+        var frame = default(SignalFrame);
+        frame.Info = info;
+        frame.Stack = AlternateStack;
+        if (IsOnAlternateStack(state->X2))
+            frame.Stack.Flags |= Signal.SS_ONSTACK;
+        frame.Mask = _maskAfterHandler ?? Mask;
+        _maskAfterHandler = null;
+        frame.Save(state);
+        var fits = !onAlternate || address >= AlternateStack.Pointer;
+        if (!fits || !Memory.TryWrite(address, frame))
+        {
+            // force_sigsegv: a SIGSEGV whose own frame does not fit kills.
+            if (info.Number == Signal.SIGSEGV)
+            {
+                lock (Cvm.Signals.Gate)
+                    Cvm.Signals.Action(Signal.SIGSEGV).Handler = Signal.SIG_DFL;
+            }
+
+            Force(state, SignalInfo.OfFault(Signal.SIGSEGV, Signal.SI_KERNEL, 0), null);
+            return;
+        }
+
+        if ((AlternateStack.Flags & Signal.SS_AUTODISARM) != 0 && onAlternate)
+            AlternateStack = new SignalStack { Flags = Signal.SS_DISABLE };
+        state->X1 = GuestLayout.TrampolinePage(Cvm.Space.Size);
+        state->X2 = address;
+        state->X10 = info.Number;
+        state->X11 = address;
+        state->X12 = address + SignalFrame.UserContext;
+        state->Pc = action.Handler & ~1L;
+        SetMask(Mask | action.Mask | ((action.Flags & Signal.SA_NODEFER) != 0 ? 0 : Signal.Bit(info.Number)));
+    }
+
+    /// <summary>
+    /// Whether the access is allowed by now: another thread changed the mapping after the hardware trapped, and the
+    /// instruction is to run again, as it would after the kernel looked at the mapping.
+    /// </summary>
+    private bool MayRetry(GuestFault fault)
+    {
+        if (fault.Kind is not (GuestFaultKind.LoadAccess or GuestFaultKind.StoreAccess or GuestFaultKind.InstructionAccess)
+            || !Cvm.Space.TryFind(fault.Address, out var mapping) || mapping.Source is not null || !Allows(mapping, fault.Kind))
+            return false;
+        _retry = _retry.Pc == fault.Pc && _retry.Address == fault.Address
+            ? (fault.Pc, fault.Address, _retry.Count + 1)
+            : (fault.Pc, fault.Address, 1);
+        return _retry.Count <= MostRetries;
+    }
+
+    private static bool Allows(in Mapping mapping, GuestFaultKind kind) => kind switch
+    {
+        GuestFaultKind.LoadAccess => mapping.Protection != 0,
+        GuestFaultKind.StoreAccess => (mapping.Protection & MemoryFlags.PROT_WRITE) != 0,
+        _ => (mapping.Protection & MemoryFlags.PROT_EXEC) != 0,
+    };
+
+    private SignalInfo Describe(GuestFault fault)
+    {
+        switch (fault.Kind)
+        {
+            case GuestFaultKind.IllegalInstruction:
+                return SignalInfo.OfFault(Signal.SIGILL, Signal.ILL_ILLOPC, fault.Pc);
+            case GuestFaultKind.Breakpoint:
+                return SignalInfo.OfFault(Signal.SIGTRAP, Signal.TRAP_BRKPT, fault.Pc);
+            case GuestFaultKind.MisalignedAtomic:
+                // Linux gives the pc here, not the data's address (arch/riscv/kernel/traps_misaligned.c).
+                return SignalInfo.OfFault(Signal.SIGBUS, Signal.BUS_ADRALN, fault.Pc);
+            default:
+                if (!Cvm.Space.TryFind(fault.Address, out var mapping))
+                    return SignalInfo.OfFault(Signal.SIGSEGV, Signal.SEGV_MAPERR, fault.Address);
+                return mapping.Source is not null && Allows(mapping, fault.Kind)
+                    ? SignalInfo.OfFault(Signal.SIGBUS, Signal.BUS_ADRERR, fault.Address)
+                    : SignalInfo.OfFault(Signal.SIGSEGV, Signal.SEGV_ACCERR, fault.Address);
+        }
+    }
+
+    private string Report(GuestState* state, in SignalInfo info, GuestFault? fault)
+    {
+        ReadOnlySpan<string> names =
+        [
+            "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5",
+            "a6", "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
+        ];
+        var cause = fault is null ? "signal frame" : fault.Kind switch
+        {
+            GuestFaultKind.LoadAccess => "load access",
+            GuestFaultKind.StoreAccess => "store access",
+            GuestFaultKind.InstructionAccess => "instruction access",
+            GuestFaultKind.IllegalInstruction => "illegal instruction",
+            GuestFaultKind.MisalignedAtomic => "misaligned atomic",
+            _ => "breakpoint",
+        };
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"cvm {Cvm.Id}: thread {Id} killed by {Signal.Name(info.Number)}: {cause} at pc 0x{state->Pc:x}{Where(state->Pc)}");
+        if (fault is not null && fault.Address != state->Pc)
+            text.Append(CultureInfo.InvariantCulture, $", address 0x{fault.Address:x}{Where(fault.Address)}");
+        for (var k = 1; k < 32; k++)
+            text.Append(CultureInfo.InvariantCulture, $"{(k % 4 == 1 ? "\n " : "")} {names[k],4} {GuestState.X(state, k):x16}");
+        return text.Append('\n').ToString();
+    }
+
+    private string Where(long address)
+    {
+        if (!Cvm.Space.TryFind(address, out var mapping))
+            return " (not mapped)";
+        var name = mapping.Source?.Name ?? mapping.Name;
+        return $" ({(name.Length > 0 ? name : "anonymous")})";
+    }
+}

@@ -1,0 +1,254 @@
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Futexes;
+using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Intravisor.LibOs.Syscalls;
+using Cheri2IL.Runtime.Execution;
+
+namespace Cheri2IL.Intravisor.Cvms;
+
+/// <summary>One thread of a guest, carried by one host thread: dispatches its system calls, faults and signals.</summary>
+/// <remarks>
+/// Members are for the carrying host thread, except <see cref="Interrupt"/> and <see cref="Unpark"/>, which any thread may call
+/// at any time, also after the thread has ended.
+/// </remarks>
+public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
+{
+    private readonly Lock _life = new();
+
+    /// <summary>1: a wake-up is pending. Pinned, because the host sleeps on its address.</summary>
+    private readonly int[] _token = GC.AllocateArray<int>(1, pinned: true);
+    private readonly GuestThread _guest;
+    private int _attention;
+    private bool _redirected;
+    private bool _ending;
+    private bool _disposed;
+
+    internal CvmThread(Cvm cvm, int id)
+    {
+        Cvm = cvm;
+        Id = id;
+        Waiter = new FutexWaiter(this);
+        _guest = new GuestThread(this, cvm.Code, cvm.Dispatch, cvm.Space.Base, cvm.Space.Size);
+    }
+
+    /// <summary>The cVM.</summary>
+    public Cvm Cvm { get; }
+
+    /// <summary>Thread id; the main thread's is the process id.</summary>
+    public int Id { get; }
+
+    /// <summary>Validated guest memory.</summary>
+    public GuestMemory Memory => Cvm.Space.Memory;
+
+    /// <summary>Registers.</summary>
+    public GuestState* State => _guest.State;
+
+    /// <summary>Where the kernel writes 0 and wakes a futex when the thread ends; 0: nowhere.</summary>
+    public long ClearChildId { get; set; }
+
+    /// <summary>Head of the list of robust futexes; 0: none.</summary>
+    public long RobustList { get; set; }
+
+    /// <summary>Name (PR_SET_NAME), at most 15 bytes.</summary>
+    public byte[] Name { get; set; } = [];
+
+    /// <summary>Host thread, for CPU clocks; 0 before it runs.</summary>
+    public int HostThread { get; private set; }
+
+    /// <summary>Status that exit gave.</summary>
+    internal int ExitStatus { get; private set; }
+
+    /// <summary>What this thread waits with on a futex.</summary>
+    internal FutexWaiter Waiter { get; }
+
+    /// <summary>Whether a wait has to be given up: a signal is to be delivered or the cVM ends.</summary>
+    public bool IsInterrupted => Volatile.Read(ref _attention) != 0;
+
+    private int* Token => (int*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref _token[0]);
+
+    /// <inheritdoc/>
+    public bool SystemCall(GuestState* state)
+    {
+        var firstArgument = state->X10;
+        var arguments = new SyscallArguments(firstArgument, state->X11, state->X12, state->X13, state->X14, state->X15);
+        long result;
+        try
+        {
+            result = SyscallTable.Find(state->X17) is { Handler: { } handler }
+                ? handler(this, in arguments)
+                : Cvm.UnsupportedCall(state->X17);
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            // A defect of the library OS must not look like a fault of the guest, nor reach other cVMs.
+            Cvm.Fail(exception, $"system call {state->X17}");
+            result = -Errno.EFAULT;
+        }
+
+        if (_redirected)
+        {
+            _redirected = false;
+            return false;
+        }
+
+        state->X10 = result;
+        return (Volatile.Read(ref _attention) == 0 && result is not (-Errno.ERESTARTSYS or -Errno.ERESTARTNOHAND))
+            || FinishInterrupted(state, result, firstArgument);
+    }
+
+    /// <inheritdoc/>
+    public bool Poll(GuestState* state)
+    {
+        if (IsOver)
+            return false;
+        if (Volatile.Read(ref _attention) != 0)
+        {
+            FloatStatus.Leave(state);
+            DeliverPending(state, 0);
+            FloatStatus.Enter(state);
+        }
+
+        return !IsOver;
+    }
+
+    /// <inheritdoc/>
+    public long ReadCounter(int csr)
+    {
+        // time counts at 10 MHz, as on common boards; cycle and instret have no better source than nanoseconds.
+        const int time = 0xC01;
+        var nanoseconds = Cvm.Host.MonotonicNanoseconds;
+        return csr == time ? nanoseconds / 100 : nanoseconds;
+    }
+
+    /// <summary>The state block says where to go on: the running system call writes no result.</summary>
+    public void Redirect() => _redirected = true;
+
+    /// <summary>Ends this thread after the running system call (exit).</summary>
+    public void End(int status)
+    {
+        ExitStatus = status;
+        _ending = true;
+        Interrupt();
+    }
+
+    /// <summary>
+    /// Sleeps until <see cref="Unpark"/>, an interruption, or <paramref name="deadline"/> (monotonic nanoseconds;
+    /// <see cref="long.MaxValue"/>: none). Wake-ups may be spurious.
+    /// </summary>
+    public ParkResult Park(long deadline)
+    {
+        while (true)
+        {
+            if (Interlocked.Exchange(ref _token[0], 0) != 0)
+                return IsInterrupted ? ParkResult.Interrupted : ParkResult.Woken;
+            if (IsInterrupted)
+                return ParkResult.Interrupted;
+            var left = -1L;
+            if (deadline != long.MaxValue)
+            {
+                left = deadline - Cvm.Host.MonotonicNanoseconds;
+                if (left <= 0)
+                    return ParkResult.TimedOut;
+            }
+
+            Cvm.Host.Park(Token, 0, left);
+        }
+    }
+
+    /// <summary>Ends this thread's <see cref="Park"/>, the present or else the next one.</summary>
+    public void Unpark()
+    {
+        if (Interlocked.Exchange(ref _token[0], 1) == 0)
+            Cvm.Host.Unpark(Token);
+    }
+
+    /// <summary>Makes the thread leave guest code, or a wait, and look for signals and for the end of the cVM.</summary>
+    public void Interrupt()
+    {
+        Volatile.Write(ref _attention, 1);
+        lock (_life)
+        {
+            if (!_disposed)
+                _guest.RequestExit();
+        }
+
+        Unpark();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lock (_life)
+        {
+            if (_disposed)
+                return;
+            _disposed = true;
+            _guest.Dispose();
+        }
+    }
+
+    /// <summary>Takes over the registers and the signal mask of the thread that starts this one.</summary>
+    internal void CopyRegisters(CvmThread parent)
+    {
+        var from = parent.State;
+        var to = State;
+        for (var k = 1; k < 32; k++)
+            GuestState.X(to, k) = GuestState.X(from, k);
+        for (var k = 0; k < 32; k++)
+            GuestState.F(to, k) = GuestState.F(from, k);
+        to->Pc = from->Pc;
+        to->RoundingMode = from->RoundingMode;
+        to->FloatFlags = from->FloatFlags;
+        Mask = parent.Mask;
+        Name = parent.Name;
+    }
+
+    /// <summary>Runs the guest on the calling host thread until the thread ends.</summary>
+    internal void Run(int hostStackBytes)
+    {
+        HostThread = Cvm.Host.CurrentThread;
+        // What lies above this frame, and what the runtime keeps below, is not the guest's.
+        const int runtimeShare = 512 * 1024;
+        _guest.Run((ulong)(hostStackBytes - runtimeShare));
+    }
+
+    /// <summary>What Linux does for an ending thread: gives up robust futexes, clears the id and wakes who joins.</summary>
+    internal void CleanUp()
+    {
+        // Guest memory is touched outside Run here.
+        var entered = Runtime.FaultTrap.EnterThread();
+        RobustFutexes.Release(this);
+        if (ClearChildId != 0 && Memory.TryWrite(ClearChildId, 0))
+            Cvm.Futexes.Wake(ClearChildId, 1, uint.MaxValue);
+        if (entered)
+            Runtime.FaultTrap.LeaveThread();
+    }
+
+    private bool IsOver => _ending || Cvm.IsEnding;
+
+    /// <summary>
+    /// After a system call that was interrupted, or during which something came up. Returns whether to go on in line.
+    /// </summary>
+    private bool FinishInterrupted(GuestState* state, long result, long firstArgument)
+    {
+        if (IsOver)
+            return false;
+        var next = state->Pc + 4;
+        var restart = result is -Errno.ERESTARTSYS or -Errno.ERESTARTNOHAND;
+        if (restart)
+        {
+            // Without a handler the call is made again.
+            state->X10 = firstArgument;
+        }
+        else
+        {
+            state->Pc = next;
+        }
+
+        var delivered = DeliverPending(state, restart ? (int)-result : 0);
+        if (IsOver || delivered || restart)
+            return false;
+        state->Pc = next - 4;
+        return true;
+    }
+}

@@ -1,0 +1,43 @@
+using System.Runtime.InteropServices;
+
+namespace Cheri2IL.Intravisor.LibOs.Abi;
+
+/// <summary>siginfo_t (include/uapi/asm-generic/siginfo.h): 128 bytes; the fields that this library OS fills.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 128)]
+public struct SignalInfo
+{
+    /// <summary>si_signo.</summary>
+    [FieldOffset(0)]
+    public int Number;
+
+    /// <summary>si_errno.</summary>
+    [FieldOffset(4)]
+    public int Error;
+
+    /// <summary>si_code.</summary>
+    [FieldOffset(8)]
+    public int Code;
+
+    /// <summary>si_addr of faults.</summary>
+    [FieldOffset(16)]
+    public long Address;
+
+    /// <summary>si_pid of sent signals.</summary>
+    [FieldOffset(16)]
+    public int Sender;
+
+    /// <summary>si_uid of sent signals.</summary>
+    [FieldOffset(20)]
+    public int User;
+
+    /// <summary>si_value of queued signals.</summary>
+    [FieldOffset(24)]
+    public long Value;
+
+    /// <summary>A signal that a fault raises.</summary>
+    public static SignalInfo OfFault(int number, int code, long address) => new() { Number = number, Code = code, Address = address };
+
+    /// <summary>A signal that a process sends.</summary>
+    public static SignalInfo OfSender(int number, int code, int sender, int user)
+        => new() { Number = number, Code = code, Sender = sender, User = user };
+}

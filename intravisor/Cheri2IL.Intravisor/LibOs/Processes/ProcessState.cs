@@ -1,0 +1,47 @@
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Runtime;
+
+namespace Cheri2IL.Intravisor.LibOs.Processes;
+
+/// <summary>Attributes of the guest's process that are only stored and reported.</summary>
+/// <remarks>Limits: <see cref="Gate"/>; the rest is a word each.</remarks>
+public sealed class ProcessState
+{
+    /// <summary>Resources of getrlimit (RLIMIT_ values 0 to 15).</summary>
+    public const int LimitCount = 16;
+
+    private const int RLIMIT_STACK = 3;
+    private const int RLIMIT_NPROC = 6;
+    private const int RLIMIT_NOFILE = 7;
+    private const int RLIMIT_AS = 9;
+
+    /// <summary>Initial attributes.</summary>
+    public ProcessState(CvmOptions options)
+    {
+        UserId = options.UserId;
+        for (var k = 0; k < LimitCount; k++)
+            Limits[k] = (ulong.MaxValue, ulong.MaxValue);
+        Limits[RLIMIT_STACK] = ((ulong)GuestLayout.StackSize, (ulong)GuestLayout.StackSize);
+        Limits[RLIMIT_NPROC] = ((ulong)options.Limits.Threads, (ulong)options.Limits.Threads);
+        Limits[RLIMIT_NOFILE] = (1024, 65536);
+        Limits[RLIMIT_AS] = (options.Limits.SlotSize, options.Limits.SlotSize);
+    }
+
+    /// <summary>Guards <see cref="Limits"/>.</summary>
+    public Lock Gate { get; } = new();
+
+    /// <summary>Real, effective and saved user and group id.</summary>
+    public int UserId { get; }
+
+    /// <summary>Soft and hard limits by resource.</summary>
+    public (ulong Soft, ulong Hard)[] Limits { get; } = new (ulong Soft, ulong Hard)[LimitCount];
+
+    /// <summary>PR_SET_DUMPABLE.</summary>
+    public int Dumpable { get; set; } = 1;
+
+    /// <summary>PR_SET_NO_NEW_PRIVS.</summary>
+    public bool NoNewPrivileges { get; set; }
+
+    /// <summary>Nice value, -20 to 19.</summary>
+    public int Nice { get; set; }
+}

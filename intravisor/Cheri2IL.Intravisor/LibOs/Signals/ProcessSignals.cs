@@ -1,0 +1,24 @@
+using Cheri2IL.Intravisor.LibOs.Abi;
+
+namespace Cheri2IL.Intravisor.LibOs.Signals;
+
+/// <summary>Signal actions and process-wide pending signals of a cVM.</summary>
+/// <remarks><see cref="Gate"/> guards everything here and the queues and masks of the threads. Innermost lock but for none.</remarks>
+public sealed class ProcessSignals
+{
+    private readonly SignalAction[] _actions = new SignalAction[Signal.Last + 1];
+
+    /// <summary>The lock.</summary>
+    public Lock Gate { get; } = new();
+
+    /// <summary>Signals sent to the process.</summary>
+    public SignalQueue Pending { get; } = new();
+
+    /// <summary>Action of a signal, 1..64. Hold <see cref="Gate"/>.</summary>
+    public ref SignalAction Action(int signal) => ref _actions[signal];
+
+    /// <summary>Whether the signal does nothing when delivered. Hold <see cref="Gate"/>.</summary>
+    public bool IsIgnored(int signal)
+        => _actions[signal].Handler == Signal.SIG_IGN
+            || (_actions[signal].Handler == Signal.SIG_DFL && Signal.IsIgnoredByDefault(signal));
+}

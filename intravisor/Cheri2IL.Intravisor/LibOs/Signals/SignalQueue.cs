@@ -1,0 +1,54 @@
+using Cheri2IL.Intravisor.LibOs.Abi;
+
+namespace Cheri2IL.Intravisor.LibOs.Signals;
+
+/// <summary>Pending signals of a thread or a process. Standard signals are pending at most once; real-time ones queue.</summary>
+/// <remarks>Not thread-safe: <see cref="ProcessSignals.Gate"/> guards it.</remarks>
+public sealed class SignalQueue
+{
+    /// <summary>Most queued signals; further real-time ones are refused (EAGAIN).</summary>
+    public const int Capacity = 1024;
+
+    private readonly List<SignalInfo> _infos = [];
+
+    /// <summary>Mask of what is pending.</summary>
+    public ulong Pending { get; private set; }
+
+    /// <summary>Adds a signal; false when the queue is full.</summary>
+    public bool Add(in SignalInfo info)
+    {
+        var bit = Signal.Bit(info.Number);
+        if (info.Number < Signal.SIGRTMIN && (Pending & bit) != 0)
+            return true;
+        if (_infos.Count >= Capacity && info.Number >= Signal.SIGRTMIN)
+            return false;
+        Pending |= bit;
+        _infos.Add(info);
+        return true;
+    }
+
+    /// <summary>Takes the lowest-numbered pending signal in <paramref name="set"/>, oldest first.</summary>
+    public bool TryTake(ulong set, out SignalInfo info)
+    {
+        info = default;
+        var matching = Pending & set;
+        if (matching == 0)
+            return false;
+        var number = System.Numerics.BitOperations.TrailingZeroCount(matching) + 1;
+        var index = _infos.FindIndex(i => i.Number == number);
+        info = _infos[index];
+        _infos.RemoveAt(index);
+        if (!_infos.Exists(i => i.Number == number))
+            Pending &= ~Signal.Bit(number);
+        return true;
+    }
+
+    /// <summary>Drops every pending instance of the signals in <paramref name="set"/>.</summary>
+    public void Discard(ulong set)
+    {
+        if ((Pending & set) == 0)
+            return;
+        _infos.RemoveAll(i => (set & Signal.Bit(i.Number)) != 0);
+        Pending &= ~set;
+    }
+}

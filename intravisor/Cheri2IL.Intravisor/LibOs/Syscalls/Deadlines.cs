@@ -1,0 +1,24 @@
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+
+namespace Cheri2IL.Intravisor.LibOs.Syscalls;
+
+/// <summary>Guest timeouts as deadlines of <see cref="CvmThread.Park"/>: monotonic nanoseconds, saturating at "never".</summary>
+public static class Deadlines
+{
+    /// <summary>A timeout from <paramref name="now"/> on.</summary>
+    public static long After(long now, in TimeSpecification timeout)
+    {
+        var length = timeout.TotalNanoseconds;
+        return length >= long.MaxValue - now ? long.MaxValue : now + length;
+    }
+
+    /// <summary>A point of the real-time or the monotonic clock.</summary>
+    public static long At(IHostInterface host, in TimeSpecification time, bool realtime)
+    {
+        if (!realtime)
+            return time.TotalNanoseconds;
+        var left = time.TotalNanoseconds - host.RealtimeNanoseconds;
+        return left <= 0 ? 0 : After(host.MonotonicNanoseconds, TimeSpecification.From(left));
+    }
+}

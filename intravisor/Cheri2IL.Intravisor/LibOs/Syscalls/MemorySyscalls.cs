@@ -1,0 +1,71 @@
+using System.Buffers;
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Runtime;
+
+namespace Cheri2IL.Intravisor.LibOs.Syscalls;
+
+/// <summary>mmap and its family; <see cref="Mm.AddressSpace"/> does the work.</summary>
+internal static class MemorySyscalls
+{
+    private const int MS_ASYNC = 1;
+    private const int MS_INVALIDATE = 2;
+    private const int MS_SYNC = 4;
+
+    public static long Brk(CvmThread thread, in SyscallArguments a) => thread.Cvm.Space.Break(a.A0);
+
+    public static long Mmap(CvmThread thread, in SyscallArguments a)
+    {
+        var flags = (int)a.A3;
+        if ((flags & MemoryFlags.MAP_ANONYMOUS) == 0)
+            return -Errno.EBADF;
+        return thread.Cvm.Space.Map(a.A0, (ulong)a.A1, (int)a.A2, flags, null, a.A5);
+    }
+
+    public static long Munmap(CvmThread thread, in SyscallArguments a) => thread.Cvm.Space.Unmap(a.A0, (ulong)a.A1);
+
+    public static long Mprotect(CvmThread thread, in SyscallArguments a)
+        => (a.A2 & ~7L) != 0 ? -Errno.EINVAL : thread.Cvm.Space.Protect(a.A0, (ulong)a.A1, (int)a.A2);
+
+    public static long Mremap(CvmThread thread, in SyscallArguments a)
+        => (a.A3 & ~7L) != 0 ? -Errno.EINVAL : thread.Cvm.Space.Remap(a.A0, (ulong)a.A1, (ulong)a.A2, (int)a.A3, a.A4);
+
+    public static long Madvise(CvmThread thread, in SyscallArguments a) => thread.Cvm.Space.Advise(a.A0, (ulong)a.A1, (int)a.A2);
+
+    public static long Msync(CvmThread thread, in SyscallArguments a)
+    {
+        // Shared file mappings are the file's own pages on the host: there is nothing to write back.
+        var flags = a.A2;
+        return (flags & ~(long)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) != 0 || (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC)
+            ? -Errno.EINVAL
+            : thread.Cvm.Space.RequireMapped(a.A0, (ulong)a.A1);
+    }
+
+    public static long Mlock(CvmThread thread, in SyscallArguments a)
+    {
+        // mlock and munlock round the address down; mincore and msync do not.
+        var start = a.A0 & -HostMemory.PageSize;
+        return thread.Cvm.Space.RequireMapped(start, (ulong)a.A1 + (ulong)(a.A0 - start));
+    }
+
+    public static long Mlockall(CvmThread thread, in SyscallArguments a) => a.A0 is > 0 and < 8 and not 4 ? 0 : -Errno.EINVAL;
+
+    public static long Munlockall(CvmThread thread, in SyscallArguments a) => 0;
+
+    public static long Mincore(CvmThread thread, in SyscallArguments a)
+    {
+        var error = thread.Cvm.Space.RequireMapped(a.A0, (ulong)a.A1);
+        if (error < 0)
+            return error;
+        var pages = (a.A1 + HostMemory.PageSize - 1) / HostMemory.PageSize;
+        Span<byte> chunk = stackalloc byte[256];
+        chunk.Fill(1);
+        for (long done = 0; done < pages; done += chunk.Length)
+        {
+            if (!thread.Memory.TryWrite(a.A2 + done, chunk[..(int)Math.Min(chunk.Length, pages - done)]))
+                return -Errno.EFAULT;
+        }
+
+        return 0;
+    }
+}

@@ -1,0 +1,232 @@
+using System.Runtime.InteropServices;
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Processes;
+
+namespace Cheri2IL.Intravisor.LibOs.Syscalls;
+
+/// <summary>Identity, limits, names and information about the system.</summary>
+internal static partial class ProcessSyscalls
+{
+    private const int NameSize = 16;
+    private const int UtsField = 65;
+    private const int SysinfoSize = 112;
+    private const ulong GetrandomFlags = 7;
+    private const long MostRandomBytes = 33554431;
+
+    public static long Getpid(CvmThread thread, in SyscallArguments a) => thread.Cvm.ProcessId;
+
+    public static long Gettid(CvmThread thread, in SyscallArguments a) => thread.Id;
+
+    // The parent lies outside the cVM, like that of a container's first process.
+    public static long Getppid(CvmThread thread, in SyscallArguments a) => 0;
+
+    public static long Getuid(CvmThread thread, in SyscallArguments a) => thread.Cvm.Process.UserId;
+
+    public static long Getgid(CvmThread thread, in SyscallArguments a) => thread.Cvm.Process.UserId;
+
+    public static long Getresuid(CvmThread thread, in SyscallArguments a) => WriteThree(thread, a, thread.Cvm.Process.UserId);
+
+    public static long Getresgid(CvmThread thread, in SyscallArguments a) => WriteThree(thread, a, thread.Cvm.Process.UserId);
+
+    public static long Getgroups(CvmThread thread, in SyscallArguments a)
+    {
+        if ((int)a.A0 < 0)
+            return -Errno.EINVAL;
+        return (int)a.A0 == 0 || thread.Memory.TryWrite(a.A1, thread.Cvm.Process.UserId) ? 1 : -Errno.EFAULT;
+    }
+
+    public static long Setpgid(CvmThread thread, in SyscallArguments a)
+    {
+        var (process, group) = ((int)a.A0, (int)a.A1);
+        if (group < 0)
+            return -Errno.EINVAL;
+        if (process != 0 && process != thread.Cvm.ProcessId)
+            return -Errno.ESRCH;
+        return group == 0 || group == thread.Cvm.ProcessId ? 0 : -Errno.EPERM;
+    }
+
+    public static long Getpgid(CvmThread thread, in SyscallArguments a) => OwnId(thread, (int)a.A0);
+
+    public static long Getsid(CvmThread thread, in SyscallArguments a) => OwnId(thread, (int)a.A0);
+
+    // The process leads its group already.
+    public static long Setsid(CvmThread thread, in SyscallArguments a) => -Errno.EPERM;
+
+    public static long Uname(CvmThread thread, in SyscallArguments a)
+    {
+        Span<byte> names = stackalloc byte[6 * UtsField];
+        names.Clear();
+        "Linux"u8.CopyTo(names);
+        "cheri2il"u8.CopyTo(names[UtsField..]);
+        "6.6.0"u8.CopyTo(names[(2 * UtsField)..]);
+        "#1 SMP Cheri2IL"u8.CopyTo(names[(3 * UtsField)..]);
+        "riscv64"u8.CopyTo(names[(4 * UtsField)..]);
+        "(none)"u8.CopyTo(names[(5 * UtsField)..]);
+        return thread.Memory.TryWrite(a.A0, names) ? 0 : -Errno.EFAULT;
+    }
+
+    public static long Sysinfo(CvmThread thread, in SyscallArguments a)
+    {
+        Span<byte> bytes = stackalloc byte[SysinfoSize];
+        bytes.Clear();
+        var words = MemoryMarshal.Cast<byte, ulong>(bytes);
+        var total = thread.Cvm.Options.Limits.MemoryBytes;
+        words[0] = (ulong)(thread.Cvm.Host.MonotonicNanoseconds / 1_000_000_000);
+        words[4] = total;
+        words[5] = total - Math.Min(total, thread.Cvm.Space.AccessibleBytes);
+        words[10] = (ulong)thread.Cvm.ThreadCount;
+        words[13] = 1;
+        return thread.Memory.TryWrite(a.A0, bytes) ? 0 : -Errno.EFAULT;
+    }
+
+    public static long Getrandom(CvmThread thread, in SyscallArguments a)
+    {
+        if (((ulong)a.A2 & ~GetrandomFlags) != 0)
+            return -Errno.EINVAL;
+        var length = (ulong)a.A1 > MostRandomBytes ? MostRandomBytes : a.A1;
+        Span<byte> chunk = stackalloc byte[256];
+        for (long done = 0; done < length;)
+        {
+            var part = chunk[..(int)Math.Min(chunk.Length, length - done)];
+            thread.Cvm.Host.FillRandom(part);
+            if (!thread.Memory.TryWrite(a.A0 + done, part))
+                return done > 0 ? done : -Errno.EFAULT;
+            done += part.Length;
+        }
+
+        return length;
+    }
+
+    public static long Getrlimit(CvmThread thread, in SyscallArguments a) => Limit(thread, (uint)a.A0, 0, a.A1);
+
+    public static long Setrlimit(CvmThread thread, in SyscallArguments a) => Limit(thread, (uint)a.A0, a.A1, 0);
+
+    public static long Prlimit64(CvmThread thread, in SyscallArguments a)
+        => (int)a.A0 != 0 && (int)a.A0 != thread.Cvm.ProcessId ? -Errno.ESRCH : Limit(thread, (uint)a.A1, a.A2, a.A3);
+
+    public static long Prctl(CvmThread thread, in SyscallArguments a)
+    {
+        const int PR_SET_PDEATHSIG = 1;
+        const int PR_GET_DUMPABLE = 3;
+        const int PR_SET_DUMPABLE = 4;
+        const int PR_SET_NAME = 15;
+        const int PR_GET_NAME = 16;
+        const int PR_SET_NO_NEW_PRIVS = 38;
+        const int PR_GET_NO_NEW_PRIVS = 39;
+        var process = thread.Cvm.Process;
+        switch ((int)a.A0)
+        {
+            case PR_SET_PDEATHSIG:
+                // The parent, outside the cVM, does not end before it.
+                return (ulong)a.A1 > Signal.Last ? -Errno.EINVAL : 0;
+            case PR_GET_DUMPABLE:
+                return process.Dumpable;
+            case PR_SET_DUMPABLE:
+                if (a.A1 is not (0 or 1))
+                    return -Errno.EINVAL;
+                process.Dumpable = (int)a.A1;
+                return 0;
+            case PR_SET_NAME:
+                Span<byte> name = stackalloc byte[NameSize - 1];
+                var length = thread.Memory.ReadString(a.A1, name);
+                if (length < 0)
+                    return -Errno.EFAULT;
+                thread.Name = name[..length].ToArray();
+                return 0;
+            case PR_GET_NAME:
+                Span<byte> padded = stackalloc byte[NameSize];
+                padded.Clear();
+                thread.Name.CopyTo(padded);
+                return thread.Memory.TryWrite(a.A1, padded) ? 0 : -Errno.EFAULT;
+            case PR_SET_NO_NEW_PRIVS:
+                if (a.A1 != 1 || (a.A2 | a.A3 | a.A4) != 0)
+                    return -Errno.EINVAL;
+                process.NoNewPrivileges = true;
+                return 0;
+            case PR_GET_NO_NEW_PRIVS:
+                return (a.A1 | a.A2 | a.A3 | a.A4) != 0 ? -Errno.EINVAL : process.NoNewPrivileges ? 1 : 0;
+            default:
+                return -Errno.EINVAL;
+        }
+    }
+
+    public static long RiscvHwprobe(CvmThread thread, in SyscallArguments a)
+    {
+        // Keys and values: include/uapi/asm/hwprobe.h of riscv.
+        const long imaBehaviour = 1;
+        const long floatAndCompressed = 1 | 2;
+        const long fastMisaligned = 3;
+        const long timeFrequency = 10_000_000;
+        if (a.A4 != 0)
+            return -Errno.EINVAL;
+        for (ulong k = 0; k < (ulong)a.A1; k++)
+        {
+            var pair = a.A0 + (long)(k * 16);
+            if (!thread.Memory.TryRead(pair, out long key))
+                return -Errno.EFAULT;
+            var value = key switch
+            {
+                0 or 1 or 2 => 0L,
+                3 => imaBehaviour,
+                4 => floatAndCompressed,
+                5 or 9 => fastMisaligned,
+                6 => 0,
+                7 => (long)thread.Cvm.Space.Size - 1,
+                8 => timeFrequency,
+                _ => -1,
+            };
+            var known = key is >= 0 and <= 9;
+            if (!thread.Memory.TryWrite(pair, known ? key : -1L) || !thread.Memory.TryWrite(pair + 8, known ? value : 0L))
+                return -Errno.EFAULT;
+        }
+
+        return 0;
+    }
+
+    public static long RiscvFlushIcache(CvmThread thread, in SyscallArguments a)
+    {
+        if ((a.A2 & ~1L) != 0)
+            return -Errno.EINVAL;
+        var start = (ulong)a.A0;
+        var end = Math.Min((ulong)a.A1, thread.Cvm.Space.Size);
+        if (start < end)
+            thread.Cvm.Code.Invalidate((long)start, (long)(end - start));
+        return 0;
+    }
+
+    private static long OwnId(CvmThread thread, int process)
+        => process == 0 || process == thread.Cvm.ProcessId ? thread.Cvm.ProcessId : -Errno.ESRCH;
+
+    private static long WriteThree(CvmThread thread, in SyscallArguments a, int value)
+        => thread.Memory.TryWrite(a.A0, value) && thread.Memory.TryWrite(a.A1, value) && thread.Memory.TryWrite(a.A2, value)
+            ? 0
+            : -Errno.EFAULT;
+
+    private static long Limit(CvmThread thread, uint resource, long next, long previous)
+    {
+        if (resource >= ProcessState.LimitCount)
+            return -Errno.EINVAL;
+        var process = thread.Cvm.Process;
+        (ulong Soft, ulong Hard) wanted = default;
+        if (next != 0 && (!thread.Memory.TryRead(next, out wanted.Soft) || !thread.Memory.TryRead(next + 8, out wanted.Hard)))
+            return -Errno.EFAULT;
+        (ulong Soft, ulong Hard) current;
+        lock (process.Gate)
+        {
+            current = process.Limits[resource];
+            if (next != 0)
+            {
+                if (wanted.Soft > wanted.Hard)
+                    return -Errno.EINVAL;
+                if (wanted.Hard > current.Hard)
+                    return -Errno.EPERM;
+                process.Limits[resource] = wanted;
+            }
+        }
+
+        return previous == 0 || (thread.Memory.TryWrite(previous, current.Soft) && thread.Memory.TryWrite(previous + 8, current.Hard))
+            ? 0
+            : -Errno.EFAULT;
+    }
+}

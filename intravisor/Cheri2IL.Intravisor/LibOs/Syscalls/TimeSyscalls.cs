@@ -1,0 +1,166 @@
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+
+namespace Cheri2IL.Intravisor.LibOs.Syscalls;
+
+/// <summary>Clocks, sleeping, and CPU time.</summary>
+internal static class TimeSyscalls
+{
+    private const int CLOCK_REALTIME = 0;
+    private const int CLOCK_MONOTONIC = 1;
+    private const int CLOCK_PROCESS_CPUTIME_ID = 2;
+    private const int CLOCK_THREAD_CPUTIME_ID = 3;
+    private const int CLOCK_MONOTONIC_RAW = 4;
+    private const int CLOCK_REALTIME_COARSE = 5;
+    private const int CLOCK_MONOTONIC_COARSE = 6;
+    private const int CLOCK_BOOTTIME = 7;
+    private const int CLOCK_TAI = 11;
+    private const int TIMER_ABSTIME = 1;
+    private const int RUSAGE_SELF = 0;
+    private const int RUSAGE_CHILDREN = -1;
+    private const int RUSAGE_THREAD = 1;
+    private const int RusageSize = 144;
+    private const long TickNanoseconds = 10_000_000;
+
+    public static long ClockGettime(CvmThread thread, in SyscallArguments a)
+    {
+        if (!TryRead(thread, (int)a.A0, out var now))
+            return -Errno.EINVAL;
+        return thread.Memory.TryWrite(a.A1, TimeSpecification.From(now)) ? 0 : -Errno.EFAULT;
+    }
+
+    public static long ClockGetres(CvmThread thread, in SyscallArguments a)
+    {
+        if (!TryRead(thread, (int)a.A0, out _))
+            return -Errno.EINVAL;
+        return a.A1 == 0 || thread.Memory.TryWrite(a.A1, TimeSpecification.From(1)) ? 0 : -Errno.EFAULT;
+    }
+
+    public static long Nanosleep(CvmThread thread, in SyscallArguments a)
+    {
+        if (!thread.Memory.TryRead(a.A0, out TimeSpecification time))
+            return -Errno.EFAULT;
+        return !time.IsValid ? -Errno.EINVAL : Sleep(thread, Deadlines.After(thread.Cvm.Host.MonotonicNanoseconds, time), a.A1);
+    }
+
+    public static long ClockNanosleep(CvmThread thread, in SyscallArguments a)
+    {
+        var clock = (int)a.A0;
+        if (clock is not (CLOCK_REALTIME or CLOCK_MONOTONIC or CLOCK_BOOTTIME or CLOCK_TAI))
+            return clock == CLOCK_THREAD_CPUTIME_ID ? -Errno.EINVAL : -Errno.EOPNOTSUPP;
+        if (!thread.Memory.TryRead(a.A2, out TimeSpecification time))
+            return -Errno.EFAULT;
+        if (!time.IsValid)
+            return -Errno.EINVAL;
+        return (a.A1 & TIMER_ABSTIME) == 0
+            ? Sleep(thread, Deadlines.After(thread.Cvm.Host.MonotonicNanoseconds, time), a.A3)
+            : Sleep(thread, Deadlines.At(thread.Cvm.Host, time, clock is CLOCK_REALTIME or CLOCK_TAI), 0);
+    }
+
+    public static long Gettimeofday(CvmThread thread, in SyscallArguments a)
+    {
+        if (a.A0 != 0)
+        {
+            var now = thread.Cvm.Host.RealtimeNanoseconds;
+            if (!thread.Memory.TryWrite(a.A0, now / 1_000_000_000) || !thread.Memory.TryWrite(a.A0 + 8, now % 1_000_000_000 / 1000))
+                return -Errno.EFAULT;
+        }
+
+        // The time zone is UTC.
+        return a.A1 == 0 || thread.Memory.TryWrite(a.A1, 0L) ? 0 : -Errno.EFAULT;
+    }
+
+    public static long Times(CvmThread thread, in SyscallArguments a)
+    {
+        // User time alone is known; children there are none.
+        Span<long> times = [thread.Cvm.CpuNanoseconds / TickNanoseconds, 0, 0, 0];
+        return a.A0 == 0 || thread.Memory.TryWrite(a.A0, System.Runtime.InteropServices.MemoryMarshal.AsBytes(times))
+            ? thread.Cvm.Host.MonotonicNanoseconds / TickNanoseconds
+            : -Errno.EFAULT;
+    }
+
+    public static long Getrusage(CvmThread thread, in SyscallArguments a)
+    {
+        var who = (int)a.A0;
+        if (who is not (RUSAGE_SELF or RUSAGE_CHILDREN or RUSAGE_THREAD))
+            return -Errno.EINVAL;
+        var cpu = who switch
+        {
+            RUSAGE_SELF => thread.Cvm.CpuNanoseconds,
+            RUSAGE_THREAD => thread.Cvm.Host.CpuNanoseconds(thread.HostThread),
+            _ => 0,
+        };
+        Span<byte> usage = stackalloc byte[RusageSize];
+        usage.Clear();
+        var words = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, long>(usage);
+        (words[0], words[1]) = (cpu / 1_000_000_000, cpu % 1_000_000_000 / 1000);
+        return thread.Memory.TryWrite(a.A1, usage) ? 0 : -Errno.EFAULT;
+    }
+
+    /// <summary>Sleeps; when a handler interrupts, tells what was left.</summary>
+    private static long Sleep(CvmThread thread, long deadline, long remainder)
+    {
+        while (true)
+        {
+            switch (thread.Park(deadline))
+            {
+                case ParkResult.TimedOut:
+                    return 0;
+                case ParkResult.Interrupted:
+                    var left = Math.Max(0, deadline - thread.Cvm.Host.MonotonicNanoseconds);
+                    return remainder == 0 || thread.Memory.TryWrite(remainder, TimeSpecification.From(left))
+                        ? -Errno.ERESTARTNOHAND
+                        : -Errno.EFAULT;
+                default:
+                    continue;
+            }
+        }
+    }
+
+    /// <summary>Reads a clock; false when there is no such clock.</summary>
+    private static bool TryRead(CvmThread thread, int clock, out long now)
+    {
+        var host = thread.Cvm.Host;
+        switch (clock)
+        {
+            case CLOCK_REALTIME:
+            case CLOCK_REALTIME_COARSE:
+            case CLOCK_TAI:
+                now = host.RealtimeNanoseconds;
+                return true;
+            case CLOCK_MONOTONIC:
+            case CLOCK_MONOTONIC_RAW:
+            case CLOCK_MONOTONIC_COARSE:
+            case CLOCK_BOOTTIME:
+                now = host.MonotonicNanoseconds;
+                return true;
+            case CLOCK_PROCESS_CPUTIME_ID:
+                now = thread.Cvm.CpuNanoseconds;
+                return true;
+            case CLOCK_THREAD_CPUTIME_ID:
+                now = host.CpuNanoseconds(thread.HostThread);
+                return true;
+            default:
+                return TryReadCpuClock(thread, clock, out now);
+        }
+    }
+
+    /// <summary>CPU clocks of a process or thread: ~id in the upper bits (include/linux/posix-timers.h).</summary>
+    private static bool TryReadCpuClock(CvmThread thread, int clock, out long now)
+    {
+        const int perThread = 4;
+        now = 0;
+        if (clock >= 0 || (clock & 3) == 3)
+            return false;
+        var id = ~(clock >> 3);
+        if ((clock & perThread) == 0)
+        {
+            now = thread.Cvm.CpuNanoseconds;
+            return id == 0 || id == thread.Cvm.ProcessId;
+        }
+
+        var target = id == 0 ? thread : thread.Cvm.FindThread(id);
+        now = target is null ? 0 : thread.Cvm.Host.CpuNanoseconds(target.HostThread);
+        return target is not null;
+    }
+}
