@@ -37,8 +37,12 @@ build() { # source elf
     extra=$(sed -n 's,^\(//\|#\) build: ,,p' "$1")
     # shellcheck disable=SC2086  # the options are words
     "$CLANG" "${common[@]}" "${warn[@]}" -O2 $extra -c "$1" -o "$work/object.o"
-    "$CLANG" "${link[@]}" "$work/object.o" "${lib[@]}" -o "$2"
-    "$OBJCOPY" --remove-section=.comment "$2"
+    "$CLANG" "${link[@]}" "$work/object.o" -Wl,--start-lib "${lib[@]}" -Wl,--end-lib -o "$2"
+    # Line numbers only where somebody profiles or steps; the attacks are many and stay small.
+    case $1 in
+        attacks/*) "$OBJCOPY" --remove-section=.comment --strip-debug "$2" ;;
+        *) "$OBJCOPY" --remove-section=.comment "$2" ;;
+    esac
 }
 
 output() { # source: where its guest belongs

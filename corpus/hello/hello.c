@@ -1,4 +1,5 @@
 // Greets, and names its arguments: the smallest guest that still shows start-up, relocation and output.
+// expect: exit 0
 #include <stdio.h>
 
 // A table of pointers, so that the image has something to relocate.

@@ -3,9 +3,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
-
-enum { PROT_READ = 1, PROT_WRITE = 2, MAP_PRIVATE = 2, MAP_ANONYMOUS = 32 };
 
 void exit(int status)
 {
@@ -57,8 +56,8 @@ static size_t chunk_left;
 
 static void *map(size_t bytes)
 {
-    long address = corpus_syscall(SYS_mmap, 0, (long)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return address < 0 && address > -4096 ? NULL : (void *)address;
+    long address = memory_map(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+    return address < 0 ? NULL : (void *)address;
 }
 
 void *malloc(size_t size)
@@ -114,7 +113,7 @@ void free(void *block)
         return;
     union header *header = (union header *)((unsigned char *)block - HEADER);
     if (header->used.class == CLASSES) {
-        corpus_syscall(SYS_munmap, (long)header, (long)header->used.mapped, 0, 0, 0, 0);
+        memory_unmap(header, header->used.mapped);
         return;
     }
     size_t class = header->used.class;
