@@ -40,6 +40,17 @@ public static unsafe class GuestRuntime
         return new GuestReturn { Pc = pc | 1, A0 = state->X10 };
     }
 
+    /// <summary>
+    /// The exception by which a loop leaves for the dispatcher, which goes on at <paramref name="pc"/>; the state block is
+    /// complete. A throw rather than a return, because RyuJIT then keeps the registers of the loop as if the exit were not there.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static Exception LeaveLoop(GuestState* state, long pc)
+    {
+        state->Pc = pc;
+        return new GuestExit();
+    }
+
     /// <summary>A callee came back to another pc than its call's return address: passes its result upward.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static GuestReturn Unwind(GuestState* state, GuestReturn result)

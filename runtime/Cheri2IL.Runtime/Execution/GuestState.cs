@@ -172,6 +172,9 @@ public unsafe struct GuestState
     /// <summary>Which entry a multi-entry part of a split function starts at; 0 for the function's own entry.</summary>
     public int PartEntry;
 
+    /// <summary>Receives a product whose only purpose is the exception flags that computing it raises.</summary>
+    public double Scratch;
+
     /// <summary>Dynamic rounding mode, the frm field (0..7; 5 to 7 make dynamic-rounded instructions illegal).</summary>
     public int RoundingMode;
 

@@ -144,6 +144,10 @@ public sealed unsafe class GuestThread : IDisposable
                 pc = result.Pc & ~1L;
             }
         }
+        catch (GuestExit)
+        {
+            return true;
+        }
         catch (GuestFault fault)
         {
             FloatStatus.Leave(state);

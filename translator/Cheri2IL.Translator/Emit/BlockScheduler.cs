@@ -96,7 +96,7 @@ internal sealed class BlockScheduler
             return effects == IrEffects.None ? Placement.Dropped : Placement.Own;
         if (i.Op == IrOp.Get)
             return IsOverwritten(code, i.Register, k, _at[k]) ? Placement.Own : Placement.Inline;
-        if (_uses[k] > 1)
+        if (_uses[k] > 1 || MethodEmitter.ChecksNaN(i))
             return Placement.Own;
         return CanMove(code, effects, k, _at[k]) ? Placement.Inline : Placement.Own;
     }

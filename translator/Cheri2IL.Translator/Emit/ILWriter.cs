@@ -132,6 +132,9 @@ public sealed class ILWriter
     /// <summary>Loads a binary64 constant.</summary>
     public void LoadConstant(double value) => Add(new Instruction(ILOpCode.Ldc_r8, BitConverter.DoubleToInt64Bits(value)), 1);
 
+    /// <summary>Loads a binary32 constant.</summary>
+    public void LoadConstant(float value) => Add(new Instruction(ILOpCode.Ldc_r4, BitConverter.SingleToInt32Bits(value)), 1);
+
     /// <summary>Emits an instruction with a metadata token: call, ldfld, stfld, newobj...</summary>
     /// <param name="opcode">The instruction.</param>
     /// <param name="token">Metadata token.</param>
@@ -220,7 +223,7 @@ public sealed class ILWriter
     {
         ILOpCode.Ldarg_s or ILOpCode.Starg_s or ILOpCode.Ldloc_s or ILOpCode.Stloc_s or ILOpCode.Ldloca_s or ILOpCode.Ldc_i4_s or ILOpCode.Unaligned => 1,
         ILOpCode.Ldloc or ILOpCode.Stloc or ILOpCode.Ldloca => 2,
-        ILOpCode.Ldc_i4 or ILOpCode.Call or ILOpCode.Calli or ILOpCode.Ldfld or ILOpCode.Ldflda or ILOpCode.Stfld or ILOpCode.Newobj or ILOpCode.Ldftn => 4,
+        ILOpCode.Ldc_i4 or ILOpCode.Ldc_r4 or ILOpCode.Call or ILOpCode.Calli or ILOpCode.Ldfld or ILOpCode.Ldflda or ILOpCode.Stfld or ILOpCode.Newobj or ILOpCode.Ldftn => 4,
         ILOpCode.Ldc_i8 or ILOpCode.Ldc_r8 => 8,
         _ => 0,
     };

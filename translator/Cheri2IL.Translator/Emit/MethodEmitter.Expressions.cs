@@ -330,23 +330,8 @@ public sealed partial class MethodEmitter
     {
         switch (i.Op)
         {
-            case IrOp.FAdd:
-                Arithmetic(ILOpCode.Add, "Add", i);
-                break;
-            case IrOp.FSub:
-                Arithmetic(ILOpCode.Sub, "Sub", i);
-                break;
-            case IrOp.FMul:
-                Arithmetic(ILOpCode.Mul, "Mul", i);
-                break;
-            case IrOp.FDiv:
-                Arithmetic(ILOpCode.Div, "Div", i);
-                break;
-            case IrOp.FSqrt:
-                ArithmeticCall(i.Type == IrType.F32 ? typeof(MathF) : typeof(Math), "Sqrt", "Sqrt", i);
-                break;
-            case IrOp.FMulAdd:
-                ArithmeticCall(typeof(FloatOps), "MulAdd", "MulAdd", i);
+            case IrOp.FAdd or IrOp.FSub or IrOp.FMul or IrOp.FDiv or IrOp.FSqrt or IrOp.FMulAdd:
+                StaticRounding(i);
                 break;
             case IrOp.FNeg:
                 Value(i.A!);
@@ -425,48 +410,130 @@ public sealed partial class MethodEmitter
 
     private static Type HostType(IrType type) => type == IrType.F32 ? typeof(float) : typeof(double);
 
-    /// <summary>Arithmetic in the dynamic mode is the host's own; a static mode goes through the runtime.</summary>
-    private void Arithmetic(ILOpCode opcode, string name, IrInstruction i)
+    /// <summary>Whether the operation is the host's own, whose NaN results are not RISC-V's: arithmetic in the dynamic rounding mode.</summary>
+    internal static bool ChecksNaN(IrInstruction i)
+        => i.Immediate == DynamicRounding && i.Op is (IrOp.FAdd or IrOp.FSub or IrOp.FMul or IrOp.FDiv or IrOp.FSqrt or IrOp.FMulAdd);
+
+    /// <summary>
+    /// Arithmetic in the dynamic mode: the host's instruction, then the canonical NaN in place of any other, out of line
+    /// and without a call, so that the registers of a loop stay where they are.
+    /// </summary>
+    private void EmitArithmetic(IrInstruction i)
     {
-        if (i.Immediate != DynamicRounding)
+        var result = Temporary(LocalTypeOf(i.Type));
+        var nan = _il.DefineLabel();
+        var join = _il.DefineLabel();
+        // The factors are needed again: 0 * infinity + NaN is invalid on RISC-V, but not on x86 (20.6; Intel SDM, FMA).
+        var (a, b) = i.Op == IrOp.FMulAdd ? (Operand(i.A!), Operand(i.B!)) : (-1, -1);
+        if (a >= 0)
         {
-            StaticRounding(name, i);
-            return;
+            _il.LoadLocal(a);
+            _il.LoadLocal(b);
+            Value(i.C!);
+        }
+        else
+        {
+            Arguments(i);
         }
 
-        Arguments(i);
-        _il.Emit(opcode);
+        var math = i.Type == IrType.F32 ? typeof(MathF) : typeof(Math);
+        var host = HostType(i.Type);
+        switch (i.Op)
+        {
+            case IrOp.FSqrt:
+                _il.Emit(ILOpCode.Call, _members.Static(math, "Sqrt", host), 1, 1);
+                break;
+            case IrOp.FMulAdd:
+                _il.Emit(ILOpCode.Call, _members.Static(math, "FusedMultiplyAdd", host, host, host), 3, 1);
+                break;
+            default:
+                _il.Emit(i.Op switch
+                {
+                    IrOp.FAdd => ILOpCode.Add,
+                    IrOp.FSub => ILOpCode.Sub,
+                    IrOp.FMul => ILOpCode.Mul,
+                    _ => ILOpCode.Div,
+                });
+                break;
+        }
+
         if (i.Type == IrType.F32)
             _il.Emit(ILOpCode.Conv_r4);
-        CanonicalNaN(i.Type);
+        _il.StoreLocal(result);
+        _temporaries.Add(i, result);
+        _il.LoadLocal(result);
+        _il.LoadLocal(result);
+        _il.Branch(ILOpCode.Bne_un, nan);
+        _il.MarkLabel(join);
+        _cold.Add(() =>
+        {
+            _il.MarkLabel(nan);
+            if (a >= 0)
+                RaiseInvalidProduct(a, b);
+            if (i.Type == IrType.F32)
+                _il.LoadConstant(float.NaN);
+            else
+                _il.LoadConstant(BitConverter.Int64BitsToDouble(0x7ff8_0000_0000_0000));
+            _il.StoreLocal(result);
+            _il.Branch(ILOpCode.Br, join);
+        });
     }
 
-    private void ArithmeticCall(Type type, string hostName, string name, IrInstruction i)
+    /// <summary>
+    /// Multiplies two locals for the invalid flag if they are zero and infinity. Tested on the bits without the sign:
+    /// disjoint and together infinity's; other pairs that pass are powers of two, whose product raises nothing.
+    /// </summary>
+    private void RaiseInvalidProduct(int a, int b)
     {
-        if (i.Immediate != DynamicRounding)
+        const long InfinityWithoutSign = unchecked((long)0xffe0_0000_0000_0000);
+        var skip = _il.DefineLabel();
+        void Magnitude(int local)
         {
-            StaticRounding(name, i);
-            return;
+            _il.LoadLocal(local);
+            _il.Emit(ILOpCode.Conv_r8);
+            _il.Emit(ILOpCode.Call, _members.Static(typeof(BitConverter), nameof(BitConverter.DoubleToInt64Bits), typeof(double)), 1, 1);
+            _il.LoadConstant(1);
+            _il.Emit(ILOpCode.Shl);
         }
 
-        Arguments(i);
-        var count = OperandCount(i);
-        _il.Emit(ILOpCode.Call, _members.Static(type, hostName, Enumerable.Repeat(HostType(i.Type), count).ToArray()), count, 1);
-        CanonicalNaN(i.Type);
+        foreach (var (combine, wanted) in (ReadOnlySpan<(ILOpCode, long)>)[(ILOpCode.Or, InfinityWithoutSign), (ILOpCode.And, 0)])
+        {
+            Magnitude(a);
+            Magnitude(b);
+            _il.Emit(combine);
+            _il.LoadConstant(wanted);
+            _il.Branch(ILOpCode.Bne_un, skip);
+        }
+
+        _il.LoadArgument(StateArgument);
+        _il.LoadLocal(a);
+        _il.LoadLocal(b);
+        _il.Emit(ILOpCode.Mul);
+        _il.Emit(ILOpCode.Conv_r8);
+        _il.Emit(ILOpCode.Volatile);
+        _il.Emit(ILOpCode.Stfld, _members.Scratch, 2, 0);
+        _il.MarkLabel(skip);
     }
 
-    private static int OperandCount(IrInstruction i) => i.C is not null ? 3 : i.B is not null ? 2 : 1;
-
-    private void StaticRounding(string name, IrInstruction i)
+    /// <summary>The local that holds a value until the end of the block.</summary>
+    private int Operand(IrInstruction value)
     {
-        var count = OperandCount(i);
+        if (_temporaries.TryGetValue(value, out var local))
+            return local;
+        local = Temporary(LocalTypeOf(value.Type));
+        Value(value);
+        _il.StoreLocal(local);
+        return local;
+    }
+
+    private void StaticRounding(IrInstruction i)
+    {
+        var count = i.C is not null ? 3 : i.B is not null ? 2 : 1;
         Arguments(i);
         _il.LoadConstant((int)i.Immediate);
+        var name = i.Op.ToString()[1..];
         _il.Emit(ILOpCode.Call, _members.Static(typeof(FloatOps), name, [.. Enumerable.Repeat(HostType(i.Type), count), typeof(int)]), count + 1, 1);
     }
-
-    private void CanonicalNaN(IrType type)
-        => _il.Emit(ILOpCode.Call, _members.Static(typeof(FloatOps), "CanonicalNaN", HostType(type)), 1, 1);
 
     private void CallFloat(string name, IrInstruction i, IrType operand, int count)
     {

@@ -350,6 +350,12 @@ public sealed partial class MethodEmitter
 
     private void Materialise(IrInstruction i)
     {
+        if (ChecksNaN(i))
+        {
+            EmitArithmetic(i);
+            return;
+        }
+
         EmitExpression(i);
         if (_schedule.Uses(i) == 0)
         {
@@ -481,7 +487,15 @@ public sealed partial class MethodEmitter
         LoadState(_members.Interrupt);
         _il.Branch(ILOpCode.Brtrue, leave);
         var dirty = _dirty;
-        _cold.Add(() => EmitLeave(leave, dirty, i.Pc));
+        _cold.Add(() =>
+        {
+            _il.MarkLabel(leave);
+            Spill(dirty);
+            _il.LoadArgument(StateArgument);
+            _il.LoadConstant(i.Pc);
+            _il.Emit(ILOpCode.Call, _members.LeaveLoop, 2, 1);
+            _il.Emit(ILOpCode.Throw);
+        });
     }
 
     /// <summary>

@@ -43,6 +43,8 @@ public sealed unsafe class RuntimeMembers
         Resolve = Static(typeof(GuestRuntime), nameof(GuestRuntime.Resolve));
         SystemCall = Static(typeof(GuestRuntime), nameof(GuestRuntime.SystemCall));
         Leave = Static(typeof(GuestRuntime), nameof(GuestRuntime.Leave));
+        LeaveLoop = Static(typeof(GuestRuntime), nameof(GuestRuntime.LeaveLoop));
+        Scratch = Field(typeof(GuestState), nameof(GuestState.Scratch));
         LeaveAfterSystemCall = Static(typeof(GuestRuntime), nameof(GuestRuntime.LeaveAfterSystemCall));
         Unwind = Static(typeof(GuestRuntime), nameof(GuestRuntime.Unwind));
         Fault = Static(typeof(GuestRuntime), nameof(GuestRuntime.Fault));
@@ -129,6 +131,12 @@ public sealed unsafe class RuntimeMembers
 
     /// <summary>Method token of <see cref="GuestRuntime.Leave"/>.</summary>
     public int Leave { get; }
+
+    /// <summary>Method token of <see cref="GuestRuntime.LeaveLoop"/>.</summary>
+    public int LeaveLoop { get; }
+
+    /// <summary>Field token: receiver of a product computed for its flags.</summary>
+    public int Scratch { get; }
 
     /// <summary>Method token of <see cref="GuestRuntime.LeaveAfterSystemCall"/>.</summary>
     public int LeaveAfterSystemCall { get; }
