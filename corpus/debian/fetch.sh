@@ -2,7 +2,7 @@
 # Unpacks packages of Debian 13 for any architecture into a tree, without root and without touching the machine's own
 # apt: a private configuration, downloads checked by the archive's signature, then dpkg -x. No maintainer script runs.
 #
-#   corpus/debian/fetch.sh                         busybox-static for riscv64 and for amd64 (the comparison)
+#   corpus/debian/fetch.sh      busybox-static for riscv64 and for amd64 (the comparison), unless they are there
 #   corpus/debian/fetch.sh [--into DIR] ARCH PACKAGE...           packages alone, without what they depend on
 #   corpus/debian/fetch.sh [--into DIR] --depends ARCH PACKAGE... with all that they depend on
 #   corpus/debian/fetch.sh [--into DIR] --source PACKAGE          a source package, unpacked with its patches
@@ -95,8 +95,10 @@ if [ $source = yes ]; then
     (cd "$into" && apt-get -qq --only-source source "$1" >&2)
     find "$into" -maxdepth 1 -mindepth 1 -type d -name "$1-*" | sort | tail -1
 elif [ $# -eq 0 ]; then
-    fetch riscv64 "$CACHE/debian-riscv64" busybox-static
-    fetch amd64 "$CACHE/debian-amd64" busybox-static
+    for architecture in riscv64 amd64; do
+        tree=$CACHE/debian-$architecture
+        if [ -x "$tree/usr/bin/busybox" ]; then echo "$tree"; else fetch $architecture "$tree" busybox-static; fi
+    done
 else
     [ $# -ge 2 ] || { echo 'usage: fetch.sh ARCH PACKAGE...' >&2; exit 64; }
     architecture=$1
