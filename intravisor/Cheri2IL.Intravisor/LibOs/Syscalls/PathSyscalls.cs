@@ -1,0 +1,566 @@
+using System.Buffers.Binary;
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Vfs;
+
+namespace Cheri2IL.Intravisor.LibOs.Syscalls;
+
+/// <summary>Calls that name files by path, and the stat family.</summary>
+internal static class PathSyscalls
+{
+    public static long Openat(CvmThread thread, in SyscallArguments a) => Open(thread, a.A0, a.A1, (int)a.A2, (int)a.A3);
+
+    public static long Openat2(CvmThread thread, in SyscallArguments a)
+    {
+        if (a.A3 < 24)
+            return -Errno.EINVAL;
+        if (!thread.Memory.TryRead(a.A2, out long flags) || !thread.Memory.TryRead(a.A2 + 8, out long mode) || !thread.Memory.TryRead(a.A2 + 16, out long resolve))
+            return -Errno.EFAULT;
+        // RESOLVE_* narrows what may be crossed; there are no mounts or magic links to cross but those of /proc.
+        return (resolve & ~0x3f) != 0 || (mode & ~0xfffL) != 0 ? -Errno.EINVAL : Open(thread, a.A0, a.A1, (int)flags, (int)mode);
+    }
+
+    public static long Mkdirat(CvmThread thread, in SyscallArguments a)
+    {
+        var mode = (int)a.A2 & 0x3ff & ~thread.Files.Umask;
+        return Create(thread, a.A0, a.A1, allowsSlash: true, (files, at) => new DirectoryNode(files, at.Parent, mode));
+    }
+
+    public static long Mknodat(CvmThread thread, in SyscallArguments a)
+    {
+        var mode = (int)a.A2 & 0xfff & ~thread.Files.Umask;
+        return ((int)a.A2 & FileAbi.S_IFMT) switch
+        {
+            0 or FileAbi.S_IFREG => Create(thread, a.A0, a.A1, allowsSlash: false, (files, _) => new RegularFile(files, mode)),
+            FileAbi.S_IFIFO => Create(thread, a.A0, a.A1, allowsSlash: false, (files, _) => new FifoNode(files, mode)),
+            FileAbi.S_IFCHR or FileAbi.S_IFBLK or FileAbi.S_IFSOCK => -Errno.EPERM,
+            _ => -Errno.EINVAL,
+        };
+    }
+
+    public static long Symlinkat(CvmThread thread, in SyscallArguments a)
+    {
+        var error = ReadPath(thread, a.A0, out var target);
+        if (error != 0)
+            return error;
+        return target.Length == 0 ? -Errno.ENOENT : Create(thread, a.A1, a.A2, allowsSlash: false, (files, _) => new SymbolicLink(files, target));
+    }
+
+    public static long Linkat(CvmThread thread, in SyscallArguments a)
+    {
+        if ((a.A4 & ~(FileAbi.AT_SYMLINK_FOLLOW | FileAbi.AT_EMPTY_PATH)) != 0)
+            return -Errno.EINVAL;
+        lock (thread.Files.FileSystem.Gate)
+        {
+            var error = Resolve(thread, a.A0, a.A1, (a.A4 & FileAbi.AT_SYMLINK_FOLLOW) != 0, (a.A4 & FileAbi.AT_EMPTY_PATH) != 0, out var from);
+            if (error != 0)
+                return error;
+            if (from.Inode is DirectoryNode)
+                return -Errno.EPERM;
+            return Create(thread, a.A2, a.A3, allowsSlash: false, (_, _) =>
+            {
+                from.Inode!.Links++;
+                return from.Inode;
+            });
+        }
+    }
+
+    public static long Unlinkat(CvmThread thread, in SyscallArguments a)
+    {
+        if ((a.A2 & ~FileAbi.AT_REMOVEDIR) != 0)
+            return -Errno.EINVAL;
+        lock (thread.Files.FileSystem.Gate)
+        {
+            var removesDirectory = a.A2 != 0;
+            var error = Resolve(thread, a.A0, a.A1, followLast: false, allowEmpty: false, out var at);
+            if (error != 0)
+                return error;
+            if (removesDirectory && at.Name is "." or "..")
+                return at.Name == "." ? -Errno.EINVAL : -Errno.ENOTEMPTY;
+            if (!removesDirectory && at.Inode is DirectoryNode)
+                return -Errno.EISDIR;
+            if (removesDirectory && at.Inode is not DirectoryNode)
+                return -Errno.ENOTDIR;
+            if (!at.Parent.IsWritable)
+                return -Errno.EACCES;
+            if (at.Inode is DirectoryNode directory)
+            {
+                if (!directory.IsWritable || directory == thread.Files.FileSystem.Root)
+                    return -Errno.EBUSY;
+                if (!directory.IsEmpty)
+                    return -Errno.ENOTEMPTY;
+                directory.IsRemoved = true;
+            }
+
+            at.Parent.Unlink(at.Name);
+            at.Inode!.Links--;
+            at.Inode.ChangeTime = thread.Files.FileSystem.Now;
+            return 0;
+        }
+    }
+
+    public static long Renameat2(CvmThread thread, in SyscallArguments a)
+    {
+        const int NoReplace = 1, Exchange = 2;
+        if ((a.A4 & ~(NoReplace | Exchange)) != 0 || (a.A4 & (NoReplace | Exchange)) == (NoReplace | Exchange))
+            return -Errno.EINVAL;
+        lock (thread.Files.FileSystem.Gate)
+        {
+            var error = Resolve(thread, a.A0, a.A1, followLast: false, allowEmpty: false, out var from);
+            if (error != 0)
+                return error;
+            error = Resolve(thread, a.A2, a.A3, followLast: false, allowEmpty: false, out var to);
+            if (error != 0 && !(error == -Errno.ENOENT && to.Parent is not null))
+                return error;
+            if (from.Name is "." or ".." || to.Name is "." or "..")
+                return -Errno.EBUSY;
+            if ((a.A4 & NoReplace) != 0 && to.Inode is not null)
+                return -Errno.EEXIST;
+            if ((a.A4 & Exchange) != 0 && to.Inode is null)
+                return -Errno.ENOENT;
+            if (!from.Parent.IsWritable || !to.Parent.IsWritable)
+                return to.Parent.IsRemoved ? -Errno.ENOENT : -Errno.EACCES;
+            if (from.Inode is not DirectoryNode && to.HasTrailingSlash)
+                return -Errno.ENOTDIR;
+            if (from.Inode == to.Inode)
+                return 0;
+            if (from.Inode is DirectoryNode moved && IsInside(to.Parent, moved))
+                return -Errno.EINVAL;
+            if (to.Inode is DirectoryNode target && IsInside(from.Parent, target))
+                return (a.A4 & Exchange) != 0 ? -Errno.EINVAL : -Errno.ENOTEMPTY;
+            if ((a.A4 & Exchange) != 0)
+            {
+                from.Parent.Unlink(from.Name);
+                to.Parent.Unlink(to.Name);
+                from.Parent.Link(from.Name, to.Inode!);
+                to.Parent.Link(to.Name, from.Inode!);
+                return 0;
+            }
+
+            if (to.Inode is DirectoryNode replaced)
+            {
+                if (from.Inode is not DirectoryNode)
+                    return -Errno.EISDIR;
+                if (!replaced.IsEmpty)
+                    return -Errno.ENOTEMPTY;
+                replaced.IsRemoved = true;
+            }
+            else if (to.Inode is not null && from.Inode is DirectoryNode)
+            {
+                return -Errno.ENOTDIR;
+            }
+
+            if (to.Inode is not null)
+            {
+                to.Parent.Unlink(to.Name);
+                to.Inode.Links--;
+            }
+
+            from.Parent.Unlink(from.Name);
+            to.Parent.Link(to.Name, from.Inode!);
+            from.Inode!.ChangeTime = thread.Files.FileSystem.Now;
+            return 0;
+        }
+    }
+
+    public static long Readlinkat(CvmThread thread, in SyscallArguments a)
+    {
+        if ((int)a.A3 <= 0)
+            return -Errno.EINVAL;
+        byte[] target;
+        lock (thread.Files.FileSystem.Gate)
+        {
+            var error = Resolve(thread, a.A0, a.A1, followLast: false, allowEmpty: true, out var at);
+            if (error != 0)
+                return error;
+            if (at.Inode is not SymbolicLink link)
+                return -Errno.EINVAL;
+            target = FileSystem.ToBytes(link.Target);
+        }
+
+        var length = Math.Min(target.Length, (int)a.A3);
+        return thread.Memory.TryWrite(a.A2, target.AsSpan(0, length)) ? length : -Errno.EFAULT;
+    }
+
+    public static long Faccessat(CvmThread thread, in SyscallArguments a) => Access(thread, a.A0, a.A1, (int)a.A2, 0);
+
+    public static long Faccessat2(CvmThread thread, in SyscallArguments a)
+        => ((int)a.A3 & ~(FileAbi.AT_SYMLINK_NOFOLLOW | FileAbi.AT_EMPTY_PATH | 0x200)) != 0 ? -Errno.EINVAL : Access(thread, a.A0, a.A1, (int)a.A2, (int)a.A3);
+
+    public static long Fstat(CvmThread thread, in SyscallArguments a)
+        => thread.Files.Descriptors[(int)a.A0] is { } file ? WriteStat(thread, file.Inode, a.A1) : -Errno.EBADF;
+
+    public static long Newfstatat(CvmThread thread, in SyscallArguments a)
+    {
+        const int NoAutomount = 0x800;
+        if (((int)a.A3 & ~(FileAbi.AT_SYMLINK_NOFOLLOW | FileAbi.AT_EMPTY_PATH | NoAutomount)) != 0)
+            return -Errno.EINVAL;
+        var error = Find(thread, a.A0, a.A1, (int)a.A3, out var inode);
+        return error != 0 ? error : WriteStat(thread, inode!, a.A2);
+    }
+
+    public static long Statx(CvmThread thread, in SyscallArguments a)
+    {
+        var error = Find(thread, a.A0, a.A1, (int)a.A2, out var inode);
+        if (error != 0)
+            return error;
+        Span<byte> buffer = stackalloc byte[256];
+        buffer.Clear();
+        const int BasicStats = 0x7ff;
+        BinaryPrimitives.WriteInt32LittleEndian(buffer, BasicStats);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[4..], 4096);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[16..], inode!.Links);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[20..], inode.UserId);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[24..], inode.GroupId);
+        BinaryPrimitives.WriteInt16LittleEndian(buffer[28..], (short)inode.Mode);
+        BinaryPrimitives.WriteInt64LittleEndian(buffer[32..], inode.Number);
+        BinaryPrimitives.WriteInt64LittleEndian(buffer[40..], inode.Size);
+        BinaryPrimitives.WriteInt64LittleEndian(buffer[48..], Blocks(inode));
+        Time(buffer[64..], inode.AccessTime);
+        Time(buffer[80..], inode.ChangeTime);
+        Time(buffer[96..], inode.ChangeTime);
+        Time(buffer[112..], inode.ModifyTime);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[128..], (int)(inode.Device >> 8));
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[132..], (int)(inode.Device & 0xff));
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[140..], 1);
+        return thread.Memory.TryWrite(a.A4, buffer) ? 0 : -Errno.EFAULT;
+
+        static void Time(Span<byte> at, long nanoseconds)
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(at, nanoseconds / 1_000_000_000);
+            BinaryPrimitives.WriteInt32LittleEndian(at[8..], (int)(nanoseconds % 1_000_000_000));
+        }
+    }
+
+    public static long Statfs(CvmThread thread, in SyscallArguments a)
+    {
+        var error = Find(thread, FileAbi.AT_FDCWD, a.A0, 0, out _);
+        return error != 0 ? error : WriteStatfs(thread, a.A1);
+    }
+
+    public static long Fstatfs(CvmThread thread, in SyscallArguments a)
+        => thread.Files.Descriptors[(int)a.A0] is null ? -Errno.EBADF : WriteStatfs(thread, a.A1);
+
+    public static long Getdents64(CvmThread thread, in SyscallArguments a)
+    {
+        if (thread.Files.Descriptors[(int)a.A0] is not { } file)
+            return -Errno.EBADF;
+        if (file is not DirectoryFile directory)
+            return -Errno.ENOTDIR;
+        var done = 0L;
+        Span<byte> record = stackalloc byte[19 + FileAbi.NAME_MAX + 8];
+        while (directory.Peek() is { } entry)
+        {
+            var name = FileSystem.ToBytes(entry.Name);
+            var length = (19 + name.Length + 1 + 7) & ~7;
+            if (done + length > (uint)a.A2)
+                return done > 0 ? done : -Errno.EINVAL;
+            record[..length].Clear();
+            BinaryPrimitives.WriteInt64LittleEndian(record, entry.Inode.Number);
+            BinaryPrimitives.WriteInt16LittleEndian(record[16..], (short)length);
+            record[18] = (byte)(entry.Inode.Type >> 12);
+            name.CopyTo(record[19..]);
+            BinaryPrimitives.WriteInt64LittleEndian(record[8..], directory.Advance());
+            if (!thread.Memory.TryWrite(a.A1 + done, record[..length]))
+                return -Errno.EFAULT;
+            done += length;
+        }
+
+        return done;
+    }
+
+    public static long Chdir(CvmThread thread, in SyscallArguments a)
+    {
+        var error = Find(thread, FileAbi.AT_FDCWD, a.A0, 0, out var inode);
+        if (error != 0)
+            return error;
+        if (inode is not DirectoryNode directory)
+            return -Errno.ENOTDIR;
+        thread.Files.WorkingDirectory = directory;
+        return 0;
+    }
+
+    public static long Fchdir(CvmThread thread, in SyscallArguments a)
+    {
+        var start = thread.Files.StartOf((int)a.A0, out var error);
+        if (start is not null)
+            thread.Files.WorkingDirectory = start;
+        return error;
+    }
+
+    public static long Getcwd(CvmThread thread, in SyscallArguments a)
+    {
+        byte[] path;
+        lock (thread.Files.FileSystem.Gate)
+            path = FileSystem.ToBytes(thread.Files.FileSystem.PathOf(thread.Files.WorkingDirectory) + "\0");
+        if ((ulong)a.A1 < (ulong)path.Length)
+            return -Errno.ERANGE;
+        return thread.Memory.TryWrite(a.A0, path) ? path.Length : -Errno.EFAULT;
+    }
+
+    public static long Umask(CvmThread thread, in SyscallArguments a)
+    {
+        var old = thread.Files.Umask;
+        thread.Files.Umask = (int)a.A0 & 0x1ff;
+        return old;
+    }
+
+    public static long Fchmod(CvmThread thread, in SyscallArguments a)
+        => thread.Files.Descriptors[(int)a.A0] is { } file ? ChangeMode(file.Inode, (int)a.A1) : -Errno.EBADF;
+
+    public static long Fchmodat(CvmThread thread, in SyscallArguments a)
+    {
+        var error = Find(thread, a.A0, a.A1, 0, out var inode);
+        return error != 0 ? error : ChangeMode(inode!, (int)a.A2);
+    }
+
+    public static long Fchown(CvmThread thread, in SyscallArguments a)
+        => thread.Files.Descriptors[(int)a.A0] is { } file ? ChangeOwner(file.Inode, (int)a.A1, (int)a.A2) : -Errno.EBADF;
+
+    public static long Fchownat(CvmThread thread, in SyscallArguments a)
+    {
+        if (((int)a.A4 & ~(FileAbi.AT_SYMLINK_NOFOLLOW | FileAbi.AT_EMPTY_PATH)) != 0)
+            return -Errno.EINVAL;
+        var error = Find(thread, a.A0, a.A1, (int)a.A4, out var inode);
+        return error != 0 ? error : ChangeOwner(inode!, (int)a.A2, (int)a.A3);
+    }
+
+    public static long Utimensat(CvmThread thread, in SyscallArguments a)
+    {
+        const long Now = 0x3fffffff, Omit = 0x3ffffffe;
+        if (((int)a.A3 & ~(FileAbi.AT_SYMLINK_NOFOLLOW | FileAbi.AT_EMPTY_PATH)) != 0)
+            return -Errno.EINVAL;
+        Inode? inode;
+        if (a.A1 == 0)
+        {
+            if (thread.Files.Descriptors[(int)a.A0] is not { } file)
+                return -Errno.EBADF;
+            inode = file.Inode;
+        }
+        else
+        {
+            var error = Find(thread, a.A0, a.A1, (int)a.A3, out inode);
+            if (error != 0)
+                return error;
+        }
+
+        Span<long> times = [0, Now, 0, Now];
+        if (a.A2 != 0 && !thread.Memory.TryRead(a.A2, System.Runtime.InteropServices.MemoryMarshal.AsBytes(times)))
+            return -Errno.EFAULT;
+        var now = thread.Files.FileSystem.Now;
+        for (var k = 0; k < 2; k++)
+        {
+            var (seconds, nanoseconds) = (times[2 * k], times[(2 * k) + 1]);
+            if (nanoseconds == Omit)
+                continue;
+            if (nanoseconds != Now && (ulong)nanoseconds >= 1_000_000_000)
+                return -Errno.EINVAL;
+            var value = nanoseconds == Now ? now : (seconds * 1_000_000_000) + nanoseconds;
+            if (k == 0)
+                inode!.AccessTime = value;
+            else
+                inode!.ModifyTime = value;
+        }
+
+        inode!.ChangeTime = now;
+        return 0;
+    }
+
+    public static long Truncate(CvmThread thread, in SyscallArguments a)
+    {
+        var error = Find(thread, FileAbi.AT_FDCWD, a.A0, 0, out var inode);
+        if (error != 0)
+            return error;
+        if (a.A1 < 0)
+            return -Errno.EINVAL;
+        if (inode is DirectoryNode)
+            return -Errno.EISDIR;
+        if (inode is not RegularFile file)
+            return -Errno.EINVAL;
+        file.Content.Truncate(a.A1);
+        file.Touch();
+        return 0;
+    }
+
+    public static long Sync(CvmThread thread, in SyscallArguments a) => 0;
+
+    /// <summary>Extended attributes: none, as on a file system that has them but where none is set.</summary>
+    public static long Getxattr(CvmThread thread, in SyscallArguments a) => Find(thread, FileAbi.AT_FDCWD, a.A0, 0, out _) is var error and not 0 ? error : -Errno.ENODATA;
+
+    public static long Lgetxattr(CvmThread thread, in SyscallArguments a)
+        => Find(thread, FileAbi.AT_FDCWD, a.A0, FileAbi.AT_SYMLINK_NOFOLLOW, out _) is var error and not 0 ? error : -Errno.ENODATA;
+
+    public static long Fgetxattr(CvmThread thread, in SyscallArguments a) => thread.Files.Descriptors[(int)a.A0] is null ? -Errno.EBADF : -Errno.ENODATA;
+
+    public static long Listxattr(CvmThread thread, in SyscallArguments a) => Find(thread, FileAbi.AT_FDCWD, a.A0, 0, out _);
+
+    public static long Llistxattr(CvmThread thread, in SyscallArguments a) => Find(thread, FileAbi.AT_FDCWD, a.A0, FileAbi.AT_SYMLINK_NOFOLLOW, out _);
+
+    public static long Flistxattr(CvmThread thread, in SyscallArguments a) => thread.Files.Descriptors[(int)a.A0] is null ? -Errno.EBADF : 0;
+
+    private static long Open(CvmThread thread, long directory, long pathAddress, int flags, int mode)
+    {
+        if ((flags & FileAbi.O_TMPFILE) != 0)
+            return -Errno.EOPNOTSUPP;
+        var error = ReadPath(thread, pathAddress, out var path);
+        if (error != 0)
+            return error;
+        var start = StartFor(thread, directory, path, out error);
+        if (start is null)
+            return error;
+        var file = thread.Files.Open(start, path, flags, mode, out error);
+        if (file is null)
+            return error;
+        file.AddReference();
+        var descriptor = thread.Files.Descriptors.Add(file, (flags & FileAbi.O_CLOEXEC) != 0);
+        file.Release();
+        return descriptor;
+    }
+
+    private static DirectoryNode? StartFor(CvmThread thread, long directory, string path, out int error)
+    {
+        error = 0;
+        return path.StartsWith('/') ? thread.Files.FileSystem.Root : thread.Files.StartOf(directory, out error);
+    }
+
+    private static int ReadPath(CvmThread thread, long address, out string path)
+    {
+        path = "";
+        Span<byte> buffer = stackalloc byte[FileAbi.PATH_MAX];
+        var length = thread.Memory.ReadString(address, buffer);
+        if (length < 0)
+            return -Errno.EFAULT;
+        if (length >= buffer.Length)
+            return -Errno.ENAMETOOLONG;
+        path = FileSystem.FromBytes(buffer[..length]);
+        return 0;
+    }
+
+    /// <summary>Walks (directory, path). Call under the gate.</summary>
+    private static int Resolve(CvmThread thread, long directory, long pathAddress, bool followLast, bool allowEmpty, out PathResult at)
+    {
+        at = default;
+        var error = ReadPath(thread, pathAddress, out var path);
+        if (error != 0)
+            return error;
+        if (path.Length == 0 && allowEmpty && (int)directory != FileAbi.AT_FDCWD)
+        {
+            if (thread.Files.Descriptors[(int)directory] is not { } file)
+                return -Errno.EBADF;
+            at = new PathResult(thread.Files.FileSystem.Root, ".", file.Inode, false);
+            return 0;
+        }
+
+        var start = StartFor(thread, directory, path, out error);
+        if (start is null)
+            return error;
+        return path.Length == 0 && allowEmpty
+            ? thread.Files.FileSystem.Walk(start, ".", followLast, out at)
+            : thread.Files.FileSystem.Walk(start, path, followLast, out at);
+    }
+
+    private static int Find(CvmThread thread, long directory, long pathAddress, int flags, out Inode? inode)
+    {
+        lock (thread.Files.FileSystem.Gate)
+        {
+            var error = Resolve(thread, directory, pathAddress, (flags & FileAbi.AT_SYMLINK_NOFOLLOW) == 0, (flags & FileAbi.AT_EMPTY_PATH) != 0, out var at);
+            inode = at.Inode;
+            return error;
+        }
+    }
+
+    private static long Create(CvmThread thread, long directory, long pathAddress, bool allowsSlash, Func<FileSystem, PathResult, Inode> make)
+    {
+        lock (thread.Files.FileSystem.Gate)
+        {
+            var error = Resolve(thread, directory, pathAddress, followLast: false, allowEmpty: false, out var at);
+            if (error == 0)
+                return -Errno.EEXIST;
+            if (error != -Errno.ENOENT || at.Parent is null)
+                return error;
+            if (at.HasTrailingSlash && !allowsSlash)
+                return -Errno.ENOENT;
+            if (!at.Parent.IsWritable)
+                return at.Parent.IsRemoved ? -Errno.ENOENT : -Errno.EACCES;
+            at.Parent.Link(at.Name, make(thread.Files.FileSystem, at));
+            return 0;
+        }
+    }
+
+    /// <summary>The guest is root: everything may be read and written, and executed if anybody may.</summary>
+    private static long Access(CvmThread thread, long directory, long pathAddress, int mode, int flags)
+    {
+        if ((mode & ~7) != 0)
+            return -Errno.EINVAL;
+        var error = Find(thread, directory, pathAddress, flags, out var inode);
+        if (error != 0)
+            return error;
+        return (mode & 1) != 0 && inode is not DirectoryNode && (inode!.Mode & 0x49) == 0 ? -Errno.EACCES : 0;
+    }
+
+    private static long ChangeMode(Inode inode, int mode)
+    {
+        inode.Mode = inode.Type | (mode & 0xfff);
+        inode.ChangeTime = inode.FileSystem.Now;
+        return 0;
+    }
+
+    private static long ChangeOwner(Inode inode, int user, int group)
+    {
+        if (user != -1)
+            inode.UserId = user;
+        if (group != -1)
+            inode.GroupId = group;
+        inode.ChangeTime = inode.FileSystem.Now;
+        return 0;
+    }
+
+    private static bool IsInside(DirectoryNode directory, DirectoryNode ancestor)
+    {
+        for (var at = directory; ; at = at.Parent)
+        {
+            if (at == ancestor)
+                return true;
+            if (at.Parent == at)
+                return false;
+        }
+    }
+
+    private static long Blocks(Inode inode) => inode is RegularFile file ? (file.Size + 511) / 512 : 0;
+
+    /// <summary>struct stat of asm-generic: 128 bytes.</summary>
+    private static long WriteStat(CvmThread thread, Inode inode, long address)
+    {
+        Span<byte> buffer = stackalloc byte[128];
+        buffer.Clear();
+        BinaryPrimitives.WriteInt64LittleEndian(buffer, 1);
+        BinaryPrimitives.WriteInt64LittleEndian(buffer[8..], inode.Number);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[16..], inode.Mode);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[20..], inode.Links);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[24..], inode.UserId);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[28..], inode.GroupId);
+        BinaryPrimitives.WriteInt64LittleEndian(buffer[32..], inode.Device);
+        BinaryPrimitives.WriteInt64LittleEndian(buffer[48..], inode.Size);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[56..], 4096);
+        BinaryPrimitives.WriteInt64LittleEndian(buffer[64..], Blocks(inode));
+        var at = 72;
+        foreach (var time in (ReadOnlySpan<long>)[inode.AccessTime, inode.ModifyTime, inode.ChangeTime])
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(buffer[at..], time / 1_000_000_000);
+            BinaryPrimitives.WriteInt64LittleEndian(buffer[(at + 8)..], time % 1_000_000_000);
+            at += 16;
+        }
+
+        return thread.Memory.TryWrite(address, buffer) ? 0 : -Errno.EFAULT;
+    }
+
+    /// <summary>struct statfs: a tmpfs of the cVM's file memory limit.</summary>
+    private static long WriteStatfs(CvmThread thread, long address)
+    {
+        const long TmpfsMagic = 0x01021994;
+        var files = thread.Files.FileSystem;
+        var free = Math.Max(0, files.MemoryLimit - files.MemoryUsed) / 4096;
+        ReadOnlySpan<long> values = [TmpfsMagic, 4096, files.MemoryLimit / 4096, free, free, 1 << 20, 1 << 19, 0, FileAbi.NAME_MAX, 4096, 0, 0, 0, 0, 0];
+        return thread.Memory.TryWrite(address, System.Runtime.InteropServices.MemoryMarshal.AsBytes(values)) ? 0 : -Errno.EFAULT;
+    }
+}

@@ -1,0 +1,118 @@
+using Cheri2IL.Intravisor.LibOs.Abi;
+
+namespace Cheri2IL.Intravisor.LibOs.Vfs;
+
+/// <summary>File descriptors of a process.</summary>
+/// <remarks>Thread-safe.</remarks>
+public sealed class DescriptorTable
+{
+    private readonly Lock _gate = new();
+    private (OpenFile? File, bool CloseOnExec)[] _slots = new (OpenFile?, bool)[16];
+
+    /// <summary>Descriptors must be below this (RLIMIT_NOFILE).</summary>
+    public int Limit { get; set; } = 1024;
+
+    /// <summary>The open file of a descriptor, or null.</summary>
+    public OpenFile? this[long descriptor]
+    {
+        get
+        {
+            lock (_gate)
+                return (ulong)descriptor < (ulong)_slots.Length ? _slots[descriptor].File : null;
+        }
+    }
+
+    /// <summary>Open descriptors, ascending.</summary>
+    public IReadOnlyList<(int Descriptor, OpenFile File)> Snapshot()
+    {
+        lock (_gate)
+        {
+            var list = new List<(int, OpenFile)>();
+            for (var k = 0; k < _slots.Length; k++)
+            {
+                if (_slots[k].File is { } file)
+                    list.Add((k, file));
+            }
+
+            return list;
+        }
+    }
+
+    /// <summary>Puts a file into the lowest free descriptor from <paramref name="from"/> on. Negated EMFILE if there is none.</summary>
+    public long Add(OpenFile file, bool closeOnExec, int from = 0)
+    {
+        lock (_gate)
+        {
+            for (var k = from; k < Limit; k++)
+            {
+                if (k < _slots.Length && _slots[k].File is not null)
+                    continue;
+                Store(k, file, closeOnExec);
+                return k;
+            }
+        }
+
+        return -Errno.EMFILE;
+    }
+
+    /// <summary>Puts a file into a descriptor, closing what was there. Negated EBADF beyond the limit.</summary>
+    public long Set(long descriptor, OpenFile file, bool closeOnExec)
+    {
+        if ((ulong)descriptor >= (ulong)Limit)
+            return -Errno.EBADF;
+        OpenFile? old;
+        lock (_gate)
+        {
+            old = (int)descriptor < _slots.Length ? _slots[descriptor].File : null;
+            Store((int)descriptor, file, closeOnExec);
+        }
+
+        old?.Release();
+        return descriptor;
+    }
+
+    /// <summary>Closes a descriptor; false if it was not open.</summary>
+    public bool Close(long descriptor)
+    {
+        OpenFile? file;
+        lock (_gate)
+        {
+            if ((ulong)descriptor >= (ulong)_slots.Length || _slots[descriptor].File is null)
+                return false;
+            file = _slots[descriptor].File;
+            _slots[descriptor] = default;
+        }
+
+        file!.Release();
+        return true;
+    }
+
+    /// <summary>Closes everything.</summary>
+    public void CloseAll()
+    {
+        foreach (var (descriptor, _) in Snapshot())
+            Close(descriptor);
+    }
+
+    /// <summary>FD_CLOEXEC of an open descriptor.</summary>
+    public bool CloseOnExec(long descriptor)
+    {
+        lock (_gate)
+            return _slots[descriptor].CloseOnExec;
+    }
+
+    /// <summary>Sets FD_CLOEXEC of an open descriptor.</summary>
+    public void SetCloseOnExec(long descriptor, bool value)
+    {
+        lock (_gate)
+            _slots[descriptor].CloseOnExec = value;
+    }
+
+    private void Store(int index, OpenFile file, bool closeOnExec)
+    {
+        if (index >= _slots.Length)
+            Array.Resize(ref _slots, Math.Max(index + 1, _slots.Length * 2));
+        file.AddReference();
+        _slots[index] = (file, closeOnExec);
+    }
+}

@@ -1,0 +1,178 @@
+using Cheri2IL.Intravisor.LibOs.Abi;
+
+namespace Cheri2IL.Intravisor.LibOs.Vfs;
+
+/// <summary>
+/// A directory: a map in memory, filled from the host tree when first looked into. Later changes stay in memory, which is
+/// the writable overlay over a read-only root.
+/// </summary>
+public class DirectoryNode : Inode
+{
+    private readonly SortedDictionary<string, Inode> _children = new(StringComparer.Ordinal);
+    private IReadOnlyList<string>? _pendingHostPath;
+
+    /// <summary>Makes an empty directory.</summary>
+    /// <param name="fileSystem">Its file system.</param>
+    /// <param name="parent">Where ".." leads; null for the root, whose ".." is itself.</param>
+    /// <param name="permissions">Permission bits.</param>
+    /// <param name="hostPath">Names from the root of the host tree, or null if it has no lower layer.</param>
+    public DirectoryNode(FileSystem fileSystem, DirectoryNode? parent, int permissions, IReadOnlyList<string>? hostPath = null)
+        : base(fileSystem, FileAbi.S_IFDIR | permissions)
+    {
+        Parent = parent ?? this;
+        Links = 2;
+        _pendingHostPath = hostPath;
+    }
+
+    /// <summary>Where ".." leads.</summary>
+    public DirectoryNode Parent { get; set; }
+
+    /// <summary>Whether it was removed: nothing can be created in it any more.</summary>
+    public bool IsRemoved { get; set; }
+
+    /// <inheritdoc/>
+    public override long Size => 4096;
+
+    /// <summary>Entries, in byte order of their names. Call under the gate.</summary>
+    public virtual IEnumerable<KeyValuePair<string, Inode>> Children
+    {
+        get
+        {
+            Load();
+            return _children;
+        }
+    }
+
+    /// <summary>Whether there are no entries.</summary>
+    public bool IsEmpty => !Children.Any();
+
+    /// <summary>The entry called <paramref name="name"/>, or null.</summary>
+    public virtual Inode? Lookup(string name)
+    {
+        Load();
+        return _children.GetValueOrDefault(name);
+    }
+
+    /// <summary>Adds or replaces an entry.</summary>
+    public void Link(string name, Inode child)
+    {
+        Load();
+        _children[name] = child;
+        if (child is DirectoryNode directory)
+        {
+            directory.Parent = this;
+            Links++;
+        }
+
+        Touch();
+    }
+
+    /// <summary>Removes an entry that exists.</summary>
+    public void Unlink(string name)
+    {
+        if (_children.Remove(name, out var child) && child is DirectoryNode)
+            Links--;
+        Touch();
+    }
+
+    /// <summary>Whether entries can be added and removed; /proc's cannot.</summary>
+    public virtual bool IsWritable => !IsRemoved;
+
+    /// <inheritdoc/>
+    public override OpenFile? Open(int flags, out int error)
+    {
+        error = 0;
+        if ((flags & FileAbi.O_ACCMODE) != FileAbi.O_RDONLY)
+        {
+            error = -Errno.EISDIR;
+            return null;
+        }
+
+        return new DirectoryFile(this, flags);
+    }
+
+    private void Load()
+    {
+        if (_pendingHostPath is not { } path)
+            return;
+        _pendingHostPath = null;
+        var tree = FileSystem.Lower!;
+        foreach (var entry in tree.List(path))
+        {
+            if (_children.ContainsKey(entry.Name))
+                continue;
+            string[] childPath = [.. path, entry.Name];
+            Inode child = entry.Kind switch
+            {
+                HostEntryKind.Directory => new DirectoryNode(FileSystem, this, entry.Mode, childPath),
+                HostEntryKind.SymbolicLink => new SymbolicLink(FileSystem, entry.LinkTarget!),
+                _ => new RegularFile(FileSystem, entry.Mode, () => tree.Open(childPath)),
+            };
+            child.ModifyTime = child.ChangeTime = child.AccessTime = entry.ModifyTime;
+            _children.Add(entry.Name, child);
+            if (child is DirectoryNode)
+                Links++;
+        }
+    }
+}
+
+/// <summary>A directory whose entries are computed at each look: /proc and its like.</summary>
+public sealed class ComputedDirectory(FileSystem fileSystem, DirectoryNode parent, Func<DirectoryNode, IEnumerable<KeyValuePair<string, Inode>>> entries)
+    : DirectoryNode(fileSystem, parent, 0x16d)
+{
+    /// <inheritdoc/>
+    public override IEnumerable<KeyValuePair<string, Inode>> Children => entries(this);
+
+    /// <inheritdoc/>
+    public override bool IsWritable => false;
+
+    /// <inheritdoc/>
+    public override Inode? Lookup(string name)
+    {
+        foreach (var (key, child) in Children)
+        {
+            if (key == name)
+                return child;
+        }
+
+        return null;
+    }
+}
+
+/// <summary>A regular file.</summary>
+public sealed class RegularFile : Inode
+{
+    private readonly Func<IHostFile?>? _lower;
+    private FileContent? _content;
+
+    /// <summary>Makes a file.</summary>
+    /// <param name="fileSystem">Its file system.</param>
+    /// <param name="permissions">Permission bits.</param>
+    /// <param name="lower">Opens the host file below it; null for a new, empty file.</param>
+    public RegularFile(FileSystem fileSystem, int permissions, Func<IHostFile?>? lower = null)
+        : base(fileSystem, FileAbi.S_IFREG | permissions) => _lower = lower;
+
+    /// <summary>Its bytes; opens the host file at first use.</summary>
+    public FileContent Content => _content ??= new FileContent(FileSystem, _lower?.Invoke());
+
+    /// <inheritdoc/>
+    public override long Size => Content.Length;
+
+    /// <inheritdoc/>
+    public override OpenFile? Open(int flags, out int error)
+    {
+        error = 0;
+        return new RegularOpenFile(this, flags);
+    }
+}
+
+/// <summary>A read-only file whose content is computed when it is opened: /proc and /sys.</summary>
+public sealed class ComputedFile(FileSystem fileSystem, Func<byte[]> content) : Inode(fileSystem, FileAbi.S_IFREG | 0x124)
+{
+    /// <inheritdoc/>
+    public override OpenFile? Open(int flags, out int error)
+    {
+        error = (flags & FileAbi.O_ACCMODE) == FileAbi.O_RDONLY ? 0 : -Errno.EACCES;
+        return error == 0 ? new ComputedOpenFile(this, flags, content()) : null;
+    }
+}

@@ -1,0 +1,144 @@
+namespace Cheri2IL.Intravisor.LibOs.Vfs;
+
+/// <summary>Bytes of a regular file: chunks in memory, holes, and below them the unchanged bytes of a host file.</summary>
+/// <remarks>Thread-safe. Memory is charged to the <see cref="FileSystem"/>'s budget as chunks appear.</remarks>
+public sealed class FileContent
+{
+    private const int ChunkShift = 16;
+    private const int ChunkSize = 1 << ChunkShift;
+
+    private readonly Lock _gate = new();
+    private readonly FileSystem _fileSystem;
+    private readonly IHostFile? _lower;
+    private long _lowerLength;
+    private byte[]?[] _chunks = [];
+    private long _length;
+
+    /// <summary>Content of a new file, or of one that exists on the host.</summary>
+    public FileContent(FileSystem fileSystem, IHostFile? lower)
+    {
+        _fileSystem = fileSystem;
+        _lower = lower;
+        _length = _lowerLength = lower?.Length ?? 0;
+    }
+
+    /// <summary>Bytes.</summary>
+    public long Length
+    {
+        get
+        {
+            lock (_gate)
+                return _length;
+        }
+    }
+
+    /// <summary>Bytes of memory that it holds.</summary>
+    public long Allocated
+    {
+        get
+        {
+            lock (_gate)
+                return _chunks.Count(c => c is not null) * (long)ChunkSize;
+        }
+    }
+
+    /// <summary>Copies bytes from <paramref name="offset"/> on; returns how many there were.</summary>
+    public int Read(long offset, Span<byte> destination)
+    {
+        lock (_gate)
+        {
+            if (offset >= _length)
+                return 0;
+            var total = (int)Math.Min(destination.Length, _length - offset);
+            for (var done = 0; done < total;)
+            {
+                var (index, within) = ((offset + done) >> ChunkShift, (int)((offset + done) & (ChunkSize - 1)));
+                var count = Math.Min(total - done, ChunkSize - within);
+                var to = destination.Slice(done, count);
+                if (index < _chunks.Length && _chunks[index] is { } chunk)
+                    chunk.AsSpan(within, count).CopyTo(to);
+                else
+                    ReadLower(offset + done, to);
+                done += count;
+            }
+
+            return total;
+        }
+    }
+
+    /// <summary>Writes bytes at <paramref name="offset"/>, growing the file. False when the memory budget is used up; nothing is written then.</summary>
+    public bool Write(long offset, ReadOnlySpan<byte> source)
+    {
+        lock (_gate)
+        {
+            var last = (offset + source.Length - 1) >> ChunkShift;
+            for (var index = offset >> ChunkShift; index <= last; index++)
+            {
+                if (!Own(index))
+                    return false;
+            }
+
+            for (var done = 0; done < source.Length;)
+            {
+                var (index, within) = ((offset + done) >> ChunkShift, (int)((offset + done) & (ChunkSize - 1)));
+                var count = Math.Min(source.Length - done, ChunkSize - within);
+                source.Slice(done, count).CopyTo(_chunks[index].AsSpan(within));
+                done += count;
+            }
+
+            _length = Math.Max(_length, offset + source.Length);
+            return true;
+        }
+    }
+
+    /// <summary>Cuts the file off or extends it by a hole.</summary>
+    public void Truncate(long length)
+    {
+        lock (_gate)
+        {
+            if (length < _length)
+            {
+                var keep = (length + ChunkSize - 1) >> ChunkShift;
+                for (var index = keep; index < _chunks.Length; index++)
+                {
+                    if (_chunks[index] is not null)
+                        _fileSystem.Release(ChunkSize);
+                    _chunks[index] = null;
+                }
+
+                if ((length & (ChunkSize - 1)) != 0 && keep - 1 < _chunks.Length)
+                    _chunks[keep - 1]?.AsSpan((int)(length & (ChunkSize - 1))).Clear();
+                _lowerLength = Math.Min(_lowerLength, length);
+            }
+
+            _length = length;
+        }
+    }
+
+    /// <summary>Makes the chunk at <paramref name="index"/> present and private.</summary>
+    private bool Own(long index)
+    {
+        if (index >= _chunks.Length)
+        {
+            if (index >= Array.MaxLength)
+                return false;
+            Array.Resize(ref _chunks, (int)Math.Max(index + 1, Math.Min(_chunks.Length * 2L, Array.MaxLength)));
+        }
+
+        if (_chunks[index] is not null)
+            return true;
+        if (!_fileSystem.Charge(ChunkSize))
+            return false;
+        var chunk = new byte[ChunkSize];
+        ReadLower(index << ChunkShift, chunk);
+        _chunks[index] = chunk;
+        return true;
+    }
+
+    private void ReadLower(long offset, Span<byte> destination)
+    {
+        var available = (int)Math.Clamp(_lowerLength - offset, 0, destination.Length);
+        var count = available > 0 ? _lower!.Read(offset, destination[..available]) : 0;
+        destination[count..].Clear();
+    }
+}

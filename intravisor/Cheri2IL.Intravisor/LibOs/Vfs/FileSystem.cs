@@ -1,0 +1,189 @@
+using System.Text;
+using Cheri2IL.Intravisor.LibOs.Abi;
+
+namespace Cheri2IL.Intravisor.LibOs.Vfs;
+
+/// <summary>The file tree of one cVM: a root (empty, or over a read-only host tree), /dev, /proc and /tmp.</summary>
+/// <remarks>Nothing is shared between cVMs. The tree is guarded by <see cref="Gate"/>.</remarks>
+public sealed class FileSystem
+{
+    private const int MaxSymbolicLinks = 40;
+
+    private readonly Func<long> _clock;
+    private readonly long _memoryLimit;
+    private long _memory;
+    private long _inodes;
+
+    /// <summary>Makes the tree.</summary>
+    /// <param name="clock">Nanoseconds since 1970.</param>
+    /// <param name="lower">Read-only host tree below the root; null for an empty root.</param>
+    /// <param name="memoryLimit">Bytes that file contents may take.</param>
+    public FileSystem(Func<long> clock, IHostTree? lower, long memoryLimit)
+    {
+        _clock = clock;
+        _memoryLimit = memoryLimit;
+        Lower = lower;
+        Root = new DirectoryNode(this, null, 0x1ed, lower is null ? null : []);
+    }
+
+    /// <summary>Guards the tree's shape.</summary>
+    public Lock Gate { get; } = new();
+
+    /// <summary>The root directory.</summary>
+    public DirectoryNode Root { get; }
+
+    /// <summary>Host tree below the root.</summary>
+    public IHostTree? Lower { get; }
+
+    /// <summary>Nanoseconds since 1970.</summary>
+    public long Now => _clock();
+
+    /// <summary>Bytes that file contents take.</summary>
+    public long MemoryUsed => Volatile.Read(ref _memory);
+
+    /// <summary>Bytes that they may take.</summary>
+    public long MemoryLimit => _memoryLimit;
+
+    /// <summary>A new inode number.</summary>
+    public long NextInode() => Interlocked.Increment(ref _inodes);
+
+    /// <summary>Takes memory from the budget; false if it is used up.</summary>
+    public bool Charge(long bytes)
+    {
+        if (Interlocked.Add(ref _memory, bytes) <= _memoryLimit)
+            return true;
+        Release(bytes);
+        return false;
+    }
+
+    /// <summary>Gives memory back.</summary>
+    public void Release(long bytes) => Interlocked.Add(ref _memory, -bytes);
+
+    /// <summary>The directory at an absolute path, made where it is missing; replaces what is no directory.</summary>
+    public DirectoryNode MakeDirectory(string path, int permissions = 0x1ed)
+    {
+        lock (Gate)
+        {
+            var at = Root;
+            foreach (var name in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
+            {
+                if (at.Lookup(name) is not DirectoryNode next)
+                {
+                    next = new DirectoryNode(this, at, permissions);
+                    at.Link(name, next);
+                }
+
+                at = next;
+            }
+
+            return at;
+        }
+    }
+
+    /// <summary>Walks a path as the kernel does (path_resolution(7)). Call under <see cref="Gate"/>.</summary>
+    /// <param name="start">Directory that relative paths start at.</param>
+    /// <param name="path">Latin-1 characters, without the terminating zero.</param>
+    /// <param name="followLast">Whether a symbolic link at the end is followed; a trailing slash always follows.</param>
+    /// <param name="result">Where it leads.</param>
+    /// <returns>0 or a negated errno. ENOENT with <see cref="PathResult.Parent"/> set when only the last name is missing.</returns>
+    public int Walk(DirectoryNode start, string path, bool followLast, out PathResult result)
+    {
+        var links = 0;
+        return Walk(start, path, followLast, ref links, out result);
+    }
+
+    private int Walk(DirectoryNode start, string path, bool followLast, ref int links, out PathResult result)
+    {
+        result = default;
+        if (path.Length == 0)
+            return -Errno.ENOENT;
+        if (path.Length >= FileAbi.PATH_MAX)
+            return -Errno.ENAMETOOLONG;
+        var at = path[0] == '/' ? Root : start;
+        var names = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
+        var trailing = path[^1] == '/';
+        if (names.Length == 0)
+        {
+            result = new PathResult(at, ".", at, trailing);
+            return 0;
+        }
+
+        for (var k = 0; k < names.Length; k++)
+        {
+            var name = names[k];
+            var isLast = k == names.Length - 1;
+            if (name.Length > FileAbi.NAME_MAX)
+                return -Errno.ENAMETOOLONG;
+            Inode? child = name switch
+            {
+                "." => at,
+                ".." => at == Root ? at : at.Parent,
+                _ => at.Lookup(name),
+            };
+            if (child is SymbolicLink link && (!isLast || followLast || trailing))
+            {
+                if (++links > MaxSymbolicLinks)
+                    return -Errno.ELOOP;
+                var error = Walk(at, link.Target, followLast: true, ref links, out var target);
+                if (isLast)
+                {
+                    result = target with { HasTrailingSlash = trailing || target.HasTrailingSlash };
+                    return error == 0 && trailing && target.Inode is not DirectoryNode ? -Errno.ENOTDIR : error;
+                }
+
+                if (error != 0)
+                {
+                    result = default;
+                    return error;
+                }
+
+                child = target.Inode;
+            }
+
+            if (isLast)
+            {
+                result = new PathResult(at, name, child, trailing);
+                if (child is null)
+                    return -Errno.ENOENT;
+                return trailing && child is not DirectoryNode ? -Errno.ENOTDIR : 0;
+            }
+
+            if (child is null)
+                return -Errno.ENOENT;
+            if (child is not DirectoryNode directory)
+                return -Errno.ENOTDIR;
+            at = directory;
+        }
+
+        return -Errno.ENOENT;
+    }
+
+    /// <summary>Absolute path of a directory, or "(unreachable)" for a removed one. Call under <see cref="Gate"/>.</summary>
+    public string PathOf(DirectoryNode directory)
+    {
+        var names = new List<string>();
+        for (var at = directory; at != Root; at = at.Parent)
+        {
+            var name = at.Parent.Children.FirstOrDefault(c => c.Value == at).Key;
+            if (at.IsRemoved || name is null)
+                return "(unreachable)";
+            names.Add(name);
+        }
+
+        names.Reverse();
+        return "/" + string.Join('/', names);
+    }
+
+    /// <summary>Bytes of a file as the guest passes them, to text.</summary>
+    public static string FromBytes(ReadOnlySpan<byte> bytes) => Encoding.Latin1.GetString(bytes);
+
+    /// <summary>Text to bytes.</summary>
+    public static byte[] ToBytes(string text) => Encoding.Latin1.GetBytes(text);
+}
+
+/// <summary>Where a path leads.</summary>
+/// <param name="Parent">Directory of the last name.</param>
+/// <param name="Name">Last name; "." or ".." possibly.</param>
+/// <param name="Inode">The file, or null if it is missing.</param>
+/// <param name="HasTrailingSlash">The path ends with a slash: only a directory will do.</param>
+public readonly record struct PathResult(DirectoryNode Parent, string Name, Inode? Inode, bool HasTrailingSlash);

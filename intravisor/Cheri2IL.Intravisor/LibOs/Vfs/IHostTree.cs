@@ -1,0 +1,45 @@
+namespace Cheri2IL.Intravisor.LibOs.Vfs;
+
+/// <summary>A host file that is read and never written.</summary>
+public interface IHostFile
+{
+    /// <summary>Bytes when it was opened.</summary>
+    long Length { get; }
+
+    /// <summary>Reads at an offset; fewer bytes than asked for only at the end or on a host error.</summary>
+    int Read(long offset, Span<byte> destination);
+}
+
+/// <summary>What kind of file a host directory entry is.</summary>
+public enum HostEntryKind
+{
+    /// <summary>Regular file.</summary>
+    File,
+
+    /// <summary>Directory.</summary>
+    Directory,
+
+    /// <summary>Symbolic link; only its text counts, the guest's own path walk follows it.</summary>
+    SymbolicLink,
+}
+
+/// <summary>An entry of a host directory.</summary>
+/// <param name="Name">Name, Latin-1 characters.</param>
+/// <param name="Kind">Kind.</param>
+/// <param name="Mode">Permission bits.</param>
+/// <param name="ModifyTime">Nanoseconds since 1970.</param>
+/// <param name="LinkTarget">Text of a symbolic link, Latin-1 characters.</param>
+public sealed record HostEntry(string Name, HostEntryKind Kind, int Mode, long ModifyTime, string? LinkTarget);
+
+/// <summary>
+/// A host directory tree that a guest sees read-only: the only way by which the file system reaches host files. Paths are
+/// lists of names that this interface itself listed as directories; the host never follows a link on the guest's behalf.
+/// </summary>
+public interface IHostTree
+{
+    /// <summary>Entries of the directory reached by <paramref name="path"/> from the root; empty if it cannot be read.</summary>
+    IReadOnlyList<HostEntry> List(IReadOnlyList<string> path);
+
+    /// <summary>Opens the regular file reached by <paramref name="path"/>; null if it is not one any more.</summary>
+    IHostFile? Open(IReadOnlyList<string> path);
+}

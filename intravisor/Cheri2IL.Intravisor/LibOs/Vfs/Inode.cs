@@ -1,0 +1,116 @@
+using Cheri2IL.Intravisor.LibOs.Abi;
+
+namespace Cheri2IL.Intravisor.LibOs.Vfs;
+
+/// <summary>A file of any type. Names are strings of Latin-1 characters, one per byte, so that any byte sequence is a name.</summary>
+/// <remarks>The tree is guarded by <see cref="FileSystem.Gate"/>; file content has locks of its own.</remarks>
+public abstract class Inode
+{
+    /// <summary>Makes an inode with type and permission bits.</summary>
+    protected Inode(FileSystem fileSystem, int mode)
+    {
+        FileSystem = fileSystem;
+        Mode = mode;
+        Number = fileSystem.NextInode();
+        AccessTime = ModifyTime = ChangeTime = fileSystem.Now;
+    }
+
+    /// <summary>The file system it belongs to.</summary>
+    public FileSystem FileSystem { get; }
+
+    /// <summary>st_ino.</summary>
+    public long Number { get; }
+
+    /// <summary>st_mode: type and permissions.</summary>
+    public int Mode { get; set; }
+
+    /// <summary>Owner.</summary>
+    public int UserId { get; set; }
+
+    /// <summary>Group.</summary>
+    public int GroupId { get; set; }
+
+    /// <summary>st_nlink.</summary>
+    public int Links { get; set; } = 1;
+
+    /// <summary>Nanoseconds since 1970.</summary>
+    public long AccessTime { get; set; }
+
+    /// <summary>Nanoseconds since 1970.</summary>
+    public long ModifyTime { get; set; }
+
+    /// <summary>Nanoseconds since 1970.</summary>
+    public long ChangeTime { get; set; }
+
+    /// <summary>st_size.</summary>
+    public virtual long Size => 0;
+
+    /// <summary>st_rdev of devices.</summary>
+    public virtual long Device => 0;
+
+    /// <summary>S_IFMT part of the mode.</summary>
+    public int Type => Mode & FileAbi.S_IFMT;
+
+    /// <summary>Makes an open file description; the flags have been validated. Negative errno in <paramref name="error"/> if it cannot be opened.</summary>
+    public abstract OpenFile? Open(int flags, out int error);
+
+    /// <summary>Marks content as changed now.</summary>
+    public void Touch() => ModifyTime = ChangeTime = FileSystem.Now;
+}
+
+/// <summary>A symbolic link.</summary>
+public sealed class SymbolicLink(FileSystem fileSystem, Func<string> target) : Inode(fileSystem, FileAbi.S_IFLNK | 0x1ff)
+{
+    /// <summary>A link with a constant target.</summary>
+    public SymbolicLink(FileSystem fileSystem, string target)
+        : this(fileSystem, () => target)
+    {
+    }
+
+    /// <summary>Where it leads; computed for /proc's links.</summary>
+    public string Target => target();
+
+    /// <inheritdoc/>
+    public override long Size => Target.Length;
+
+    /// <inheritdoc/>
+    public override OpenFile? Open(int flags, out int error)
+    {
+        error = -Errno.ELOOP;
+        return null;
+    }
+}
+
+/// <summary>A character device, or another file whose behaviour is all in its open file description.</summary>
+public sealed class DeviceNode(FileSystem fileSystem, int mode, long device, Func<DeviceNode, int, OpenFile> open) : Inode(fileSystem, mode)
+{
+    /// <inheritdoc/>
+    public override long Device => device;
+
+    /// <inheritdoc/>
+    public override OpenFile? Open(int flags, out int error)
+    {
+        error = 0;
+        return open(this, flags);
+    }
+}
+
+/// <summary>A named pipe.</summary>
+public sealed class FifoNode(FileSystem fileSystem, int mode) : Inode(fileSystem, FileAbi.S_IFIFO | mode)
+{
+    private readonly Pipe _pipe = new();
+
+    /// <inheritdoc/>
+    public override OpenFile? Open(int flags, out int error)
+    {
+        error = 0;
+        var access = flags & FileAbi.O_ACCMODE;
+        if (access == FileAbi.O_WRONLY && (flags & FileAbi.O_NONBLOCK) != 0 && !_pipe.HasReader)
+        {
+            error = -Errno.ENXIO;
+            return null;
+        }
+
+        return new PipeEnd(this, flags, _pipe, access != FileAbi.O_WRONLY, access != FileAbi.O_RDONLY);
+    }
+}
