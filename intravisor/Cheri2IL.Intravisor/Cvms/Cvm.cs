@@ -4,6 +4,7 @@ using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Signals;
 using Cheri2IL.Intravisor.LibOs.Syscalls;
+using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Elf;
 using Cheri2IL.Runtime.Execution;
@@ -59,6 +60,8 @@ public sealed unsafe class Cvm : IDisposable
 
         Space.CodeChanged = Code.Invalidate;
         Process = new ProcessState(options);
+        Files = new ProcessFiles(new FileSystem(() => options.Host.RealtimeNanoseconds, options.Root, options.Limits.FileBytes));
+        StandardTree.Populate(this, Files);
     }
 
     /// <summary>Number, for reports.</summary>
@@ -87,6 +90,9 @@ public sealed unsafe class Cvm : IDisposable
 
     /// <summary>Futexes.</summary>
     public FutexTable Futexes { get; } = new();
+
+    /// <summary>Files of the process.</summary>
+    public ProcessFiles Files { get; }
 
     /// <summary>Attributes of the process.</summary>
     public ProcessState Process { get; }

@@ -14,6 +14,9 @@ public sealed record CvmLimits
     /// <summary>Most mappings; the host allows some 65,000 for the whole process.</summary>
     public int Mappings { get; init; } = 8192;
 
+    /// <summary>Most bytes of file contents that the guest has written.</summary>
+    public long FileBytes { get; init; } = 4L << 30;
+
     /// <summary>Most threads at a time.</summary>
     public int Threads { get; init; } = 512;
 

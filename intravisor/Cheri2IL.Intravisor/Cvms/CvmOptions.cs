@@ -1,4 +1,5 @@
 using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime.Execution;
 
 namespace Cheri2IL.Intravisor.Cvms;
@@ -17,6 +18,12 @@ public sealed record CvmOptions
 
     /// <summary>Path of the program in the guest's file system: AT_EXECFN and /proc/self/exe.</summary>
     public required string ProgramPath { get; init; }
+
+    /// <summary>Read-only host tree below the root; null: an empty root.</summary>
+    public IHostTree? Root { get; init; }
+
+    /// <summary>The program's ELF file: what <see cref="ProgramPath"/> shows when the root has no such file.</summary>
+    public ReadOnlyMemory<byte> ProgramFile { get; init; }
 
     /// <summary>Limits.</summary>
     public CvmLimits Limits { get; init; } = new();

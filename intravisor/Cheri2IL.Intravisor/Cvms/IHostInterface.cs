@@ -44,4 +44,7 @@ public unsafe interface IHostInterface
 
     /// <summary>Whether a standard stream (0, 1, 2) is a terminal; its size in characters then.</summary>
     bool IsTerminal(int stream, out int columns, out int rows);
+
+    /// <summary>Whether reading standard input would not wait.</summary>
+    bool IsConsoleReadable { get; }
 }

@@ -62,6 +62,16 @@ public sealed unsafe partial class LinuxHost : IHostInterface
     }
 
     /// <inheritdoc/>
+    public bool IsConsoleReadable
+    {
+        get
+        {
+            var poll = new PollDescriptor { Descriptor = 0, Events = PollIn };
+            return NativePoll(&poll, 1, 0) > 0;
+        }
+    }
+
+    /// <inheritdoc/>
     public int WriteConsole(int stream, ReadOnlySpan<byte> bytes)
     {
         fixed (byte* from = bytes)

@@ -36,8 +36,36 @@ internal static class StandardTree
             files.Descriptors.Set(descriptor, file, closeOnExec: false);
         }
 
+        ShowProgram(cvm, tree);
         PopulateProc(cvm, files);
         tree.MakeDirectory("/sys/devices/system/cpu").Link("online", Text(tree, () => $"0-{cvm.Host.ProcessorCount - 1}\n".Replace("0-0", "0", StringComparison.Ordinal)));
+    }
+
+    /// <summary>Makes the program visible at its path, so that /proc/self/exe leads somewhere.</summary>
+    private static void ShowProgram(Cvm cvm, FileSystem tree)
+    {
+        var path = Latin1(cvm.Options.ProgramPath);
+        lock (tree.Gate)
+        {
+            if (tree.Walk(tree.Root, path, followLast: true, out _) == 0)
+                return;
+        }
+
+        var slash = path.LastIndexOf('/');
+        var file = new RegularFile(tree, 0x1ed, () => new MemoryFile(cvm.Options.ProgramFile));
+        tree.MakeDirectory(path[..Math.Max(slash, 0)]).Link(path[(slash + 1)..], file);
+    }
+
+    private sealed class MemoryFile(ReadOnlyMemory<byte> content) : IHostFile
+    {
+        public long Length => content.Length;
+
+        public int Read(long offset, Span<byte> destination)
+        {
+            var count = (int)Math.Clamp(content.Length - offset, 0, destination.Length);
+            content.Span.Slice((int)Math.Min(offset, content.Length), count).CopyTo(destination);
+            return count;
+        }
     }
 
     private static ComputedFile Text(FileSystem tree, Func<string> content) => new(tree, () => Encoding.Latin1.GetBytes(content()));

@@ -1,6 +1,8 @@
 using System.Buffers;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Intravisor.LibOs.Syscalls;
@@ -17,9 +19,15 @@ internal static class MemorySyscalls
     public static long Mmap(CvmThread thread, in SyscallArguments a)
     {
         var flags = (int)a.A3;
-        if ((flags & MemoryFlags.MAP_ANONYMOUS) == 0)
+        if ((flags & MemoryFlags.MAP_ANONYMOUS) != 0)
+            return thread.Cvm.Space.Map(a.A0, (ulong)a.A1, (int)a.A2, flags, null, a.A5);
+        if (thread.Files.Descriptors[(int)a.A4] is not { } file)
             return -Errno.EBADF;
-        return thread.Cvm.Space.Map(a.A0, (ulong)a.A1, (int)a.A2, flags, null, a.A5);
+        if (!file.CanRead)
+            return -Errno.EACCES;
+        return file.Inode is RegularFile
+            ? thread.Cvm.Space.Map(a.A0, (ulong)a.A1, (int)a.A2, flags, new FileMapping(file), a.A5, file.Path)
+            : -Errno.ENODEV;
     }
 
     public static long Munmap(CvmThread thread, in SyscallArguments a) => thread.Cvm.Space.Unmap(a.A0, (ulong)a.A1);
