@@ -12,29 +12,33 @@ namespace Cheri2IL.FileTests;
 /// <remarks>
 /// State is written as <c>x5=-1</c>, <c>f1=1.5d</c> (binary64), <c>f1=1.5s</c> (NaN-boxed binary32), <c>f1=0x7ff0000000000001</c>,
 /// <c>[0x20000]=0a0b</c> (bytes in address order), <c>frm=1</c>, <c>fflags=0</c>, <c>reservation=8@0x20000:5</c> (value 5),
-/// <c>interrupt=1</c>. An outcome also has <c>next=PC</c>, or <c>fault KIND pc=PC address=ADDRESS</c>, and
-/// <c>ecall@PC</c> and <c>invalidate</c> as they happen.
+/// <c>interrupt=1</c>. An outcome also has <c>next=PC</c>, or <c>fault KIND pc=PC address=ADDRESS</c>, or (hardware)
+/// <c>trap read|write pc=PC address=ADDRESS</c>, and <c>ecall@PC</c> and <c>invalidate</c> as they happen.
 /// </remarks>
 internal sealed unsafe class EvalMachine : IDisposable
 {
     private const int SlotSize = 1 << 20;
     private const int Edge = 64 * 1024;
+    private const ulong ArenaSize = 4 * SlotSize;
 
-    private readonly byte* _memory;
+    /// <summary>The slot of every machine, inside an arena for which the fault trap is installed: one machine exists at a time.</summary>
+    private static readonly byte* Slot = MakeArena() + SlotSize;
+
+    private readonly bool _trapped;
     private readonly DispatchTable _dispatch = new(SlotSize);
     private readonly EvalHost _host = new();
     private readonly GuestThread _thread;
 
     public EvalMachine()
     {
-        _memory = HostMemory.Reserve(SlotSize);
-        HostMemory.MapFixedZero(_memory + Edge, SlotSize - (2 * Edge), HostMemory.Read | HostMemory.Write);
-        _thread = new GuestThread(_host, _host, _dispatch, _memory, SlotSize);
+        HostMemory.MapFixedZero(Slot + Edge, SlotSize - (2 * Edge), HostMemory.Read | HostMemory.Write);
+        _thread = new GuestThread(_host, _host, _dispatch, Slot, SlotSize);
+        _trapped = FaultTrap.EnterThread();
     }
 
     private GuestState* State => _thread.State;
 
-    private Span<byte> Mapped => new(_memory + Edge, SlotSize - (2 * Edge));
+    private static Span<byte> Mapped => new(Slot + Edge, SlotSize - (2 * Edge));
 
     /// <summary>Sets state as <paramref name="input"/> says.</summary>
     public void Apply(string input)
@@ -65,6 +69,12 @@ internal sealed unsafe class EvalMachine : IDisposable
             end = $"fault {fault.Kind.ToString().ToLowerInvariant()} pc={Number(fault.Pc)} address={Number(fault.Address)}";
         }
 
+        catch (NullReferenceException)
+        {
+            FaultTrap.TakeLast(out var address, out var isWrite);
+            end = $"trap {(isWrite ? "write" : "read")} pc={Number(State->Pc)} address={Number(address - (long)Slot)}";
+        }
+
         DescribeRegisters(before, outcome);
         DescribeMemory(memory, outcome);
         foreach (var pc in _host.SystemCalls)
@@ -78,7 +88,15 @@ internal sealed unsafe class EvalMachine : IDisposable
     {
         _thread.Dispose();
         _dispatch.Dispose();
-        HostMemory.Unmap(_memory, SlotSize);
+        if (_trapped)
+            FaultTrap.LeaveThread();
+    }
+
+    private static byte* MakeArena()
+    {
+        var arena = HostMemory.Reserve(ArenaSize);
+        FaultTrap.Install(arena, ArenaSize);
+        return arena;
     }
 
     private void Apply(string key, string value)
@@ -145,7 +163,7 @@ internal sealed unsafe class EvalMachine : IDisposable
         }
     }
 
-    private void DescribeMemory(byte[] before, StringBuilder outcome)
+    private static void DescribeMemory(byte[] before, StringBuilder outcome)
     {
         var after = Mapped;
         for (var k = 0; k < before.Length; k++)
