@@ -17,6 +17,9 @@ namespace Cheri2IL.FileTests;
 /// </remarks>
 internal sealed unsafe class EvalMachine : IDisposable
 {
+    /// <summary>Test collection of everything that uses the machine: the fault trap serves one arena, and so one slot, per process.</summary>
+    public const string TestCollection = "evaluation";
+
     private const int SlotSize = 1 << 20;
     private const int Edge = 64 * 1024;
     private const ulong ArenaSize = 4 * SlotSize;
@@ -166,10 +169,8 @@ internal sealed unsafe class EvalMachine : IDisposable
     private static void DescribeMemory(byte[] before, StringBuilder outcome)
     {
         var after = Mapped;
-        for (var k = 0; k < before.Length; k++)
+        for (var k = 0; (k += after[k..].CommonPrefixLength(before.AsSpan(k))) < before.Length;)
         {
-            if (before[k] == after[k])
-                continue;
             var end = k;
             while (end < before.Length && before[end] != after[end])
                 end++;

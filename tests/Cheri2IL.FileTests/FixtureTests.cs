@@ -6,6 +6,7 @@ namespace Cheri2IL.FileTests;
 /// Runs every fixture: the runner of its stage renders the file as it should be, and that has to be what the file is.
 /// <c>CHERI2IL_BLESS=1</c> writes the rendering back instead; the change is then reviewed like code.
 /// </summary>
+[Collection(EvalMachine.TestCollection)]
 public sealed class FixtureTests
 {
     private static readonly Dictionary<string, Func<Fixture, string>> Runners = new()

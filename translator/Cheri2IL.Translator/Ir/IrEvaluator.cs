@@ -17,6 +17,14 @@ public sealed unsafe partial class IrEvaluator
 {
     private long[] _values = new long[256];
 
+    static IrEvaluator()
+    {
+        // What reads the host's flags has to be compiled before: compilation raises flags itself.
+        var state = new GuestState { RoundingMode = FloatStatus.LastHostMode };
+        FloatStatus.Enter(&state);
+        FloatStatus.Leave(&state);
+    }
+
     /// <summary>Executes <paramref name="function"/> from its entry until control leaves it.</summary>
     /// <param name="function">A valid function whose instructions are numbered (<see cref="IrFunction.Number"/>).</param>
     /// <param name="state">State block; complete on entry and on exit.</param>
