@@ -64,10 +64,8 @@ public sealed unsafe partial class CvmThread
     /// <inheritdoc/>
     public bool Fault(GuestState* state, GuestFault fault)
     {
-        FloatStatus.Leave(state);
         if (!IsOver && !MayRetry(fault))
             Force(state, Describe(fault), fault);
-        FloatStatus.Enter(state);
         return !IsOver;
     }
 

@@ -102,11 +102,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
         if (IsOver)
             return false;
         if (Volatile.Read(ref _attention) != 0)
-        {
-            FloatStatus.Leave(state);
             DeliverPending(state, 0);
-            FloatStatus.Enter(state);
-        }
 
         return !IsOver;
     }

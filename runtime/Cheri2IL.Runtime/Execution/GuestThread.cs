@@ -101,11 +101,13 @@ public sealed unsafe class GuestThread : IDisposable
             var pc = state->Pc;
             while (true)
             {
-                if (Volatile.Read(ref state->Interrupt) != 0)
+                if (Volatile.Read(ref state->Interrupt) != 0 || Volatile.Read(ref state->HostStackLimit) == ulong.MaxValue)
                 {
+                    // RequestExit sets the flag before the limit. Clearing in the same order, and looking at both, neither
+                    // loses a request that arrives in between nor leaves a limit behind that no frame can satisfy.
                     state->Pc = pc;
-                    Volatile.Write(ref state->HostStackLimit, _hostStackLimit);
                     Volatile.Write(ref state->Interrupt, 0);
+                    Volatile.Write(ref state->HostStackLimit, _hostStackLimit);
                     FloatStatus.Leave(state);
                     var goOn = _host.Poll(state);
                     FloatStatus.Enter(state);
