@@ -11,7 +11,9 @@ public sealed class CommandTests : IDisposable
     [Theory]
     [InlineData("--help")]
     [InlineData("translate --help")]
+    [InlineData("run --help")]
     [InlineData("objdump --help")]
+    [InlineData("syscalls --help")]
     [InlineData("info --help")]
     [InlineData("bench --help")]
     [InlineData("bench cpu --help")]
@@ -86,6 +88,15 @@ public sealed class CommandTests : IDisposable
         var addresses = result.Output.Split('\n').Skip(1).Where(l => l.Length > 0).Select(l => l.Trim().Split(':')[0]).ToArray();
         Assert.True(addresses.Length > 10);
         Assert.Equal(addresses.Distinct(), addresses);
+    }
+
+    [Fact]
+    public void Syscalls_Json_KnowsWrite()
+    {
+        using var json = RunJson("syscalls", "--all", "--json");
+        var write = json.RootElement.EnumerateArray().Single(r => r.GetProperty("number").GetInt32() == 64);
+        Assert.Equal("write", write.GetProperty("name").GetString());
+        Assert.True(json.RootElement.GetArrayLength() > 250);
     }
 
     /// <inheritdoc/>

@@ -24,8 +24,10 @@ internal static class CommandLine
         var root = new RootCommand("Translates RV64 Linux programs into .NET assemblies with confined memory, and runs them.")
         {
             TranslateCommand.Create(),
+            RunCommand.Create(),
             ObjdumpCommand.Create(),
             InfoCommand.Create(),
+            SyscallsCommand.Create(),
             BenchCommand.Create(),
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples();

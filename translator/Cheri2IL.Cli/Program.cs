@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using Cheri2IL.Cli.Commands;
+
 namespace Cheri2IL.Cli;
 
 /// <summary>Entry point: turns every failure into one line on stderr and an exit code.</summary>
@@ -7,7 +10,10 @@ internal static class Program
     {
         try
         {
-            return CommandLine.Invoke(args);
+            // `run` has a parser of its own: its start-up counts, and the guest's arguments are not the tool's.
+            return args is ["run", ..] && RunArguments.Parse(args.AsSpan(1)) is { } run
+                ? GuestRun.Execute(run)
+                : Invoke(args);
         }
         catch (ToolException error)
         {
@@ -18,6 +24,10 @@ internal static class Program
             return Fail(ExitCode.Internal, $"internal error: {error.GetType().Name}: {error.Message} (set CHERI2IL_DEBUG=1 for the stack trace)");
         }
     }
+
+    /// <summary>Kept out of <see cref="Main"/>, so that <c>run</c> does not load the command-line library.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int Invoke(string[] args) => CommandLine.Invoke(args);
 
     private static int Fail(int exitCode, string message)
     {

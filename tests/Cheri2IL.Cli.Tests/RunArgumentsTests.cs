@@ -1,0 +1,94 @@
+using System.CommandLine;
+using Cheri2IL.Cli.Commands;
+using Xunit;
+
+namespace Cheri2IL.Cli.Tests;
+
+/// <summary>The hand-written parser of <c>run</c>.</summary>
+public sealed class RunArgumentsTests
+{
+    [Fact]
+    public void Parse_GuestOptions_BelongToTheGuest()
+    {
+        var run = RunArguments.Parse(["--trace", "app", "--trace", "--help", "-x", "--", "--root=/"])!;
+        Assert.Equal("app", run.Program);
+        Assert.True(run.Trace);
+        Assert.Null(run.Root);
+        Assert.Equal(["--trace", "--help", "-x", "--", "--root=/"], run.Arguments);
+    }
+
+    [Fact]
+    public void Parse_EveryOption_BothSpellings()
+    {
+        string[] separate = ["--root", "/r", "--env", "A=1", "--env", "B=x=y", "--checks", "all", "--stats", "--no-cache", "--timeout", "1.5", "--memory", "16M", "app"];
+        string[] joined = ["--root=/r", "--env=A=1", "--env=B=x=y", "--checks=all", "--stats", "--no-cache", "--timeout=1.5", "--memory=16M", "app"];
+        foreach (var arguments in (string[][])[separate, joined])
+        {
+            var run = RunArguments.Parse(arguments)!;
+            Assert.Equal(("/r", "all", true, true, false), (run.Root, run.Checks, run.Stats, run.NoCache, run.Trace));
+            Assert.Equal(["A=1", "B=x=y"], run.Environment);
+            Assert.Equal(TimeSpan.FromSeconds(1.5), run.Timeout);
+            Assert.Equal(16UL << 20, run.Memory);
+            Assert.Empty(run.Arguments);
+        }
+    }
+
+    [Fact]
+    public void Parse_ProgramAfterDoubleDash_MayLookLikeAnOption()
+    {
+        var run = RunArguments.Parse(["--", "-app", "x"])!;
+        Assert.Equal(("-app", "x"), (run.Program, Assert.Single(run.Arguments)));
+    }
+
+    [Theory]
+    [InlineData("--memory=1", 1UL)]
+    [InlineData("--memory=3g", 3UL << 30)]
+    [InlineData("--memory=64G", 64UL << 30)]
+    public void Parse_Memory_AcceptsSuffixes(string option, ulong bytes) => Assert.Equal(bytes, RunArguments.Parse([option, "app"])!.Memory);
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("--trace")]
+    [InlineData("--")]
+    [InlineData("--frob app")]
+    [InlineData("--trace=yes app")]
+    [InlineData("--checks=some app")]
+    [InlineData("--env app")]
+    [InlineData("--env =x app")]
+    [InlineData("--root")]
+    [InlineData("--timeout=0 app")]
+    [InlineData("--timeout=-1 app")]
+    [InlineData("--timeout=nan app")]
+    [InlineData("--memory= app")]
+    [InlineData("--memory=0 app")]
+    [InlineData("--memory=65G app")]
+    [InlineData("--memory=99999999999999999999 app")]
+    [InlineData("--memory=-1 app")]
+    [InlineData("--memory=G app")]
+    public void Parse_Wrong_IsAUsageError(string line)
+    {
+        var error = Assert.Throws<ToolException>(() => RunArguments.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)));
+        Assert.Equal(ExitCode.Usage, error.ExitCode);
+        Assert.EndsWith("(see 'cheri2il run --help')", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("-h")]
+    public void Parse_Help_IsLeftToTheCommandTree(string option) => Assert.Null(RunArguments.Parse([option]));
+
+    [Fact]
+    public void Parse_EveryOptionOfTheHelp_IsAccepted()
+    {
+        foreach (var option in RunCommand.Create().Options)
+        {
+            string[] values = option.ValueType == typeof(bool) ? [] : [option.Name switch
+            {
+                "--env" => "A=1",
+                "--checks" => "none",
+                _ => "1",
+            }];
+            Assert.Equal("app", RunArguments.Parse([option.Name, .. values, "app"])!.Program);
+        }
+    }
+}

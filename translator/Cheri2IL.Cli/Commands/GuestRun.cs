@@ -1,0 +1,125 @@
+using System.Runtime.Loader;
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Runtime.Elf;
+using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator;
+using Cheri2IL.Translator.Elf;
+using Cheri2IL.Translator.RunTime;
+
+namespace Cheri2IL.Cli.Commands;
+
+/// <summary>Runs one program in one cVM.</summary>
+/// <remarks>
+/// On the path of a warm cache nothing of the translator proper is touched: the ELF file is parsed for loading only, and
+/// the run-time translator is made when a guest pc is missed for the first time.
+/// </remarks>
+internal static class GuestRun
+{
+    /// <summary>Runs the guest to its end; the result is the tool's exit status.</summary>
+    public static int Execute(RunArguments arguments)
+    {
+        var file = InputFile.Read(arguments.Program);
+        if (arguments.Checks == "none")
+            Console.Error.WriteLine("cheri2il: warning: --checks=none: this guest is NOT confined");
+        var options = new TranslationOptions { Checks = CommonOptions.ParseChecks(arguments.Checks) };
+        var cache = arguments.NoCache ? null : new TranslationCache(TranslationCache.DefaultDirectory);
+        try
+        {
+            var module = GuestProgram.IsAssembly(file) ? LoadAssembly(arguments.Program) : Translated(arguments.Program, file, options, cache);
+            var image = GuestProgram.IsAssembly(file) ? module.ReadImage() : file;
+            var elf = ElfExecutable.Parse(image, arguments.Program);
+            if (elf.Interpreter is { } interpreter)
+                throw new ToolException(ExitCode.BadInput, $"{arguments.Program}: is dynamically linked (it needs {interpreter}); only static programs can be run yet");
+            if (elf.Entry == 0)
+                throw new ToolException(ExitCode.BadInput, $"{arguments.Program}: is a shared object, not a program");
+            return Run(arguments, elf, image, module, options, cache);
+        }
+        catch (ElfFormatException error)
+        {
+            throw new ToolException(ExitCode.BadInput, error.Message);
+        }
+        catch (CvmLoadException error)
+        {
+            throw new ToolException(ExitCode.BadInput, $"{arguments.Program}: {error.Message}");
+        }
+    }
+
+    private static int Run(RunArguments arguments, ElfExecutable elf, byte[] image, TranslatedModule module, TranslationOptions options, TranslationCache? cache)
+    {
+        LazyFallback? fallback = null;
+        using var cvm = new Cvm(1, new CvmOptions
+        {
+            Arguments = [arguments.Program, .. arguments.Arguments],
+            Environment = arguments.Environment,
+            ProgramPath = "/" + Path.GetFileName(arguments.Program),
+            Limits = new CvmLimits { MemoryBytes = arguments.Memory },
+            Trace = arguments.Trace ? line => Console.Error.WriteLine("cheri2il: " + line) : null,
+            Report = Console.Error.Write,
+            CodeFactory = (space, dispatch) =>
+            {
+                fallback = new LazyFallback(() => new RunTimeTranslator(
+                    ElfImage.Parse(image, arguments.Program).ToGuestImage(module.LoadBias), options, cache, space.IsExecutable));
+                return new TranslatedCode(dispatch, [module], space.IsExecutable, fallback);
+            },
+        });
+        cvm.Start(elf);
+        var timedOut = false;
+        if (arguments.Timeout is { } limit && !cvm.Completion.Wait(limit))
+        {
+            timedOut = true;
+            cvm.Exit(0);
+        }
+
+        var exit = cvm.Wait();
+        if (arguments.Stats)
+            WriteStatistics(fallback);
+        return timedOut ? ExitCode.TimedOut : exit.ShellStatus;
+    }
+
+    private static void WriteStatistics(LazyFallback? fallback)
+    {
+        Console.Error.WriteLine($"cheri2il: JIT compiler: {System.Runtime.JitInfo.GetCompiledMethodCount()} methods, {System.Runtime.JitInfo.GetCompiledILBytes()} bytes of IL, {System.Runtime.JitInfo.GetCompilationTime().TotalMilliseconds:F0} ms");
+        Console.Error.WriteLine($"cheri2il: translated at run time: {fallback?.RegionsTranslated ?? 0} regions; entries into the evaluator: {fallback?.Evaluations ?? 0}");
+    }
+
+    private static TranslatedModule Translated(string path, byte[] file, TranslationOptions options, TranslationCache? cache)
+    {
+        // Malformed files end here, before anything is looked up or written.
+        var elf = ElfExecutable.Parse(file, path);
+        var name = TranslationCache.Key(file, options);
+        var context = new AssemblyLoadContext("guest");
+        if (cache is null)
+            return new TranslatedModule(context.LoadFromStream(new MemoryStream(Translate(path, file, elf, options, name))));
+        try
+        {
+            return new TranslatedModule(context.LoadFromAssemblyPath(cache.GetOrAdd(name, () => Translate(path, file, elf, options, name))));
+        }
+        catch (Exception error) when (error is UnauthorizedAccessException or IOException)
+        {
+            // A cache that cannot be written, or was damaged, costs time and nothing else.
+            Console.Error.WriteLine($"cheri2il: warning: the cache of translations cannot be used: {error.Message.ReplaceLineEndings(" ")}");
+            return Translated(path, file, options, cache: null);
+        }
+    }
+
+    private static byte[] Translate(string path, byte[] file, ElfExecutable elf, TranslationOptions options, string name)
+    {
+        var progress = new TranslationProgress(Path.GetFileName(path));
+        var image = ElfImage.Parse(file, path).ToGuestImage(GuestProgram.BiasOf(elf));
+        var translation = ModuleTranslator.Translate(image, options with { Progress = progress.Report }, "g_" + name);
+        progress.Finish(translation.Statistics.Instructions, translation.Statistics.Elapsed);
+        return translation.Assembly;
+    }
+
+    private static TranslatedModule LoadAssembly(string path)
+    {
+        try
+        {
+            return new TranslatedModule(new AssemblyLoadContext("guest").LoadFromAssemblyPath(Path.GetFullPath(path)));
+        }
+        catch (Exception error) when (error is BadImageFormatException or FileLoadException)
+        {
+            throw new ToolException(ExitCode.BadInput, $"{path}: {error.Message}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+using System.Globalization;
+
+namespace Cheri2IL.Cli.Commands;
+
+/// <summary>
+/// The command line of <c>run</c>: options up to the program's name; everything after it belongs to the guest.
+/// </summary>
+/// <remarks>Parsed by hand: the general parser costs start-up time, and would take the guest's options for its own.</remarks>
+internal sealed class RunArguments
+{
+    /// <summary>Bytes when <c>--memory</c> is absent: 8 GiB.</summary>
+    public const ulong DefaultMemory = 8UL << 30;
+
+    /// <summary>ELF file or translated assembly.</summary>
+    public string Program { get; private set; } = "";
+
+    /// <summary>Arguments of the guest after argv[0].</summary>
+    public List<string> Arguments { get; } = [];
+
+    /// <summary>Host directory that becomes the guest's root; null: the default root.</summary>
+    public string? Root { get; private set; }
+
+    /// <summary>Environment of the guest, in order, as NAME=VALUE.</summary>
+    public List<string> Environment { get; } = [];
+
+    /// <summary>all, optimized or none.</summary>
+    public string Checks { get; private set; } = "optimized";
+
+    /// <summary>Report system calls and other events on stderr.</summary>
+    public bool Trace { get; private set; }
+
+    /// <summary>Report counts on stderr at the end.</summary>
+    public bool Stats { get; private set; }
+
+    /// <summary>Translate afresh and keep nothing.</summary>
+    public bool NoCache { get; private set; }
+
+    /// <summary>Ends the guest after this time; null: never.</summary>
+    public TimeSpan? Timeout { get; private set; }
+
+    /// <summary>Most bytes that the guest may have mapped at a time.</summary>
+    public ulong Memory { get; private set; } = DefaultMemory;
+
+    /// <summary>Parses what follows <c>run</c>.</summary>
+    /// <returns>Null when help is asked for.</returns>
+    /// <exception cref="ToolException">Usage error.</exception>
+    public static RunArguments? Parse(ReadOnlySpan<string> args)
+    {
+        var result = new RunArguments();
+        for (var k = 0; k < args.Length; k++)
+        {
+            var argument = args[k];
+            if (argument == "--")
+            {
+                k++;
+                if (k < args.Length)
+                    result.Program = args[k];
+            }
+            else if (argument.Length < 2 || argument[0] != '-')
+            {
+                result.Program = argument;
+            }
+            else
+            {
+                if (argument is "--help" or "-h" or "-?")
+                    return null;
+                result.ParseOption(argument, args, ref k);
+                continue;
+            }
+
+            if (result.Program.Length == 0)
+                break;
+            result.Arguments.AddRange(args[(k + 1)..]);
+            return result;
+        }
+
+        throw Usage("no program given");
+    }
+
+    private void ParseOption(string argument, ReadOnlySpan<string> args, ref int k)
+    {
+        var equals = argument.IndexOf('=', StringComparison.Ordinal);
+        var name = equals < 0 ? argument : argument[..equals];
+        switch (name)
+        {
+            case "--trace" when equals < 0:
+                Trace = true;
+                return;
+            case "--stats" when equals < 0:
+                Stats = true;
+                return;
+            case "--no-cache" when equals < 0:
+                NoCache = true;
+                return;
+            case "--root" or "--env" or "--checks" or "--timeout" or "--memory":
+                break;
+            default:
+                throw Usage($"unknown option '{argument}'");
+        }
+
+        string value;
+        if (equals >= 0)
+            value = argument[(equals + 1)..];
+        else if (++k < args.Length)
+            value = args[k];
+        else
+            throw Usage($"option '{name}' needs a value");
+        switch (name)
+        {
+            case "--root":
+                Root = value;
+                break;
+            case "--env":
+                if (value.IndexOf('=', StringComparison.Ordinal) <= 0)
+                    throw Usage($"--env wants NAME=VALUE, not '{value}'");
+                Environment.Add(value);
+                break;
+            case "--checks":
+                Checks = value is "all" or "optimized" or "none" ? value : throw Usage($"--checks is all, optimized or none, not '{value}'");
+                break;
+            case "--timeout":
+                Timeout = double.TryParse(value, CultureInfo.InvariantCulture, out var seconds) && seconds is > 0 and < 1e6
+                    ? TimeSpan.FromSeconds(seconds)
+                    : throw Usage($"--timeout wants a number of seconds, not '{value}'");
+                break;
+            default:
+                Memory = ParseMemory(value);
+                break;
+        }
+    }
+
+    /// <summary>Bytes with an optional suffix M or G.</summary>
+    private static ulong ParseMemory(string value)
+    {
+        var (digits, shift) = value.Length == 0 ? ("", 0) : char.ToUpperInvariant(value[^1]) switch
+        {
+            'M' => (value[..^1], 20),
+            'G' => (value[..^1], 30),
+            _ => (value, 0),
+        };
+        if (!ulong.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number == 0 || number > (1UL << 36) >> shift)
+            throw Usage($"--memory wants bytes up to 64G, with an optional suffix M or G, not '{value}'");
+        return number << shift;
+    }
+
+    private static ToolException Usage(string message) => new(ExitCode.Usage, $"{message} (see 'cheri2il run --help')");
+}

@@ -1,0 +1,37 @@
+using System.CommandLine;
+
+namespace Cheri2IL.Cli.Commands;
+
+/// <summary>
+/// The help of <c>run</c>, and its place in the command tree; <see cref="RunArguments"/> parses and
+/// <see cref="GuestRun"/> executes.
+/// </summary>
+internal static class RunCommand
+{
+    /// <summary>Makes the command.</summary>
+    public static Command Create()
+    {
+        var command = new ToolCommand(
+            "run",
+            "Runs a program in a confined cVM. Options come before the program; everything after it goes to the guest. "
+            + "Exits with the guest's status, or 128 + signal.",
+            "cheri2il run corpus/hello/bin/hello.elf",
+            "cheri2il run --root ./rootfs --env LANG=C ./busybox ls -l /",
+            "cheri2il run --stats --timeout 10 corpus/kernels/bin/sieve.elf")
+        {
+            new Argument<string>("program") { Description = "ELF file, or assembly made by 'translate'." },
+            new Argument<string[]>("args") { Description = "Arguments of the guest.", Arity = ArgumentArity.ZeroOrMore },
+            new Option<string>("--root") { Description = "Host directory that the guest sees as /, read-only below a writable in-memory layer. Default: an empty root.", HelpName = "dir" },
+            new Option<string[]>("--env") { Description = "Environment variable of the guest; repeatable. The host's environment is not passed on.", HelpName = "name=value" },
+            new Option<string>("--checks") { Description = "all: every check; optimized: redundant ones elided; none: UNCONFINED, for measuring only. Default: optimized.", HelpName = "mode" },
+            new Option<bool>("--trace") { Description = "Report system calls and unsupported requests on stderr." },
+            new Option<bool>("--stats") { Description = "Report translation, JIT and check counts on stderr at the end." },
+            new Option<bool>("--no-cache") { Description = "Translate afresh and keep nothing on disk." },
+            new Option<string>("--timeout") { Description = "Kill the guest after this many seconds (exit status 124).", HelpName = "seconds" },
+            new Option<string>("--memory") { Description = "Most memory that the guest may have mapped at a time. Default: 8G.", HelpName = "bytes[M|G]" },
+        };
+        // Only a command line that RunArguments takes for a question gets here.
+        command.SetAction(int (ParseResult _) => throw new ToolException(ExitCode.Usage, "no program given (see 'cheri2il run --help')"));
+        return command;
+    }
+}
