@@ -90,6 +90,13 @@ public sealed class RunTests : IDisposable
     }
 
     [Fact]
+    public void Run_RootMissing_NoInputStatus()
+    {
+        var result = ToolProcess.Run(_directory.Path, "run", "--root", "absent", CorpusFiles.Hello);
+        Assert.Equal((ExitCode.NoInput, "", "cheri2il: --root: absent: no such directory\n"), (result.ExitCode, result.Output, result.Error));
+    }
+
+    [Fact]
     public void Run_NotAProgram_BadInputStatusAndNothingCached()
     {
         var path = _directory.Write("text", "hello\n"u8.ToArray());

@@ -1,3 +1,4 @@
+using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Elf;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator;
@@ -13,7 +14,7 @@ internal sealed class GuestProgram
     /// Where position-independent programs are placed: above the pages that are never mapped, and low, so that guest
     /// pcs fit the 32-bit immediates of the host's instructions.
     /// </summary>
-    public const long LoadBias = 0x40_0000;
+    public const long LoadBias = GuestLayout.PieBase;
 
     private GuestProgram(string path, ElfImage elf, long loadBias, byte[]? assembly)
     {

@@ -19,6 +19,7 @@ internal static class GuestRun
     public static int Execute(RunArguments arguments)
     {
         var file = InputFile.Read(arguments.Program);
+        var root = OpenRoot(arguments.Root);
         if (arguments.Checks == "none")
             Console.Error.WriteLine("cheri2il: warning: --checks=none: this guest is NOT confined");
         var options = new TranslationOptions { Checks = CommonOptions.ParseChecks(arguments.Checks) };
@@ -32,7 +33,7 @@ internal static class GuestRun
                 throw new ToolException(ExitCode.BadInput, $"{arguments.Program}: is dynamically linked (it needs {interpreter}); only static programs can be run yet");
             if (elf.Entry == 0)
                 throw new ToolException(ExitCode.BadInput, $"{arguments.Program}: is a shared object, not a program");
-            return Run(arguments, elf, image, module, options, cache);
+            return Run(arguments, elf, image, root, module, options, cache);
         }
         catch (ElfFormatException error)
         {
@@ -44,14 +45,16 @@ internal static class GuestRun
         }
     }
 
-    private static int Run(RunArguments arguments, ElfExecutable elf, byte[] image, TranslatedModule module, TranslationOptions options, TranslationCache? cache)
+    private static int Run(RunArguments arguments, ElfExecutable elf, byte[] image, HostTree? root, TranslatedModule module, TranslationOptions options, TranslationCache? cache)
     {
         LazyFallback? fallback = null;
         using var cvm = new Cvm(1, new CvmOptions
         {
             Arguments = [arguments.Program, .. arguments.Arguments],
             Environment = arguments.Environment,
-            ProgramPath = "/" + Path.GetFileName(arguments.Program),
+            ProgramPath = GuestPath(arguments),
+            ProgramFile = image,
+            Root = root,
             Limits = new CvmLimits { MemoryBytes = arguments.Memory },
             Trace = arguments.Trace ? line => Console.Error.WriteLine("cheri2il: " + line) : null,
             Report = Console.Error.Write,
@@ -76,6 +79,31 @@ internal static class GuestRun
         return timedOut ? ExitCode.TimedOut : exit.ShellStatus;
     }
 
+    /// <summary>The program's path as the guest sees it: its place below the root, or else a file in the root directory.</summary>
+    private static string GuestPath(RunArguments arguments)
+    {
+        if (arguments.Root is { } root)
+        {
+            var relative = Path.GetRelativePath(root, arguments.Program);
+            if (!Path.IsPathRooted(relative) && !relative.StartsWith("../", StringComparison.Ordinal) && relative != "..")
+                return "/" + relative;
+        }
+
+        return "/" + Path.GetFileName(arguments.Program);
+    }
+
+    private static HostTree? OpenRoot(string? root)
+    {
+        try
+        {
+            return root is null ? null : new HostTree(root);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            throw new ToolException(ExitCode.NoInput, $"--root: {root}: no such directory");
+        }
+    }
+
     private static void WriteStatistics(LazyFallback? fallback)
     {
         Console.Error.WriteLine($"cheri2il: JIT compiler: {System.Runtime.JitInfo.GetCompiledMethodCount()} methods, {System.Runtime.JitInfo.GetCompiledILBytes()} bytes of IL, {System.Runtime.JitInfo.GetCompilationTime().TotalMilliseconds:F0} ms");
@@ -94,7 +122,7 @@ internal static class GuestRun
         {
             return new TranslatedModule(context.LoadFromAssemblyPath(cache.GetOrAdd(name, () => Translate(path, file, elf, options, name))));
         }
-        catch (Exception error) when (error is UnauthorizedAccessException or IOException)
+        catch (Exception error) when (error is UnauthorizedAccessException or IOException or BadImageFormatException)
         {
             // A cache that cannot be written, or was damaged, costs time and nothing else.
             Console.Error.WriteLine($"cheri2il: warning: the cache of translations cannot be used: {error.Message.ReplaceLineEndings(" ")}");
