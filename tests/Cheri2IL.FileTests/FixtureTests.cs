@@ -1,3 +1,4 @@
+using Cheri2IL.Translator.Isa.RiscV;
 using Xunit;
 
 namespace Cheri2IL.FileTests;
@@ -15,6 +16,7 @@ public sealed class FixtureTests
         ["roundtrip"] = RoundTripRunner.Render,
         ["opt"] = OptRunner.Render,
         ["eval"] = EvalRunner.Render,
+        ["lift"] = LiftRunner.Render,
     };
 
     /// <summary>Paths of all fixtures below the root.</summary>
@@ -39,6 +41,25 @@ public sealed class FixtureTests
             File.WriteAllText(file, rendered);
         else
             Assert.Equal(rendered, text);
+    }
+
+    [Fact]
+    public void LiftFixtures_EveryOpcode_IsCovered()
+    {
+        var covered = new HashSet<RiscVOpcode>();
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(Fixture.Root, "lift")))
+        {
+            foreach (var piece in LiftRunner.Pieces(new Fixture(File.ReadAllText(file).ReplaceLineEndings("\n")).Body))
+            {
+                foreach (var (address, _) in piece.Words)
+                {
+                    if (piece.TryDecode(address, out var instruction, out _))
+                        covered.Add(instruction.Opcode);
+                }
+            }
+        }
+
+        Assert.Empty(Enum.GetValues<RiscVOpcode>().Where(opcode => opcode != default).Except(covered));
     }
 
     [Fact]
