@@ -68,6 +68,8 @@ public sealed class ModuleTranslator
     /// </summary>
     private const int MaxLocalReferences = 7_600;
 
+    private const int MaxInlinedInstructions = 48;
+
     private const int MaxCodeBytes = 56_000;
     private const int MaxBlocks = 1_900;
 
@@ -163,6 +165,7 @@ public sealed class ModuleTranslator
         Parallel.For(0, regions.Length, Workers, k =>
         {
             var function = regions[k].Function;
+            Inlining.Run(function, InlineCandidate);
             PassPipeline.Run(function, Passes);
             checks[k] = EmitStatistics.Count(function);
             bodies[k] = MethodEmitter.Emit(function, _writer.Members, Entry);
@@ -212,8 +215,8 @@ public sealed class ModuleTranslator
     {
         for (var count = PartsFor(whole); ; count = (count * 3 / 2) + 1)
         {
-            // Splitting rewires successors, so each attempt starts from a fresh lift.
-            var source = count == PartsFor(whole) ? function : Relift(function.EntryPc);
+            // Splitting rewires successors, and needs blocks whose pc is unique: each attempt starts from a fresh lift.
+            var source = Relift(function.EntryPc);
             var parts = FunctionSplitter.Split(source, count);
             // A part can be entered at its entries with any register values: what was checked in another part does not count.
             foreach (var part in parts)
@@ -237,6 +240,10 @@ public sealed class ModuleTranslator
             return;
         }
     }
+
+    /// <summary>A fresh lift of a function that may be small enough to be inlined.</summary>
+    private IrFunction? InlineCandidate(long pc)
+        => _regions.TryGetValue(pc, out var region) && region.InstructionCount <= MaxInlinedInstructions ? Build(pc).Function : null;
 
     private IrFunction Relift(long pc)
     {

@@ -241,12 +241,20 @@ public sealed partial class MethodEmitter
     {
         _il.Emit(ILOpCode.Nop);
         _map.Add((0, _function.EntryPc));
-        if (MakesCalls())
+        if (AnyInstruction(i => i.Op is IrOp.Call or IrOp.TailCall or IrOp.Switch))
             EmitStackCheck();
-        LoadState(_members.MemoryBase);
-        _il.StoreLocal(_memoryBase);
-        LoadState(_members.Limit);
-        _il.StoreLocal(_limit);
+        if (AnyInstruction(i => (IrOpInfo.Effects(i.Op) & (IrEffects.ReadsMemory | IrEffects.WritesMemory)) != 0))
+        {
+            LoadState(_members.MemoryBase);
+            _il.StoreLocal(_memoryBase);
+        }
+
+        if (AnyInstruction(i => i.Op is IrOp.Check or IrOp.Call or IrOp.TailCall or IrOp.Switch))
+        {
+            LoadState(_members.Limit);
+            _il.StoreLocal(_limit);
+        }
+
         if (_function.ExtraEntries.Count > 0)
             EmitEntrySwitch();
         Reload(_registers.LiveIn(_function.Blocks[0]) & ~RegisterAnalysis.Arguments);
@@ -277,12 +285,15 @@ public sealed partial class MethodEmitter
         _il.MarkLabel(labels[0]);
     }
 
-    private bool MakesCalls()
+    private bool AnyInstruction(Func<IrInstruction, bool> predicate)
     {
         foreach (var block in _function.Blocks)
         {
-            if (block.Terminator.Op is IrOp.Call or IrOp.TailCall or IrOp.Switch)
-                return true;
+            foreach (var i in block.Instructions)
+            {
+                if (predicate(i))
+                    return true;
+            }
         }
 
         return false;
