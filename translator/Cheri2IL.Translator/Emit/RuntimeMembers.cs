@@ -212,16 +212,13 @@ public sealed unsafe class RuntimeMembers
 
     private EntityHandle AssemblyOf(Type type)
     {
-        // Base-library types are named by the reference assembly, so that any later runtime resolves them.
-        var isRuntime = type.Assembly == typeof(GuestState).Assembly;
-        if (_assemblies.TryGetValue(isRuntime ? type.Assembly : typeof(object).Assembly, out var handle))
+        // The implementation assembly: facades would each need to be named for their part of it.
+        if (_assemblies.TryGetValue(type.Assembly, out var handle))
             return handle;
-        handle = isRuntime
-            ? _metadata.AddAssemblyReference(_metadata.GetOrAddString(type.Assembly.GetName().Name!), type.Assembly.GetName().Version!, default, default, default, default)
-            : _metadata.AddAssemblyReference(
-                _metadata.GetOrAddString("System.Runtime"), new Version(10, 0, 0, 0), default,
-                _metadata.GetOrAddBlob(new byte[] { 0xb0, 0x3f, 0x5f, 0x7f, 0x11, 0xd5, 0x0a, 0x3a }), default, default);
-        _assemblies.Add(isRuntime ? type.Assembly : typeof(object).Assembly, handle);
+        var name = type.Assembly.GetName();
+        var token = name.GetPublicKeyToken() is { Length: > 0 } key ? _metadata.GetOrAddBlob(key) : default;
+        handle = _metadata.AddAssemblyReference(_metadata.GetOrAddString(name.Name!), name.Version!, default, token, default, default);
+        _assemblies.Add(type.Assembly, handle);
         return handle;
     }
 
