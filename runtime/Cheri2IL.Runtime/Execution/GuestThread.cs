@@ -73,13 +73,19 @@ public sealed unsafe class GuestThread : IDisposable
             Volatile.Write(ref _state->HostStackLimit, ulong.MaxValue);
         var trapped = FaultTrap.EnterThread();
         FloatStatus.Enter(_state);
-        while (RunToFault())
+        try
         {
+            while (RunToFault())
+            {
+            }
         }
-
-        FloatStatus.Leave(_state);
-        if (trapped)
-            FaultTrap.LeaveThread();
+        finally
+        {
+            // Also when a defect of the runtime ends the guest: a later host thread may have the same thread pointer.
+            FloatStatus.Leave(_state);
+            if (trapped)
+                FaultTrap.LeaveThread();
+        }
     }
 
     /// <inheritdoc/>

@@ -160,7 +160,7 @@ internal static partial class ProcessSyscalls
         const long timeFrequency = 10_000_000;
         if (a.A4 != 0)
             return -Errno.EINVAL;
-        for (ulong k = 0; k < (ulong)a.A1; k++)
+        for (ulong k = 0; k < (ulong)a.A1 && !thread.Cvm.IsEnding; k++)
         {
             var pair = a.A0 + (long)(k * 16);
             if (!thread.Memory.TryRead(pair, out long key))

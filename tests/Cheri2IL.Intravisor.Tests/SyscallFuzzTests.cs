@@ -1,0 +1,113 @@
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Syscalls;
+using Cheri2IL.Runtime.Execution;
+using Xunit;
+using static Cheri2IL.Intravisor.Tests.ScriptedGuest;
+
+namespace Cheri2IL.Intravisor.Tests;
+
+/// <summary>Every handler with random and with nasty arguments: a result or an errno, never an exception of the host.</summary>
+public sealed unsafe class SyscallFuzzTests
+{
+    /// <summary>Calls that end the guest, redirect it, start threads or may wait for ever.</summary>
+    private static readonly HashSet<string> Excluded =
+    [
+        "exit", "exit_group", "rt_sigreturn", "clone", "clone3", "kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo",
+        "futex", "rt_sigsuspend", "rt_sigtimedwait", "nanosleep", "clock_nanosleep",
+    ];
+
+    /// <summary>Calls that wait when their descriptor has nothing, or that write to the test's own output.</summary>
+    private static readonly HashSet<string> Streams =
+    [
+        "read", "readv", "pread64", "preadv", "preadv2", "write", "writev", "pwrite64", "pwritev", "pwritev2", "ppoll", "pselect6",
+        "epoll_pwait", "epoll_pwait2", "sendfile", "splice", "copy_file_range", "accept", "accept4", "recvfrom", "recvmsg", "connect",
+    ];
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Handlers_HostileArguments_ReturnResultsOrErrnos(int seed)
+    {
+        var random = new Random(seed);
+        var rows = SyscallTable.Rows.Where(r => r.Handler is not null && !Excluded.Contains(r.Name) && !Streams.Contains(r.Name)).ToArray();
+        var reports = new List<string>();
+        var calls = 0;
+        var bad = new List<string>();
+        var guest = new ScriptedGuest();
+        guest[Entry] = state =>
+        {
+            Span<long> a = stackalloc long[6];
+            for (var step = 0; step < 20000; step++)
+            {
+                var row = rows[random.Next(rows.Length)];
+                for (var k = 0; k < a.Length; k++)
+                    a[k] = Argument(random);
+                Protect(row.Name, a);
+                var goOn = Call(state, row.Number, a[0], a[1], a[2], a[3], a[4], a[5]);
+                calls++;
+                if (!goOn || (state->X10 < 0 && state->X10 < -4095 && row.Name is not "prctl"))
+                    bad.Add($"{row.Name}({string.Join(", ", a.ToArray().Select(v => $"0x{v:x}"))}) = {state->X10}");
+                if (Thread(state).Cvm.IsEnding)
+                    return;
+            }
+
+            Call(state, 94, 0);
+        };
+        Assert.Equal(0, guest.Run(reports).ShellStatus);
+        Assert.Empty(reports);
+        Assert.Empty(bad);
+        Assert.Equal(20000, calls);
+    }
+
+    [Fact]
+    public void Table_Rows_AreCompleteOrderedAndNamedOnce()
+    {
+        var numbers = SyscallTable.Rows.Select(r => r.Number).ToArray();
+        Assert.Equal(numbers.Order(), numbers);
+        Assert.Equal(numbers.Length, numbers.Distinct().Count());
+        Assert.Equal(numbers.Length, SyscallTable.Rows.Select(r => r.Name).Distinct().Count());
+        Assert.All(SyscallTable.Rows, r =>
+        {
+            Assert.Equal(r.Support == SyscallSupport.Unsupported, r.Handler is null);
+            Assert.Equal(r.Support == SyscallSupport.Partial, r.Handler is not null && r.Note.Length > 0);
+        });
+        foreach (var (number, name) in ((int, string)[])[(56, "openat"), (64, "write"), (93, "exit"), (98, "futex"), (214, "brk"), (220, "clone"), (222, "mmap"), (258, "riscv_hwprobe"), (435, "clone3"), (462, "mseal")])
+            Assert.Equal(name, SyscallTable.Find(number)?.Name);
+        Assert.Null(SyscallTable.Find(1 << 20));
+        Assert.Null(SyscallTable.Find(-1));
+    }
+
+    private static CvmThread Thread(GuestState* state) => (CvmThread)GuestThread.Of(state).Host;
+
+    /// <summary>Keeps the guest able to go on: its own code and the trampoline stay.</summary>
+    private static void Protect(string name, Span<long> a)
+    {
+        const long scratch = 0x4000_0000;
+        if (name is "munmap" or "mprotect" or "mremap")
+            a[0] = scratch + (a[0] & 0xf_ffff);
+        if (name == "mremap")
+            a[4] = scratch + (a[4] & 0xf_ffff);
+        if (name == "mmap" && ((int)a[3] & (MemoryFlags.MAP_FIXED | MemoryFlags.MAP_FIXED_NOREPLACE)) != 0)
+            (a[0], a[1]) = (scratch + (a[0] & 0xf_ffff), a[1] & 0xf_ffff);
+        if (name == "rt_sigprocmask")
+            a[1] = 0;
+    }
+
+    private static long Argument(Random random) => random.Next(12) switch
+    {
+        0 => 0,
+        1 => -1,
+        2 => random.Next(64),
+        3 => random.NextInt64(),
+        4 => -random.NextInt64(),
+        5 => Data + random.Next(0x2100),
+        6 => Data + (random.Next(0x200) * 8),
+        7 => 1L << random.Next(64),
+        8 => (1L << random.Next(64)) - 1,
+        9 => 0x4000_0000 + (random.Next(256) * 4096),
+        10 => random.Next(),
+        _ => (4L << 30) - random.Next(0x20000),
+    };
+}
