@@ -151,6 +151,32 @@ public sealed unsafe class SignalTests
         Assert.Equal(128 + Signal.SIGSEGV, guest.Run([]).ShellStatus);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Fault_WithInexactRegisters_MayBeLeftButNotReturnedFrom(bool returns)
+    {
+        var guest = new ScriptedGuest();
+        var reports = new List<string>();
+        var distance = 0L;
+        guest[Entry] = state =>
+        {
+            Install(state, Signal.SIGSEGV, Handler, Signal.SA_SIGINFO, 0);
+            state->X8 = state->X2;
+            throw new GuestFault(GuestFaultKind.LoadAccess, Entry, 0x5000_0000) { AreRegistersExact = false };
+        };
+        guest[Handler] = state =>
+        {
+            // The frame keeps clear of what the function at the trap may have below the last known sp.
+            distance = state->X8 - state->X2;
+            state->Pc = returns ? state->X1 : Next;
+        };
+        guest[Next] = state => Call(state, ExitGroup, 6);
+        Assert.Equal(returns ? 128 + Signal.SIGSEGV : 6, guest.Run(reports).ShellStatus);
+        Assert.Equal(returns ? 1 : 0, reports.Count);
+        Assert.InRange(distance, 64 * 1024, 70 * 1024);
+    }
+
     [Fact]
     public void Kill_SelfWithHandler_RunsItBeforeTheNextInstruction()
     {

@@ -15,6 +15,13 @@ public sealed unsafe partial class CvmThread
     /// <summary>How often in a row one access may be tried again because its mapping allows it; beyond, it is a fault.</summary>
     private const int MostRetries = 1000;
 
+    /// <summary>Most frames remembered whose registers are not exact.</summary>
+    private const int MostInexactFrames = 64;
+
+    /// <summary>Bytes left free below the last known sp when the real one is not known, largest first.</summary>
+    private static ReadOnlySpan<int> FrameGaps => [64 * 1024, 16 * 1024, 4 * 1024];
+
+    private readonly List<long> _inexactFrames = [];
     private ulong? _maskAfterHandler;
     private (long Pc, long Address, int Count) _retry;
 
@@ -76,6 +83,14 @@ public sealed unsafe partial class CvmThread
         if ((state->X2 & 15) != 0 || !Memory.TryRead(state->X2, out SignalFrame frame))
         {
             Force(state, SignalInfo.OfFault(Signal.SIGSEGV, Signal.SI_KERNEL, 0), null);
+            return;
+        }
+
+        if (_inexactFrames.Remove(state->X2))
+        {
+            // Going on with registers of the last spill would corrupt the guest silently.
+            Cvm.ReportFault($"cvm {Cvm.Id}: thread {Id}: the handler of a memory fault returned to the program; only handlers that leave by longjmp or exit are supported\n");
+            Cvm.Kill(Signal.SIGSEGV);
             return;
         }
 
@@ -148,7 +163,7 @@ public sealed unsafe partial class CvmThread
             }
 
             restart = 0;
-            Push(state, info, action);
+            Push(state, info, action, exact: true);
             delivered = true;
         }
 
@@ -183,13 +198,13 @@ public sealed unsafe partial class CvmThread
             return;
         }
 
-        Push(state, info, action);
+        Push(state, info, action, fault is null || fault.AreRegistersExact);
     }
 
     /// <summary>Pushes a frame and enters the handler (arch/riscv/kernel/signal.c, setup_rt_frame).</summary>
-    private void Push(GuestState* state, in SignalInfo info, in SignalAction action)
+    private void Push(GuestState* state, in SignalInfo info, in SignalAction action, bool exact)
     {
-        var sp = state->X2;
+        var sp = exact ? state->X2 : LowerStack(state->X2);
         var onAlternate = IsOnAlternateStack(sp);
         if ((action.Flags & Signal.SA_ONSTACK) != 0 && !onAlternate && (AlternateStack.Flags & Signal.SS_DISABLE) == 0)
         {
@@ -222,6 +237,14 @@ public sealed unsafe partial class CvmThread
 
         if ((AlternateStack.Flags & Signal.SS_AUTODISARM) != 0 && onAlternate)
             AlternateStack = new SignalStack { Flags = Signal.SS_DISABLE };
+        _inexactFrames.RemoveAll(a => a < address + SignalFrame.Bytes && address < a + SignalFrame.Bytes);
+        if (!exact)
+        {
+            if (_inexactFrames.Count == MostInexactFrames)
+                _inexactFrames.RemoveAt(0);
+            _inexactFrames.Add(address);
+        }
+
         state->X1 = GuestLayout.TrampolinePage(Cvm.Space.Size);
         state->X2 = address;
         state->X10 = info.Number;
@@ -232,12 +255,31 @@ public sealed unsafe partial class CvmThread
     }
 
     /// <summary>
+    /// A stack pointer below what the interrupted function may use, for a trap at which only its caller's sp is known: as
+    /// far down as the stack's mapping allows.
+    /// </summary>
+    private long LowerStack(long sp)
+    {
+        if (Cvm.Space.TryFind(sp - 1, out var stack))
+        {
+            var bottom = IsOnAlternateStack(sp) ? Math.Max((long)stack.Start, AlternateStack.Pointer) : (long)stack.Start;
+            foreach (var gap in FrameGaps)
+            {
+                if (sp - gap - SignalFrame.Bytes >= bottom)
+                    return sp - gap;
+            }
+        }
+
+        return sp;
+    }
+
+    /// <summary>
     /// Whether the access is allowed by now: another thread changed the mapping after the hardware trapped, and the
     /// instruction is to run again, as it would after the kernel looked at the mapping.
     /// </summary>
     private bool MayRetry(GuestFault fault)
     {
-        if (fault.Kind is not (GuestFaultKind.LoadAccess or GuestFaultKind.StoreAccess or GuestFaultKind.InstructionAccess)
+        if (!fault.AreRegistersExact || fault.Kind is not (GuestFaultKind.LoadAccess or GuestFaultKind.StoreAccess or GuestFaultKind.InstructionAccess)
             || !Cvm.Space.TryFind(fault.Address, out var mapping) || mapping.Source is not null || !Allows(mapping, fault.Kind))
             return false;
         _retry = _retry.Pc == fault.Pc && _retry.Address == fault.Address

@@ -24,7 +24,7 @@ public enum GuestFaultKind
 
 /// <summary>
 /// Thrown out of translated code (and the evaluator) to the dispatcher. The state block holds every register as it was
-/// before the faulting instruction, which changed nothing.
+/// before the faulting instruction, which changed nothing, unless <see cref="AreRegistersExact"/> says otherwise.
 /// </summary>
 public sealed class GuestFault : Exception
 {
@@ -42,6 +42,12 @@ public sealed class GuestFault : Exception
 
     /// <summary>Cause.</summary>
     public GuestFaultKind Kind { get; }
+
+    /// <summary>
+    /// Whether the state block holds the registers as they were before the instruction. False for a hardware trap in a
+    /// translated method, whose registers were in the host's: pc and address are exact, the rest is of the last spill.
+    /// </summary>
+    public bool AreRegistersExact { get; init; } = true;
 
     /// <summary>Guest address of the faulting instruction.</summary>
     public long Pc { get; }

@@ -18,17 +18,20 @@ internal static unsafe class HardwareFault
             if (trace.GetFrame(k) is not { } frame || frame.GetMethod() is not { } method)
                 continue;
             if (TranslatedModule.Of(method.Module.Assembly) is { } module)
-                return At(state, module.GuestPc(method.MetadataToken, frame.GetILOffset()));
+                return At(state, module.GuestPc(method.MetadataToken, frame.GetILOffset()), exact: false);
             if (method.DeclaringType?.Namespace?.StartsWith("Cheri2IL.Translator", StringComparison.Ordinal) == true)
-                return At(state, state->Pc);
+                return At(state, state->Pc, exact: true);
         }
 
         throw new InvalidOperationException("a null reference outside translated code", exception);
     }
 
-    private static GuestFault At(GuestState* state, long pc)
+    private static GuestFault At(GuestState* state, long pc, bool exact)
     {
         FaultTrap.TakeLast(out var address, out var isWrite);
-        return new GuestFault(isWrite ? GuestFaultKind.StoreAccess : GuestFaultKind.LoadAccess, pc, address - (long)state->MemoryBase);
+        return new GuestFault(isWrite ? GuestFaultKind.StoreAccess : GuestFaultKind.LoadAccess, pc, address - (long)state->MemoryBase)
+        {
+            AreRegistersExact = exact,
+        };
     }
 }
