@@ -26,4 +26,7 @@ internal sealed unsafe class LazyFallback(Func<RunTimeTranslator> make) : ICodeF
         if (_translator.IsValueCreated)
             _translator.Value.Invalidate(start, length);
     }
+
+    /// <inheritdoc/>
+    public bool HasChanged(byte* memory, long start, long length) => _translator.Value.HasChanged(memory, start, length);
 }

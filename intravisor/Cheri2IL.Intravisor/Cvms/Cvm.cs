@@ -58,7 +58,12 @@ public sealed unsafe class Cvm : IDisposable
             throw;
         }
 
-        Space.CodeChanged = Code.Invalidate;
+        Space.CodeChanged = (start, length) =>
+        {
+            // Translated frames may go on to code that has changed: every thread looks again.
+            Code.Invalidate(start, length);
+            ForEachThread(t => t.LeaveTranslatedCode());
+        };
         Process = new ProcessState(options);
         Files = new ProcessFiles(new FileSystem(() => options.Host.RealtimeNanoseconds, options.Root, options.Limits.FileBytes));
         StandardTree.Populate(this, Files);

@@ -97,6 +97,9 @@ public sealed unsafe partial class CvmThread
         frame.Restore(state);
         SetMask(frame.Mask);
         _ = TrySetAlternateStack(frame.Stack, state->X2);
+        // What the handler's mask held back comes before the guest goes on.
+        if (IsInterrupted)
+            _guest.RequestExit();
     }
 
     /// <summary>Sets the alternate stack; 0 or a negated errno.</summary>

@@ -171,6 +171,16 @@ public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
         Unpark();
     }
 
+    /// <summary>Makes the guest pass through the dispatcher soon; waits are not disturbed.</summary>
+    internal void LeaveTranslatedCode()
+    {
+        lock (_life)
+        {
+            if (!_disposed)
+                _guest.RequestExit();
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

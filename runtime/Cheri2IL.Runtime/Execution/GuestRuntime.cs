@@ -27,6 +27,13 @@ public static unsafe class GuestRuntime
         FloatStatus.Leave(state);
         var goOn = GuestThread.Of(state).Host.SystemCall(state);
         FloatStatus.Enter(state);
+        if (goOn && state->Interrupt != 0)
+        {
+            // Somebody wants the thread out of translated code: the call is done, the next instruction is four bytes on.
+            state->Pc += 4;
+            return false;
+        }
+
         return goOn;
     }
 

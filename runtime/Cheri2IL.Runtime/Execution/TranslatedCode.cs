@@ -14,6 +14,12 @@ public unsafe interface ICodeFallback
 
     /// <summary>Forgets what was derived from guest memory in [start, start + length).</summary>
     void Invalidate(long start, long length);
+
+    /// <summary>Whether the guest has changed code of the image in [start, start + length).</summary>
+    /// <param name="memory">Host address of the slot; pages that are mapped executable are readable.</param>
+    /// <param name="start">Guest address.</param>
+    /// <param name="length">Bytes.</param>
+    bool HasChanged(byte* memory, long start, long length);
 }
 
 /// <summary>The code of one address space: loaded modules first, then the fallback. Fills the dispatch table.</summary>
@@ -25,6 +31,9 @@ public sealed unsafe class TranslatedCode : IGuestCode
     private readonly Func<long, bool> _isExecutable;
     private readonly Lock _gate = new();
     private readonly List<TranslatedModule> _modules = [];
+    private readonly byte* _memory;
+    private readonly List<(long Start, long Length)> _changes = [];
+    private bool _running;
     private bool _modified;
 
     /// <summary>Makes the code of an address space.</summary>
@@ -32,8 +41,10 @@ public sealed unsafe class TranslatedCode : IGuestCode
     /// <param name="modules">Translated assemblies of the mapped files.</param>
     /// <param name="isExecutable">Whether a guest address is mapped executable.</param>
     /// <param name="fallback">The run-time pipeline; null where only translated code may run.</param>
-    public TranslatedCode(DispatchTable dispatch, IEnumerable<TranslatedModule> modules, Func<long, bool> isExecutable, ICodeFallback? fallback)
+    /// <param name="memory">Host address of the slot.</param>
+    public TranslatedCode(DispatchTable dispatch, IEnumerable<TranslatedModule> modules, Func<long, bool> isExecutable, ICodeFallback? fallback, byte* memory)
     {
+        _memory = memory;
         _dispatch = dispatch;
         _isExecutable = isExecutable;
         _fallback = fallback;
@@ -47,6 +58,7 @@ public sealed unsafe class TranslatedCode : IGuestCode
             throw new GuestFault(GuestFaultKind.InstructionAccess, pc, pc);
         lock (_gate)
         {
+            _running = true;
             var entry = _dispatch.Lookup(pc);
             if (entry != 0)
                 return entry;
@@ -93,18 +105,17 @@ public sealed unsafe class TranslatedCode : IGuestCode
     {
         lock (_gate)
         {
-            // Direct calls between translated methods do not pass the table: once the guest has changed code that was
-            // translated, this address space evaluates.
             _dispatch.Clear(start, length);
             _fallback?.Invalidate(start, length);
-        }
-    }
+            // Mappings made before the program runs are the image itself.
+            if (!_running || _modified)
+                return;
+            _changes.Add((start, length));
+            if (_fallback is null || !_changes.Exists(c => _fallback.HasChanged(_memory, c.Start, c.Length)))
+                return;
 
-    /// <summary>Bytes that translated methods were made from have changed: translations of this address space are void.</summary>
-    public void Distrust()
-    {
-        lock (_gate)
-        {
+            // Direct calls between translated methods do not pass the table: once the guest has changed code that was
+            // translated, this address space evaluates.
             _modified = true;
             _dispatch.Clear(0, long.MaxValue);
         }

@@ -1,5 +1,6 @@
 using System.Runtime.Loader;
 using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Runtime.Elf;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator;
@@ -62,7 +63,7 @@ internal static class GuestRun
             {
                 fallback = new LazyFallback(() => new RunTimeTranslator(
                     ElfImage.Parse(image, arguments.Program).ToGuestImage(module.LoadBias), options, cache, space.IsExecutable));
-                return new TranslatedCode(dispatch, [module], space.IsExecutable, fallback);
+                return NewCode(space, dispatch, module, fallback);
             },
         });
         cvm.Start(elf);
@@ -103,6 +104,9 @@ internal static class GuestRun
             throw new ToolException(ExitCode.NoInput, $"--root: {root}: no such directory");
         }
     }
+
+    private static unsafe TranslatedCode NewCode(AddressSpace space, DispatchTable dispatch, TranslatedModule module, LazyFallback fallback)
+        => new(dispatch, [module], space.IsExecutable, fallback, space.Base);
 
     private static void WriteStatistics(LazyFallback? fallback)
     {

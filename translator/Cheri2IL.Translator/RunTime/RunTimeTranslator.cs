@@ -1,4 +1,5 @@
 using System.Runtime.Loader;
+using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator.Ir;
 using Cheri2IL.Translator.Lifting;
@@ -79,6 +80,26 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
     {
         lock (_gate)
             _evaluated.Clear();
+    }
+
+    /// <inheritdoc/>
+    public bool HasChanged(byte* memory, long start, long length)
+    {
+        foreach (var segment in _image.Segments)
+        {
+            var (from, to) = (Math.Max(start, segment.Start), Math.Min(length > long.MaxValue - start ? long.MaxValue : start + length, segment.Start + segment.Content.Length));
+            if (!segment.IsExecutable || from >= to)
+                continue;
+            for (var page = from & -HostMemory.PageSize; page < to; page += HostMemory.PageSize)
+            {
+                var (low, high) = (Math.Max(page, from), Math.Min(page + HostMemory.PageSize, to));
+                var original = segment.Content.Span[(int)(low - segment.Start)..(int)(high - segment.Start)];
+                if (_isExecutable(low) && !original.SequenceEqual(new ReadOnlySpan<byte>(memory + low, original.Length)))
+                    return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>Whether the bytes around a pc differ from the file's: the guest has changed its own code.</summary>

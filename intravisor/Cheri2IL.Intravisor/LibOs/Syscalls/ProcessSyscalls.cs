@@ -191,7 +191,7 @@ internal static partial class ProcessSyscalls
         var start = (ulong)a.A0;
         var end = Math.Min((ulong)a.A1, thread.Cvm.Space.Size);
         if (start < end)
-            thread.Cvm.Code.Invalidate((long)start, (long)(end - start));
+            thread.Cvm.Space.CodeChanged?.Invoke((long)start, (long)(end - start));
         return 0;
     }
 
