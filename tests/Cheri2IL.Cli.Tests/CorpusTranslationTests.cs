@@ -81,6 +81,20 @@ public sealed class CorpusTranslationTests
     }
 
     [Fact]
+    public void Translation_EveryMemberItMayUse_Resolves()
+    {
+        // A member that no committed guest needs would otherwise be missed only when some program uses it.
+        const int MemberReferences = 0x0a000000;
+        var translation = Translate("corpus/hello/bin/hello.elf", CheckMode.Optimized);
+        using var definition = ModuleDefinition.ReadModule(new MemoryStream(translation.Assembly));
+        var module = new AssemblyLoadContext("members").LoadFromStream(new MemoryStream(translation.Assembly)).ManifestModule;
+        var count = definition.GetMemberReferences().Count();
+        Assert.True(count > 50, $"only {count} member references");
+        for (var row = 1; row <= count; row++)
+            Assert.NotNull(module.ResolveMember(MemberReferences | row));
+    }
+
+    [Fact]
     public void JitObserver_MethodWithoutOptimization_IsReported()
     {
         // The assertion above would be worth nothing if the runtime did not tell the difference.
