@@ -194,7 +194,15 @@ public sealed class ElfExecutable
 
     private void CheckSegments()
     {
-        var loads = ProgramHeaders.Where(h => h.Type == SegmentType.Load).ToArray();
+        var count = 0;
+        var loads = new ProgramHeader[ProgramHeaders.Count];
+        for (var k = 0; k < loads.Length; k++)
+        {
+            if (ProgramHeaders[k].Type == SegmentType.Load)
+                loads[count++] = ProgramHeaders[k];
+        }
+
+        Array.Resize(ref loads, count);
         if (loads.Length == 0)
             throw Error(ProgramHeaderOffset, "no PT_LOAD segment: nothing to load");
         for (var k = 0; k < loads.Length; k++)
