@@ -27,7 +27,7 @@ internal static class GuestRun
         var cache = arguments.NoCache ? null : new TranslationCache(TranslationCache.DefaultDirectory);
         try
         {
-            var module = GuestProgram.IsAssembly(file) ? LoadAssembly(arguments.Program) : Translated(arguments.Program, file, options, cache);
+            var module = GuestProgram.IsAssembly(file) ? LoadAssembly(arguments.Program) : Translated(arguments.Program, file, options, ref cache);
             var image = GuestProgram.IsAssembly(file) ? module.ReadImage() : file;
             var elf = ElfExecutable.Parse(image, arguments.Program);
             if (elf.Interpreter is { } interpreter)
@@ -114,7 +114,7 @@ internal static class GuestRun
         Console.Error.WriteLine($"cheri2il: translated at run time: {fallback?.RegionsTranslated ?? 0} regions; entries into the evaluator: {fallback?.Evaluations ?? 0}");
     }
 
-    private static TranslatedModule Translated(string path, byte[] file, TranslationOptions options, TranslationCache? cache)
+    private static TranslatedModule Translated(string path, byte[] file, TranslationOptions options, ref TranslationCache? cache)
     {
         // Malformed files end here, before anything is looked up or written.
         var elf = ElfExecutable.Parse(file, path);
@@ -130,7 +130,8 @@ internal static class GuestRun
         {
             // A cache that cannot be written, or was damaged, costs time and nothing else.
             Console.Error.WriteLine($"cheri2il: warning: the cache of translations cannot be used: {error.Message.ReplaceLineEndings(" ")}");
-            return Translated(path, file, options, cache: null);
+            cache = null;
+            return Translated(path, file, options, ref cache);
         }
     }
 
