@@ -8,8 +8,16 @@ internal static partial class DecoderSource
 {
     private static readonly Dictionary<string, string> Properties = new()
     {
-        ["rd"] = "Rd", ["rs1"] = "Rs1", ["rs2"] = "Rs2", ["rs3"] = "Rs3", ["imm"] = "Immediate", ["rm"] = "RoundingMode",
-        ["aq"] = "Acquire", ["rl"] = "Release", ["pred"] = "FencePredecessor", ["succ"] = "FenceSuccessor",
+        ["rd"] = "Rd",
+        ["rs1"] = "Rs1",
+        ["rs2"] = "Rs2",
+        ["rs3"] = "Rs3",
+        ["imm"] = "Immediate",
+        ["rm"] = "RoundingMode",
+        ["aq"] = "Acquire",
+        ["rl"] = "Release",
+        ["pred"] = "FencePredecessor",
+        ["succ"] = "FenceSuccessor",
     };
 
     private static readonly Dictionary<string, int> NamedRegisters = new() { ["zero"] = 0, ["ra"] = 1, ["sp"] = 2 };

@@ -8,8 +8,16 @@ public sealed class InstructionRow
     /// <summary>Characters of the pattern that name a field, and the operand they stand for.</summary>
     public static readonly IReadOnlyDictionary<char, string> FieldLetters = new Dictionary<char, string>
     {
-        ['d'] = "rd", ['s'] = "rs1", ['t'] = "rs2", ['u'] = "rs3", ['i'] = "imm", ['m'] = "rm",
-        ['a'] = "aq", ['l'] = "rl", ['p'] = "pred", ['n'] = "succ",
+        ['d'] = "rd",
+        ['s'] = "rs1",
+        ['t'] = "rs2",
+        ['u'] = "rs3",
+        ['i'] = "imm",
+        ['m'] = "rm",
+        ['a'] = "aq",
+        ['l'] = "rl",
+        ['p'] = "pred",
+        ['n'] = "succ",
     };
 
     /// <summary>File it comes from.</summary>

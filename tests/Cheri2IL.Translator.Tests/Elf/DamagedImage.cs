@@ -14,26 +14,50 @@ internal sealed class DamagedImage
 
     private static readonly Dictionary<string, (int Offset, int Width)> s_fileHeader = new(StringComparer.Ordinal)
     {
-        ["type"] = (16, 2), ["machine"] = (18, 2), ["version"] = (20, 4), ["entry"] = (24, 8), ["phoff"] = (32, 8),
-        ["shoff"] = (40, 8), ["flags"] = (48, 4), ["ehsize"] = (52, 2), ["phentsize"] = (54, 2), ["phnum"] = (56, 2),
-        ["shentsize"] = (58, 2), ["shnum"] = (60, 2), ["shstrndx"] = (62, 2),
+        ["type"] = (16, 2),
+        ["machine"] = (18, 2),
+        ["version"] = (20, 4),
+        ["entry"] = (24, 8),
+        ["phoff"] = (32, 8),
+        ["shoff"] = (40, 8),
+        ["flags"] = (48, 4),
+        ["ehsize"] = (52, 2),
+        ["phentsize"] = (54, 2),
+        ["phnum"] = (56, 2),
+        ["shentsize"] = (58, 2),
+        ["shnum"] = (60, 2),
+        ["shstrndx"] = (62, 2),
     };
 
     private static readonly Dictionary<string, (int Offset, int Width)> s_programHeader = new(StringComparer.Ordinal)
     {
-        ["type"] = (0, 4), ["flags"] = (4, 4), ["offset"] = (8, 8), ["vaddr"] = (16, 8), ["paddr"] = (24, 8),
-        ["filesz"] = (32, 8), ["memsz"] = (40, 8), ["align"] = (48, 8),
+        ["type"] = (0, 4),
+        ["flags"] = (4, 4),
+        ["offset"] = (8, 8),
+        ["vaddr"] = (16, 8),
+        ["paddr"] = (24, 8),
+        ["filesz"] = (32, 8),
+        ["memsz"] = (40, 8),
+        ["align"] = (48, 8),
     };
 
     private static readonly Dictionary<string, ulong> s_dynamicTags = new(StringComparer.Ordinal)
     {
-        ["STRTAB"] = 5, ["SYMTAB"] = 6, ["RELA"] = RelocationTag, ["RELASZ"] = 8, ["RELAENT"] = 9, ["STRSZ"] = 10,
-        ["SYMENT"] = 11, ["GNU_HASH"] = 0x6ffffef5,
+        ["STRTAB"] = 5,
+        ["SYMTAB"] = 6,
+        ["RELA"] = RelocationTag,
+        ["RELASZ"] = 8,
+        ["RELAENT"] = 9,
+        ["STRSZ"] = 10,
+        ["SYMENT"] = 11,
+        ["GNU_HASH"] = 0x6ffffef5,
     };
 
     private static readonly Dictionary<string, (int Offset, int Width)> s_relocation = new(StringComparer.Ordinal)
     {
-        ["offset"] = (0, 8), ["info"] = (8, 8), ["addend"] = (16, 8),
+        ["offset"] = (0, 8),
+        ["info"] = (8, 8),
+        ["addend"] = (16, 8),
     };
 
     private readonly byte[] _intact;

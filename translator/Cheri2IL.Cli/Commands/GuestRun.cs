@@ -51,7 +51,7 @@ internal static class GuestRun
         LazyFallback? fallback = null;
         using var cvm = new Cvm(1, new CvmOptions
         {
-            Arguments = [arguments.Program, .. arguments.Arguments],
+            Arguments = [ProgramName(arguments.Program), .. arguments.Arguments],
             Environment = arguments.Environment,
             ProgramPath = GuestPath(arguments),
             ProgramFile = image,
@@ -90,8 +90,12 @@ internal static class GuestRun
                 return "/" + relative;
         }
 
-        return "/" + Path.GetFileName(arguments.Program);
+        return "/" + Path.GetFileName(ProgramName(arguments.Program));
     }
+
+    /// <summary>What the guest takes for its name: multi-call programs look at it, so "busybox.dll" has to be "busybox".</summary>
+    private static string ProgramName(string path)
+        => path.EndsWith(".dll", StringComparison.Ordinal) ? path[..^4] : path;
 
     private static HostTree? OpenRoot(string? root)
     {
