@@ -36,7 +36,7 @@ public static class GuestLayout
     public const long StackGuard = 1 << 20;
 
     /// <summary>The executable page with the signal return trampoline: the highest mappable page of the slot.</summary>
-    public static long TrampolinePage(ulong slotSize) => (long)(slotSize - Guard) - HostMemory.PageSize;
+    public static long TrampolinePage(ulong slotSize) => (long)(slotSize - Guard) - (16 * HostMemory.PageSize);
 
     /// <summary>First address above the main thread's stack.</summary>
     public static long StackTop(ulong slotSize) => TrampolinePage(slotSize) - HostMemory.PageSize;
