@@ -35,7 +35,7 @@ public static class GuestLayout
     /// <summary>Unmapped bytes below the stack and between it and the area of mmap.</summary>
     public const long StackGuard = 1 << 20;
 
-    /// <summary>The executable page with the signal return trampoline: the highest mappable page of the slot.</summary>
+    /// <summary>The executable page with the signal return trampoline: near the top of the slot, whose highest page is free for the guest.</summary>
     public static long TrampolinePage(ulong slotSize) => (long)(slotSize - Guard) - (16 * HostMemory.PageSize);
 
     /// <summary>First address above the main thread's stack.</summary>
