@@ -9,12 +9,16 @@ public static class Generator
 
     /// <summary>Reads the tables in <paramref name="folder"/> and returns the generated files, name and text.</summary>
     /// <exception cref="TableException">A table is wrong.</exception>
-    public static IReadOnlyList<(string Name, string Text)> Generate(string folder)
+    public static IReadOnlyList<(string Name, string Text)> Generate(string folder) => Generate(Read(folder));
+
+    /// <summary>Reads the tables in <paramref name="folder"/>.</summary>
+    /// <exception cref="TableException">A table is wrong.</exception>
+    public static DecodeTable Read(string folder)
     {
         var table = new DecodeTable();
         foreach (var name in TableNames)
             table.Read(name + ".decode", File.ReadAllText(Path.Combine(folder, name + ".decode")));
-        return Generate(table);
+        return table;
     }
 
     /// <summary>Returns the generated files for a table that has been read.</summary>

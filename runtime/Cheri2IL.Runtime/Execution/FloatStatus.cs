@@ -30,6 +30,16 @@ public static unsafe class FloatStatus
             HostFloatEnvironment.Reset(0);
     }
 
+    /// <summary>
+    /// After an exception ended translated code: banks <paramref name="flags"/>, which were live when it was thrown, and
+    /// restores round-to-nearest. What the host has raised meanwhile is not the guest's.
+    /// </summary>
+    internal static void Stop(GuestState* state, int flags)
+    {
+        state->FloatFlags |= flags;
+        HostFloatEnvironment.Reset(0);
+    }
+
     /// <summary>Whether the host has flags raised that are not banked: by the guest, or by host code such as the JIT.</summary>
     public static bool HasUnbankedFlags(GuestState* state) => (HostFloatEnvironment.Flags & ~state->FloatFlags) != 0;
 

@@ -40,6 +40,12 @@ public sealed class GuestFault : Exception
         Address = address;
     }
 
+    /// <summary>
+    /// fflags bits that were raised on the host and not banked when the guest stopped; host code has run since, so that the
+    /// host's own flags no longer tell.
+    /// </summary>
+    internal int FloatFlags { get; init; }
+
     /// <summary>Cause.</summary>
     public GuestFaultKind Kind { get; }
 

@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Runtime.CompilerServices;
 
 namespace Cheri2IL.Runtime.Execution;
@@ -54,6 +55,7 @@ public static unsafe class GuestRuntime
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static Exception LeaveLoop(GuestState* state, long pc)
     {
+        FloatStatus.Leave(state);
         state->Pc = pc;
         return new GuestExit();
     }
@@ -77,11 +79,45 @@ public static unsafe class GuestRuntime
 
     /// <summary>The fault that a check or trap raises; translated code throws it.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static Exception Fault(GuestFaultKind kind, long pc, long address) => new GuestFault(kind, pc, address);
+    public static Exception Fault(GuestFaultKind kind, long pc, long address)
+    {
+        // First of all: allocating and throwing run host code.
+        var flags = HostFloatEnvironment.Flags;
+        return new GuestFault(kind, pc, address) { FloatFlags = flags };
+    }
 
     /// <summary><c>fence.i</c>: forgets what was derived from executable memory.</summary>
-    public static void FenceI(GuestState* state) => GuestThread.Of(state).Code.Invalidate(0, (long)state->Limit + 1);
+    public static void FenceI(GuestState* state)
+    {
+        FloatStatus.Leave(state);
+        GuestThread.Of(state).Code.Invalidate(0, (long)state->Limit + 1);
+        FloatStatus.Enter(state);
+    }
 
     /// <summary>Counter CSR <paramref name="csr"/>.</summary>
-    public static long ReadCounter(GuestState* state, int csr) => GuestThread.Of(state).Host.ReadCounter(csr);
+    public static long ReadCounter(GuestState* state, int csr)
+    {
+        FloatStatus.Leave(state);
+        var value = GuestThread.Of(state).Host.ReadCounter(csr);
+        FloatStatus.Enter(state);
+        return value;
+    }
+
+    /// <summary>
+    /// Compiles what translated code calls, so that the JIT, which raises the host's inexact flag, does not run for it in the
+    /// midst of a guest.
+    /// </summary>
+    internal static void Prepare()
+    {
+        foreach (var type in (ReadOnlySpan<Type>)[typeof(GuestRuntime), typeof(FloatStatus), typeof(FloatOps), typeof(IntegerOps), typeof(Atomics)])
+        {
+            foreach (var method in type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.DeclaredOnly))
+            {
+                if (!method.ContainsGenericParameters)
+                    RuntimeHelpers.PrepareMethod(method.MethodHandle);
+            }
+        }
+
+        RuntimeHelpers.PrepareMethod(typeof(DispatchTable).GetMethod(nameof(DispatchTable.Lookup))!.MethodHandle);
+    }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Cheri2IL.Runtime.Execution;
@@ -17,6 +18,8 @@ public sealed unsafe class GuestThread : IDisposable
     private GCHandle _handle;
     private ulong _hostStackLimit;
     private GuestState* _state;
+
+    static GuestThread() => GuestRuntime.Prepare();
 
     /// <summary>Makes a thread whose registers are all zero.</summary>
     /// <param name="host">System calls and faults.</param>
@@ -72,7 +75,6 @@ public sealed unsafe class GuestThread : IDisposable
         if (_state->Interrupt != 0)
             Volatile.Write(ref _state->HostStackLimit, ulong.MaxValue);
         var trapped = FaultTrap.EnterThread();
-        FloatStatus.Enter(_state);
         try
         {
             while (RunToFault())
@@ -82,7 +84,7 @@ public sealed unsafe class GuestThread : IDisposable
         finally
         {
             // Also when a defect of the runtime ends the guest: a later host thread may have the same thread pointer.
-            FloatStatus.Leave(_state);
+            FloatStatus.Stop(_state, 0);
             if (trapped)
                 FaultTrap.LeaveThread();
         }
@@ -99,11 +101,18 @@ public sealed unsafe class GuestThread : IDisposable
     }
 
     /// <summary>Enters translated methods until the guest ends (false) or faults and goes on (true).</summary>
+    /// <remarks>
+    /// The guest's floating-point environment is entered anew after an exception, not in its handler: the end of a handler
+    /// runs host code that raises flags. On return the flags are banked. Fully compiled at once, so that the JIT does not
+    /// replace it while it loops in the guest's environment.
+    /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool RunToFault()
     {
         var state = _state;
         try
         {
+            FloatStatus.Enter(state);
             var pc = state->Pc;
             while (true)
             {
@@ -115,10 +124,9 @@ public sealed unsafe class GuestThread : IDisposable
                     Volatile.Write(ref state->Interrupt, 0);
                     Volatile.Write(ref state->HostStackLimit, _hostStackLimit);
                     FloatStatus.Leave(state);
-                    var goOn = _host.Poll(state);
-                    FloatStatus.Enter(state);
-                    if (!goOn)
+                    if (!_host.Poll(state))
                         return false;
+                    FloatStatus.Enter(state);
                     pc = state->Pc;
                 }
 
@@ -158,22 +166,21 @@ public sealed unsafe class GuestThread : IDisposable
         }
         catch (GuestFault fault)
         {
-            FloatStatus.Leave(state);
+            FloatStatus.Stop(state, fault.FloatFlags);
             return HandleFault(fault);
         }
         catch (NullReferenceException exception)
         {
             // The hardware trapped inside the arena; the fault trap turned it into this exception.
-            FloatStatus.Leave(state);
-            return HandleFault(HardwareFault.Locate(state, exception));
+            var fault = HardwareFault.Locate(state, exception);
+            FloatStatus.Stop(state, fault.FloatFlags);
+            return HandleFault(fault);
         }
     }
 
     private bool HandleFault(GuestFault fault)
     {
         _state->Pc = fault.Pc;
-        var goOn = _host.Fault(_state, fault);
-        FloatStatus.Enter(_state);
-        return goOn;
+        return _host.Fault(_state, fault);
     }
 }

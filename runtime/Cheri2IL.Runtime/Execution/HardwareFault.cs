@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 
 namespace Cheri2IL.Runtime.Execution;
 
@@ -18,20 +19,46 @@ internal static unsafe class HardwareFault
             if (trace.GetFrame(k) is not { } frame || frame.GetMethod() is not { } method)
                 continue;
             if (TranslatedModule.Of(method.Module.Assembly) is { } module)
-                return At(state, module.GuestPc(method.MetadataToken, frame.GetILOffset()), exact: false);
+                return At(state, module.GuestPc(method.MetadataToken, frame.GetILOffset()), inTranslatedCode: true);
             if (method.DeclaringType?.Namespace?.StartsWith("Cheri2IL.Translator", StringComparison.Ordinal) == true)
-                return At(state, state->Pc, exact: true);
+                return At(state, state->Pc, inTranslatedCode: false);
         }
 
         throw new InvalidOperationException("a null reference outside translated code", exception);
     }
 
-    private static GuestFault At(GuestState* state, long pc, bool exact)
+    /// <param name="state">State block.</param>
+    /// <param name="pc">Guest pc.</param>
+    /// <param name="inTranslatedCode">
+    /// Whether translated code trapped: then the float flags live at the trap were the guest's, and registers were in locals that
+    /// are lost. The evaluator keeps registers in the state block and runs in the host's float environment.
+    /// </param>
+    private static GuestFault At(GuestState* state, long pc, bool inTranslatedCode)
     {
-        FaultTrap.TakeLast(out var address, out var isWrite);
-        return new GuestFault(isWrite ? GuestFaultKind.StoreAccess : GuestFaultKind.LoadAccess, pc, address - (long)state->MemoryBase)
+        FaultTrap.TakeLast(out var address, out var isWrite, out var mxcsr);
+        var kind = isWrite || IsAtomicUpdate(state, pc) ? GuestFaultKind.StoreAccess : GuestFaultKind.LoadAccess;
+        return new GuestFault(kind, pc, address - (long)state->MemoryBase)
         {
-            AreRegistersExact = exact,
+            AreRegistersExact = !inTranslatedCode,
+            FloatFlags = inTranslatedCode ? HostFloatEnvironment.FlagsOf(mxcsr) : 0,
         };
+    }
+
+    /// <summary>
+    /// Whether the instruction is an AMO, whose faults are those of stores even if the host's sequence for it starts with a
+    /// load ("Zaamo"; privileged specification, "Machine Cause Register"). Major opcode AMO, and neither lr nor sc.
+    /// </summary>
+    private static bool IsAtomicUpdate(GuestState* state, long pc)
+    {
+        try
+        {
+            // A pc of translated code lies in the slot; whether it is mapped, another guest thread may have changed.
+            var word = Unsafe.ReadUnaligned<uint>(state->MemoryBase + pc);
+            return (word & 0x7f) == 0x2f && word >> 28 != 1;
+        }
+        catch (NullReferenceException)
+        {
+            return false;
+        }
     }
 }

@@ -30,13 +30,7 @@ internal static unsafe class HostFloatEnvironment
     public static int Flags
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get
-        {
-            // MXCSR: invalid 0x01, denormal 0x02 (no RISC-V flag), divide 0x04, overflow 0x08, underflow 0x10, inexact 0x20.
-            var raised = (int)Load();
-            return ((raised & 0x01) << 4) | ((raised & 0x04) << 1) | ((raised & 0x08) >> 1) | ((raised & 0x10) >> 3)
-                | ((raised & 0x20) >> 5);
-        }
+        get => FlagsOf((int)Load());
     }
 
     private static ReadOnlySpan<byte> LoadCode =>
@@ -52,6 +46,14 @@ internal static unsafe class HostFloatEnvironment
         0x0f, 0xae, 0x54, 0x24, 0xfc,   // ldmxcsr [rsp-4]
         0xc3,                           // ret
     ];
+
+    /// <summary>The sticky flags of an MXCSR value, as fflags bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int FlagsOf(int mxcsr)
+    {
+        // MXCSR: invalid 0x01, denormal 0x02 (no RISC-V flag), divide 0x04, overflow 0x08, underflow 0x10, inexact 0x20.
+        return ((mxcsr & 0x01) << 4) | ((mxcsr & 0x04) << 1) | ((mxcsr & 0x08) >> 1) | ((mxcsr & 0x10) >> 3) | ((mxcsr & 0x20) >> 5);
+    }
 
     /// <summary>Clears every sticky flag.</summary>
     public static void ClearFlags() => Store(Load() & ~FlagBits);

@@ -1,3 +1,6 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+
 namespace Cheri2IL.Runtime.Execution;
 
 /// <summary>What serves guest code that no loaded assembly has: the run-time pipeline, wired in by the command line.</summary>
@@ -35,6 +38,12 @@ public sealed unsafe class TranslatedCode : IGuestCode
     private readonly List<(long Start, long Length)> _changes = [];
     private bool _running;
     private bool _modified;
+
+    static TranslatedCode()
+    {
+        // As GuestRuntime.Prepare: a guest is running when this is first called.
+        RuntimeHelpers.PrepareMethod(typeof(TranslatedCode).GetMethod(nameof(EvaluateEntry), BindingFlags.Static | BindingFlags.NonPublic)!.MethodHandle);
+    }
 
     /// <summary>Makes the code of an address space.</summary>
     /// <param name="dispatch">Its dispatch table.</param>

@@ -42,8 +42,18 @@ public sealed unsafe class TranslatedModule
     /// <summary>The ELF file, byte for byte.</summary>
     public byte[] ReadImage() => Resource(Assembly, ModuleFormat.ImageResource);
 
-    /// <summary>Entry point of the method for <paramref name="pc"/>, or 0. Does not compile it.</summary>
-    public nint Find(long pc) => FindRow(pc) is var row and not 0 ? Method(row).GetFunctionPointer() : 0;
+    /// <summary>Entry point of the method for <paramref name="pc"/>, or 0. Compiles it if that has not happened yet.</summary>
+    /// <remarks>
+    /// Compiling here, outside the guest's floating-point environment, keeps the flags that the JIT raises out of fflags.
+    /// </remarks>
+    public nint Find(long pc)
+    {
+        if (FindRow(pc) is not (var row and not 0))
+            return 0;
+        var method = Method(row);
+        RuntimeHelpers.PrepareMethod(method);
+        return method.GetFunctionPointer();
+    }
 
     /// <summary>Metadata row (from 1) of the method for <paramref name="pc"/>, or 0.</summary>
     public int FindRow(long pc)

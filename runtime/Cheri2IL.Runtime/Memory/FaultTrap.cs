@@ -25,6 +25,9 @@ public static unsafe partial class FaultTrap
     /// <summary>Offset of the page-fault error code in ucontext_t: gregs start at 40, REG_ERR is number 19.</summary>
     private const int ErrorCodeOffset = 40 + (19 * 8);
 
+    /// <summary>Offset of the pointer to the floating-point state in ucontext_t: behind the 23 gregs. Never null on x86-64.</summary>
+    private const int FloatStateOffset = 40 + (23 * 8);
+
     private static readonly Lock Gate = new();
     private static Record* _table;
     private static delegate* unmanaged<ulong> _threadPointer;
@@ -104,9 +107,11 @@ public static unsafe partial class FaultTrap
     /// <summary>What trapped last on the calling thread.</summary>
     /// <param name="address">Host address.</param>
     /// <param name="isWrite">The access was a write.</param>
-    public static void TakeLast(out long address, out bool isWrite)
+    /// <param name="mxcsr">Floating-point status register at the trap.</param>
+    public static void TakeLast(out long address, out bool isWrite, out int mxcsr)
     {
         var record = t_record;
+        mxcsr = record == null ? 0 : (int)record->Status;
         address = record == null ? 0 : record->Address;
         isWrite = record != null && (record->Error & 2) != 0;
     }
@@ -150,6 +155,10 @@ public static unsafe partial class FaultTrap
         code.Emit([0x4c, 0x8b, 0x82]); // mov r8, [rdx+error code]
         code.Emit(ErrorCodeOffset);
         code.Emit([0x4d, 0x89, 0x43, 0x10]); //             mov [r11+16], r8         Error
+        code.Emit([0x4c, 0x8b, 0x82]); // mov r8, [rdx+floating-point state]
+        code.Emit(FloatStateOffset);
+        code.Emit([0x45, 0x8b, 0x40, 0x18]); //             mov r8d, [r8+24]         mxcsr of the fxsave image
+        code.Emit([0x4d, 0x89, 0x43, 0x18]); //             mov [r11+24], r8         Status
         code.Emit([0x48, 0xc7, 0x46, 0x10, 0, 0, 0, 0]); // mov qword [rsi+16], 0
         Assembler.Land(outside, code.Position);
         Assembler.Land(unknown, code.Position);
@@ -167,7 +176,7 @@ public static unsafe partial class FaultTrap
         public ulong Key;
         public long Address;
         public long Error;
-        public long Unused;
+        public long Status;
     }
 
     /// <summary>glibc's struct sigaction on x86-64.</summary>

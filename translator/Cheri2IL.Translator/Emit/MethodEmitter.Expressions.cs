@@ -471,7 +471,7 @@ public sealed partial class MethodEmitter
             if (a >= 0)
                 RaiseInvalidProduct(a, b);
             if (i.Type == IrType.F32)
-                _il.LoadConstant(BitConverter.Int32BitsToSingle(0x7fc0_0000));
+                _il.LoadConstant(BitConverter.Int32BitsToSingle(0x7fc0_0000)); // float.NaN has its sign bit set
             else
                 _il.LoadConstant(BitConverter.Int64BitsToDouble(0x7ff8_0000_0000_0000));
             _il.StoreLocal(result);

@@ -31,7 +31,7 @@ public sealed unsafe partial class IrEvaluator
                 FloatStatus.WriteRounding(state, a);
                 return 0;
             case IrOp.ReadCounter:
-                return GuestRuntime.ReadCounter(state, (int)i.Immediate);
+                return GuestThread.Of(state).Host.ReadCounter((int)i.Immediate);
         }
 
         var rounding = IrSignature.Of(i.Op).Immediate == ImmediateRule.Rounding ? RoundingOf(i, state) : 0;

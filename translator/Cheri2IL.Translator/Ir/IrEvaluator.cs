@@ -112,7 +112,7 @@ public sealed unsafe partial class IrEvaluator
                 return GuestThread.Of(state).Host.SystemCall(state) ? successors[0] : null;
             case IrOp.FenceI:
                 state->Pc = i.Immediate;
-                GuestRuntime.FenceI(state);
+                GuestThread.Of(state).Code.Invalidate(0, (long)state->Limit + 1);
                 return null;
             case IrOp.Trap:
                 throw new GuestFault(i.Fault, i.Pc, i.Immediate);

@@ -1,0 +1,17 @@
+namespace Cheri2IL.InstructionTests;
+
+/// <summary>The ways in which the project executes guest code; all must agree with the oracle.</summary>
+public enum Engine
+{
+    /// <summary>The evaluator on IR as the lifter made it.</summary>
+    EvaluatorPlain,
+
+    /// <summary>The evaluator on IR after all passes.</summary>
+    EvaluatorOptimized,
+
+    /// <summary>Emitted IL with the checks that the passes leave.</summary>
+    Emitted,
+
+    /// <summary>Emitted IL with every check.</summary>
+    EmittedAllChecks,
+}

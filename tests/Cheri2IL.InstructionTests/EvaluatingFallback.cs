@@ -1,0 +1,47 @@
+using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator;
+using Cheri2IL.Translator.Ir;
+using Cheri2IL.Translator.Lifting;
+using Cheri2IL.Translator.Passes;
+
+namespace Cheri2IL.InstructionTests;
+
+/// <summary>Evaluates everything, with or without the passes.</summary>
+internal sealed unsafe class EvaluatingFallback(GuestImage image, bool optimize) : ICodeFallback
+{
+    private readonly Dictionary<long, IrFunction> _regions = [];
+    private readonly IrEvaluator _evaluator = new();
+
+    /// <inheritdoc/>
+    public TranslatedModule? Translate(GuestState* state, long pc) => null;
+
+    /// <inheritdoc/>
+    public void Evaluate(GuestState* state)
+    {
+        do
+        {
+            var next = _evaluator.Run(Region(state->Pc), state);
+            state->Pc = next & ~1L;
+        }
+        while (state->Interrupt == 0 && state->RoundingMode > FloatStatus.LastHostMode && GuestSandbox.IsExecutable(state->Pc));
+    }
+
+    /// <inheritdoc/>
+    public void Invalidate(long start, long length) => _regions.Clear();
+
+    private IrFunction Region(long pc)
+    {
+        if (!GuestSandbox.IsExecutable(pc))
+            throw new GuestFault(GuestFaultKind.InstructionAccess, pc, pc);
+        if (_regions.TryGetValue(pc, out var function))
+            return function;
+        var (start, end, name) = image.RangeOf(pc);
+        function = RegionBuilder.Build(image, pc, start, end, name).Function;
+        if (optimize)
+            PassPipeline.Run(function, new PassOptions { Verify = true });
+        else
+            function.Number();
+        _regions.Add(pc, function);
+        return function;
+    }
+}

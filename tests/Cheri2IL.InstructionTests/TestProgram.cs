@@ -1,0 +1,114 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Runtime.Loader;
+using Cheri2IL.CaseGen;
+using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator;
+using Cheri2IL.Translator.Passes;
+using Cheri2IL.Translator.RunTime;
+
+namespace Cheri2IL.InstructionTests;
+
+/// <summary>Code in the sandbox, ready to be run by one engine from any of its entries.</summary>
+internal sealed unsafe class TestProgram : IGuestHost, IDisposable
+{
+    private const ulong HostStackBytes = 1 << 20;
+    private const long NoSystemCall = -38;
+
+    private static int s_count;
+
+    private readonly DispatchTable _dispatch = new(MachineLayout.SlotBytes);
+    private readonly TranslatedCode _code;
+    private GuestFault? _fault;
+
+    /// <summary>Loads code and, for the emitting engines, translates it.</summary>
+    /// <param name="code">Bytes from <see cref="MachineLayout.Code"/> on.</param>
+    /// <param name="entries">Guest addresses where runs will start.</param>
+    /// <param name="engine">How to execute.</param>
+    public TestProgram(ReadOnlySpan<byte> code, IEnumerable<long> entries, Engine engine)
+    {
+        var area = GuestSandbox.LoadCode(code);
+        var segment = new GuestSegment(MachineLayout.Code, area.Length, area, IsExecutable: true, IsWritable: false);
+        var image = new GuestImage(area, 0, [segment], [], entries);
+        if (engine is Engine.EvaluatorPlain or Engine.EvaluatorOptimized)
+        {
+            _code = new TranslatedCode(_dispatch, [], GuestSandbox.IsExecutable, new EvaluatingFallback(image, engine == Engine.EvaluatorOptimized));
+            return;
+        }
+
+        var options = new TranslationOptions
+        {
+            Checks = engine == Engine.EmittedAllChecks ? CheckMode.All : CheckMode.Optimized,
+            Parallelism = 1,
+        };
+        using var assembly = new MemoryStream(ModuleTranslator.Translate(image, options, $"program{Interlocked.Increment(ref s_count)}").Assembly);
+        var module = new TranslatedModule(AssemblyLoadContext.Default.LoadFromStream(assembly));
+        // A method compiled at its first direct call raises the host's inexact flag in the midst of the guest.
+        foreach (var method in module.Assembly.GetTypes().SelectMany(AllMethods))
+            RuntimeHelpers.PrepareMethod(method.MethodHandle);
+        var fallback = new RunTimeTranslator(image, options, cache: null, GuestSandbox.IsExecutable);
+        _code = new TranslatedCode(_dispatch, [module], GuestSandbox.IsExecutable, fallback);
+    }
+
+    /// <summary>Runs from a state to the first stop or fault.</summary>
+    public MachineState Run(MachineState before)
+    {
+        before.Data.CopyTo(GuestSandbox.Data);
+        using var thread = new GuestThread(this, _code, _dispatch, GuestSandbox.Memory, MachineLayout.SlotBytes);
+        var state = thread.State;
+        for (var i = 1; i < 32; i++)
+            GuestState.X(state, i) = (long)before.X[i];
+        for (var i = 0; i < 32; i++)
+            GuestState.F(state, i) = BitConverter.UInt64BitsToDouble(before.F[i]);
+        state->Pc = (long)before.Pc;
+        state->RoundingMode = before.Frm;
+        state->FloatFlags = before.Fflags;
+        _fault = null;
+        thread.Run(HostStackBytes);
+        return Read(state);
+    }
+
+    /// <inheritdoc/>
+    public bool SystemCall(GuestState* state)
+    {
+        state->X10 = NoSystemCall;
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public bool Fault(GuestState* state, GuestFault fault)
+    {
+        _fault = fault;
+        return false;
+    }
+
+    /// <inheritdoc/>
+    public bool Poll(GuestState* state) => true;
+
+    /// <inheritdoc/>
+    public long ReadCounter(int csr) => csr;
+
+    /// <inheritdoc/>
+    public void Dispose() => _dispatch.Dispose();
+
+    private static IEnumerable<MethodInfo> AllMethods(Type type) =>
+        type.GetMethods(BindingFlags.Static | BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly);
+
+    private MachineState Read(GuestState* state)
+    {
+        var after = new MachineState { Pc = (ulong)state->Pc, Frm = state->RoundingMode, Fflags = state->FloatFlags };
+        for (var i = 0; i < 32; i++)
+        {
+            after.X[i] = (ulong)GuestState.X(state, i);
+            after.F[i] = BitConverter.DoubleToUInt64Bits(GuestState.F(state, i));
+        }
+
+        GuestSandbox.Data.CopyTo(after.Data);
+        var fault = _fault ?? throw new InvalidOperationException("the guest ended without a fault");
+        if (fault.Kind == GuestFaultKind.Breakpoint)
+            return after;
+        after.Fault = fault.Kind;
+        after.FaultAddress = fault.Kind == GuestFaultKind.IllegalInstruction ? 0 : (ulong)fault.Address;
+        return after;
+    }
+}
