@@ -74,7 +74,7 @@ internal sealed unsafe class EvalMachine : IDisposable
 
         catch (NullReferenceException)
         {
-            FaultTrap.TakeLast(out var address, out var isWrite);
+            FaultTrap.TakeLast(out var address, out var isWrite, out _);
             end = $"trap {(isWrite ? "write" : "read")} pc={Number(State->Pc)} address={Number(address - (long)Slot)}";
         }
 

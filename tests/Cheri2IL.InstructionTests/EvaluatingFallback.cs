@@ -44,4 +44,7 @@ internal sealed unsafe class EvaluatingFallback(GuestImage image, bool optimize)
         _regions.Add(pc, function);
         return function;
     }
+
+    /// <inheritdoc/>
+    public bool HasChanged(byte* memory, long start, long length) => false;
 }

@@ -32,7 +32,7 @@ internal sealed unsafe class TestProgram : IGuestHost, IDisposable
         var image = new GuestImage(area, 0, [segment], [], entries);
         if (engine is Engine.EvaluatorPlain or Engine.EvaluatorOptimized)
         {
-            _code = new TranslatedCode(_dispatch, [], GuestSandbox.IsExecutable, new EvaluatingFallback(image, engine == Engine.EvaluatorOptimized));
+            _code = new TranslatedCode(_dispatch, [], GuestSandbox.IsExecutable, new EvaluatingFallback(image, engine == Engine.EvaluatorOptimized), GuestSandbox.Memory);
             return;
         }
 
@@ -47,7 +47,7 @@ internal sealed unsafe class TestProgram : IGuestHost, IDisposable
         foreach (var method in module.Assembly.GetTypes().SelectMany(AllMethods))
             RuntimeHelpers.PrepareMethod(method.MethodHandle);
         var fallback = new RunTimeTranslator(image, options, cache: null, GuestSandbox.IsExecutable);
-        _code = new TranslatedCode(_dispatch, [module], GuestSandbox.IsExecutable, fallback);
+        _code = new TranslatedCode(_dispatch, [module], GuestSandbox.IsExecutable, fallback, GuestSandbox.Memory);
     }
 
     /// <summary>Runs from a state to the first stop or fault.</summary>

@@ -28,7 +28,7 @@ public sealed unsafe class FaultTrapTests
                     var write = (k & 1) == 0;
                     if (!Touches(address, write))
                     {
-                        FaultTrap.TakeLast(out var seen, out var isWrite);
+                        FaultTrap.TakeLast(out var seen, out var isWrite, out _);
                         if (seen == (long)address && isWrite == write)
                             Interlocked.Increment(ref right);
                     }
@@ -78,7 +78,7 @@ public sealed unsafe class FaultTrapTests
         }
 
         Assert.Equal(100, caught);
-        FaultTrap.TakeLast(out var address, out _);
+        FaultTrap.TakeLast(out var address, out _, out _);
         Assert.Equal((long)(slot.Base + 12345), address);
         if (entered)
             FaultTrap.LeaveThread();
