@@ -219,8 +219,9 @@ public sealed unsafe class SignalTests
         guest[Entry] = state =>
         {
             if (Call(state, Kill, 0, signal))
-                Call(state, ExitGroup, 0);
+                state->Pc = Entry + 4;
         };
+        guest[Entry + 4] = state => Call(state, ExitGroup, 0);
         Assert.Equal(expected, guest.Run().ShellStatus);
     }
 

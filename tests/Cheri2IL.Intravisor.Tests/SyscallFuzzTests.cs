@@ -39,7 +39,7 @@ public sealed unsafe class SyscallFuzzTests
         guest[Entry] = state =>
         {
             Span<long> a = stackalloc long[6];
-            for (var step = 0; step < 20000; step++)
+            while (calls < 20000)
             {
                 var row = rows[random.Next(rows.Length)];
                 for (var k = 0; k < a.Length; k++)
@@ -47,10 +47,14 @@ public sealed unsafe class SyscallFuzzTests
                 Protect(row.Name, a);
                 var goOn = Call(state, row.Number, a[0], a[1], a[2], a[3], a[4], a[5]);
                 calls++;
-                if (!goOn || (state->X10 < 0 && state->X10 < -4095 && row.Name is not "prctl"))
+                if (state->X10 < -4095)
                     bad.Add($"{row.Name}({string.Join(", ", a.ToArray().Select(v => $"0x{v:x}"))}) = {state->X10}");
-                if (Thread(state).Cvm.IsEnding)
+                if (!goOn)
+                {
+                    // Something wants the thread out of guest code; the rest of the calls follows.
+                    state->Pc = Thread(state).Cvm.IsEnding ? state->Pc : Entry;
                     return;
+                }
             }
 
             Call(state, 94, 0);

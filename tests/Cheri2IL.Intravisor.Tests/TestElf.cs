@@ -8,6 +8,21 @@ internal static class TestElf
 {
     /// <summary>A program with the given headers; byte n of the file is n modulo 251 behind the headers.</summary>
     public static ElfExecutable Build(bool positionIndependent, long entry, params ReadOnlySpan<ProgramHeader> headers)
+        => ElfExecutable.Parse(Bytes(positionIndependent, entry, headers), "test");
+
+    /// <summary>A position-independent program of the given instructions, at 0x1000, where it starts.</summary>
+    public static byte[] Program(params ReadOnlySpan<int> instructions)
+    {
+        var file = Bytes(
+            true,
+            0x1000,
+            [new ProgramHeader(SegmentType.Load, SegmentFlags.Read | SegmentFlags.Execute, 0x1000, 0x1000, instructions.Length * 4, instructions.Length * 4, 0x1000)]);
+        for (var k = 0; k < instructions.Length; k++)
+            BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(0x1000 + (4 * k)), instructions[k]);
+        return file;
+    }
+
+    private static byte[] Bytes(bool positionIndependent, long entry, ReadOnlySpan<ProgramHeader> headers)
     {
         var length = ElfExecutable.HeaderSize + (headers.Length * ElfExecutable.ProgramHeaderSize);
         foreach (var header in headers)
@@ -39,6 +54,6 @@ internal static class TestElf
             BinaryPrimitives.WriteInt64LittleEndian(at[48..], headers[k].Alignment);
         }
 
-        return ElfExecutable.Parse(file, "test");
+        return file;
     }
 }

@@ -495,7 +495,11 @@ public sealed partial class MethodEmitter
     private void EmitPoll(IrInstruction i)
     {
         var leave = _il.DefineLabel();
-        LoadState(_members.Interrupt);
+        _il.LoadArgument(StateArgument);
+
+        // Another thread writes it: without the prefix the JIT loads it once, before a loop that has no other side effect.
+        _il.Emit(ILOpCode.Volatile);
+        _il.Emit(ILOpCode.Ldfld, _members.Interrupt, 1, 1);
         _il.Branch(ILOpCode.Brtrue, leave);
         var dirty = _dirty;
         _cold.Add(() =>
