@@ -26,6 +26,9 @@ public sealed class InstructionCaseTests
         var cases = Read(file);
         using var program = new TestProgram(Assemble(cases), cases.Select(c => (long)c.Address).Distinct(), engine);
         var failures = new List<string>();
+        // What a first run binds (calls into precompiled code) may raise the host's inexact flag, which is no part of a case.
+        foreach (var line in cases)
+            _ = program.Run(line.Before);
         foreach (var line in cases)
         {
             var actual = program.Run(line.Before);
