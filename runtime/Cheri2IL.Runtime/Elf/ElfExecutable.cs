@@ -19,9 +19,18 @@ public sealed class ElfExecutable
     /// <summary>Most bytes from the first to the last address of an image.</summary>
     public const long MaxImageSize = 4L << 30;
 
+    /// <summary>
+    /// Segments end at or below this address, 2^47: what Linux gives a process under Sv48, and far from where adding a load
+    /// bias would overflow.
+    /// </summary>
+    public const long AddressLimit = 1L << 47;
+
+    private const int MachineAArch64 = 183;
     private const int MachineRiscV = 243;
     private const int MaxProgramHeaders = 256;
+    private const long PageSize = 4096;
     private const uint FlagRve = 0x8;
+    private const uint FlagMorello = 0x10000;
     private const uint FlagCheriAbi = 0x10000;
     private const uint FlagCapabilityMode = 0x20000;
 
@@ -111,19 +120,21 @@ public sealed class ElfExecutable
             throw Error(0, "not an ELF file (it does not start with 7f 45 4c 46)");
         if (data.Length < HeaderSize)
             throw Error(0, $"the ELF header is cut off: {HeaderSize} bytes are needed, the file has {data.Length}");
+        if (data[5] == 2)
+            throw Error(5, $"a big-endian file for {MachineName(BinaryPrimitives.ReadUInt16BigEndian(data[18..]))}; only 64-bit little-endian RISC-V is supported");
         if (data[5] != 1)
-            throw Error(5, data[5] == 2 ? "big-endian files are not supported" : $"unknown byte order {data[5]}");
+            throw Error(5, $"unknown byte order {data[5]}");
         var type = BinaryPrimitives.ReadUInt16LittleEndian(data[16..]);
         var machine = BinaryPrimitives.ReadUInt16LittleEndian(data[18..]);
         if (data[4] != 2)
             throw Error(4, data[4] != 1 ? $"unknown ELF class {data[4]}" : machine == MachineRiscV ? "32-bit RISC-V (RV32) is not supported" : $"a 32-bit file for {MachineName(machine)}; only 64-bit RISC-V is supported");
         Flags = BinaryPrimitives.ReadUInt32LittleEndian(data[48..]);
         if (machine != MachineRiscV)
-            throw Error(18, machine == 183 && (Flags & 0x10000) != 0 ? "a Morello (AArch64 C64) file; not supported yet" : $"a file for {MachineName(machine)}; only 64-bit RISC-V is supported");
+            throw Error(18, machine == MachineAArch64 && (Flags & FlagMorello) != 0 ? "a Morello (AArch64, pure-capability ABI) file; not supported yet" : $"a file for {MachineName(machine)}; only 64-bit RISC-V is supported");
         if (type is not (2 or 3))
             throw Error(16, type == 1 ? "a relocatable object (ET_REL); link it first" : type == 4 ? "a core dump (ET_CORE), not a program" : $"ELF type {type} is neither a program nor a shared object");
         if ((Flags & (FlagCheriAbi | FlagCapabilityMode)) != 0)
-            throw Error(48, "a CHERI-RISC-V file (pure-capability ABI); not supported yet");
+            throw Error(48, "CHERI-RISC-V files are not supported yet (e_flags say pure-capability ABI or capability mode)");
         if ((Flags & FlagRve) != 0)
             throw Error(48, "an RV64E file; not supported");
         IsPositionIndependent = type == 3;
@@ -143,7 +154,7 @@ public sealed class ElfExecutable
         22 => "S/390",
         40 => "ARM",
         62 => "x86-64",
-        183 => "AArch64",
+        MachineAArch64 => "AArch64",
         258 => "LoongArch",
         MachineRiscV => "RISC-V",
         _ => $"machine {machine}",
@@ -160,7 +171,7 @@ public sealed class ElfExecutable
         if (count > MaxProgramHeaders)
             throw Error(56, $"{count} program headers; at most {MaxProgramHeaders} are accepted");
         if (ProgramHeaderOffset < 0 || ProgramHeaderOffset > data.Length - ((long)count * size))
-            throw Error(32, $"the program header table (0x{ProgramHeaderOffset:x}, {count} entries) lies beyond the end of the file (0x{data.Length:x} bytes)");
+            throw Error(32, $"the program header table (offset 0x{ProgramHeaderOffset:x}, {count} entries) lies beyond the end of the file (it has 0x{data.Length:x} bytes)");
         var headers = new ProgramHeader[count];
         for (var k = 0; k < count; k++)
         {
@@ -185,11 +196,11 @@ public sealed class ElfExecutable
     private void CheckBounds(in ProgramHeader header, int at, int fileLength)
     {
         if (header.Offset < 0 || header.FileSize < 0 || header.Offset > fileLength - header.FileSize)
-            throw Error(at, $"segment {header.Type} (offset 0x{header.Offset:x}, 0x{header.FileSize:x} bytes) lies beyond the end of the file (0x{fileLength:x} bytes)");
+            throw Error(at, $"segment {header.Type} (offset 0x{header.Offset:x}, 0x{header.FileSize:x} bytes) lies beyond the end of the file (it has 0x{fileLength:x} bytes)");
         if (header.Type is SegmentType.Load or SegmentType.ThreadLocal && header.MemorySize < header.FileSize)
             throw Error(at, $"segment {header.Type} has more bytes in the file (0x{header.FileSize:x}) than in memory (0x{header.MemorySize:x})");
-        if (header.VirtualAddress < 0 || header.MemorySize > MaxImageSize || header.VirtualAddress > long.MaxValue - header.MemorySize)
-            throw Error(at, $"segment {header.Type} (address 0x{header.VirtualAddress:x}, 0x{header.MemorySize:x} bytes in memory) is out of range");
+        if (header.VirtualAddress < 0 || header.MemorySize is < 0 or > MaxImageSize || header.VirtualAddress > AddressLimit - header.MemorySize)
+            throw Error(at, $"segment {header.Type} (address 0x{header.VirtualAddress:x}, 0x{header.MemorySize:x} bytes in memory) is out of range (an image has at most 0x{MaxImageSize:x} bytes, below 0x{AddressLimit:x})");
     }
 
     private void CheckSegments()
@@ -198,30 +209,26 @@ public sealed class ElfExecutable
         var loads = new ProgramHeader[ProgramHeaders.Count];
         for (var k = 0; k < loads.Length; k++)
         {
-            if (ProgramHeaders[k].Type == SegmentType.Load)
-                loads[count++] = ProgramHeaders[k];
-        }
-
-        Array.Resize(ref loads, count);
-        if (loads.Length == 0)
-            throw Error(ProgramHeaderOffset, "no PT_LOAD segment: nothing to load");
-        for (var k = 0; k < loads.Length; k++)
-        {
-            if (k > 0 && loads[k].VirtualAddress < loads[k - 1].End)
-                throw Error(ProgramHeaderOffset, $"PT_LOAD segments overlap or descend at address 0x{loads[k].VirtualAddress:x}");
-            // The loader maps pages: file position and address must agree within one.
-            if (((loads[k].Offset ^ loads[k].VirtualAddress) & 0xfff) != 0)
-                throw Error(ProgramHeaderOffset, $"PT_LOAD at address 0x{loads[k].VirtualAddress:x}: file offset 0x{loads[k].Offset:x} and address differ within a page");
-        }
-
-        if (loads[^1].End - loads[0].VirtualAddress > MaxImageSize)
-            throw Error(ProgramHeaderOffset, $"the image spans 0x{loads[^1].End - loads[0].VirtualAddress:x} bytes; at most 0x{MaxImageSize:x} are accepted");
-        Segments = loads;
-        foreach (var load in loads)
-        {
+            var load = ProgramHeaders[k];
+            if (load.Type != SegmentType.Load)
+                continue;
+            var at = ProgramHeaderOffset + (k * ProgramHeaderSize);
+            if (count > 0 && load.VirtualAddress < loads[count - 1].End)
+                throw Error(at, $"PT_LOAD at address 0x{load.VirtualAddress:x} overlaps or precedes the one before it, which ends at 0x{loads[count - 1].End:x}");
+            // The loader maps pages: file position and address must agree within one, where there is content.
+            if (load.FileSize > 0 && ((load.Offset ^ load.VirtualAddress) & (PageSize - 1)) != 0)
+                throw Error(at, $"PT_LOAD at address 0x{load.VirtualAddress:x}: file offset 0x{load.Offset:x} and address differ within a page");
+            loads[count++] = load;
+            if (load.End - loads[0].VirtualAddress > MaxImageSize)
+                throw Error(at, $"the image spans 0x{load.End - loads[0].VirtualAddress:x} bytes; at most 0x{MaxImageSize:x} are accepted");
             if (ProgramHeaderOffset >= load.Offset && ProgramHeaderOffset < load.Offset + load.FileSize)
                 ProgramHeaderAddress = load.VirtualAddress + ProgramHeaderOffset - load.Offset;
         }
+
+        if (count == 0)
+            throw Error(ProgramHeaderOffset, "no PT_LOAD segment: nothing to load");
+        Array.Resize(ref loads, count);
+        Segments = loads;
     }
 
     private void FindInterpreter()

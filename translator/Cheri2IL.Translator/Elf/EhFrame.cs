@@ -3,7 +3,12 @@ namespace Cheri2IL.Translator.Elf;
 /// <summary>Function extents from .eh_frame (Linux Standard Base, 10.6): the initial location and range of every FDE.</summary>
 internal static class EhFrame
 {
+    // DW_EH_PE, Linux Standard Base 10.5: the low four bits are the format, bits 4 to 6 the base, bit 7 an indirection.
     private const byte Omit = 0xff;
+    private const int FormatMask = 0x0f;
+    private const int BaseMask = 0x70;
+    private const int PcRelative = 0x10;
+    private const int Indirect = 0x80;
 
     /// <summary>Address of .eh_frame from an .eh_frame_hdr section at <paramref name="address"/>, or null.</summary>
     public static long? LocateFromHeader(long address, ReadOnlySpan<byte> content)
@@ -14,11 +19,13 @@ internal static class EhFrame
         var encoding = reader.U8();
         reader.U8();
         reader.U8();
+        if (!IsUsable(encoding))
+            return null;
         var frame = Pointer(ref reader, encoding, address);
         return reader.Failed ? null : frame;
     }
 
-    /// <summary>Extents, ascending, without duplicates.</summary>
+    /// <summary>Extents, ascending; of several with one start, the longest.</summary>
     /// <param name="address">Address of the section.</param>
     /// <param name="content">Its bytes (may run on past its end: a zero length ends it).</param>
     /// <param name="warning">What was malformed, or null.</param>
@@ -35,9 +42,9 @@ internal static class EhFrame
             if (length == 0)
                 break;
             var body = reader.Position;
-            if (length > reader.Remaining)
+            if (length < 4 || length > reader.Remaining)
             {
-                warning = $".eh_frame is cut off at 0x{address + start:x}";
+                warning = $".eh_frame is cut off or malformed at 0x{address + start:x}";
                 break;
             }
 
@@ -46,19 +53,26 @@ internal static class EhFrame
             {
                 encodings[start] = CieEncoding(content.Slice(body, (int)length));
             }
-            else if (encodings.TryGetValue(body - (int)Math.Min(id, int.MaxValue), out var encoding) && encoding != Omit)
+            else if (encodings.TryGetValue(body - (int)Math.Min(id, int.MaxValue), out var encoding) && IsUsable(encoding))
             {
-                var location = Pointer(ref reader, encoding, address);
+                var fields = new ElfReader(content.Slice(body, (int)length)) { Position = 4 };
+                var location = Pointer(ref fields, encoding, address + body);
                 // The range has the format of the location, without its base.
-                var range = Pointer(ref reader, (byte)(encoding & 0x0f), address);
-                if (!reader.Failed && range > 0)
+                var range = Pointer(ref fields, (byte)(encoding & FormatMask), 0);
+                if (!fields.Failed && range > 0)
                     ranges.Add((location, range));
+                else
+                    warning ??= $".eh_frame: the entry at 0x{address + start:x} has no valid range";
+            }
+            else
+            {
+                warning ??= $".eh_frame: the entry at 0x{address + start:x} belongs to no usable common entry";
             }
 
             reader.Position = body + (int)length;
         }
 
-        ranges.Sort();
+        ranges.Sort(static (a, b) => a.Start != b.Start ? a.Start.CompareTo(b.Start) : b.Length.CompareTo(a.Length));
         return [.. ranges.DistinctBy(r => r.Start)];
     }
 
@@ -90,7 +104,8 @@ internal static class EhFrame
                     var encoding = reader.U8();
                     return reader.Failed ? Omit : encoding;
                 case 'P':
-                    Pointer(ref reader, (byte)(reader.U8() & 0x0f), 0);
+                    // Only its length matters.
+                    Pointer(ref reader, (byte)(reader.U8() & FormatMask), 0);
                     break;
                 case 'L':
                     reader.U8();
@@ -105,22 +120,23 @@ internal static class EhFrame
         return 0;
     }
 
-    /// <summary>DW_EH_PE: the low four bits are the format, bits 4 to 6 the base (absolute or pc-relative).</summary>
-    private static long Pointer(ref ElfReader reader, byte encoding, long sectionAddress)
+    private static bool IsUsable(byte encoding)
+        => (encoding & Indirect) == 0 && (encoding & BaseMask) is 0 or PcRelative && (encoding & FormatMask) is 0x00 or 0x01 or 0x02 or 0x03 or 0x04 or 0x09 or 0x0a or 0x0b or 0x0c;
+
+    /// <summary>A pointer in a usable encoding; <paramref name="origin"/> is the address of the reader's first byte.</summary>
+    private static long Pointer(ref ElfReader reader, byte encoding, long origin)
     {
-        const int PcRelative = 0x10;
-        var at = sectionAddress + reader.Position;
-        var value = (encoding & 0x0f) switch
+        var at = origin + reader.Position;
+        var value = (encoding & FormatMask) switch
         {
-            0x00 or 0x04 or 0x0c => reader.I64(),
             0x01 => (long)reader.ULeb(),
             0x02 => reader.U16(),
             0x03 => reader.U32(),
             0x09 => reader.SLeb(),
             0x0a => (short)reader.U16(),
             0x0b => (int)reader.U32(),
-            _ => 0,
+            _ => reader.I64(),
         };
-        return (encoding & 0x70) == PcRelative ? value + at : value;
+        return (encoding & BaseMask) == PcRelative ? value + at : value;
     }
 }

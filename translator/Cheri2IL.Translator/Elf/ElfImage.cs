@@ -1,33 +1,24 @@
-using System.Text;
 using Cheri2IL.Runtime.Elf;
 
 namespace Cheri2IL.Translator.Elf;
-
-/// <summary>A section header.</summary>
-/// <param name="Name">Name.</param>
-/// <param name="Type">sh_type.</param>
-/// <param name="Address">sh_addr, before the load bias.</param>
-/// <param name="Offset">sh_offset.</param>
-/// <param name="Size">sh_size.</param>
-/// <param name="Link">sh_link.</param>
-public readonly record struct ElfSection(string Name, uint Type, long Address, long Offset, long Size, int Link);
 
 /// <summary>
 /// What translating needs of an ELF file beyond loading it: symbols, dynamic relocations, function extents, attributes.
 /// Everything here is optional in the file: a malformed part is left out and named in <see cref="Warnings"/>.
 /// </summary>
-public sealed class ElfImage
+public sealed partial class ElfImage
 {
     private const int SymbolSize = 24;
-    private const int RelaSize = 24;
     private const int SectionHeaderSize = 64;
 
     private readonly byte[] _data;
     private readonly List<string> _warnings = [];
+    private readonly ElfNames _names;
 
     private ElfImage(byte[] data, ElfExecutable executable)
     {
         _data = data;
+        _names = new ElfNames(data.Length);
         Executable = executable;
     }
 
@@ -49,6 +40,12 @@ public sealed class ElfImage
     /// <summary>Names of the shared objects that are needed (DT_NEEDED).</summary>
     public IReadOnlyList<string> Needed { get; private set; } = [];
 
+    /// <summary>DT_SONAME, or null.</summary>
+    public string? SharedObjectName { get; private set; }
+
+    /// <summary>Addresses in DT_PREINIT_ARRAY, DT_INIT_ARRAY and DT_FINI_ARRAY as they stand in the file: zeros where relocations fill them.</summary>
+    public IReadOnlyList<long> InitializerPointers { get; private set; } = [];
+
     /// <summary>.symtab.</summary>
     public IReadOnlyList<ElfSymbol> Symbols { get; private set; } = [];
 
@@ -58,7 +55,7 @@ public sealed class ElfImage
     /// <summary>Dynamic relocations: DT_RELA, DT_JMPREL and DT_RELR (the latter as RELATIVE with the word's content as addend).</summary>
     public IReadOnlyList<ElfRelocation> Relocations { get; private set; } = [];
 
-    /// <summary>Function extents of the unwind tables, ascending.</summary>
+    /// <summary>Function extents of the unwind tables, ascending, inside executable segments.</summary>
     public IReadOnlyList<(long Start, long Length)> UnwindRanges { get; private set; } = [];
 
     /// <summary>Tag_RISCV_arch of .riscv.attributes, or null.</summary>
@@ -79,23 +76,24 @@ public sealed class ElfImage
         image.ReadDynamic();
         image.Symbols = image.ReadSymbolSection();
         image.ReadUnwind();
-        image.Architecture = image.ReadAttributes();
+        image.Architecture = image.ReadArchitecture();
         image.BuildId = image.ReadBuildId();
         image.Lines = image.ReadLines();
+        if (image._names.Exhausted)
+            image._warnings.Add("names are left out: together they are many times longer than the file");
         return image;
     }
 
     /// <summary>Bytes at an address before the load bias, up to the end of the segment's content; empty if there are none.</summary>
     public ReadOnlySpan<byte> BytesAt(long address)
     {
-        foreach (var segment in Executable.Segments)
-        {
-            if (address >= segment.VirtualAddress && address < segment.VirtualAddress + segment.FileSize)
-                return Executable.Content(segment).Span[(int)(address - segment.VirtualAddress)..];
-        }
-
-        return default;
+        if (SegmentAt(address) is not { } segment || address - segment.VirtualAddress >= segment.FileSize)
+            return default;
+        return Executable.Content(segment).Span[(int)(address - segment.VirtualAddress)..];
     }
+
+    /// <summary>Whether an address before the load bias lies in an executable segment.</summary>
+    public bool IsExecutable(long address) => SegmentAt(address) is { } segment && (segment.Flags & SegmentFlags.Execute) != 0;
 
     /// <summary>The section called <paramref name="name"/>, or null.</summary>
     public ElfSection? FindSection(string name)
@@ -123,11 +121,35 @@ public sealed class ElfImage
     {
         var segments = Executable.Segments.Select(s => new GuestSegment(
             s.VirtualAddress + loadBias, s.MemorySize, Executable.Content(s), (s.Flags & SegmentFlags.Execute) != 0, (s.Flags & SegmentFlags.Write) != 0));
-        var functions = Symbols.Concat(DynamicSymbols).Where(s => s.IsDefinedFunction).ToArray();
-        var ranges = functions.Where(s => s.Size > 0).Select(s => new GuestRange(s.Value + loadBias, s.Value + s.Size + loadBias, s.Name.Length > 0 ? s.Name : null))
-            .Concat(UnwindRanges.Select(r => new GuestRange(r.Start + loadBias, r.Start + r.Length + loadBias, null)));
+        // Where several names share an address, the image takes the first: what the program exports says more than what is local.
+        var functions = Symbols.Concat(DynamicSymbols).Where(s => s.IsDefinedFunction).OrderBy(s => s.Binding == SymbolBinding.Local).ToArray();
+        var ranges = functions.Select(s => (s.Value, s.Size, Name: s.Name.Length > 0 ? s.Name : null))
+            .Concat(UnwindRanges.Select(r => (r.Start, r.Length, Name: (string?)null)))
+            .Select(r => (Start: r.Item1, Length: Inside(r.Item1, r.Item2), r.Name))
+            .Where(r => r.Length > 0)
+            .Select(r => new GuestRange(r.Start + loadBias, r.Start + r.Length + loadBias, r.Name));
         return new GuestImage(_data, loadBias, segments, ranges, Seeds(functions).Select(a => a + loadBias));
     }
+
+    private ProgramHeader? SegmentAt(long address)
+    {
+        var segments = Executable.Segments;
+        var (low, high) = (0, segments.Count);
+        while (low < high)
+        {
+            var middle = (low + high) >> 1;
+            if (segments[middle].End <= address)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+
+        return low < segments.Count && address >= segments[low].VirtualAddress ? segments[low] : null;
+    }
+
+    /// <summary>How much of a claimed extent is in the executable segment that holds its start.</summary>
+    private long Inside(long start, long length)
+        => SegmentAt(start) is { } segment && (segment.Flags & SegmentFlags.Execute) != 0 ? Math.Min(length, segment.End - start) : 0;
 
     private IEnumerable<long> Seeds(ElfSymbol[] functions)
     {
@@ -141,14 +163,14 @@ public sealed class ElfImage
                 yield return relocation.Addend;
         }
 
-        const long Init = 12;
-        const long Fini = 13;
-        foreach (var (tag, value) in Dynamic)
-        {
-            if (tag is Init or Fini)
-                yield return value;
-        }
+        if (DynamicValue(DynamicTag.Init) is { } initializer)
+            yield return initializer;
+        if (DynamicValue(DynamicTag.Fini) is { } finalizer)
+            yield return finalizer;
+        foreach (var pointer in InitializerPointers)
+            yield return pointer;
 
+        // A static program has no dynamic section; these are where linkers put pointers to functions.
         foreach (var name in (string[])[".init_array", ".fini_array", ".preinit_array", ".data.rel.ro", ".got"])
         {
             foreach (var pointer in PointersIn(name))
@@ -195,103 +217,11 @@ public sealed class ElfImage
         var names = index < count ? Content(raw[index].Section) : default;
         var sections = new ElfSection[count];
         for (var k = 0; k < count; k++)
-            sections[k] = raw[k].Section with { Name = StringAt(names, raw[k].Name) };
+            sections[k] = raw[k].Section with { Name = _names.At(names, raw[k].Name) };
         Sections = sections;
     }
 
-    private static string StringAt(ReadOnlySpan<byte> table, long offset)
-    {
-        if (offset < 0 || offset >= table.Length)
-            return "";
-        var text = table[(int)offset..];
-        var end = text.IndexOf((byte)0);
-        // A name longer than this is not one.
-        return end is < 0 or > 4096 ? "" : Encoding.UTF8.GetString(text[..end]);
-    }
-
-    private long DynamicValue(long tag)
-    {
-        foreach (var (t, value) in Dynamic)
-        {
-            if (t == tag)
-                return value;
-        }
-
-        return 0;
-    }
-
-    private void ReadDynamic()
-    {
-        if (Executable.Find(SegmentType.Dynamic) is not { } header)
-            return;
-        var entries = new List<(long, long)>();
-        var reader = new ElfReader(Executable.Content(header).Span);
-        while (reader.Remaining >= 16)
-        {
-            var (tag, value) = (reader.I64(), reader.I64());
-            if (tag == 0)
-                break;
-            entries.Add((tag, value));
-        }
-
-        Dynamic = entries;
-        const long StringTable = 5;
-        const long SymbolTable = 6;
-        var strings = BytesAt(DynamicValue(StringTable));
-        var needed = new List<string>();
-        foreach (var (tag, value) in entries)
-        {
-            if (tag == 1)
-                needed.Add(StringAt(strings, value));
-        }
-
-        Needed = needed;
-        ReadRelocations();
-        if (DynamicValue(SymbolTable) is var symbols and not 0)
-            DynamicSymbols = ParseSymbols(BytesAt(symbols), DynamicSymbolCount(), strings);
-    }
-
-    /// <summary>The dynamic table does not say how many symbols there are; its hash tables do, and relocations name some.</summary>
-    private long DynamicSymbolCount()
-    {
-        const long Hash = 4;
-        const long GnuHash = 0x6ffffef5;
-        long count = 0;
-        foreach (var relocation in Relocations)
-            count = Math.Max(count, relocation.Symbol + 1L);
-        if (DynamicValue(Hash) is var hash and not 0)
-        {
-            var reader = new ElfReader(BytesAt(hash));
-            reader.U32();
-            return Math.Max(count, reader.U32());
-        }
-
-        return DynamicValue(GnuHash) is var gnu and not 0 ? Math.Max(count, GnuHashCount(BytesAt(gnu))) : count;
-    }
-
-    private static long GnuHashCount(ReadOnlySpan<byte> table)
-    {
-        var reader = new ElfReader(table);
-        var (buckets, first, bloom) = (reader.U32(), reader.U32(), reader.U32());
-        reader.U32();
-        reader.Bytes(8L * bloom);
-        var last = 0u;
-        for (var k = 0u; k < buckets && !reader.AtEnd; k++)
-            last = Math.Max(last, reader.U32());
-        if (last < first)
-            return first;
-        reader.Bytes(4L * (last - first));
-        // Chains end with the low bit set.
-        for (var index = last; !reader.AtEnd; index++)
-        {
-            if ((reader.U32() & 1) != 0)
-                return index + 1L;
-        }
-
-        return first;
-    }
-
-    private static List<ElfSymbol> ParseSymbols(ReadOnlySpan<byte> table, long count, ReadOnlySpan<byte> strings)
+    private List<ElfSymbol> ParseSymbols(ReadOnlySpan<byte> table, long count, ReadOnlySpan<byte> strings)
     {
         count = Math.Min(count, table.Length / SymbolSize);
         var symbols = new List<ElfSymbol>((int)count);
@@ -303,7 +233,7 @@ public sealed class ElfImage
             reader.U8();
             int section = reader.U16();
             var (value, size) = (reader.I64(), reader.I64());
-            symbols.Add(new ElfSymbol(StringAt(strings, name), value, Math.Max(0, size), (SymbolType)(info & 15), section));
+            symbols.Add(new ElfSymbol(_names.At(strings, name), value, Math.Max(0, size), (SymbolType)(info & 15), (SymbolBinding)(info >> 4), section));
         }
 
         return symbols;
@@ -313,67 +243,14 @@ public sealed class ElfImage
     {
         if (FindSection(".symtab") is not { } table)
             return [];
-        if (table.Link <= 0 || table.Link >= Sections.Count)
+        var content = Content(table);
+        if (content.IsEmpty || table.Link <= 0 || table.Link >= Sections.Count)
         {
-            _warnings.Add(".symtab names no string table");
+            _warnings.Add(".symtab lies beyond the end of the file or names no string table");
             return [];
         }
 
-        return ParseSymbols(Content(table), table.Size / SymbolSize, Content(Sections[table.Link]));
-    }
-
-    private void ReadRelocations()
-    {
-        var relocations = new List<ElfRelocation>();
-        // DT_RELA + DT_RELASZ, DT_JMPREL + DT_PLTRELSZ.
-        foreach (var (start, size) in (ReadOnlySpan<(long, long)>)[(7, 8), (23, 2)])
-        {
-            var table = BytesAt(DynamicValue(start));
-            var reader = new ElfReader(table[..(int)Math.Clamp(DynamicValue(size), 0, table.Length)]);
-            while (reader.Remaining >= RelaSize)
-            {
-                var offset = reader.I64();
-                var type = reader.U32();
-                relocations.Add(new ElfRelocation(offset, (RelocationType)type, (int)Math.Min(reader.U32(), int.MaxValue), reader.I64()));
-            }
-        }
-
-        AddPackedRelatives(relocations);
-        Relocations = relocations;
-    }
-
-    /// <summary>DT_RELR: an even word is an address, an odd one a bitmap over the 63 words that follow the last address.</summary>
-    private void AddPackedRelatives(List<ElfRelocation> relocations)
-    {
-        const long Relr = 36;
-        const long RelrSize = 35;
-        var table = BytesAt(DynamicValue(Relr));
-        var reader = new ElfReader(DynamicValue(Relr) == 0 ? default : table[..(int)Math.Clamp(DynamicValue(RelrSize), 0, table.Length)]);
-        var next = 0L;
-        while (reader.Remaining >= 8)
-        {
-            var word = reader.I64();
-            if ((word & 1) == 0)
-            {
-                AddRelative(word);
-                next = word + 8;
-                continue;
-            }
-
-            for (var bit = 1; bit < 64; bit++)
-            {
-                if ((word >> bit & 1) != 0)
-                    AddRelative(next + (8 * (bit - 1)));
-            }
-
-            next += 63 * 8;
-        }
-
-        void AddRelative(long at)
-        {
-            var content = new ElfReader(BytesAt(at));
-            relocations.Add(new ElfRelocation(at, RelocationType.Relative, 0, content.I64()));
-        }
+        return ParseSymbols(content, content.Length / SymbolSize, Content(Sections[table.Link]));
     }
 
     private void ReadUnwind()
@@ -395,57 +272,50 @@ public sealed class ElfImage
             return;
         }
 
-        UnwindRanges = EhFrame.Ranges(address, content, out var warning);
+        UnwindRanges = [.. EhFrame.Ranges(address, content, out var warning)
+            .Select(r => (r.Start, Length: Inside(r.Start, r.Length)))
+            .Where(r => r.Length > 0)];
         if (warning is not null)
             _warnings.Add(warning);
     }
 
-    /// <summary>.riscv.attributes: 'A', then sub-sections (length, vendor, tagged file attributes); tag 5 is the architecture.</summary>
-    private string? ReadAttributes()
-    {
-        const ulong ArchitectureTag = 5;
-        var content = FindSection(".riscv.attributes") is { } section
-            ? Content(section)
-            : Executable.Find(SegmentType.RiscVAttributes) is { } header && header.Offset >= 0 && header.FileSize >= 0 && header.Offset <= _data.Length - header.FileSize
-                ? _data.AsSpan((int)header.Offset, (int)header.FileSize)
-                : default;
-        var reader = new ElfReader(content);
-        if (reader.U8() != (byte)'A')
-            return null;
-        reader.U32();
-        reader.CString();
-        if (reader.U8() != 1)
-            return null;
-        reader.U32();
-        while (!reader.AtEnd)
-        {
-            var tag = reader.ULeb();
-            if (tag == ArchitectureTag)
-                return Encoding.ASCII.GetString(reader.CString());
-            // Even tags are numbers, odd ones strings.
-            if ((tag & 1) == 0)
-                reader.ULeb();
-            else
-                reader.CString();
-        }
+    private ReadOnlySpan<byte> Content(ProgramHeader header)
+        => header.Offset < 0 || header.FileSize < 0 || header.Offset > _data.Length - header.FileSize
+            ? default
+            : _data.AsSpan((int)header.Offset, (int)header.FileSize);
 
-        return null;
+    private string? ReadArchitecture()
+    {
+        ReadOnlySpan<byte> content;
+        if (FindSection(".riscv.attributes") is { } section)
+            content = Content(section);
+        else if (Executable.Find(SegmentType.RiscVAttributes) is { } header)
+            content = Content(header);
+        else
+            return null;
+        if (!RiscVAttributes.TryReadArchitecture(content, out var architecture))
+            _warnings.Add(".riscv.attributes is malformed");
+        return architecture;
     }
 
     private string? ReadBuildId()
     {
         const uint GnuBuildId = 3;
+        // SHA-1 has 20 bytes; --build-id=0x... may give any number.
+        const uint MaxSize = 64;
         foreach (var header in Executable.ProgramHeaders)
         {
-            if (header.Type != SegmentType.Note || header.Offset < 0 || header.FileSize < 0 || header.Offset > _data.Length - header.FileSize)
+            if (header.Type != SegmentType.Note)
                 continue;
-            var reader = new ElfReader(_data.AsSpan((int)header.Offset, (int)header.FileSize));
-            while (reader.Remaining >= 12)
+            var reader = new ElfReader(Content(header));
+            while (reader.Remaining > 0)
             {
                 var (nameSize, size, type) = (reader.U32(), reader.U32(), reader.U32());
                 var name = reader.Bytes((nameSize + 3L) & ~3L);
                 var value = reader.Bytes((size + 3L) & ~3L);
-                if (!reader.Failed && type == GnuBuildId && name.StartsWith("GNU"u8))
+                if (reader.Failed)
+                    _warnings.Add($"the notes at 0x{header.Offset:x} are cut off");
+                else if (type == GnuBuildId && name.SequenceEqual("GNU\0"u8) && size is > 0 and <= MaxSize)
                     return Convert.ToHexStringLower(value[..(int)size]);
             }
         }
@@ -459,7 +329,7 @@ public sealed class ElfImage
             return null;
         ReadOnlySpan<byte> strings = FindSection(".debug_str") is { } s ? Content(s) : default;
         ReadOnlySpan<byte> lineStrings = FindSection(".debug_line_str") is { } l ? Content(l) : default;
-        var table = DwarfLineTable.Parse(Content(lines), strings, lineStrings, out var warning);
+        var table = DwarfLineTable.Parse(Content(lines), strings, lineStrings, _names, IsExecutable, out var warning);
         if (warning is not null)
             _warnings.Add(warning);
         return table;

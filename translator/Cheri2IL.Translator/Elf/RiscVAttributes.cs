@@ -1,0 +1,73 @@
+using System.Buffers;
+using System.Text;
+
+namespace Cheri2IL.Translator.Elf;
+
+/// <summary>
+/// The attributes section (RISC-V ELF psABI, "Attributes"): 'A', then sub-sections of (length, vendor, groups), whose groups
+/// are (tag, length, attributes), whose attributes are (tag, number) or, for odd tags, (tag, string).
+/// </summary>
+internal static class RiscVAttributes
+{
+    private const ulong FileGroup = 1;
+    private const ulong ArchitectureTag = 5;
+
+    // The longest that compilers write names a hundred extensions.
+    private const int MaxArchitectureLength = 4096;
+
+    private static readonly SearchValues<byte> s_architectureLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789_"u8);
+
+    /// <summary>Reads Tag_RISCV_arch, null if there is none; false if the section is malformed.</summary>
+    public static bool TryReadArchitecture(ReadOnlySpan<byte> content, out string? architecture)
+    {
+        architecture = null;
+        var sections = new ElfReader(content);
+        if (sections.U8() != (byte)'A')
+            return false;
+        while (!sections.AtEnd)
+        {
+            // Lengths include themselves.
+            var section = new ElfReader(sections.Bytes(sections.U32() - 4L));
+            if (!section.CString().SequenceEqual("riscv"u8))
+                continue;
+            while (!section.AtEnd)
+            {
+                var start = section.Position;
+                var tag = section.ULeb();
+                var length = section.U32();
+                var group = new ElfReader(section.Bytes(length - (long)(section.Position - start)));
+                if (tag == FileGroup && !TryFind(ref group, ref architecture))
+                    return false;
+            }
+
+            if (section.Failed)
+                return false;
+        }
+
+        return !sections.Failed;
+    }
+
+    private static bool TryFind(ref ElfReader group, ref string? architecture)
+    {
+        while (!group.AtEnd)
+        {
+            var tag = group.ULeb();
+            if ((tag & 1) == 0)
+            {
+                group.ULeb();
+                continue;
+            }
+
+            var text = group.CString();
+            if (tag != ArchitectureTag)
+                continue;
+
+            // Shown to users: nothing but what such a string is made of.
+            if (text.Length > MaxArchitectureLength || text.ContainsAnyExcept(s_architectureLetters))
+                return false;
+            architecture = Encoding.ASCII.GetString(text);
+        }
+
+        return !group.Failed;
+    }
+}
