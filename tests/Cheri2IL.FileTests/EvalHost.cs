@@ -29,15 +29,26 @@ internal sealed unsafe class EvalHost : IGuestHost, IGuestCode
         return true;
     }
 
-    public bool Fault(GuestState* state, GuestFault fault) => throw new NotSupportedException("cases are not dispatched");
+    /// <summary>What ended a dispatched run: leaving for a pc without code is a fault too.</summary>
+    public GuestFault? LastFault { get; private set; }
 
-    public bool Poll(GuestState* state) => throw new NotSupportedException("cases are not dispatched");
+    public bool Fault(GuestState* state, GuestFault fault)
+    {
+        LastFault = fault;
+        return false;
+    }
+
+    public bool Poll(GuestState* state) => throw new NotSupportedException("nothing requests an exit");
 
     public long ReadCounter(int csr) => csr * 10L;
 
-    public nint Resolve(GuestState* state, long pc) => throw new NotSupportedException("cases are not dispatched");
+    /// <summary>Translated code of a dispatched run.</summary>
+    public TranslatedModule? Module { get; init; }
 
-    public void Interpret(GuestState* state) => throw new NotSupportedException("cases are not dispatched");
+    public nint Resolve(GuestState* state, long pc)
+        => Module?.Find(pc) is { } entry and not 0 ? entry : throw new GuestFault(GuestFaultKind.InstructionAccess, pc, pc);
+
+    public void Interpret(GuestState* state) => throw new NotSupportedException("no case has a mode that only the evaluator serves");
 
     public void Invalidate(long start, long length) => Invalidated = true;
 }

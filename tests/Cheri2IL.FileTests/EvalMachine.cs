@@ -22,6 +22,7 @@ internal sealed unsafe class EvalMachine : IDisposable
 
     private const int SlotSize = 1 << 20;
     private const int Edge = 64 * 1024;
+    private const ulong HostStackBytes = 512 * 1024;
     private const ulong ArenaSize = 4 * SlotSize;
 
     /// <summary>The slot of every machine, inside an arena for which the fault trap is installed: one machine exists at a time.</summary>
@@ -29,11 +30,14 @@ internal sealed unsafe class EvalMachine : IDisposable
 
     private readonly bool _trapped;
     private readonly DispatchTable _dispatch = new(SlotSize);
-    private readonly EvalHost _host = new();
+    private readonly EvalHost _host;
     private readonly GuestThread _thread;
 
-    public EvalMachine()
+    /// <summary>A machine with zero registers and memory.</summary>
+    /// <param name="module">Code for <see cref="Dispatch"/>; null when only <see cref="Run"/> is used.</param>
+    public EvalMachine(TranslatedModule? module = null)
     {
+        _host = new EvalHost { Module = module };
         HostMemory.MapFixedZero(Slot + Edge, SlotSize - (2 * Edge), HostMemory.Read | HostMemory.Write);
         _thread = new GuestThread(_host, _host, _dispatch, Slot, SlotSize);
         _trapped = FaultTrap.EnterThread();
@@ -55,29 +59,53 @@ internal sealed unsafe class EvalMachine : IDisposable
         }
     }
 
-    /// <summary>Executes the function and describes the outcome.</summary>
-    public string Run(IrFunction function)
+    /// <summary>Executes the function with the evaluator and describes the outcome.</summary>
+    public string Run(IrFunction function) => Observe(() => Evaluate(function));
+
+    /// <summary>Executes the translated function at <paramref name="pc"/> by the dispatcher and describes the outcome in the same words.</summary>
+    public string Dispatch(long pc)
+    {
+        State->Pc = pc;
+        return Observe(() =>
+        {
+            _thread.Run(HostStackBytes);
+            var fault = _host.LastFault!;
+            if (fault.Kind == GuestFaultKind.InstructionAccess)
+                return $"next={Number(fault.Pc)}";
+            // The dispatcher makes the fault for a hardware trap itself, and throws it nowhere.
+            return fault.StackTrace is not null
+                ? Describe(fault)
+                : $"trap {(fault.Kind == GuestFaultKind.StoreAccess ? "write" : "read")} pc={Number(fault.Pc)} address={Number(fault.Address)}";
+        });
+    }
+
+    private static string Describe(GuestFault fault)
+        => $"fault {fault.Kind.ToString().ToLowerInvariant()} pc={Number(fault.Pc)} address={Number(fault.Address)}";
+
+    private string Evaluate(IrFunction function)
+    {
+        try
+        {
+            var next = new IrEvaluator().Run(function, State);
+            return $"next={Number(next)}{(State->Pc == next ? "" : " pc differs")}";
+        }
+        catch (GuestFault fault)
+        {
+            return Describe(fault);
+        }
+        catch (NullReferenceException)
+        {
+            FaultTrap.TakeLast(out var address, out var isWrite, out _);
+            return $"trap {(isWrite ? "write" : "read")} pc={Number(State->Pc)} address={Number(address - (long)Slot)}";
+        }
+    }
+
+    private string Observe(Func<string> run)
     {
         var before = *State;
         var memory = Mapped.ToArray();
         var outcome = new StringBuilder();
-        string end;
-        try
-        {
-            var next = new IrEvaluator().Run(function, State);
-            end = $"next={Number(next)}{(State->Pc == next ? "" : " pc differs")}";
-        }
-        catch (GuestFault fault)
-        {
-            end = $"fault {fault.Kind.ToString().ToLowerInvariant()} pc={Number(fault.Pc)} address={Number(fault.Address)}";
-        }
-
-        catch (NullReferenceException)
-        {
-            FaultTrap.TakeLast(out var address, out var isWrite, out _);
-            end = $"trap {(isWrite ? "write" : "read")} pc={Number(State->Pc)} address={Number(address - (long)Slot)}";
-        }
-
+        var end = run();
         DescribeRegisters(before, outcome);
         DescribeMemory(memory, outcome);
         foreach (var pc in _host.SystemCalls)

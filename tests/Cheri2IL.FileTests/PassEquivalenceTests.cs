@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Cheri2IL.Translator.Ir;
 using Cheri2IL.Translator.Passes;
@@ -15,17 +14,14 @@ public sealed partial class PassEquivalenceTests
 {
     private const int InputsPerFunction = 4;
 
-    private static int Functions => Setting("CHERI2IL_RANDOM", 400);
-
-    private static int FirstSeed => Setting("CHERI2IL_SEED", 1);
-
     [Theory]
     [InlineData(CheckMode.All)]
     [InlineData(CheckMode.Optimized)]
     public void Pipeline_RandomFunction_KeepsBehaviour(CheckMode checks)
     {
         var elided = 0;
-        for (var seed = FirstSeed; seed < FirstSeed + Functions; seed++)
+        var first = RandomFunction.FirstSeed;
+        for (var seed = first; seed < first + RandomFunction.Functions; seed++)
         {
             var text = IrPrinter.Print(RandomFunction.Make(new Random(seed)));
             var before = IrParser.ParseFunction(text);
@@ -45,7 +41,7 @@ public sealed partial class PassEquivalenceTests
         }
 
         // A run in which nothing was at stake would prove nothing.
-        Assert.Equal(checks == CheckMode.Optimized, elided > Functions / 4);
+        Assert.Equal(checks == CheckMode.Optimized, elided > RandomFunction.Functions / 4);
     }
 
     private static string Run(IrFunction function, string input)
@@ -55,9 +51,6 @@ public sealed partial class PassEquivalenceTests
         // Where a check was elided the hardware finds what the check would have found, at the same instruction and address.
         return Trap().Replace(machine.Run(function), "no access");
     }
-
-    private static int Setting(string name, int fallback)
-        => int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : fallback;
 
     [GeneratedRegex("trap (read|write)|fault (load|store)access")]
     private static partial Regex Trap();

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Cheri2IL.Translator.Ir;
 
 namespace Cheri2IL.FileTests;
@@ -29,17 +30,29 @@ internal sealed class RandomFunction
     private static readonly IrOp[] FloatComparisons = [IrOp.FEq, IrOp.FLt, IrOp.FLe];
 
     private readonly Random _random;
-    private readonly IrFunction _function = new(0x1000, "random");
+    private readonly IrFunction _function;
+    private readonly bool _readsFlags;
     private readonly List<IrInstruction> _values = [];
-    private IrBlock _block = new(0x1000);
+    private IrBlock _block = new(0);
     private long _pc;
 
-    private RandomFunction(Random random) => _random = random;
-
-    /// <summary>A function of one to six blocks.</summary>
-    public static IrFunction Make(Random random)
+    private RandomFunction(Random random, long entryPc, bool readsFlags)
     {
-        var maker = new RandomFunction(random);
+        _readsFlags = readsFlags;
+        _random = random;
+        _function = new IrFunction(entryPc, "random");
+    }
+
+    /// <summary>How many functions random tests make: <c>CHERI2IL_RANDOM</c>.</summary>
+    public static int Functions => Setting("CHERI2IL_RANDOM", 400);
+
+    /// <summary>Seed of the first: <c>CHERI2IL_SEED</c>.</summary>
+    public static int FirstSeed => Setting("CHERI2IL_SEED", 1);
+
+    /// <summary>A function of one to six blocks, which leaves for pc 0x8000.</summary>
+    public static IrFunction Make(Random random, long entryPc = 0x1000, bool readsFlags = true)
+    {
+        var maker = new RandomFunction(random, entryPc, readsFlags);
         maker.Build();
         maker._function.Number();
         return maker._function;
@@ -59,6 +72,9 @@ internal sealed class RandomFunction
         return string.Join(' ', items);
     }
 
+    private static int Setting(string name, int fallback)
+        => int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : fallback;
+
     private static byte[] Bytes(Random random)
     {
         var bytes = new byte[64];
@@ -70,7 +86,7 @@ internal sealed class RandomFunction
     {
         var count = _random.Next(1, 7);
         for (var b = 0; b < count; b++)
-            _function.Blocks.Add(new IrBlock(0x1000 + (b * 0x100)));
+            _function.Blocks.Add(new IrBlock(_function.EntryPc + (b * 0x100)));
         for (var b = 0; b < count; b++)
         {
             _block = _function.Blocks[b];
@@ -218,7 +234,7 @@ internal sealed class RandomFunction
                 SetAny(Emit(new IrInstruction(IrOp.FClass, IrType.I64, Pick(type))));
                 break;
             case 4:
-                SetAny(Emit(new IrInstruction(_random.Next(2) == 0 ? IrOp.ReadFlags : IrOp.ReadRounding, IrType.I64)));
+                SetAny(Emit(new IrInstruction(_random.Next(2) == 0 && _readsFlags ? IrOp.ReadFlags : IrOp.ReadRounding, IrType.I64)));
                 Emit(new IrInstruction(IrOp.WriteFlags, IrType.Void, Pick(IrType.I64)));
                 break;
             default:

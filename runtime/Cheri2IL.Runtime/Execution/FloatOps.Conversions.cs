@@ -108,17 +108,23 @@ public static partial class FloatOps
 
     /// <summary><c>fcvt.d.l</c> in the dynamic rounding mode.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static double DoubleFromL(long register) => register;
+    public static double DoubleFromL(long register)
+    {
+        // RyuJIT folds a C# conversion of a constant, to nearest and without a flag; it leaves the instruction alone.
+        if (Sse2.X64.IsSupported)
+            return Sse2.X64.ConvertScalarToVector128Double(Vector128<double>.Zero, register).ToScalar();
+        return register;
+    }
 
     /// <summary><c>fcvt.d.lu</c> in the dynamic rounding mode.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double DoubleFromLU(long register)
     {
         if (register >= 0)
-            return register;
+            return DoubleFromL(register);
 
         // Halved with the lost bit kept as a sticky one, the value rounds the same; doubling is exact.
-        double half = (long)(((ulong)register >> 1) | ((ulong)register & 1));
+        var half = DoubleFromL((long)(((ulong)register >> 1) | ((ulong)register & 1)));
         return half + half;
     }
 

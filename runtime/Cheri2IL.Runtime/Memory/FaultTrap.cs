@@ -22,6 +22,13 @@ public static unsafe partial class FaultTrap
 
     private const ulong Removed = 1;
 
+    /// <summary>
+    /// Offset of the instruction pointer in ucontext_t: REG_RIP is number 16. .NET takes every frame of a stack trace for a
+    /// call's return address and looks one byte before it, which at a trap would find the instruction before: so it is
+    /// given the address of the trapping instruction plus one.
+    /// </summary>
+    private const int InstructionPointerOffset = 40 + (16 * 8);
+
     /// <summary>Offset of the page-fault error code in ucontext_t: gregs start at 40, REG_ERR is number 19.</summary>
     private const int ErrorCodeOffset = 40 + (19 * 8);
 
@@ -160,6 +167,8 @@ public static unsafe partial class FaultTrap
         code.Emit([0x45, 0x8b, 0x40, 0x18]); //             mov r8d, [r8+24]         mxcsr of the fxsave image
         code.Emit([0x4d, 0x89, 0x43, 0x18]); //             mov [r11+24], r8         Status
         code.Emit([0x48, 0xc7, 0x46, 0x10, 0, 0, 0, 0]); // mov qword [rsi+16], 0
+        code.Emit([0x48, 0xff, 0x82]); // inc qword [rdx+rip]
+        code.Emit(InstructionPointerOffset);
         Assembler.Land(outside, code.Position);
         Assembler.Land(unknown, code.Position);
         code.Emit([0x48, 0xb8]); //       mov rax, next

@@ -370,13 +370,25 @@ public sealed partial class MethodEmitter
         EmitExpression(i);
         if (_schedule.Uses(i) == 0)
         {
-            _il.Emit(ILOpCode.Pop);
+            if ((IrOpInfo.Effects(i.Op) & IrEffects.FloatStatus) != 0)
+                Keep(i.Type);
+            else
+                _il.Emit(ILOpCode.Pop);
             return;
         }
 
         var local = Temporary(LocalTypeOf(i.Type));
         _il.StoreLocal(local);
         _temporaries.Add(i, local);
+    }
+
+    /// <summary>Drops a value in such a way that RyuJIT still computes it: the guest may read the flags that this raises.</summary>
+    private void Keep(IrType type)
+    {
+        if (type == IrType.I32)
+            _il.Emit(ILOpCode.Conv_i8);
+        var kept = type is IrType.F32 or IrType.F64 ? HostType(type) : typeof(long);
+        _il.Emit(ILOpCode.Call, _members.Static(typeof(FloatOps), nameof(FloatOps.Keep), kept), 1, 0);
     }
 
     /// <summary>Pushes the value of <paramref name="i"/>.</summary>
