@@ -25,8 +25,7 @@ public sealed class QemuMachine
     public static QemuMachine? TryCreate(out string missing)
     {
         missing = "";
-        var folder = Path.Combine(Path.GetTempPath(), $"cheri2il-casegen-{Environment.ProcessId}");
-        Directory.CreateDirectory(folder);
+        var folder = Directory.CreateTempSubdirectory("cheri2il-casegen-").FullName;
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
         var source = Path.Combine(folder, "qemu-harness.c");
         using (var resource = typeof(QemuMachine).Assembly.GetManifestResourceStream("qemu-harness.c")!)

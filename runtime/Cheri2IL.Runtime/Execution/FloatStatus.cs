@@ -34,11 +34,14 @@ public static unsafe class FloatStatus
     /// After an exception ended translated code: banks <paramref name="flags"/>, which were live when it was thrown, and
     /// restores round-to-nearest. What the host has raised meanwhile is not the guest's.
     /// </summary>
-    internal static void Stop(GuestState* state, int flags)
+    public static void Stop(GuestState* state, int flags)
     {
         state->FloatFlags |= flags;
         HostFloatEnvironment.Reset(0);
     }
+
+    /// <summary>Flags that the host has raised since they were last cleared, as fflags bits.</summary>
+    public static int LiveFlags => HostFloatEnvironment.Flags;
 
     /// <summary>Whether the host has flags raised that are not banked: by the guest, or by host code such as the JIT.</summary>
     public static bool HasUnbankedFlags(GuestState* state) => (HostFloatEnvironment.Flags & ~state->FloatFlags) != 0;

@@ -61,6 +61,13 @@ internal sealed class BlockScheduler
                 Reach(code[k].B, place);
                 Reach(code[k].C, place);
             }
+            else
+            {
+                // What only dropped instructions use is not used: it is dropped, too, or computed for its effects.
+                Unuse(code[k].A);
+                Unuse(code[k].B);
+                Unuse(code[k].C);
+            }
         }
     }
 
@@ -74,6 +81,12 @@ internal sealed class BlockScheduler
     {
         if (value is not null)
             _uses[_position[value]]++;
+    }
+
+    private void Unuse(IrInstruction? value)
+    {
+        if (value is not null)
+            _uses[_position[value]]--;
     }
 
     private void Reach(IrInstruction? value, int place)

@@ -79,6 +79,7 @@ public sealed partial class MethodEmitter
 
     private readonly IrFunction _function;
     private readonly RegisterAnalysis _registers;
+    private readonly HashSet<IrInstruction> _droppedFloatResults;
     private readonly RuntimeMembers _members;
     private readonly Func<long, MethodEntry?> _methodEntry;
     private readonly ILWriter _il = new();
@@ -105,6 +106,7 @@ public sealed partial class MethodEmitter
         _members = members;
         _methodEntry = methodEntry;
         _registers = new RegisterAnalysis(function);
+        _droppedFloatResults = DroppedFloatResults.Find(function, _registers);
     }
 
     /// <summary>Emits <paramref name="function"/>.</summary>
@@ -364,22 +366,35 @@ public sealed partial class MethodEmitter
         if (ChecksNaN(i))
         {
             EmitArithmetic(i);
+            if (_droppedFloatResults.Contains(i))
+            {
+                _il.LoadLocal(_temporaries[i]);
+                Keep(i.Type);
+            }
+
             return;
         }
 
-        EmitExpression(i);
+        EmitAndKeep(i);
         if (_schedule.Uses(i) == 0)
         {
-            if ((IrOpInfo.Effects(i.Op) & IrEffects.FloatStatus) != 0)
-                Keep(i.Type);
-            else
-                _il.Emit(ILOpCode.Pop);
+            _il.Emit(ILOpCode.Pop);
             return;
         }
 
         var local = Temporary(LocalTypeOf(i.Type));
         _il.StoreLocal(local);
         _temporaries.Add(i, local);
+    }
+
+    /// <summary>Pushes a value that is computed here.</summary>
+    private void EmitAndKeep(IrInstruction i)
+    {
+        EmitExpression(i);
+        if (!_droppedFloatResults.Contains(i))
+            return;
+        _il.Emit(ILOpCode.Dup);
+        Keep(i.Type);
     }
 
     /// <summary>Drops a value in such a way that RyuJIT still computes it: the guest may read the flags that this raises.</summary>
@@ -397,7 +412,7 @@ public sealed partial class MethodEmitter
         if (_temporaries.TryGetValue(i, out var local))
             _il.LoadLocal(local);
         else
-            EmitExpression(i);
+            EmitAndKeep(i);
     }
 
     // ---- statements

@@ -66,7 +66,8 @@ public sealed class RegisterAnalysis
         _ => dirty,
     };
 
-    private static ulong LiveBefore(IrInstruction i, ulong live, ulong dirty)
+    /// <summary>Registers that must be valid before the instruction, from those after it and those dirty at it.</summary>
+    internal static ulong LiveBefore(IrInstruction i, ulong live, ulong dirty)
     {
         switch (i.Op)
         {

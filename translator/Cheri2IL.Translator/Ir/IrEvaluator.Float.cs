@@ -28,7 +28,8 @@ public sealed unsafe partial class IrEvaluator
             case IrOp.ReadRounding:
                 return FloatStatus.ReadRounding(state);
             case IrOp.WriteRounding:
-                FloatStatus.WriteRounding(state, a);
+                // Not FloatStatus.WriteRounding: the evaluator itself runs in the host's mode.
+                state->RoundingMode = (int)a & 7;
                 return 0;
             case IrOp.ReadCounter:
                 return GuestThread.Of(state).Host.ReadCounter((int)i.Immediate);
@@ -40,10 +41,13 @@ public sealed unsafe partial class IrEvaluator
             return result;
 
         // Either the operation raised a flag for the first time, or host code did, such as the JIT on its way to the
-        // operation. Once more from clean flags tells, and by then all of its code is compiled.
+        // operation. Twice more from clean flags tells: what only one of them raises is the host's.
+        FloatStatus.Enter(state);
+        Compute(i, a, b, c, rounding);
+        var flags = FloatStatus.LiveFlags;
         FloatStatus.Enter(state);
         result = Compute(i, a, b, c, rounding);
-        FloatStatus.Leave(state);
+        FloatStatus.Stop(state, flags & FloatStatus.LiveFlags);
         return result;
     }
 

@@ -1,0 +1,126 @@
+using System.Globalization;
+using System.Text;
+using Cheri2IL.CaseGen;
+using Xunit;
+
+namespace Cheri2IL.InstructionTests;
+
+/// <summary>
+/// Random instruction sequences: the engines against each other everywhere, and against qemu-riscv64 where it is installed.
+/// CHERI2IL_RANDOM_AREAS sets the number of code areas of 64 programs (default 8), CHERI2IL_RANDOM_SEED the seed.
+/// </summary>
+[Collection(GuestSandbox.Collection)]
+public sealed class RandomSequenceTests
+{
+    private static readonly int Areas = Setting("CHERI2IL_RANDOM_AREAS", 8);
+    private static readonly int Seed = Setting("CHERI2IL_RANDOM_SEED", 1);
+
+    [Theory]
+    [InlineData(Engine.EvaluatorOptimized)]
+    [InlineData(Engine.Emitted)]
+    [InlineData(Engine.EmittedAllChecks)]
+    public void RandomSequences_ByTwoEngines_EndAlike(Engine engine)
+    {
+        foreach (var programs in CreateAreas())
+        {
+            var expected = Execute(programs, Engine.EvaluatorPlain);
+            Compare(programs, expected, Execute(programs, engine), prefix => Execute([prefix], Engine.EvaluatorPlain)[0], engine);
+        }
+    }
+
+    [Theory]
+    [InlineData(Engine.EvaluatorPlain)]
+    [InlineData(Engine.EvaluatorOptimized)]
+    [InlineData(Engine.Emitted)]
+    [InlineData(Engine.EmittedAllChecks)]
+    public void RandomSequences_ComparedWithQemu_EndAlike(Engine engine)
+    {
+        if (QemuMachine.TryCreate(out var missing) is not { } machine)
+        {
+            Assert.Skip(missing);
+            return;
+        }
+
+        foreach (var programs in CreateAreas())
+        {
+            var code = Assemble(programs);
+            var expected = machine.Run([.. programs.Select(program => (code, program.Before))]);
+            Compare(programs, expected, Execute(programs, engine), prefix => machine.Run([(Assemble([prefix]), prefix.Before)])[0], engine);
+        }
+    }
+
+    private static int Setting(string name, int fallback) =>
+        int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : fallback;
+
+    private static IEnumerable<RandomProgram[]> CreateAreas()
+    {
+        var encoder = new CaseGen.Encoder();
+        for (var area = 0; area < Areas; area++)
+        {
+            var random = new Random(Seed + area);
+            yield return [.. Enumerable.Range(0, RandomProgram.PerArea).Select(number => RandomProgram.Create(encoder, random, number))];
+        }
+    }
+
+    private static byte[] Assemble(IEnumerable<RandomProgram> programs)
+    {
+        var code = new byte[MachineLayout.CodeBytes];
+        for (var i = 0; i < code.Length; i += 2)
+            BitConverter.TryWriteBytes(code.AsSpan(i), MachineLayout.Stop);
+        foreach (var program in programs)
+            CodeText.Write(code.AsSpan((int)program.Before.Pc - MachineLayout.Code), program.Words);
+        return code;
+    }
+
+    private static List<MachineState> Execute(IReadOnlyCollection<RandomProgram> programs, Engine engine)
+    {
+        using var loaded = new TestProgram(Assemble(programs), programs.Select(program => (long)program.Before.Pc), engine);
+        return [.. programs.Select(program => loaded.Run(program.Before))];
+    }
+
+    private static void Compare(
+        RandomProgram[] programs, IReadOnlyList<MachineState> expected, List<MachineState> actual, Func<RandomProgram, MachineState> oracle, Engine engine)
+    {
+        for (var i = 0; i < programs.Length; i++)
+        {
+            if (Text(programs[i].Before, expected[i]) == Text(programs[i].Before, actual[i]))
+                continue;
+            var shortest = Shortest(programs[i], oracle, engine);
+            var (right, wrong) = (oracle(shortest), Execute([shortest], engine)[0]);
+            var code = new byte[RandomProgram.Stride];
+            CodeText.Write(code, shortest.Words);
+            Assert.Fail($"""
+                program {i} of seed {Seed} ends differently:
+                expected:{Text(programs[i].Before, expected[i])}
+                actual:  {Text(programs[i].Before, actual[i])}
+                The shortest prefix that does so when it is run alone (all of it, if none does):
+                {CodeText.Disassemble(code, (long)shortest.Before.Pc, shortest.Words.Count).Replace("; ", "\n", StringComparison.Ordinal)}
+                before:  {Text(new MachineState { Pc = shortest.Before.Pc }, shortest.Before, withMemory: false)}
+                expected:{Text(shortest.Before, right)}
+                actual:  {Text(shortest.Before, wrong)}
+                """);
+        }
+    }
+
+    private static RandomProgram Shortest(RandomProgram program, Func<RandomProgram, MachineState> oracle, Engine engine)
+    {
+        for (var count = 1; count < program.Words.Count; count++)
+        {
+            var prefix = program.Prefix(count);
+            if (Text(prefix.Before, oracle(prefix)) != Text(prefix.Before, Execute([prefix], engine)[0]))
+                return prefix;
+        }
+
+        return program;
+    }
+
+    private static string Text(MachineState from, MachineState to, bool withMemory = true)
+    {
+        var text = new StringBuilder();
+        var shown = to.Clone();
+        if (!withMemory)
+            from.Data.CopyTo(shown.Data, 0);
+        InstructionCase.AppendChanges(text, from, shown);
+        return text.ToString();
+    }
+}

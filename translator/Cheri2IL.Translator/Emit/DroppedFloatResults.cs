@@ -1,0 +1,116 @@
+using Cheri2IL.Translator.Ir;
+
+namespace Cheri2IL.Translator.Emit;
+
+/// <summary>
+/// Finds floating-point operations whose results nothing observable depends on. RyuJIT, which knows nothing of exception
+/// flags, would drop them together with the flags they raise.
+/// </summary>
+/// <remarks>
+/// Backward over the function, as RyuJIT does it: a register is live where a path leads to a place that stores it or to a
+/// needed use of it, and a value is needed if a live register, memory or control flow depends on it. The cold paths of
+/// checks do not count as stores, for RyuJIT drops a check that repeats an earlier one.
+/// </remarks>
+internal sealed class DroppedFloatResults
+{
+    private readonly IrFunction _function;
+    private readonly RegisterAnalysis _registers;
+    private readonly Dictionary<IrBlock, ulong> _liveIn = [];
+    private readonly HashSet<IrInstruction> _needed = [];
+    private readonly HashSet<IrInstruction> _dropped = [];
+
+    private DroppedFloatResults(IrFunction function, RegisterAnalysis registers)
+    {
+        _function = function;
+        _registers = registers;
+    }
+
+    /// <summary>The operations whose results must be kept (<see cref="Runtime.Execution.FloatOps.Keep(double)"/>).</summary>
+    public static HashSet<IrInstruction> Find(IrFunction function, RegisterAnalysis registers)
+    {
+        var analysis = new DroppedFloatResults(function, registers);
+        if (function.Blocks.Exists(block => block.Instructions.Exists(RaisesFlags)))
+            analysis.Solve();
+        return analysis._dropped;
+    }
+
+    private static bool RaisesFlags(IrInstruction i) => i.Type != IrType.Void && (IrOpInfo.Effects(i.Op) & IrEffects.FloatStatus) != 0;
+
+    private static bool IsCheck(IrInstruction i) => i.Op is IrOp.Check or IrOp.CheckAlignment;
+
+    /// <summary>x - x, x ^ x, x &lt; x...: RyuJIT computes these without looking at x.</summary>
+    private static bool IsConstantAnyhow(IrInstruction i)
+        => i.Op is IrOp.Sub or IrOp.Xor or (>= IrOp.Eq and <= IrOp.GeU)
+            && (i.A == i.B || (i.A!.Op == IrOp.Get && i.B!.Op == IrOp.Get && i.A.Register == i.B.Register));
+
+    private void Solve()
+    {
+        bool changed;
+        do
+        {
+            changed = false;
+            _needed.Clear();
+            _dropped.Clear();
+            for (var b = _function.Blocks.Count - 1; b >= 0; b--)
+            {
+                var block = _function.Blocks[b];
+                var live = Walk(block);
+                changed |= live != _liveIn.GetValueOrDefault(block);
+                _liveIn[block] = live;
+            }
+        }
+        while (changed);
+    }
+
+    private ulong Walk(IrBlock block)
+    {
+        var code = block.Instructions;
+        var dirty = new ulong[code.Count];
+        var before = _registers.DirtyIn(block);
+        for (var k = 0; k < code.Count; k++)
+        {
+            dirty[k] = before;
+            before = RegisterAnalysis.DirtyAfter(code[k], before);
+        }
+
+        var live = 0UL;
+        foreach (var successor in block.Successors)
+            live |= _liveIn.GetValueOrDefault(successor);
+        for (var k = code.Count - 1; k >= 0; k--)
+            live = Before(code[k], live, dirty[k]);
+        return live;
+    }
+
+    private ulong Before(IrInstruction i, ulong live, ulong dirty)
+    {
+        var isNeeded = _needed.Contains(i);
+        switch (i.Op)
+        {
+            case IrOp.Get:
+                return isNeeded ? live | (1UL << i.Register) : live;
+            case IrOp.Set:
+                if ((live >> i.Register & 1) != 0)
+                    NeedOperands(i);
+                return live & ~(1UL << i.Register);
+        }
+
+        if (IsCheck(i))
+            return live;
+        if (RaisesFlags(i) && !isNeeded)
+            _dropped.Add(i);
+
+        // What raises flags is performed in any case: if nothing else needs it, it will be kept.
+        if ((isNeeded || i.Type == IrType.Void || IrOpInfo.Effects(i.Op) != IrEffects.None) && !IsConstantAnyhow(i))
+            NeedOperands(i);
+        return RegisterAnalysis.LiveBefore(i, live, dirty);
+    }
+
+    private void NeedOperands(IrInstruction user)
+    {
+        foreach (var value in (ReadOnlySpan<IrInstruction?>)[user.A, user.B, user.C])
+        {
+            if (value is not null)
+                _needed.Add(value);
+        }
+    }
+}
