@@ -67,6 +67,13 @@ internal static class FloatCases
         Add(Word(Fa1, Fa1, Fa2, Dynamic), specials[2], specials[3], flags: 0x11);
         Add(Word(Fa2, Fa1, Fa2, Dynamic), specials[2], specials[3], flags: 0x1F);
         Add(Word(Fa0, Fa1, Fa1, Dynamic), specials[3], 0);
+        // Only the flags remain of a comparison whose result goes to x0.
+        if (encoder.Row(mnemonic).Form[0] == 'r')
+        {
+            Add(Word(0, Fa1, Fa2, Dynamic), specials[2], specials[6]);
+            Add(Word(0, Fa1, Fa2, Dynamic), specials[8], specials[2]);
+        }
+
         if (!rounds)
             return;
         var inexact = Inexact(mnemonic);
