@@ -158,7 +158,7 @@ public sealed class ModuleTranslator
     {
         var regions = _regions.Values.ToArray();
         for (var k = 0; k < regions.Length; k++)
-            _entries[regions[k].Function.EntryPc] = new MethodEntry(AssemblyWriter.MethodToken(k), 0);
+            _entries[regions[k].Function.EntryPc] = new MethodEntry(AssemblyWriter.MethodToken(k), 0, IsInside: false);
         var bodies = new EmittedMethod[regions.Length];
         var checks = new EmitStatistics[regions.Length];
         var done = 0;
@@ -225,13 +225,13 @@ public sealed class ModuleTranslator
             for (var p = 0; p < parts.Count; p++)
             {
                 var token = AssemblyWriter.MethodToken(p == 0 ? index : methods.Count + p - 1);
-                local[parts[p].EntryPc] = new MethodEntry(token, 0);
+                local[parts[p].EntryPc] = new MethodEntry(token, 0, IsInside: p > 0);
                 for (var e = 0; e < parts[p].ExtraEntries.Count; e++)
-                    local[parts[p].ExtraEntries[e].Pc] = new MethodEntry(token, e + 1);
+                    local[parts[p].ExtraEntries[e].Pc] = new MethodEntry(token, e + 1, IsInside: true);
             }
 
             MethodEntry? PartEntry(long pc) => local.TryGetValue(pc, out var entry) ? entry : Entry(pc);
-            var bodies = parts.Select(p => MethodEmitter.Emit(p, _writer.Members, PartEntry)).ToArray();
+            var bodies = parts.Select((p, index) => MethodEmitter.Emit(p, _writer.Members, PartEntry, isPart: index > 0)).ToArray();
             if (bodies.Any(IsTooLarge) && parts.Any(p => p.Blocks.Count > 8))
                 continue;
             methods[index] = methods[index] with { Body = bodies[0] };

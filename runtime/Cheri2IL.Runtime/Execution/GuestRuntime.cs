@@ -60,14 +60,18 @@ public static unsafe class GuestRuntime
         return new GuestExit();
     }
 
-    /// <summary>A callee came back to another pc than its call's return address: passes its result upward.</summary>
+    /// <summary>
+    /// A callee, entered with <paramref name="sp"/>, came back to another pc than its call's return address: completes the state
+    /// block and passes its result upward.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static GuestReturn Unwind(GuestState* state, GuestReturn result)
+    public static GuestReturn Unwind(GuestState* state, GuestReturn result, long sp)
     {
         if (state->Unwinding == 0)
         {
             state->Unwinding = 1;
             state->X1 = result.Pc;
+            state->X2 = sp;
             result.Pc |= 1;
         }
 

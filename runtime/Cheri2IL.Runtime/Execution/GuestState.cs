@@ -165,12 +165,16 @@ public unsafe struct GuestState
 
     /// <summary>
     /// Non-zero while host frames unwind to the dispatcher: the whole state, ra included, is in this block. Otherwise a
-    /// returning method has stored everything but a0 (returned) and ra (equal to the pc it returned to).
+    /// returning method has stored everything but a0 (returned), ra (equal to the pc it returned to) and sp (what it was at
+    /// the method's entry).
     /// </summary>
     public int Unwinding;
 
     /// <summary>Which entry a multi-entry part of a split function starts at; 0 for the function's own entry.</summary>
     public int PartEntry;
+
+    /// <summary>sp at the entry of the split function whose part is entered.</summary>
+    public long PartSp;
 
     /// <summary>Receives a product whose only purpose is the exception flags that computing it raises.</summary>
     public double Scratch;

@@ -151,11 +151,16 @@ public sealed unsafe class GuestThread : IDisposable
                 var entry = _dispatch.Lookup(pc);
                 if (entry == 0)
                     entry = GuestRuntime.Resolve(state, pc);
+                var sp = state->X2;
                 var result = ((delegate* managed<GuestState*, long, long, long, long, long, GuestReturn>)entry)(
-                    state, state->X2, state->X1, state->X10, state->X11, state->X12);
+                    state, sp, state->X1, state->X10, state->X11, state->X12);
                 state->X10 = result.A0;
                 if (state->Unwinding == 0)
+                {
                     state->X1 = result.Pc;
+                    state->X2 = sp;
+                }
+
                 state->Unwinding = 0;
                 pc = result.Pc & ~1L;
             }

@@ -45,7 +45,8 @@ public sealed record EmittedMethod(byte[] Code, int MaxStack, LocalType[] Locals
 /// <summary>A translated method and which of its entries to take.</summary>
 /// <param name="Token">Metadata token.</param>
 /// <param name="Part">0 for the method's first entry, else the index of another one (<see cref="GuestState.PartEntry"/>).</param>
-public readonly record struct MethodEntry(int Token, int Part);
+/// <param name="IsInside">Whether it is inside a split function, for its other parts only, rather than a function's entry.</param>
+public readonly record struct MethodEntry(int Token, int Part, bool IsInside);
 
 /// <summary>Types that an IL local can have.</summary>
 public enum LocalType : byte
@@ -79,6 +80,8 @@ public sealed partial class MethodEmitter
 
     private readonly IrFunction _function;
     private readonly RegisterAnalysis _registers;
+    private readonly StackBalance _balance;
+    private readonly bool _isPart;
     private readonly HashSet<IrInstruction> _droppedFloatResults;
     private readonly RuntimeMembers _members;
     private readonly Func<long, MethodEntry?> _methodEntry;
@@ -97,12 +100,15 @@ public sealed partial class MethodEmitter
     private int _result = -1;
     private int _target = -1;
     private int _entryPoint = -1;
+    private int _entrySp = -1;
     private ILLabel? _mismatch;
     private ulong _dirty;
 
-    private MethodEmitter(IrFunction function, RuntimeMembers members, Func<long, MethodEntry?> methodEntry)
+    private MethodEmitter(IrFunction function, RuntimeMembers members, Func<long, MethodEntry?> methodEntry, bool isPart)
     {
         _function = function;
+        _isPart = isPart;
+        _balance = new StackBalance(function);
         _members = members;
         _methodEntry = methodEntry;
         _registers = new RegisterAnalysis(function);
@@ -113,9 +119,10 @@ public sealed partial class MethodEmitter
     /// <param name="function">Verified IR.</param>
     /// <param name="members">Tokens of the runtime's members.</param>
     /// <param name="methodEntry">The method to enter for a guest pc, or null.</param>
-    public static EmittedMethod Emit(IrFunction function, RuntimeMembers members, Func<long, MethodEntry?> methodEntry)
+    /// <param name="isPart">Whether it is a part of a split function other than the one that begins it.</param>
+    public static EmittedMethod Emit(IrFunction function, RuntimeMembers members, Func<long, MethodEntry?> methodEntry, bool isPart = false)
     {
-        var emitter = new MethodEmitter(function, members, methodEntry);
+        var emitter = new MethodEmitter(function, members, methodEntry, isPart);
         return emitter.Run();
     }
 
@@ -209,6 +216,13 @@ public sealed partial class MethodEmitter
         _il.Emit(ILOpCode.Ldfld, field, 1, 1);
     }
 
+    private void StoreState(int field, Action value)
+    {
+        _il.LoadArgument(StateArgument);
+        value();
+        _il.Emit(ILOpCode.Stfld, field, 2, 0);
+    }
+
     private int Temporary(LocalType type)
     {
         if (!_freeTemporaries.TryGetValue(type, out var free))
@@ -245,22 +259,63 @@ public sealed partial class MethodEmitter
         _map.Add((0, _function.EntryPc));
         if (AnyInstruction(i => i.Op is IrOp.Call or IrOp.TailCall or IrOp.Switch))
             EmitStackCheck();
-        if (AnyInstruction(i => (IrOpInfo.Effects(i.Op) & (IrEffects.ReadsMemory | IrEffects.WritesMemory)) != 0))
+        LoadSlot(_function.Blocks[0]);
+        EmitEntrySp();
+        if (_function.ExtraEntries.Count > 0)
+            EmitEntrySwitch();
+        Reload(_registers.LiveIn(_function.Blocks[0]) & ~RegisterAnalysis.Arguments);
+    }
+
+    /// <summary>
+    /// Keeps sp as it was at the entry of the function where a later place has to compare with it. In a part of a split
+    /// function, and at the extra entries of the first one, that is what the state block says.
+    /// </summary>
+    private void EmitEntrySp()
+    {
+        if (!_isPart && _function.ExtraEntries.Count == 0 && _function.Blocks.TrueForAll(b => !LeavesFunction(b) || _balance.AtEnd(b) is not null))
+            return;
+        _entrySp = NewLocal(LocalType.Int64);
+        if (_isPart)
+            LoadState(_members.PartSp);
+        else
+            LoadRegister(GuestRegister.Sp);
+        _il.StoreLocal(_entrySp);
+    }
+
+    private void LoadEntrySp(IrBlock block)
+    {
+        if (_entrySp >= 0)
+        {
+            _il.LoadLocal(_entrySp);
+            return;
+        }
+
+        LoadRegister(GuestRegister.Sp);
+        _il.LoadConstant(_balance.AtEnd(block)!.Value);
+        _il.Emit(ILOpCode.Sub);
+    }
+
+    /// <summary>
+    /// Loads the slot's base and limit where <paramref name="block"/> and what follows need them. They are loaded again
+    /// after every call: one load, as from a stack slot, and nothing to keep across the call.
+    /// </summary>
+    private void LoadSlot(IrBlock block)
+    {
+        var needed = _registers.SlotIn(block);
+        if (needed.HasFlag(SlotUse.Base))
         {
             LoadState(_members.MemoryBase);
             _il.StoreLocal(_memoryBase);
         }
 
-        if (AnyInstruction(i => i.Op is IrOp.Check or IrOp.Call or IrOp.TailCall or IrOp.Switch))
+        if (needed.HasFlag(SlotUse.Limit))
         {
             LoadState(_members.Limit);
             _il.StoreLocal(_limit);
         }
-
-        if (_function.ExtraEntries.Count > 0)
-            EmitEntrySwitch();
-        Reload(_registers.LiveIn(_function.Blocks[0]) & ~RegisterAnalysis.Arguments);
     }
+
+    private static bool LeavesFunction(IrBlock block) => block.Terminator.Op is IrOp.Return or IrOp.TailCall or IrOp.Switch;
 
     /// <summary>A part of a split function has several entries; the state block names the one that is meant.</summary>
     private void EmitEntrySwitch()
@@ -280,6 +335,13 @@ public sealed partial class MethodEmitter
         for (var k = 1; k < labels.Length; k++)
         {
             _il.MarkLabel(labels[k]);
+            LoadSlot(_function.ExtraEntries[k - 1]);
+            if (!_isPart)
+            {
+                LoadState(_members.PartSp);
+                _il.StoreLocal(_entrySp);
+            }
+
             Reload(_registers.LiveIn(_function.ExtraEntries[k - 1]) & ~RegisterAnalysis.Arguments);
             _il.Branch(ILOpCode.Br, _labels[_function.ExtraEntries[k - 1]]);
         }
@@ -329,8 +391,44 @@ public sealed partial class MethodEmitter
         _il.MarkLabel(label);
         _il.LoadArgument(StateArgument);
         _il.LoadLocal(_result);
-        _il.Emit(ILOpCode.Call, _members.Unwind, 2, 1);
+        LoadRegister(GuestRegister.Sp);
+        _il.Emit(ILOpCode.Call, _members.Unwind, 3, 1);
         _il.Emit(ILOpCode.Ret);
+    }
+
+    /// <summary>
+    /// Goes to <paramref name="unbalanced"/> when sp is not what it was at the entry of the function: the caller relies on that
+    /// when it goes on in line. Emits nothing where that is known. False: control never comes back, sp certainly differs.
+    /// </summary>
+    private bool EmitBalanceCheck(IrBlock block, Action unbalanced)
+    {
+        if (!_isPart && _function.ExtraEntries.Count == 0 && _balance.AtEnd(block) is { } distance)
+        {
+            if (distance == 0)
+                return true;
+            unbalanced();
+            return false;
+        }
+
+        var differs = _il.DefineLabel();
+        LoadRegister(GuestRegister.Sp);
+        _il.LoadLocal(_entrySp);
+        _il.Branch(ILOpCode.Bne_un, differs);
+        _cold.Add(() =>
+        {
+            _il.MarkLabel(differs);
+            unbalanced();
+        });
+        return true;
+    }
+
+    /// <summary>A guest jump to another method with an sp that the caller does not expect back: a call, then unwinding.</summary>
+    private void EmitUnbalancedTailCall(Action call)
+    {
+        LoadArguments();
+        call();
+        _il.StoreLocal(Shared(ref _result, LocalType.Return));
+        _il.Branch(ILOpCode.Br, _mismatch ??= _il.DefineLabel());
     }
 
     private void EmitBlock(IrBlock block, IrBlock? next)
@@ -570,10 +668,10 @@ public sealed partial class MethodEmitter
                 EmitCall(block, i, next);
                 break;
             case IrOp.TailCall:
-                EmitTailCall(i);
+                EmitTailCall(block, i);
                 break;
             case IrOp.Return:
-                EmitReturn(i);
+                EmitReturn(block, i);
                 break;
             case IrOp.Ecall:
                 EmitEcall(block, i, next);
@@ -674,7 +772,7 @@ public sealed partial class MethodEmitter
 
         _il.MarkLabel(other);
         Spill(_dirty & ~RegisterAnalysis.Arguments);
-        EmitTailCallTo(pc);
+        EmitTailCallTo(block, pc);
     }
 
     private void LoadArguments()
@@ -687,7 +785,7 @@ public sealed partial class MethodEmitter
     {
         var continuation = block.Successors[0];
         var method = i.A is null ? _methodEntry(i.Immediate) : null;
-        if (method is not { Part: 0 })
+        if (method is not { IsInside: false })
         {
             var pc = Shared(ref _target, LocalType.Int64);
             if (i.A is null)
@@ -715,12 +813,10 @@ public sealed partial class MethodEmitter
         _il.Emit(ILOpCode.Ldfld, _members.ResultPc, 1, 1);
         _il.LoadConstant(continuation.Pc);
         _il.Branch(ILOpCode.Bne_un, mismatch);
-        LoadState(_members.StateRegister(GuestRegister.Sp));
-        LoadRegister(GuestRegister.Sp);
-        _il.Branch(ILOpCode.Bne_un, mismatch);
         _il.LoadLocal(result);
         _il.Emit(ILOpCode.Ldfld, _members.ResultA0, 1, 1);
         StoreRegister(GuestRegister.A0);
+        LoadSlot(continuation);
         Reload(_registers.LiveIn(continuation) & ~RegisterAnalysis.ValidAfterCall);
         GoTo(continuation, next);
     }
@@ -769,21 +865,26 @@ public sealed partial class MethodEmitter
         });
     }
 
-    private void EmitTailCall(IrInstruction i)
+    private void EmitTailCall(IrBlock block, IrInstruction i)
     {
         if (i.A is null && _methodEntry(i.Immediate) is { } method)
         {
             Spill(_dirty & ~RegisterAnalysis.Arguments);
-            if (method.Part != 0)
+            void Call() => _il.Emit(ILOpCode.Call, method.Token, 6, 1);
+            if (method.IsInside)
             {
-                _il.LoadArgument(StateArgument);
-                _il.LoadConstant(method.Part);
-                _il.Emit(ILOpCode.Stfld, _members.PartEntry, 2, 0);
+                // sp is compared where the function is left.
+                StoreState(_members.PartEntry, () => _il.LoadConstant(method.Part));
+                StoreState(_members.PartSp, () => LoadEntrySp(block));
+            }
+            else if (!EmitBalanceCheck(block, () => EmitUnbalancedTailCall(Call)))
+            {
+                return;
             }
 
             LoadArguments();
             _il.Emit(ILOpCode.Tail);
-            _il.Emit(ILOpCode.Call, method.Token, 6, 1);
+            Call();
             _il.Emit(ILOpCode.Ret);
             return;
         }
@@ -795,12 +896,20 @@ public sealed partial class MethodEmitter
             Value(i.A);
         _il.StoreLocal(pc);
         Spill(_dirty & ~RegisterAnalysis.Arguments);
-        EmitTailCallTo(pc);
+        EmitTailCallTo(block, pc);
     }
 
-    private void EmitTailCallTo(int pc)
+    private void EmitTailCallTo(IrBlock block, int pc)
     {
         EmitLookup(pc);
+        void Call()
+        {
+            _il.LoadLocal(_entryPoint);
+            _il.Emit(ILOpCode.Calli, _members.MethodSignature, 7, 1);
+        }
+
+        if (!EmitBalanceCheck(block, () => EmitUnbalancedTailCall(Call)))
+            return;
         LoadArguments();
         _il.LoadLocal(_entryPoint);
         _il.Emit(ILOpCode.Tail);
@@ -808,18 +917,32 @@ public sealed partial class MethodEmitter
         _il.Emit(ILOpCode.Ret);
     }
 
-    /// <summary>Stores everything but a0, which is returned, and ra, which equals the pc that is returned.</summary>
-    private void EmitReturn(IrInstruction i)
+    /// <summary>
+    /// Stores everything but a0, which is returned, ra, which equals the pc that is returned, and sp, which is what it was at
+    /// entry; with any other sp the frames unwind.
+    /// </summary>
+    private void EmitReturn(IrBlock block, IrInstruction i)
     {
-        var result = Shared(ref _result, LocalType.Return);
-        _il.LoadLocalAddress(result);
+        var dirty = _dirty;
+        var pc = Shared(ref _target, LocalType.Int64);
         Value(i.A!);
-        _il.Emit(ILOpCode.Stfld, _members.ResultPc, 2, 0);
-        _il.LoadLocalAddress(result);
+        _il.StoreLocal(pc);
+        if (!EmitBalanceCheck(block, () =>
+        {
+            Spill(dirty);
+            _il.LoadArgument(StateArgument);
+            _il.LoadLocal(pc);
+            _il.Emit(ILOpCode.Call, _members.Leave, 2, 1);
+            _il.Emit(ILOpCode.Ret);
+        }))
+        {
+            return;
+        }
+
+        Spill(_dirty & ~((1UL << GuestRegister.A0) | (1UL << GuestRegister.Ra) | (1UL << GuestRegister.Sp)));
+        _il.LoadLocal(pc);
         LoadRegister(GuestRegister.A0);
-        _il.Emit(ILOpCode.Stfld, _members.ResultA0, 2, 0);
-        Spill((_dirty | (1UL << GuestRegister.Sp)) & ~((1UL << GuestRegister.A0) | (1UL << GuestRegister.Ra)));
-        _il.LoadLocal(result);
+        _il.Emit(ILOpCode.Call, _members.Return, 2, 1);
         _il.Emit(ILOpCode.Ret);
     }
 
@@ -834,6 +957,7 @@ public sealed partial class MethodEmitter
         _il.LoadArgument(StateArgument);
         _il.Emit(ILOpCode.Call, _members.SystemCall, 1, 1);
         _il.Branch(ILOpCode.Brfalse, leave);
+        LoadSlot(continuation);
         Reload(_registers.LiveIn(continuation));
         GoTo(continuation, next);
         _cold.Add(() =>

@@ -3,6 +3,20 @@ using Cheri2IL.Translator.Ir;
 
 namespace Cheri2IL.Translator.Emit;
 
+/// <summary>Which of the slot's two numbers code needs in locals.</summary>
+[Flags]
+public enum SlotUse : byte
+{
+    /// <summary>None.</summary>
+    None = 0,
+
+    /// <summary>Host address of the slot: for accesses.</summary>
+    Base = 1,
+
+    /// <summary>Largest guest address: for checks and table look-ups.</summary>
+    Limit = 2,
+}
+
 /// <summary>
 /// Which guest registers each block needs in IL locals, and which locals may be newer than the state block. Sets of
 /// registers are bit masks (bit r = register r of <see cref="GuestRegister"/>).
@@ -23,6 +37,7 @@ public sealed class RegisterAnalysis
     private readonly Dictionary<IrBlock, int> _index = [];
     private readonly ulong[] _dirtyIn;
     private readonly ulong[] _liveIn;
+    private readonly SlotUse[] _slotIn;
 
     /// <summary>Analyses <paramref name="function"/>.</summary>
     public RegisterAnalysis(IrFunction function)
@@ -31,8 +46,10 @@ public sealed class RegisterAnalysis
             _index[function.Blocks[i]] = i;
         _dirtyIn = new ulong[function.Blocks.Count];
         _liveIn = new ulong[function.Blocks.Count];
+        _slotIn = new SlotUse[function.Blocks.Count];
         SolveDirty(function);
         SolveLive(function);
+        SolveSlot(function);
         foreach (var block in function.Blocks)
             Used |= UsedBy(block);
     }
@@ -45,6 +62,9 @@ public sealed class RegisterAnalysis
 
     /// <summary>Registers that must be valid in locals at the start of a block.</summary>
     public ulong LiveIn(IrBlock block) => _liveIn[_index[block]];
+
+    /// <summary>What of the slot must be in locals at the start of a block.</summary>
+    public SlotUse SlotIn(IrBlock block) => _slotIn[_index[block]];
 
     /// <summary>Registers that are in locals, valid, after a call returned in line.</summary>
     public static ulong ValidAfterCall => Sp | Ra | A0;
@@ -61,7 +81,7 @@ public sealed class RegisterAnalysis
     public static ulong DirtyAfter(IrInstruction i, ulong dirty) => i.Op switch
     {
         IrOp.Set => dirty | (1UL << i.Register),
-        IrOp.Call => Ra | A0,
+        IrOp.Call => Ra | A0 | Sp,
         IrOp.Ecall => 0,
         _ => dirty,
     };
@@ -138,6 +158,39 @@ public sealed class RegisterAnalysis
         }
         while (changed);
     }
+
+    private void SolveSlot(IrFunction function)
+    {
+        bool changed;
+        do
+        {
+            changed = false;
+            for (var b = function.Blocks.Count - 1; b >= 0; b--)
+            {
+                var block = function.Blocks[b];
+                var needed = SlotUse.None;
+                // Calls and system calls load them again.
+                if (block.Terminator.Op is not (IrOp.Call or IrOp.Ecall))
+                {
+                    foreach (var successor in block.Successors)
+                        needed |= _slotIn[_index[successor]];
+                }
+
+                foreach (var i in block.Instructions)
+                    needed |= SlotUseOf(i);
+                changed |= needed != _slotIn[b];
+                _slotIn[b] = needed;
+            }
+        }
+        while (changed);
+    }
+
+    private static SlotUse SlotUseOf(IrInstruction i) => i.Op switch
+    {
+        IrOp.Check => i.Elided is null ? SlotUse.Limit : SlotUse.None,
+        IrOp.Call or IrOp.TailCall or IrOp.Switch => SlotUse.Limit,
+        _ => (IrOpInfo.Effects(i.Op) & (IrEffects.ReadsMemory | IrEffects.WritesMemory)) != 0 ? SlotUse.Base : SlotUse.None,
+    };
 
     private ulong LiveAtStart(IrBlock block)
     {

@@ -37,6 +37,8 @@ public sealed unsafe class RuntimeMembers
         Interrupt = Field(typeof(GuestState), nameof(GuestState.Interrupt));
         RoundingMode = Field(typeof(GuestState), nameof(GuestState.RoundingMode));
         PartEntry = Field(typeof(GuestState), nameof(GuestState.PartEntry));
+        PartSp = Field(typeof(GuestState), nameof(GuestState.PartSp));
+        Return = Static(typeof(GuestReturn), nameof(GuestReturn.To));
         ResultPc = Field(typeof(GuestReturn), nameof(GuestReturn.Pc));
         ResultA0 = Field(typeof(GuestReturn), nameof(GuestReturn.A0));
 
@@ -116,6 +118,12 @@ public sealed unsafe class RuntimeMembers
 
     /// <summary>Field token: entry of a multi-entry part.</summary>
     public int PartEntry { get; }
+
+    /// <summary>Field token: sp at the entry of a split function.</summary>
+    public int PartSp { get; }
+
+    /// <summary>Method token of <see cref="GuestReturn.To"/>.</summary>
+    public int Return { get; }
 
     /// <summary>Field token: pc of a result.</summary>
     public int ResultPc { get; }

@@ -33,7 +33,7 @@ public static class Inlining
                 if (size > MaxCaller || lift(block.Terminator.Immediate) is not { } callee || !IsSuitable(callee, out var calleeSize))
                     continue;
                 size += calleeSize;
-                Inline(function, block, callee);
+                inlined.AddRange(Inline(function, block, callee));
                 inlined.AddRange(callee.Blocks);
             }
 
@@ -59,37 +59,62 @@ public static class Inlining
 
     /// <summary>
     /// The call becomes a jump to the callee's entry, each of its returns a comparison with the call's return address. The
-    /// callee's blocks follow the call's block, so that code stays in the order of execution.
+    /// callee's blocks follow the call's block, so that code stays in the order of execution. Returns the blocks at the end that
+    /// were needed besides.
     /// </summary>
-    private static void Inline(IrFunction function, IrBlock block, IrFunction callee)
+    private static List<IrBlock> Inline(IrFunction function, IrBlock block, IrFunction callee)
     {
         var continuation = block.Successors[0];
         var call = block.Terminator;
         block.Instructions[^1] = new IrInstruction(IrOp.Jump, IrType.Void) { Pc = call.Pc };
         block.Successors[0] = callee.Blocks[0];
-        var exits = new List<IrBlock>();
+        var added = new List<IrBlock>();
         foreach (var inner in callee.Blocks)
         {
-            if (inner.Terminator is not { Op: IrOp.Return } leave)
-                continue;
-            inner.Instructions.RemoveAt(inner.Instructions.Count - 1);
-            var target = leave.A!;
-            var expected = new IrInstruction(IrOp.Const, IrType.I64) { Immediate = continuation.Pc, Pc = leave.Pc };
-            var isExpected = new IrInstruction(IrOp.Eq, IrType.I32, target, expected) { Pc = leave.Pc };
-            inner.Instructions.Add(expected);
-            inner.Instructions.Add(isExpected);
-            inner.Instructions.Add(new IrInstruction(IrOp.Branch, IrType.Void, isExpected) { Pc = leave.Pc });
-            inner.Successors.Add(continuation);
-            var exit = new IrBlock(leave.Pc);
-            exit.Instructions.Add(new IrInstruction(IrOp.Get, IrType.I64) { Register = GuestRegister.Ra, Pc = leave.Pc });
-            exit.Instructions.Add(new IrInstruction(IrOp.Const, IrType.I64) { Immediate = ~1L, Pc = leave.Pc });
-            exit.Instructions.Add(new IrInstruction(IrOp.And, IrType.I64, exit.Instructions[0], exit.Instructions[1]) { Pc = leave.Pc });
-            exit.Instructions.Add(new IrInstruction(IrOp.TailCall, IrType.Void, exit.Instructions[2]) { Pc = leave.Pc });
-            inner.Successors.Add(exit);
-            exits.Add(exit);
+            var leave = inner.Terminator;
+            if (leave.Op == IrOp.Return)
+            {
+                inner.Instructions.RemoveAt(inner.Instructions.Count - 1);
+                var exit = new IrBlock(leave.Pc);
+                var target = Append(exit, leave, IrOp.Get, IrType.I64, register: GuestRegister.Ra);
+                target = Append(exit, leave, IrOp.And, IrType.I64, target, Append(exit, leave, IrOp.Const, IrType.I64, immediate: ~1L));
+                Append(exit, leave, IrOp.TailCall, IrType.Void, target);
+                BranchOnReturnAddress(inner, leave, leave.A!, continuation.Pc, continuation, exit);
+                added.Add(exit);
+            }
+            else if (leave is { Op: IrOp.TailCall, A: null })
+            {
+                // A jump to another function: a call of it, if it is to return to where the inlined call would.
+                inner.Instructions.RemoveAt(inner.Instructions.Count - 1);
+                var inLine = new IrBlock(leave.Pc);
+                Append(inLine, leave, IrOp.Call, IrType.Void, register: GuestRegister.Ra, immediate: leave.Immediate);
+                inLine.Successors.Add(continuation);
+                var away = new IrBlock(leave.Pc);
+                Append(away, leave, IrOp.TailCall, IrType.Void, immediate: leave.Immediate);
+                BranchOnReturnAddress(inner, leave, Append(inner, leave, IrOp.Get, IrType.I64, register: GuestRegister.Ra), continuation.Pc, inLine, away);
+                added.Add(inLine);
+                added.Add(away);
+            }
         }
 
         function.Blocks.InsertRange(function.Blocks.IndexOf(block) + 1, callee.Blocks);
-        function.Blocks.AddRange(exits);
+        function.Blocks.AddRange(added);
+        return added;
+    }
+
+    private static void BranchOnReturnAddress(IrBlock block, IrInstruction at, IrInstruction address, long returnAddress, IrBlock equal, IrBlock other)
+    {
+        var expected = Append(block, at, IrOp.Const, IrType.I64, immediate: returnAddress);
+        Append(block, at, IrOp.Branch, IrType.Void, Append(block, at, IrOp.Eq, IrType.I32, address, expected));
+        block.Successors.Add(equal);
+        block.Successors.Add(other);
+    }
+
+    private static IrInstruction Append(
+        IrBlock block, IrInstruction at, IrOp op, IrType type, IrInstruction? a = null, IrInstruction? b = null, long immediate = 0, byte register = 0)
+    {
+        var made = new IrInstruction(op, type, a, b) { Immediate = immediate, Register = register, Pc = at.Pc };
+        block.Instructions.Add(made);
+        return made;
     }
 }
