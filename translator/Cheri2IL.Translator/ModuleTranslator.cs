@@ -220,7 +220,11 @@ public sealed class ModuleTranslator
             var parts = FunctionSplitter.Split(source, count);
             // A part can be entered at its entries with any register values: what was checked in another part does not count.
             foreach (var part in parts)
+            {
                 CheckElimination.Run(part, Passes);
+                PollPlacement.Run(part);
+            }
+
             var local = new Dictionary<long, MethodEntry>();
             for (var p = 0; p < parts.Count; p++)
             {
@@ -248,7 +252,7 @@ public sealed class ModuleTranslator
     private IrFunction Relift(long pc)
     {
         var function = Build(pc).Function;
-        PassPipeline.Run(function, Passes);
+        PassPipeline.Run(function, Passes with { UnrollLoops = false });
         return function;
     }
 

@@ -77,7 +77,6 @@ public static unsafe class FloatStatus
         }
 
         HostFloatEnvironment.Change(0);
-        Volatile.Write(ref state->Interrupt, 1);
-        Volatile.Write(ref state->HostStackLimit, ulong.MaxValue);
+        GuestState.RequestExit(state);
     }
 }

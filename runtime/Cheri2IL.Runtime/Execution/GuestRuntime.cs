@@ -61,6 +61,14 @@ public static unsafe class GuestRuntime
     }
 
     /// <summary>
+    /// The exception to throw when a check that polls failed: the fault if <paramref name="value"/> is beyond the slot, else the
+    /// exit that somebody asked for, to go on at the check. The state block is complete.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static Exception LeaveOrFault(GuestState* state, GuestFaultKind kind, long pc, long value, long offset)
+        => (ulong)value > state->Limit ? Fault(kind, pc, value + offset) : LeaveLoop(state, pc);
+
+    /// <summary>
     /// A callee, entered with <paramref name="sp"/>, came back to another pc than its call's return address: completes the state
     /// block and passes its result upward.
     /// </summary>

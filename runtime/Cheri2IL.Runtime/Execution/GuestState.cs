@@ -8,8 +8,8 @@ namespace Cheri2IL.Runtime.Execution;
 /// at every exit to the host (system call, fault, return to the dispatcher) this block is the truth.
 /// </summary>
 /// <remarks>
-/// Owned by one <see cref="GuestThread"/>; only that thread touches it, except <see cref="Interrupt"/> and
-/// <see cref="HostStackLimit"/>, which any thread may set to make the guest leave translated code.
+/// Owned by one <see cref="GuestThread"/>; only that thread touches it, except <see cref="Interrupt"/>,
+/// <see cref="HostStackLimit"/> and <see cref="PollLimit"/>, which any thread may set to make the guest leave translated code.
 /// </remarks>
 [StructLayout(LayoutKind.Sequential)]
 public unsafe struct GuestState
@@ -151,6 +151,12 @@ public unsafe struct GuestState
     /// <summary>Largest guest address that passes the check: slot size - 1.</summary>
     public ulong Limit;
 
+    /// <summary>
+    /// <see cref="Limit"/>, or 0 while somebody wants the thread out of translated code: what a check compares with that
+    /// is also the poll of its loop.
+    /// </summary>
+    public ulong PollLimit;
+
     /// <summary>First level of the dispatch table, one entry per 1 MiB of guest address (<see cref="DispatchTable"/>).</summary>
     public nint** Dispatch;
 
@@ -196,6 +202,34 @@ public unsafe struct GuestState
 
     /// <summary>A <see cref="GCHandle"/> of the owning <see cref="GuestThread"/>.</summary>
     public nint Thread;
+
+    /// <summary>
+    /// Makes the thread leave translated code: at the next loop turn, method entry or system call. Any thread may call it.
+    /// </summary>
+    /// <remarks>The flag is set first: <see cref="AcknowledgeExit"/> relies on that.</remarks>
+    public static void RequestExit(GuestState* state)
+    {
+        Volatile.Write(ref state->Interrupt, 1);
+        Volatile.Write(ref state->HostStackLimit, ulong.MaxValue);
+        Volatile.Write(ref state->PollLimit, 0);
+    }
+
+    /// <summary>Whether an exit was requested, wholly or in part. For the owning thread.</summary>
+    public static bool IsExitRequested(GuestState* state)
+        => Volatile.Read(ref state->Interrupt) != 0 || Volatile.Read(ref state->HostStackLimit) == ulong.MaxValue
+            || Volatile.Read(ref state->PollLimit) != state->Limit;
+
+    /// <summary>Takes a request back, before it is served. For the owning thread.</summary>
+    /// <remarks>
+    /// Clearing in the order of <see cref="RequestExit"/>, with <see cref="IsExitRequested"/> looking at all three, neither loses a
+    /// request that arrives in between nor leaves a limit behind that no frame can satisfy.
+    /// </remarks>
+    public static void AcknowledgeExit(GuestState* state, ulong hostStackLimit)
+    {
+        Volatile.Write(ref state->Interrupt, 0);
+        Volatile.Write(ref state->HostStackLimit, hostStackLimit);
+        Volatile.Write(ref state->PollLimit, state->Limit);
+    }
 
     /// <summary>Address of integer register <paramref name="index"/> (0..31).</summary>
     public static ref long X(GuestState* state, int index) => ref (&state->X0)[index & 31];

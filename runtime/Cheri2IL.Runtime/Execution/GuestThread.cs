@@ -37,6 +37,7 @@ public sealed unsafe class GuestThread : IDisposable
         *_state = default;
         _state->MemoryBase = memoryBase;
         _state->Limit = slotSize - 1;
+        _state->PollLimit = slotSize - 1;
         _state->Dispatch = dispatch.Root;
         _state->Thread = GCHandle.ToIntPtr(_handle);
     }
@@ -57,11 +58,7 @@ public sealed unsafe class GuestThread : IDisposable
     /// Makes the guest leave translated code at its next poll (method entry or loop back edge), whence the dispatcher
     /// calls <see cref="IGuestHost.Poll"/>. Any thread may call it.
     /// </summary>
-    public void RequestExit()
-    {
-        Volatile.Write(ref _state->Interrupt, 1);
-        Volatile.Write(ref _state->HostStackLimit, ulong.MaxValue);
-    }
+    public void RequestExit() => GuestState.RequestExit(_state);
 
     /// <summary>
     /// Runs the guest from <see cref="GuestState.Pc"/> on the calling thread until the host ends it.
@@ -116,13 +113,10 @@ public sealed unsafe class GuestThread : IDisposable
             var pc = state->Pc;
             while (true)
             {
-                if (Volatile.Read(ref state->Interrupt) != 0 || Volatile.Read(ref state->HostStackLimit) == ulong.MaxValue)
+                if (GuestState.IsExitRequested(state))
                 {
-                    // RequestExit sets the flag before the limit. Clearing in the same order, and looking at both, neither
-                    // loses a request that arrives in between nor leaves a limit behind that no frame can satisfy.
                     state->Pc = pc;
-                    Volatile.Write(ref state->Interrupt, 0);
-                    Volatile.Write(ref state->HostStackLimit, _hostStackLimit);
+                    GuestState.AcknowledgeExit(state, _hostStackLimit);
                     FloatStatus.Leave(state);
                     if (!_host.Poll(state))
                         return false;

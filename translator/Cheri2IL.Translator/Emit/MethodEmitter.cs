@@ -557,7 +557,8 @@ public sealed partial class MethodEmitter
 
     /// <summary>
     /// The canonical check: one unsigned compare of the base with the slot's limit; the cold block stores the
-    /// registers and throws. The only place that emits it.
+    /// registers and throws. A check that polls compares with a limit in the state block that any thread can lower, and
+    /// the cold block finds out which it was. The only place that emits it.
     /// </summary>
     private void EmitCheck(IrInstruction i)
     {
@@ -566,7 +567,17 @@ public sealed partial class MethodEmitter
         var fault = _il.DefineLabel();
         Pin(i.A!);
         Value(i.A!);
-        _il.LoadLocal(_limit);
+        if (i.Polls)
+        {
+            _il.LoadArgument(StateArgument);
+            _il.Emit(ILOpCode.Volatile);
+            _il.Emit(ILOpCode.Ldfld, _members.PollLimit, 1, 1);
+        }
+        else
+        {
+            _il.LoadLocal(_limit);
+        }
+
         _il.Branch(ILOpCode.Bgt_un, fault);
         AddColdFault(fault, i.IsStore ? GuestFaultKind.StoreAccess : GuestFaultKind.LoadAccess, i, i.A!, i.Immediate);
     }
@@ -600,12 +611,22 @@ public sealed partial class MethodEmitter
             _il.MarkLabel(label);
             _map.Add((_il.Count, at.Pc));
             Spill(dirty);
+            if (at.Polls)
+                _il.LoadArgument(StateArgument);
             _il.LoadConstant((int)kind);
             _il.LoadConstant(at.Pc);
             if (temporary >= 0)
                 _il.LoadLocal(temporary);
             else
                 EmitExpression(address);
+            if (at.Polls)
+            {
+                _il.LoadConstant(offset);
+                _il.Emit(ILOpCode.Call, _members.LeaveOrFault, 5, 1);
+                _il.Emit(ILOpCode.Throw);
+                return;
+            }
+
             if (offset != 0)
             {
                 _il.LoadConstant(offset);

@@ -187,7 +187,7 @@ public sealed class RegisterAnalysis
 
     private static SlotUse SlotUseOf(IrInstruction i) => i.Op switch
     {
-        IrOp.Check => i.Elided is null ? SlotUse.Limit : SlotUse.None,
+        IrOp.Check => i.Elided is null && !i.Polls ? SlotUse.Limit : SlotUse.None,
         IrOp.Call or IrOp.TailCall or IrOp.Switch => SlotUse.Limit,
         _ => (IrOpInfo.Effects(i.Op) & (IrEffects.ReadsMemory | IrEffects.WritesMemory)) != 0 ? SlotUse.Base : SlotUse.None,
     };

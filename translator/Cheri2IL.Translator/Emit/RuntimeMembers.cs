@@ -32,6 +32,7 @@ public sealed unsafe class RuntimeMembers
         StatePc = Field(typeof(GuestState), nameof(GuestState.Pc));
         MemoryBase = Field(typeof(GuestState), nameof(GuestState.MemoryBase));
         Limit = Field(typeof(GuestState), nameof(GuestState.Limit));
+        PollLimit = Field(typeof(GuestState), nameof(GuestState.PollLimit));
         Dispatch = Field(typeof(GuestState), nameof(GuestState.Dispatch));
         HostStackLimit = Field(typeof(GuestState), nameof(GuestState.HostStackLimit));
         Interrupt = Field(typeof(GuestState), nameof(GuestState.Interrupt));
@@ -46,6 +47,7 @@ public sealed unsafe class RuntimeMembers
         SystemCall = Static(typeof(GuestRuntime), nameof(GuestRuntime.SystemCall));
         Leave = Static(typeof(GuestRuntime), nameof(GuestRuntime.Leave));
         LeaveLoop = Static(typeof(GuestRuntime), nameof(GuestRuntime.LeaveLoop));
+        LeaveOrFault = Static(typeof(GuestRuntime), nameof(GuestRuntime.LeaveOrFault));
         Scratch = Field(typeof(GuestState), nameof(GuestState.Scratch));
         LeaveAfterSystemCall = Static(typeof(GuestRuntime), nameof(GuestRuntime.LeaveAfterSystemCall));
         Unwind = Static(typeof(GuestRuntime), nameof(GuestRuntime.Unwind));
@@ -104,6 +106,9 @@ public sealed unsafe class RuntimeMembers
     /// <summary>Field token: largest guest address.</summary>
     public int Limit { get; }
 
+    /// <summary>Field token: limit of checks that poll.</summary>
+    public int PollLimit { get; }
+
     /// <summary>Field token: first level of the dispatch table.</summary>
     public int Dispatch { get; }
 
@@ -142,6 +147,9 @@ public sealed unsafe class RuntimeMembers
 
     /// <summary>Method token of <see cref="GuestRuntime.LeaveLoop"/>.</summary>
     public int LeaveLoop { get; }
+
+    /// <summary>Method token of <see cref="GuestRuntime.LeaveOrFault"/>.</summary>
+    public int LeaveOrFault { get; }
 
     /// <summary>Field token: receiver of a product computed for its flags.</summary>
     public int Scratch { get; }

@@ -57,6 +57,17 @@ public sealed class IrInstruction
     /// <summary>Check: why it need not be emitted; null if it is. Kept in the IR so that listings can show it.</summary>
     public string? Elided { get; set; }
 
+    /// <summary>Check: it is also the poll of its loop (<see cref="Passes.PollPlacement"/>).</summary>
+    public bool Polls { get; set; }
+
+    /// <summary>A copy with other operands.</summary>
+    public IrInstruction With(IrInstruction? a, IrInstruction? b, IrInstruction? c)
+    {
+        var copy = (IrInstruction)MemberwiseClone();
+        (copy.A, copy.B, copy.C) = (a, b, c);
+        return copy;
+    }
+
     /// <summary>Guest address of the instruction this comes from.</summary>
     public long Pc { get; set; }
 

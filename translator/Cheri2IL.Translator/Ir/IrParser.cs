@@ -207,6 +207,11 @@ public sealed class IrParser
             if (direction is not ("load" or "store"))
                 throw ErrorAt(start, $"'{suffixes[0]}' lacks a suffix (load or store)");
             instruction.IsStore = direction == "store";
+            if (next < suffixes.Length && suffixes[next] == "polls")
+            {
+                instruction.Polls = true;
+                next++;
+            }
         }
 
         if ((qualifiers & IrQualifiers.Amo) != 0)

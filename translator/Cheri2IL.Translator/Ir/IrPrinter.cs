@@ -120,7 +120,7 @@ public static class IrPrinter
     private static void AppendQualifiers(IrInstruction instruction, IrQualifiers qualifiers, StringBuilder text)
     {
         if ((qualifiers & IrQualifiers.Direction) != 0)
-            text.Append(instruction.IsStore ? ".store" : ".load");
+            text.Append(instruction.IsStore ? ".store" : ".load").Append(instruction.Polls ? ".polls" : "");
         if ((qualifiers & IrQualifiers.Amo) != 0)
             Append(instruction.Amo);
         if ((qualifiers & (IrQualifiers.Access | IrQualifiers.AtomicAccess)) != 0)

@@ -13,6 +13,9 @@ public sealed record PassOptions
     /// </summary>
     public long GuaranteedSlotBytes { get; init; }
 
+    /// <summary>Whether small loops are unrolled; blocks then are no longer unique by pc.</summary>
+    public bool UnrollLoops { get; init; } = true;
+
     /// <summary>Whether the verifier runs on the input and after every pass. On in Debug builds and in tests.</summary>
     public bool Verify { get; init; }
 #if DEBUG

@@ -14,8 +14,18 @@ public static class PassPipeline
         // After simplification, which leaves operands behind that nobody uses and sets that are overwritten.
         new("dead-code", (function, _) => DeadCodeElimination.Run(function)),
 
+        // Before checks are elided, so that one check can serve several turns; after dead code, so that sizes are true.
+        new("loop-unrolling", (function, options) =>
+        {
+            if (options.UnrollLoops)
+                LoopUnrolling.Run(function);
+        }),
+
         // After both: addresses are in the form register + constant, and dead definitions kill no facts.
         new("check-elimination", CheckElimination.Run),
+
+        // After it: checks that are left take over the polls of their loops.
+        new("poll-placement", (function, _) => PollPlacement.Run(function)),
 
         // Last: it undoes the forwarding of values through registers where the register still holds them, which is
         // what the emitter wants and what would hide values from every pass before.

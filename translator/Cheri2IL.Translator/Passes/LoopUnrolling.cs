@@ -1,0 +1,125 @@
+using Cheri2IL.Translator.Ir;
+
+namespace Cheri2IL.Translator.Passes;
+
+/// <summary>
+/// Repeats the body of small innermost loops, every exit included. Only the first copy polls, and the checks of later copies
+/// are redundant where a pointer moves by a constant step: the window of the first copy's check covers them.
+/// </summary>
+/// <remarks>
+/// Takes loops of blocks that end in jumps and branches and are entered at their header alone. Blocks of different copies have
+/// the same pc, so functions that are going to be split must not be unrolled.
+/// </remarks>
+public sealed class LoopUnrolling
+{
+    private const int MaxBlocks = 8;
+
+    /// <summary>Bodies up to this many IR instructions are repeated to <see cref="Many"/> copies, up to the other one to two.</summary>
+    private const int MaxForMany = 40;
+    private const int MaxForTwo = 90;
+    private const int Many = 4;
+
+    private readonly IrFunction _function;
+    private readonly List<IrBlock>[] _predecessors;
+
+    private LoopUnrolling(IrFunction function)
+    {
+        _function = function;
+        _predecessors = new List<IrBlock>[function.Blocks.Count];
+        for (var b = 0; b < _predecessors.Length; b++)
+            _predecessors[b] = [];
+        foreach (var block in function.Blocks)
+        {
+            foreach (var successor in block.Successors)
+                _predecessors[successor.Id].Add(block);
+        }
+    }
+
+    /// <summary>Unrolls in <paramref name="function"/>.</summary>
+    public static void Run(IrFunction function)
+    {
+        function.Number();
+        var pass = new LoopUnrolling(function);
+        foreach (var header in function.Blocks.ToArray())
+        {
+            if (header.Instructions[0].Op == IrOp.Poll && pass.BodyOf(header) is { } body)
+                pass.Unroll(header, body);
+        }
+
+        function.Number();
+    }
+
+    /// <summary>The blocks of the loop at <paramref name="header"/>, in the function's order, or null when it is not one to unroll.</summary>
+    private List<IrBlock>? BodyOf(IrBlock header)
+    {
+        if (header == _function.Blocks[0] || _function.ExtraEntries.Contains(header))
+            return null;
+        // Sources of back edges lie behind the header; everything that reaches them without passing the header is body.
+        var body = new HashSet<IrBlock> { header };
+        var work = new Stack<IrBlock>(_predecessors[header.Id].FindAll(p => p.Id >= header.Id));
+        if (work.Count == 0)
+            return null;
+        while (work.TryPop(out var block))
+        {
+            if (!body.Add(block))
+                continue;
+            if (body.Count > MaxBlocks || block.Id <= header.Id || block.Instructions[0].Op == IrOp.Poll || _function.ExtraEntries.Contains(block))
+                return null;
+            foreach (var predecessor in _predecessors[block.Id])
+                work.Push(predecessor);
+        }
+
+        return body.All(b => b.Terminator.Op is IrOp.Jump or IrOp.Branch) ? [.. body.OrderBy(b => b.Id)] : null;
+    }
+
+    private void Unroll(IrBlock header, List<IrBlock> body)
+    {
+        var size = body.Sum(b => b.Instructions.Count);
+        var copies = size <= MaxForMany ? Many : size <= MaxForTwo ? 2 : 1;
+        var successors = body.ToDictionary(b => b, b => b.Successors.ToArray());
+        var previous = body;
+        for (var copy = 1; copy < copies; copy++)
+        {
+            var clones = body.ToDictionary(b => b, b => Clone(b, isHeader: b == header));
+            foreach (var (block, clone) in clones)
+            {
+                foreach (var successor in successors[block])
+                    clone.Successors.Add(successor != header && clones.TryGetValue(successor, out var inside) ? inside : successor);
+            }
+
+            // What went round in the copy before goes on in this one; this one's back edges still lead to the first copy.
+            foreach (var block in previous)
+                Redirect(block, header, clones[header]);
+            var added = body.ConvertAll(b => clones[b]);
+            _function.Blocks.InsertRange(_function.Blocks.IndexOf(previous[^1]) + 1, added);
+            previous = added;
+        }
+    }
+
+    private static void Redirect(IrBlock block, IrBlock from, IrBlock to)
+    {
+        for (var s = 0; s < block.Successors.Count; s++)
+        {
+            if (block.Successors[s] == from)
+                block.Successors[s] = to;
+        }
+    }
+
+    private static IrBlock Clone(IrBlock block, bool isHeader)
+    {
+        var result = new IrBlock(block.Pc);
+        var copies = new Dictionary<IrInstruction, IrInstruction>();
+        foreach (var i in block.Instructions)
+        {
+            if (isHeader && i.Op == IrOp.Poll)
+                continue;
+            var copy = i.With(Copy(i.A), Copy(i.B), Copy(i.C));
+            copies.Add(i, copy);
+            result.Instructions.Add(copy);
+        }
+
+        return result;
+
+        IrInstruction? Copy(IrInstruction? operand) => operand is null ? null : copies[operand];
+    }
+}
