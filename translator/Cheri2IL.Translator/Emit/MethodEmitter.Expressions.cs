@@ -414,19 +414,15 @@ public sealed partial class MethodEmitter
     internal static bool ChecksNaN(IrInstruction i)
         => i.Immediate == DynamicRounding && i.Op is (IrOp.FAdd or IrOp.FSub or IrOp.FMul or IrOp.FDiv or IrOp.FSqrt or IrOp.FMulAdd);
 
-    /// <summary>
-    /// Arithmetic in the dynamic mode: the host's instruction, then the canonical NaN in place of any other, out of line
-    /// and without a call, so that the registers of a loop stay where they are.
-    /// </summary>
+    /// <summary>Arithmetic in the dynamic mode: the host's instruction. <see cref="NaNPlacement"/> says where its NaNs matter.</summary>
     private void EmitArithmetic(IrInstruction i)
     {
         var result = Temporary(LocalTypeOf(i.Type));
-        var nan = _il.DefineLabel();
-        var join = _il.DefineLabel();
-        // The factors are needed again: 0 * infinity + NaN is invalid on RISC-V, but not on x86 (20.6; Intel SDM, FMA).
-        var (a, b) = i.Op == IrOp.FMulAdd ? (Operand(i.A!), Operand(i.B!)) : (-1, -1);
-        if (a >= 0)
+        if (i.Op == IrOp.FMulAdd)
         {
+            // The factors are needed again: 0 * infinity + NaN is invalid on RISC-V, but not on x86 (20.6; Intel SDM, FMA).
+            var (a, b) = (Operand(i.A!), Operand(i.B!));
+            _factors.Add(i, (a, b));
             _il.LoadLocal(a);
             _il.LoadLocal(b);
             Value(i.C!);
@@ -461,50 +457,68 @@ public sealed partial class MethodEmitter
             _il.Emit(ILOpCode.Conv_r4);
         _il.StoreLocal(result);
         _temporaries.Add(i, result);
-        _il.LoadLocal(result);
-        _il.LoadLocal(result);
+    }
+
+    /// <summary>
+    /// Puts the canonical NaN in place of any other. Without a branch, unless flags may be owed: then out of line and without a
+    /// call, so that the registers of a loop stay where they are.
+    /// </summary>
+    private void EmitSettlement(NaNSettlement settlement)
+    {
+        var value = settlement.Value;
+        var local = _temporaries[value];
+        if (settlement.Products.Count == 0)
+        {
+            _il.LoadLocal(local);
+            _il.Emit(ILOpCode.Call, _members.Static(typeof(FloatOps), nameof(FloatOps.CanonicalNaN), HostType(value.Type)), 1, 1);
+            KeepResult();
+            return;
+        }
+
+        var factors = settlement.Products.Select(p => _factors[p]).ToArray();
+        var nan = _il.DefineLabel();
+        var join = _il.DefineLabel();
+        _il.LoadLocal(local);
+        _il.LoadLocal(local);
         _il.Branch(ILOpCode.Bne_un, nan);
         _il.MarkLabel(join);
         _cold.Add(() =>
         {
             _il.MarkLabel(nan);
-            if (a >= 0)
+            foreach (var (a, b) in factors)
                 RaiseInvalidProduct(a, b);
-            if (i.Type == IrType.F32)
+            if (value.Type == IrType.F32)
                 _il.LoadConstant(BitConverter.Int32BitsToSingle(0x7fc0_0000)); // float.NaN has its sign bit set
             else
                 _il.LoadConstant(BitConverter.Int64BitsToDouble(0x7ff8_0000_0000_0000));
-            _il.StoreLocal(result);
+            KeepResult();
             _il.Branch(ILOpCode.Br, join);
         });
+
+        void KeepResult()
+        {
+            _il.StoreLocal(local);
+            foreach (var register in RegisterAnalysis.Registers(settlement.Registers))
+            {
+                _il.LoadLocal(local);
+                StoreRegister(register);
+            }
+        }
     }
 
     /// <summary>
-    /// Multiplies two locals for the invalid flag if they are zero and infinity. Tested on the bits without the sign:
-    /// disjoint and together infinity's; other pairs that pass are powers of two, whose product raises nothing.
+    /// Multiplies two locals for the invalid flag if one of them is zero: infinity times zero raises it, and any other product
+    /// with zero raises nothing.
     /// </summary>
     private void RaiseInvalidProduct(int a, int b)
     {
-        const long InfinityWithoutSign = unchecked((long)0xffe0_0000_0000_0000);
+        var multiply = _il.DefineLabel();
         var skip = _il.DefineLabel();
-        void Magnitude(int local)
-        {
-            _il.LoadLocal(local);
-            _il.Emit(ILOpCode.Conv_r8);
-            _il.Emit(ILOpCode.Call, _members.Static(typeof(BitConverter), nameof(BitConverter.DoubleToInt64Bits), typeof(double)), 1, 1);
-            _il.LoadConstant(1);
-            _il.Emit(ILOpCode.Shl);
-        }
-
-        foreach (var (combine, wanted) in (ReadOnlySpan<(ILOpCode, long)>)[(ILOpCode.Or, InfinityWithoutSign), (ILOpCode.And, 0)])
-        {
-            Magnitude(a);
-            Magnitude(b);
-            _il.Emit(combine);
-            _il.LoadConstant(wanted);
-            _il.Branch(ILOpCode.Bne_un, skip);
-        }
-
+        EqualsZero(a);
+        _il.Branch(ILOpCode.Beq, multiply);
+        EqualsZero(b);
+        _il.Branch(ILOpCode.Bne_un, skip);
+        _il.MarkLabel(multiply);
         _il.LoadArgument(StateArgument);
         _il.LoadLocal(a);
         _il.LoadLocal(b);
@@ -513,6 +527,13 @@ public sealed partial class MethodEmitter
         _il.Emit(ILOpCode.Volatile);
         _il.Emit(ILOpCode.Stfld, _members.Scratch, 2, 0);
         _il.MarkLabel(skip);
+
+        void EqualsZero(int local)
+        {
+            _il.LoadLocal(local);
+            _il.Emit(ILOpCode.Conv_r8);
+            _il.LoadConstant(0.0);
+        }
     }
 
     /// <summary>The local that holds a value until the end of the block.</summary>

@@ -87,6 +87,8 @@ public sealed partial class MethodEmitter
     private readonly Func<long, MethodEntry?> _methodEntry;
     private readonly ILWriter _il = new();
     private readonly BlockScheduler _schedule = new();
+    private readonly NaNPlacement _nans = new();
+    private readonly Dictionary<IrInstruction, (int A, int B)> _factors = [];
     private readonly List<LocalType> _locals = [];
     private readonly int[] _home = new int[GuestRegister.Count];
     private readonly Dictionary<IrInstruction, int> _temporaries = [];
@@ -439,6 +441,8 @@ public sealed partial class MethodEmitter
             _freeTemporaries[type].Add(local);
         _blockTemporaries.Clear();
         _temporaries.Clear();
+        _factors.Clear();
+        _nans.Analyse(block);
         _dirty = _registers.DirtyIn(block);
         var pc = -1L;
         foreach (var i in block.Instructions)
@@ -449,6 +453,8 @@ public sealed partial class MethodEmitter
                 _map.Add((_il.Count, pc));
             }
 
+            foreach (var settlement in _nans.Before(i))
+                EmitSettlement(settlement);
             if (IrOpInfo.IsTerminator(i.Op))
                 EmitTerminator(block, i, next);
             else if (i.Type == IrType.Void)

@@ -1,0 +1,159 @@
+using Cheri2IL.Translator.Ir;
+
+namespace Cheri2IL.Translator.Emit;
+
+/// <summary>A place where a result that may be any of the host's NaNs becomes RISC-V's canonical one.</summary>
+/// <param name="Value">The arithmetic operation whose result it is.</param>
+/// <param name="Registers">Guest registers whose locals hold it.</param>
+/// <param name="Products">Fused operations that it depends on: if it is a NaN, each may still owe the invalid flag of its product.</param>
+internal sealed record NaNSettlement(IrInstruction Value, ulong Registers, IReadOnlyList<IrInstruction> Products);
+
+/// <summary>
+/// Decides where the NaNs of the host's arithmetic are seen to.
+/// </summary>
+/// <remarks>
+/// The host's NaNs have other bits than RISC-V's, but arithmetic and comparisons see no difference: a result is made canonical
+/// only where its bits can be seen. A fused multiply-add of zero, infinity and NaN is invalid on RISC-V but not on x86
+/// (unprivileged specification, 20.6; Intel SDM, FMA): that flag is raised later, when a result turns out to be a NaN; what is
+/// computed from it inherits that and stands for it.
+/// Seen are: what is stored, moved to an integer register or changed in its sign alone; every register where the
+/// guest may leave the block or fault; and the flags where they are read. So at the end of each block nothing is left to do.
+/// </remarks>
+internal sealed class NaNPlacement
+{
+    private readonly HashSet<IrInstruction> _raw = [];
+    private readonly Dictionary<IrInstruction, IrInstruction[]> _sources = [];
+    private readonly List<IrInstruction> _owing = [];
+    private readonly HashSet<IrInstruction> _observed = [];
+    private readonly IrInstruction?[] _registers = new IrInstruction?[GuestRegister.Count];
+    private readonly Dictionary<IrInstruction, List<NaNSettlement>> _before = [];
+
+    /// <summary>Settlements to make before <paramref name="instruction"/>, in order.</summary>
+    public IReadOnlyList<NaNSettlement> Before(IrInstruction instruction)
+        => _before.TryGetValue(instruction, out var list) ? list : [];
+
+    /// <summary>Analyses a block; results hold until the next call.</summary>
+    public void Analyse(IrBlock block)
+    {
+        _before.Clear();
+        if (!block.Instructions.Exists(MethodEmitter.ChecksNaN))
+            return;
+        _raw.Clear();
+        _sources.Clear();
+        _owing.Clear();
+        Array.Clear(_registers);
+        FindObserved(block);
+        foreach (var i in block.Instructions)
+        {
+            if (RegisterAnalysis.IsSpillPoint(i) || IrOpInfo.IsTerminator(i.Op) || TouchesStatus(i.Op))
+                SettleAll(i);
+            Visit(i);
+        }
+    }
+
+    private static bool TouchesStatus(IrOp op) => op is IrOp.ReadFlags or IrOp.WriteFlags or IrOp.ReadRounding or IrOp.WriteRounding;
+
+    /// <summary>Whether the operation, given any NaN, gives the same result and flags.</summary>
+    private static bool IsArithmetic(IrOp op) => op is IrOp.FAdd or IrOp.FSub or IrOp.FMul or IrOp.FDiv or IrOp.FSqrt or IrOp.FMulAdd
+        or IrOp.FEq or IrOp.FLt or IrOp.FLe or IrOp.FToInteger or IrOp.FConvert or IrOp.FClass;
+
+    /// <summary>Whether a NaN among the operands makes a NaN.</summary>
+    private static bool Inherits(IrOp op)
+        => op is IrOp.FAdd or IrOp.FSub or IrOp.FMul or IrOp.FDiv or IrOp.FSqrt or IrOp.FMulAdd or IrOp.FNeg or IrOp.FAbs or IrOp.FConvert;
+
+    /// <summary>Values whose bits matter to some user; signs changed for the sake of arithmetic do not.</summary>
+    private void FindObserved(IrBlock block)
+    {
+        _observed.Clear();
+        for (var k = block.Instructions.Count - 1; k >= 0; k--)
+        {
+            var i = block.Instructions[k];
+            if (IsArithmetic(i.Op) || (i.Op is IrOp.FNeg or IrOp.FAbs && !_observed.Contains(i)))
+                continue;
+            foreach (var operand in Operands(i))
+                _observed.Add(operand);
+        }
+    }
+
+    private static IEnumerable<IrInstruction> Operands(IrInstruction i)
+        => ((IrInstruction?[])[i.A, i.B, i.C]).OfType<IrInstruction>();
+
+    private void Visit(IrInstruction i)
+    {
+        switch (i.Op)
+        {
+            case IrOp.Set:
+                _registers[i.Register] = Resolve(i.A!);
+                return;
+            case IrOp.Get:
+                if (_registers[i.Register] is { } held)
+                    _sources[i] = [held];
+                return;
+        }
+
+        var sources = Operands(i).Select(Resolve).ToArray();
+        if (Inherits(i.Op))
+            _sources[i] = sources;
+        if (!IsArithmetic(i.Op) && !(i.Op is IrOp.FNeg or IrOp.FAbs && !_observed.Contains(i)))
+        {
+            foreach (var source in sources)
+                Settle(source, i);
+        }
+
+        if (!MethodEmitter.ChecksNaN(i))
+            return;
+        _raw.Add(i);
+        if (i.Op == IrOp.FMulAdd)
+            _owing.Add(i);
+    }
+
+    /// <summary>What a register read yields where that is a value of this block.</summary>
+    private IrInstruction Resolve(IrInstruction value)
+        => value.Op == IrOp.Get && _sources.TryGetValue(value, out var held) ? held[0] : value;
+
+    private void SettleAll(IrInstruction before)
+    {
+        foreach (var held in _registers)
+        {
+            if (held is not null)
+                Settle(held, before);
+        }
+
+        // The last first: it stands for those that it depends on.
+        while (_owing.Count > 0)
+            Add(_owing[^1], before);
+    }
+
+    private void Settle(IrInstruction value, IrInstruction before)
+    {
+        if (_raw.Remove(value))
+            Add(value, before);
+    }
+
+    private void Add(IrInstruction value, IrInstruction before)
+    {
+        var registers = 0UL;
+        for (var r = 0; r < _registers.Length; r++)
+        {
+            if (_registers[r] == value)
+                registers |= 1UL << r;
+        }
+
+        var products = new List<IrInstruction>();
+        Collect(value, [], products);
+        if (!_before.TryGetValue(before, out var list))
+            _before.Add(before, list = []);
+        list.Add(new NaNSettlement(value, registers, products));
+    }
+
+    /// <summary>Moves the owing operations that <paramref name="from"/> inherits from to <paramref name="products"/>.</summary>
+    private void Collect(IrInstruction from, HashSet<IrInstruction> seen, List<IrInstruction> products)
+    {
+        if (!seen.Add(from) || !_sources.TryGetValue(from, out var sources))
+            return;
+        if (_owing.Remove(from))
+            products.Add(from);
+        foreach (var source in sources)
+            Collect(source, seen, products);
+    }
+}
