@@ -60,8 +60,12 @@ public sealed partial class LocalSimplification
             case IrOp.And when ReferenceEquals(a, b):
             case IrOp.Or when ReferenceEquals(a, b):
                 return a;
+            case IrOp.And or IrOp.Or or IrOp.Xor when AreSignExtensions(a, b!):
+                return New(IrOp.SignExtend32, IrType.I64, New(i.Op, IrType.I32, Narrow(a), Narrow(b!)));
             case IrOp.And when IsConstant(b):
                 return MaskCovers(b!.Immediate, a) ? a : i;
+            case IrOp.Or or IrOp.Xor or IrOp.Add:
+                return ReduceToRotation(i);
             case IrOp.ShiftRightU or IrOp.ShiftRightS when i.Type == IrType.I64 && IsConstant(b):
                 return ReduceShiftPair(i);
             case IrOp.SignExtend8:
@@ -71,6 +75,9 @@ public sealed partial class LocalSimplification
             case IrOp.SignExtend32 when a.Op == IrOp.Truncate && _widths[a.A!].Sign <= 32:
             case IrOp.ZeroExtend32 when a.Op == IrOp.Truncate && _widths[a.A!].Zero <= 32:
                 return a.A!;
+            case IrOp.SignExtend32 when _widths[a].Zero < 32:
+                // The host's 32-bit operations clear the upper half anyhow.
+                return Become(i, IrOp.ZeroExtend32, a);
             case IrOp.Truncate when a.Op is IrOp.SignExtend32 or IrOp.ZeroExtend32:
                 return a.A!;
             case IrOp.Eq or IrOp.Ne or IrOp.LtS or IrOp.LtU or IrOp.GeS or IrOp.GeU:
@@ -82,6 +89,25 @@ public sealed partial class LocalSimplification
             default:
                 return i;
         }
+    }
+
+    /// <summary>Whether both operands are sign extensions from 32 bits, so that one can serve for two.</summary>
+    private static bool AreSignExtensions(IrInstruction a, IrInstruction b) => a.Op == IrOp.SignExtend32 && b.Op == IrOp.SignExtend32;
+
+    /// <summary>x &lt;&lt; n | x &gt;&gt; (width - n): RV64GC has no rotation.</summary>
+    private IrInstruction ReduceToRotation(IrInstruction i)
+    {
+        var (left, right) = i.A!.Op == IrOp.ShiftLeft ? (i.A, i.B!) : (i.B!, i.A);
+        if (left.Op != IrOp.ShiftLeft || right.Op != IrOp.ShiftRightU || !IsConstant(left.B) || !IsConstant(right.B))
+            return i;
+        var width = i.Type == IrType.I32 ? 32 : 64;
+        var distance = left.B!.Immediate & (width - 1);
+        if (distance == 0 || distance + (right.B!.Immediate & (width - 1)) != width || !IsSame(left.A!, right.A!))
+            return i;
+        return Become(i, IrOp.RotateLeft, left.A, left.B);
+
+        static bool IsSame(IrInstruction a, IrInstruction b)
+            => ReferenceEquals(a, b) || (a.Op == IrOp.Truncate && b.Op == IrOp.Truncate && ReferenceEquals(a.A, b.A));
     }
 
     /// <summary>

@@ -14,6 +14,14 @@ public static class PassPipeline
         // After simplification, which leaves operands behind that nobody uses and sets that are overwritten.
         new("dead-code", (function, _) => DeadCodeElimination.Run(function)),
 
+        // After dead code, so that a block that only moves a register looks like one.
+        new("if-conversion", (function, _) => IfConversion.Run(function)),
+
+        // After dead code, whose sets would make values look needed whole; simplification then sees rotations and double extensions.
+        new("narrowing", (function, _) => Narrowing.Run(function)),
+        new("local-simplification-2", (function, _) => LocalSimplification.Run(function)),
+        new("dead-code-2", (function, _) => DeadCodeElimination.Run(function)),
+
         // Before checks are elided, so that one check can serve several turns; after dead code, so that sizes are true.
         new("loop-unrolling", (function, options) =>
         {
