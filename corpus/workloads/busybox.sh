@@ -4,6 +4,7 @@
 #   corpus/workloads/busybox.sh qemu-riscv64
 #   corpus/workloads/busybox.sh tools/cheri2il run --root DATA
 #   ONLY=sort corpus/workloads/busybox.sh ...       only the cases whose name begins so
+#   LIMIT=60 corpus/workloads/busybox.sh ...        seconds that a case may take, 120 if not said
 #
 # The words given are put in front of the riscv64 busybox and its arguments; the word DATA becomes the data's folder.
 # Prints one line per case that differs, then the counts.
@@ -41,7 +42,7 @@ while IFS=$'\t' read -r -a fields; do
     fi
     "$native" "${fields[@]:2}" < "$input" > "$work/expected" 2> /dev/null
     expected=$?
-    "${engine[@]}" "$guest" "${fields[@]:2}" < "$input" > "$work/actual" 2> "$work/errors"
+    timeout --foreground --signal=KILL "${LIMIT:-120}" "${engine[@]}" "$guest" "${fields[@]:2}" < "$input" > "$work/actual" 2> "$work/errors"
     status=$?
     if [ $status = $expected ] && cmp -s "$work/expected" "$work/actual"; then
         passed=$((passed + 1))

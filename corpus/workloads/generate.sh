@@ -11,8 +11,10 @@ set -euo pipefail
 export LC_ALL=C TZ=UTC
 [ $# -ge 1 ] || { echo 'usage: generate.sh DIR [BUSYBOX]' >&2; exit 64; }
 directory=$1 busybox=${2:-busybox}
+mkdir -p "$directory/etc"
+# A guest that has the folder as its root finds the same names of users there as the programs of this machine.
+cp /etc/passwd /etc/group "$directory/etc/"
 [ -e "$directory/complete" ] && exit
-mkdir -p "$directory"
 cd "$directory"
 
 # Every product of the Lehmer generator is below 2^53, so it is exact in every awk.

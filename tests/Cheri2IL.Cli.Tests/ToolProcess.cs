@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 
 namespace Cheri2IL.Cli.Tests;
 
@@ -13,30 +14,57 @@ internal static class ToolProcess
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
 
-    /// <summary>Runs the tool that was built for these tests.</summary>
+    /// <summary>Runs the tool that was built for these tests, with its cache in <paramref name="directory"/>.</summary>
     public static ToolResult Run(string directory, params string[] arguments)
     {
+        var (exitCode, output, error) = Run(Command(arguments, directory, Path.Combine(directory, "cache")));
+        return new ToolResult(exitCode, Encoding.UTF8.GetString(output), error);
+    }
+
+    /// <summary>How to start the tool that was built for these tests.</summary>
+    public static ProcessStartInfo Command(IEnumerable<string> arguments, string workingDirectory, string cache)
+    {
         // The tool's assembly lies beside the tests, with its own runtime configuration.
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "cheri2il"), arguments)
-        {
-            WorkingDirectory = directory,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        start.Environment["XDG_CACHE_HOME"] = Path.Combine(directory, "cache");
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "cheri2il"), arguments) { WorkingDirectory = workingDirectory };
+        start.Environment["XDG_CACHE_HOME"] = cache;
         if (Environment.GetEnvironmentVariable("DOTNET_ROOT") is null && Path.GetDirectoryName(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH")) is { } root)
             start.Environment["DOTNET_ROOT"] = root;
+        return start;
+    }
+
+    /// <summary>Runs any command with <paramref name="input"/> (a file; null: nothing) as its standard input.</summary>
+    /// <exception cref="TimeoutException">It did not end in time, and was killed.</exception>
+    public static (int ExitCode, byte[] Output, string Error) Run(ProcessStartInfo start, string? input = null)
+    {
+        start.RedirectStandardInput = start.RedirectStandardOutput = start.RedirectStandardError = true;
         using var process = Process.Start(start)!;
-        process.StandardInput.Close();
         var error = process.StandardError.ReadToEndAsync();
-        var output = process.StandardOutput.ReadToEndAsync();
+        var output = new MemoryStream();
+        var outputEnd = process.StandardOutput.BaseStream.CopyToAsync(output);
+        var inputEnd = Feed(process, input);
         if (!process.WaitForExit(Limit))
         {
             process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"cheri2il {string.Join(' ', arguments)} did not end");
+            throw new TimeoutException($"{start.FileName} {string.Join(' ', start.ArgumentList)} did not end within {Limit.TotalSeconds} s");
         }
 
-        return new ToolResult(process.ExitCode, output.Result, error.Result);
+        Task.WaitAll(outputEnd, inputEnd);
+        return (process.ExitCode, output.ToArray(), error.Result);
+    }
+
+    private static async Task Feed(Process process, string? input)
+    {
+        await using var pipe = process.StandardInput.BaseStream;
+        if (input is null)
+            return;
+        try
+        {
+            await using var file = File.OpenRead(input);
+            await file.CopyToAsync(pipe);
+        }
+        catch (IOException)
+        {
+            // It ended, or closed its input, without reading everything.
+        }
     }
 }

@@ -20,7 +20,7 @@ internal static class TranslatedFunctions
         var entries = new Dictionary<long, MethodEntry>();
         for (var k = 0; k < ordered.Length; k++)
             entries.Add(ordered[k].EntryPc, new MethodEntry(AssemblyWriter.MethodToken(k), 0, IsInside: false));
-        MethodEntry? Entry(long pc) => entries.TryGetValue(pc, out var entry) ? entry : null;
+        MethodEntry? Entry(IrInstruction call) => entries.TryGetValue(call.Immediate, out var entry) ? entry : null;
         var methods = ordered.Select(f => new MethodImage(f.EntryPc, $"f_{f.EntryPc:x}", MethodEmitter.Emit(f, writer.Members, Entry))).ToArray();
         var rows = ordered.Select((f, k) => (f.EntryPc, k + 1)).ToArray();
         return writer.Write(

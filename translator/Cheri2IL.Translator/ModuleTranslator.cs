@@ -16,6 +16,12 @@ public sealed record TranslationOptions
     /// <summary>Worker threads; 0 = one per processor.</summary>
     public int Parallelism { get; init; }
 
+    /// <summary>
+    /// Functions with more IL bytes than this are split. RyuJIT compiles a method of 60,000 without optimising; tests set less,
+    /// to split what is small.
+    /// </summary>
+    public int MaxCodeBytes { get; init; } = 56_000;
+
     /// <summary>Receives (done, total) function counts from any thread; total grows while functions are discovered.</summary>
     public Action<int, int>? Progress { get; init; }
 }
@@ -63,14 +69,13 @@ public sealed record Translation(byte[] Assembly, TranslationStatistics Statisti
 public sealed class ModuleTranslator
 {
     /// <summary>
-    /// Bounds above which RyuJIT compiles a method without optimising; the limits are 8,000 local references, 60,000
-    /// IL bytes and 2,000 basic blocks.
+    /// Bounds above which RyuJIT compiles a method without optimising; the limits are 8,000 local references and 2,000 basic
+    /// blocks, besides <see cref="TranslationOptions.MaxCodeBytes"/>.
     /// </summary>
     private const int MaxLocalReferences = 7_600;
 
     private const int MaxInlinedInstructions = 48;
 
-    private const int MaxCodeBytes = 56_000;
     private const int MaxBlocks = 1_900;
 
     private readonly GuestImage _image;
@@ -205,19 +210,19 @@ public sealed class ModuleTranslator
         });
     }
 
-    private MethodEntry? Entry(long pc) => _entries.TryGetValue(pc, out var entry) ? entry : null;
+    private MethodEntry? Entry(IrInstruction call) => _entries.TryGetValue(call.Immediate, out var entry) ? entry : null;
 
-    private static bool IsTooLarge(EmittedMethod body)
-        => body.LocalReferences > MaxLocalReferences || body.Code.Length > MaxCodeBytes || body.Blocks > MaxBlocks;
+    private bool IsTooLarge(EmittedMethod body)
+        => body.LocalReferences > MaxLocalReferences || body.Code.Length > _options.MaxCodeBytes || body.Blocks > MaxBlocks;
 
     /// <summary>Replaces a method that is too large by parts; the first keeps its row, the others are appended.</summary>
     private void Split(IrFunction function, EmittedMethod whole, int index, List<MethodImage> methods)
     {
         for (var count = PartsFor(whole); ; count = (count * 3 / 2) + 1)
         {
-            // Splitting rewires successors, and needs blocks whose pc is unique: each attempt starts from a fresh lift.
+            // Splitting rewires successors: each attempt starts from a fresh lift.
             var source = Relift(function.EntryPc);
-            var parts = FunctionSplitter.Split(source, count);
+            var (parts, entries) = FunctionSplitter.Split(source, count);
             // A part can be entered at its entries with any register values: what was checked in another part does not count.
             foreach (var part in parts)
             {
@@ -225,18 +230,18 @@ public sealed class ModuleTranslator
                 PollPlacement.Run(part);
             }
 
-            var local = new Dictionary<long, MethodEntry>();
-            for (var p = 0; p < parts.Count; p++)
+            MethodEntry? PartEntry(IrInstruction i)
             {
-                var token = AssemblyWriter.MethodToken(p == 0 ? index : methods.Count + p - 1);
-                local[parts[p].EntryPc] = new MethodEntry(token, 0, IsInside: p > 0);
-                for (var e = 0; e < parts[p].ExtraEntries.Count; e++)
-                    local[parts[p].ExtraEntries[e].Pc] = new MethodEntry(token, e + 1, IsInside: true);
+                if (!entries.TryGetValue(i, out var inside))
+                    return Entry(i);
+                var (part, entry) = inside;
+                var token = AssemblyWriter.MethodToken(part == 0 ? index : methods.Count + part - 1);
+                return new MethodEntry(token, entry, IsInside: (part, entry) != (0, 0));
             }
 
-            MethodEntry? PartEntry(long pc) => local.TryGetValue(pc, out var entry) ? entry : Entry(pc);
             var bodies = parts.Select((p, index) => MethodEmitter.Emit(p, _writer.Members, PartEntry, isPart: index > 0)).ToArray();
-            if (bodies.Any(IsTooLarge) && parts.Any(p => p.Blocks.Count > 8))
+            // Where every block is a part of its own, no more can be done.
+            if (bodies.Any(IsTooLarge) && count < source.Blocks.Sum(b => b.Instructions.Count))
                 continue;
             methods[index] = methods[index] with { Body = bodies[0] };
             for (var p = 1; p < parts.Count; p++)
@@ -256,8 +261,8 @@ public sealed class ModuleTranslator
         return function;
     }
 
-    private static int PartsFor(EmittedMethod body)
-        => 1 + Math.Max(body.LocalReferences / (MaxLocalReferences * 3 / 4), Math.Max(body.Code.Length / (MaxCodeBytes * 3 / 4), body.Blocks / (MaxBlocks * 3 / 4)));
+    private int PartsFor(EmittedMethod body)
+        => 1 + Math.Max(body.LocalReferences / (MaxLocalReferences * 3 / 4), Math.Max(body.Code.Length / (_options.MaxCodeBytes * 3 / 4), body.Blocks / (MaxBlocks * 3 / 4)));
 
     private static string MethodName(IrFunction function, int part)
     {

@@ -1,3 +1,6 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+
 namespace Cheri2IL.Runtime.Execution;
 
 /// <summary>
@@ -8,12 +11,15 @@ namespace Cheri2IL.Runtime.Execution;
 /// Between <see cref="Enter"/> and <see cref="Leave"/>, fflags is <see cref="GuestState.FloatFlags"/> or-ed with the
 /// host's flags. The runtime's own arithmetic on a guest thread shows as guest flags: when it compiles a method at its
 /// first call (not when it enters precompiled code) and when it collects garbage, inexact may be raised without the
-/// guest's doing.
+/// guest's doing. What a guest's floating-point instructions call is compiled when the guest first clears flags, so that
+/// only the first call of a guest function, or a collection, can come between clearing and reading them.
 /// </remarks>
 public static unsafe class FloatStatus
 {
     /// <summary>Largest frm value (RUP; RNE, RTZ and RDN are 0 to 2) that the host can round by.</summary>
     public const int LastHostMode = 3;
+
+    private static volatile bool _isArithmeticCompiled;
 
     /// <summary>Before translated code runs: drops the flags that host code raised and sets the guest's rounding mode.</summary>
     public static void Enter(GuestState* state)
@@ -52,8 +58,32 @@ public static unsafe class FloatStatus
     /// <summary>Sets fflags to the low 5 bits of <paramref name="flags"/>.</summary>
     public static void WriteFlags(GuestState* state, long flags)
     {
+        if (!_isArithmeticCompiled)
+            CompileArithmetic();
         state->FloatFlags = (int)flags & 31;
         HostFloatEnvironment.ClearFlags();
+    }
+
+    private static void CompileArithmetic()
+    {
+        var control = HostFloatEnvironment.Change(0);
+        foreach (var type in (Type[])[typeof(FloatOps), typeof(SoftFloat), typeof(FloatFlags), typeof(FloatStatus), typeof(HostFloatEnvironment)])
+        {
+            foreach (var method in type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
+            {
+                if (!method.ContainsGenericParameters)
+                    RuntimeHelpers.PrepareMethod(method.MethodHandle);
+            }
+        }
+
+        // What these call in turn, 128-bit arithmetic above all, is compiled by running them.
+        const int NearestAway = LastHostMode + 1;
+        var third = SoftFloat.Divide(1.0, 3.0, NearestAway);
+        third = SoftFloat.MultiplyAdd(third, third, SoftFloat.SquareRoot(SoftFloat.Multiply(third, third, NearestAway), NearestAway), NearestAway);
+        SoftFloat.ToInteger(-SoftFloat.Add(third, third, NearestAway), NearestAway, 0, ulong.MaxValue);
+        SoftFloat.Narrow(SoftFloat.DoubleOf(negative: true, ulong.MaxValue, NearestAway), NearestAway);
+        _isArithmeticCompiled = true;
+        HostFloatEnvironment.Restore(control);
     }
 
     /// <summary>frm, 0..7.</summary>

@@ -84,7 +84,7 @@ public sealed partial class MethodEmitter
     private readonly bool _isPart;
     private readonly HashSet<IrInstruction> _droppedFloatResults;
     private readonly RuntimeMembers _members;
-    private readonly Func<long, MethodEntry?> _methodEntry;
+    private readonly Func<IrInstruction, MethodEntry?> _methodEntry;
     private readonly ILWriter _il = new();
     private readonly BlockScheduler _schedule = new();
     private readonly NaNPlacement _nans = new();
@@ -106,7 +106,7 @@ public sealed partial class MethodEmitter
     private ILLabel? _mismatch;
     private ulong _dirty;
 
-    private MethodEmitter(IrFunction function, RuntimeMembers members, Func<long, MethodEntry?> methodEntry, bool isPart)
+    private MethodEmitter(IrFunction function, RuntimeMembers members, Func<IrInstruction, MethodEntry?> methodEntry, bool isPart)
     {
         _function = function;
         _isPart = isPart;
@@ -120,9 +120,9 @@ public sealed partial class MethodEmitter
     /// <summary>Emits <paramref name="function"/>.</summary>
     /// <param name="function">Verified IR.</param>
     /// <param name="members">Tokens of the runtime's members.</param>
-    /// <param name="methodEntry">The method to enter for a guest pc, or null.</param>
+    /// <param name="methodEntry">The method that a call or tail call to a constant pc enters, or null when that is for the dispatch table to say.</param>
     /// <param name="isPart">Whether it is a part of a split function other than the one that begins it.</param>
-    public static EmittedMethod Emit(IrFunction function, RuntimeMembers members, Func<long, MethodEntry?> methodEntry, bool isPart = false)
+    public static EmittedMethod Emit(IrFunction function, RuntimeMembers members, Func<IrInstruction, MethodEntry?> methodEntry, bool isPart = false)
     {
         var emitter = new MethodEmitter(function, members, methodEntry, isPart);
         return emitter.Run();
@@ -811,7 +811,7 @@ public sealed partial class MethodEmitter
     private void EmitCall(IrBlock block, IrInstruction i, IrBlock? next)
     {
         var continuation = block.Successors[0];
-        var method = i.A is null ? _methodEntry(i.Immediate) : null;
+        var method = i.A is null ? _methodEntry(i) : null;
         if (method is not { IsInside: false })
         {
             var pc = Shared(ref _target, LocalType.Int64);
@@ -894,7 +894,7 @@ public sealed partial class MethodEmitter
 
     private void EmitTailCall(IrBlock block, IrInstruction i)
     {
-        if (i.A is null && _methodEntry(i.Immediate) is { } method)
+        if (i.A is null && _methodEntry(i) is { } method)
         {
             Spill(_dirty & ~RegisterAnalysis.Arguments);
             void Call() => _il.Emit(ILOpCode.Call, method.Token, 6, 1);

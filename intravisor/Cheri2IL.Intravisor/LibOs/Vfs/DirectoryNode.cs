@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Cheri2IL.Intravisor.LibOs.Abi;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
@@ -8,7 +9,11 @@ namespace Cheri2IL.Intravisor.LibOs.Vfs;
 /// </summary>
 public class DirectoryNode : Inode
 {
-    private readonly SortedDictionary<string, Inode> _children = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _numbers = new(StringComparer.Ordinal);
+
+    /// <summary>Entries by number; numbers ascend in the order in which the host lists them, then that of their creation.</summary>
+    private readonly SortedDictionary<long, KeyValuePair<string, Inode>> _children = [];
+    private long _lastNumber;
     private IReadOnlyList<string>? _pendingHostPath;
 
     /// <summary>Makes an empty directory.</summary>
@@ -33,13 +38,16 @@ public class DirectoryNode : Inode
     /// <inheritdoc/>
     public override long Size => 4096;
 
-    /// <summary>Entries, in byte order of their names. Call under the gate.</summary>
+    /// <summary>
+    /// Entries: those of the host directory in its order, which is what the same program sees outside, then others as they were
+    /// created. Call under the gate.
+    /// </summary>
     public virtual IEnumerable<KeyValuePair<string, Inode>> Children
     {
         get
         {
             Load();
-            return _children;
+            return _children.Values;
         }
     }
 
@@ -50,14 +58,14 @@ public class DirectoryNode : Inode
     public virtual Inode? Lookup(string name)
     {
         Load();
-        return _children.GetValueOrDefault(name);
+        return _numbers.TryGetValue(name, out var number) ? _children[number].Value : null;
     }
 
     /// <summary>Adds or replaces an entry.</summary>
     public void Link(string name, Inode child)
     {
         Load();
-        _children[name] = child;
+        Add(name, child);
         if (child is DirectoryNode directory)
         {
             directory.Parent = this;
@@ -70,7 +78,7 @@ public class DirectoryNode : Inode
     /// <summary>Removes an entry that exists.</summary>
     public void Unlink(string name)
     {
-        if (_children.Remove(name, out var child) && child is DirectoryNode)
+        if (_numbers.Remove(name, out var number) && _children.Remove(number, out var child) && child.Value is DirectoryNode)
             Links--;
         Touch();
     }
@@ -91,6 +99,15 @@ public class DirectoryNode : Inode
         return new DirectoryFile(this, flags);
     }
 
+    /// <summary>Adds an entry at the end, or replaces one where it is.</summary>
+    private void Add(string name, Inode child)
+    {
+        ref var number = ref CollectionsMarshal.GetValueRefOrAddDefault(_numbers, name, out var exists);
+        if (!exists)
+            number = ++_lastNumber;
+        _children[number] = KeyValuePair.Create(name, child);
+    }
+
     private void Load()
     {
         if (_pendingHostPath is not { } path)
@@ -99,7 +116,7 @@ public class DirectoryNode : Inode
         var tree = FileSystem.Lower!;
         foreach (var entry in tree.List(path))
         {
-            if (_children.ContainsKey(entry.Name))
+            if (_numbers.ContainsKey(entry.Name))
                 continue;
             string[] childPath = [.. path, entry.Name];
             Inode child = entry.Kind switch
@@ -109,7 +126,7 @@ public class DirectoryNode : Inode
                 _ => new RegularFile(FileSystem, entry.Mode, () => tree.Open(childPath)),
             };
             child.ModifyTime = child.ChangeTime = child.AccessTime = entry.ModifyTime;
-            _children.Add(entry.Name, child);
+            Add(entry.Name, child);
             if (child is DirectoryNode)
                 Links++;
         }

@@ -1,0 +1,52 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using Xunit;
+
+namespace Cheri2IL.Cli.Tests.Guests;
+
+/// <summary>
+/// What the corpus scripts fetch and build, outside the repository: Debian's busybox and data for it, Lua, SQLite. One
+/// cache of translations for all tests that run them.
+/// </summary>
+public sealed class Workloads : IDisposable
+{
+    private readonly TemporaryDirectory _directory = new();
+
+    /// <summary>Where this machine keeps what was fetched and built.</summary>
+    public static string Store { get; } = Path.Combine(
+        Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } home ? home : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
+        "cheri2il");
+
+    /// <summary>Runs a script of the corpus and returns what it prints; skips the test when it cannot do its work here.</summary>
+    public static string Prepare(string script, params string[] arguments)
+    {
+        try
+        {
+            var start = new ProcessStartInfo("bash", [Path.Combine(Repository.Root(), "corpus", script), .. arguments]);
+            var (exitCode, output, error) = ToolProcess.Run(start);
+            if (exitCode != 0)
+                Assert.Skip($"corpus/{script} failed with status {exitCode}: {error.TrimEnd().Split('\n')[^1]}");
+            return System.Text.Encoding.UTF8.GetString(output);
+        }
+        catch (Win32Exception)
+        {
+            Assert.Skip("needs bash");
+            throw;
+        }
+    }
+
+    /// <summary>Runs a guest; see <see cref="ToolProcess.Run(ProcessStartInfo, string?)"/>.</summary>
+    internal (int ExitCode, byte[] Output, string Error) RunGuest(string workingDirectory, string? input, params string[] arguments)
+        => ToolProcess.Run(ToolProcess.Command(["run", .. arguments], workingDirectory, _directory.Path), input);
+
+    /// <summary>Runs a program of this machine the way a guest is run: with an empty environment.</summary>
+    internal static (int ExitCode, byte[] Output, string Error) RunNative(string workingDirectory, string? input, string program, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = workingDirectory };
+        start.Environment.Clear();
+        return ToolProcess.Run(start, input);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _directory.Dispose();
+}
