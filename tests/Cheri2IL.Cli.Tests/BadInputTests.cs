@@ -93,6 +93,18 @@ public sealed class BadInputTests : IDisposable
     }
 
     [Fact]
+    public void Translate_SymbolsCannotBeWritten_WritesNothing()
+    {
+        Directory.CreateDirectory(Path.Combine(_directory.Path, "out.pdb"));
+        AssertFails(ExitCode.CannotCreate, "out.dll", "translate", "-o", "out.dll", CorpusFiles.Hello);
+        Assert.Empty(Directory.GetFiles(_directory.Path));
+    }
+
+    [Fact]
+    public void Translate_OutputIsWhereSymbolsGo_UsageStatus()
+        => AssertFails(ExitCode.Usage, "out.pdb", "translate", "-o", "out.pdb", CorpusFiles.Hello);
+
+    [Fact]
     public void Translate_OutputIsDirectory_CannotCreateStatus()
         => AssertFails(ExitCode.CannotCreate, "is a directory", "translate", "-o", _directory.Path, CorpusFiles.Hello);
 

@@ -40,6 +40,7 @@ public sealed class CommandTests : IDisposable
         var output = Path.Combine(_directory.Path, "hello.dll");
         using var json = RunJson("translate", "--json", "-o", output, CorpusFiles.Hello);
         Assert.Equal(new FileInfo(output).Length, json.RootElement.GetProperty("assemblyBytes").GetInt64());
+        Assert.Equal(new FileInfo(Path.Combine(_directory.Path, "hello.pdb")).Length, json.RootElement.GetProperty("symbolsBytes").GetInt64());
         Assert.True(json.RootElement.GetProperty("functions").GetInt32() > 5);
         Assert.True(json.RootElement.GetProperty("elidedChecks").GetInt32() > 0);
         Assert.DoesNotContain(Directory.GetFiles(_directory.Path), f => f.EndsWith(".tmp", StringComparison.Ordinal));

@@ -5,20 +5,32 @@ public static class AtomicFile
 {
     /// <summary>Writes <paramref name="content"/> beside <paramref name="path"/> and renames it; creates the directory.</summary>
     /// <exception cref="IOException">The file system refused; nothing half-written is left.</exception>
-    public static void Write(string path, ReadOnlySpan<byte> content)
+    public static void Write(string path, byte[] content) => Write([(path, content)]);
+
+    /// <summary>Writes several files: none is renamed before all are written. The last appears last.</summary>
+    /// <exception cref="IOException">The file system refused; nothing half-written is left.</exception>
+    public static void Write(ReadOnlySpan<(string Path, byte[] Content)> files)
     {
-        path = Path.GetFullPath(path);
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        var temporary = $"{path}.{Environment.ProcessId}.{Environment.CurrentManagedThreadId}.tmp";
+        var moves = new List<(string From, string To)>(files.Length);
         try
         {
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write))
+            foreach (var (path, content) in files)
+            {
+                var target = Path.GetFullPath(path);
+                Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+                var temporary = $"{target}.{Environment.ProcessId}.{Environment.CurrentManagedThreadId}.tmp";
+                moves.Add((temporary, target));
+                using var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write);
                 stream.Write(content);
-            File.Move(temporary, path, overwrite: true);
+            }
+
+            foreach (var (from, to) in moves)
+                File.Move(from, to, overwrite: true);
         }
         catch
         {
-            File.Delete(temporary);
+            foreach (var (from, _) in moves)
+                File.Delete(from);
             throw;
         }
     }

@@ -24,6 +24,7 @@ public sealed class GuestImage : ICodeSource
     private readonly GuestSegment[] _segments;
     private readonly GuestRange[] _ranges;
     private readonly long[] _seeds;
+    private readonly Func<long, (string File, int Line)?>? _lines;
 
     /// <summary>Makes an image.</summary>
     /// <param name="file">The ELF file, to be carried in the assembly.</param>
@@ -31,8 +32,12 @@ public sealed class GuestImage : ICodeSource
     /// <param name="segments">Loadable segments.</param>
     /// <param name="ranges">Function extents from symbols and unwind tables; may overlap.</param>
     /// <param name="seeds">Guest addresses where functions may start; those outside executable segments are ignored.</param>
-    public GuestImage(byte[] file, long loadBias, IEnumerable<GuestSegment> segments, IEnumerable<GuestRange> ranges, IEnumerable<long> seeds)
+    /// <param name="lines">Source line of a guest address, where it has one; null: none has.</param>
+    public GuestImage(
+        byte[] file, long loadBias, IEnumerable<GuestSegment> segments, IEnumerable<GuestRange> ranges, IEnumerable<long> seeds,
+        Func<long, (string File, int Line)?>? lines = null)
     {
+        _lines = lines;
         File = file;
         LoadBias = loadBias;
         _segments = [.. segments.OrderBy(s => s.Start)];
@@ -86,6 +91,9 @@ public sealed class GuestImage : ICodeSource
             return null;
         return _ranges[index].Start == pc ? name : Suffixed(_ranges[index], pc);
     }
+
+    /// <summary>Source file and line of the code at <paramref name="pc"/>, or null.</summary>
+    public (string File, int Line)? LineOf(long pc) => _lines?.Invoke(pc);
 
     /// <inheritdoc/>
     public bool TryDecode(long address, out RiscVInstruction instruction, out bool mapped)

@@ -22,6 +22,9 @@ public sealed record TranslationOptions
     /// </summary>
     public int MaxCodeBytes { get; init; } = 56_000;
 
+    /// <summary>Whether to write a PDB as well.</summary>
+    public bool Symbols { get; init; }
+
     /// <summary>Receives (done, total) function counts from any thread; total grows while functions are discovered.</summary>
     public Action<int, int>? Progress { get; init; }
 }
@@ -59,8 +62,9 @@ public sealed record TranslationStatistics
 
 /// <summary>A finished translation.</summary>
 /// <param name="Assembly">The assembly file.</param>
+/// <param name="Symbols">Its portable PDB, to be stored beside it under its name with .pdb; null if not asked for.</param>
 /// <param name="Statistics">Numbers.</param>
-public sealed record Translation(byte[] Assembly, TranslationStatistics Statistics);
+public sealed record Translation(byte[] Assembly, byte[]? Symbols, TranslationStatistics Statistics);
 
 /// <summary>
 /// Guest image to .NET assembly: discover functions, lift, run passes, emit, write. Deterministic: the order of methods and
@@ -80,6 +84,7 @@ public sealed class ModuleTranslator
 
     private readonly GuestImage _image;
     private readonly TranslationOptions _options;
+    private readonly string _name;
     private readonly AssemblyWriter _writer;
     private readonly SortedDictionary<long, RegionBuilder> _regions = [];
     private readonly Dictionary<long, MethodEntry> _entries = [];
@@ -88,6 +93,7 @@ public sealed class ModuleTranslator
     {
         _image = image;
         _options = options;
+        _name = assemblyName;
         _writer = new AssemblyWriter(assemblyName);
     }
 
@@ -189,14 +195,16 @@ public sealed class ModuleTranslator
         var rows = new List<(long, int)>(regions.Length);
         for (var k = 0; k < regions.Length; k++)
             rows.Add((regions[k].Function.EntryPc, k + 1));
+        PortablePdb? symbols = null;
         var assembly = _writer.Write(
             methods,
             [
                 (ModuleFormat.ImageResource, _image.File),
                 (ModuleFormat.EntryResource, ModuleFormat.EncodeEntries(_image.LoadBias, rows)),
                 (ModuleFormat.MapResource, ModuleFormat.EncodeMaps([.. methods.Select(m => m.Body.Map)])),
-            ]);
-        return new Translation(assembly, new TranslationStatistics
+            ],
+            !_options.Symbols ? null : rows => symbols = PortablePdbWriter.Write(_image, methods, _name, rows));
+        return new Translation(assembly, symbols?.Content, new TranslationStatistics
         {
             Functions = regions.Length,
             Methods = methods.Count,

@@ -17,10 +17,16 @@ public static class ModuleFormat
     public const string EntryResource = "entries";
 
     /// <summary>
-    /// Resource with the IL-to-guest map: int32 method count m, m + 1 int32 offsets of the methods' parts, then for each
-    /// method pairs of LEB128 numbers: IL offset delta (unsigned), guest pc delta (zig-zag), from (0, 0).
+    /// Resource with the IL-to-guest map: int32 method count m, m + 1 int32 offsets of the methods' parts, then the part of
+    /// each method (<see cref="EncodeMap"/>).
     /// </summary>
     public const string MapResource = "pcmap";
+
+    /// <summary>
+    /// Kind of the custom debug information that repeats a method's part of the map in the PDB, for tools that have no use for
+    /// resources.
+    /// </summary>
+    public static readonly Guid GuestAddresses = new("5b0a3c6e-8f0d-4a52-9c37-2f1c6d0e7a94");
 
     /// <summary>Encodes the entry table.</summary>
     public static byte[] EncodeEntries(long loadBias, IReadOnlyList<(long Pc, int Row)> entries)
@@ -45,14 +51,7 @@ public static class ModuleFormat
         for (var m = 0; m < maps.Count; m++)
         {
             offsets[m] = body.Count;
-            var (offset, pc) = (0, 0L);
-            foreach (var entry in maps[m])
-            {
-                AppendUnsigned(body, (ulong)(entry.Offset - offset));
-                var delta = entry.Pc - pc;
-                AppendUnsigned(body, (ulong)((delta << 1) ^ (delta >> 63)));
-                (offset, pc) = entry;
-            }
+            AppendMap(body, maps[m]);
         }
 
         offsets[maps.Count] = body.Count;
@@ -62,6 +61,17 @@ public static class ModuleFormat
             BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(4 + (4 * m)), offsets[m]);
         body.CopyTo(bytes, 4 + (4 * offsets.Length));
         return bytes;
+    }
+
+    /// <summary>
+    /// Encodes the map of one method: pairs of LEB128 numbers, IL offset delta (unsigned) and guest pc delta (zig-zag), from
+    /// (0, 0). Each pair begins the IL of a guest instruction; of several at one offset the last counts.
+    /// </summary>
+    public static byte[] EncodeMap((int Offset, long Pc)[] map)
+    {
+        var body = new List<byte>();
+        AppendMap(body, map);
+        return [.. body];
     }
 
     /// <summary>Guest pc of the instruction whose IL contains <paramref name="offset"/>, from an encoded map.</summary>
@@ -86,6 +96,18 @@ public static class ModuleFormat
         }
 
         return found;
+    }
+
+    private static void AppendMap(List<byte> body, (int Offset, long Pc)[] map)
+    {
+        var (offset, pc) = (0, 0L);
+        foreach (var entry in map)
+        {
+            AppendUnsigned(body, (ulong)(entry.Offset - offset));
+            var delta = entry.Pc - pc;
+            AppendUnsigned(body, (ulong)((delta << 1) ^ (delta >> 63)));
+            (offset, pc) = entry;
+        }
     }
 
     private static void AppendUnsigned(List<byte> bytes, ulong value)

@@ -17,7 +17,7 @@ internal static class TranslateCommand
         var json = new Option<bool>("--json") { Description = "Print the counts as JSON." };
         var command = new ToolCommand(
             "translate",
-            "Translates a program into one .NET assembly. Equal input gives equal bytes.",
+            "Translates a program into one .NET assembly, and a portable PDB beside it. Equal input gives equal bytes.",
             "cheri2il translate corpus/hello/bin/hello.elf",
             "cheri2il translate -o build/busybox.dll --stats busybox") { program, output, checks, stats, json };
         command.SetAction(parsed => Run(
@@ -37,10 +37,12 @@ internal static class TranslateCommand
         output ??= Path.GetFileNameWithoutExtension(path) + ".dll";
         if (Directory.Exists(output))
             throw new ToolException(ExitCode.CannotCreate, $"{output}: is a directory");
+        if (SymbolsOf(output) == output)
+            throw new ToolException(ExitCode.Usage, $"{output}: is where the symbols would go; choose another extension, such as .dll");
         foreach (var warning in program.Elf.Warnings)
             Console.Error.WriteLine($"cheri2il: warning: {path}: {warning}");
         var progress = new TranslationProgress(Path.GetFileName(path));
-        var options = new TranslationOptions { Checks = CommonOptions.ParseChecks(checks), Progress = progress.Report };
+        var options = new TranslationOptions { Checks = CommonOptions.ParseChecks(checks), Symbols = true, Progress = progress.Report };
         var translation = ModuleTranslator.Translate(program.Image, options, Path.GetFileNameWithoutExtension(output));
         progress.Finish(translation.Statistics.Instructions, translation.Statistics.Elapsed);
         Write(output, translation);
@@ -51,11 +53,13 @@ internal static class TranslateCommand
         return ExitCode.Success;
     }
 
+    private static string SymbolsOf(string output) => Path.ChangeExtension(output, ".pdb");
+
     private static void Write(string output, Translation translation)
     {
         try
         {
-            AtomicFile.Write(output, translation.Assembly);
+            AtomicFile.Write([(SymbolsOf(output), translation.Symbols!), (output, translation.Assembly)]);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
@@ -68,6 +72,7 @@ internal static class TranslateCommand
         var s = translation.Statistics;
         Console.WriteLine($"""
             assembly            {output}, {translation.Assembly.Length} bytes
+            symbols             {SymbolsOf(output)}, {translation.Symbols!.Length} bytes
             functions           {s.Functions}
             methods             {s.Methods}
             guest instructions  {s.Instructions}
@@ -87,6 +92,8 @@ internal static class TranslateCommand
         writer.WriteStartObject();
         writer.WriteString("assembly", output);
         writer.WriteNumber("assemblyBytes", translation.Assembly.Length);
+        writer.WriteString("symbols", SymbolsOf(output));
+        writer.WriteNumber("symbolsBytes", translation.Symbols!.Length);
         writer.WriteNumber("functions", s.Functions);
         writer.WriteNumber("methods", s.Methods);
         writer.WriteNumber("instructions", s.Instructions);

@@ -124,7 +124,7 @@ internal sealed class FunctionListing
     private string Guest(long pc)
     {
         if (_image.TryDecode(pc, out var instruction, out _))
-            return $"  {pc:x}: {instruction.Raw.ToString(instruction.Length == 2 ? "x4" : "x8"),-8}  {RiscVDisassembler.Format(instruction)}";
+            return $"  {pc:x}: {RiscVDisassembler.FormatWithCode(instruction)}";
         return $"  {pc:x}: (undecodable)";
     }
 

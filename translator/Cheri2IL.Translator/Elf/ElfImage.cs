@@ -128,7 +128,8 @@ public sealed partial class ElfImage
             .Select(r => (Start: r.Item1, Length: Inside(r.Item1, r.Item2), r.Name))
             .Where(r => r.Length > 0)
             .Select(r => new GuestRange(r.Start + loadBias, r.Start + r.Length + loadBias, r.Name));
-        return new GuestImage(_data, loadBias, segments, ranges, Seeds(functions).Select(a => a + loadBias));
+        return new GuestImage(
+            _data, loadBias, segments, ranges, Seeds(functions).Select(a => a + loadBias), Lines is { } lines ? pc => lines.Find(pc - loadBias) : null);
     }
 
     private ProgramHeader? SegmentAt(long address)

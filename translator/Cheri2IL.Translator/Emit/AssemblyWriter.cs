@@ -42,7 +42,9 @@ public sealed class AssemblyWriter
     /// <summary>Encodes the assembly.</summary>
     /// <param name="methods">Methods; the index of each is its token's row.</param>
     /// <param name="resources">Named resources, in order.</param>
-    public byte[] Write(IReadOnlyList<MethodImage> methods, IReadOnlyList<(string Name, byte[] Content)> resources)
+    /// <param name="symbols">Makes the PDB to refer to, from the row counts of the assembly's tables; null: none.</param>
+    public byte[] Write(
+        IReadOnlyList<MethodImage> methods, IReadOnlyList<(string Name, byte[] Content)> resources, Func<ImmutableArray<int>, PortablePdb>? symbols = null)
     {
         var code = new BlobBuilder();
         var bodies = new MethodBodyStreamEncoder(code);
@@ -95,11 +97,22 @@ public sealed class AssemblyWriter
             new MetadataRootBuilder(_metadata),
             code,
             managedResources: resourceBlob,
+            debugDirectoryBuilder: symbols is null ? null : DebugDirectory(symbols(_metadata.GetRowCounts())),
             deterministicIdProvider: ContentId);
         var image = new BlobBuilder();
         var id = builder.Serialize(image);
         new BlobWriter(mvid.Content).WriteGuid(id.Guid);
         return image.ToArray();
+    }
+
+    private DebugDirectoryBuilder DebugDirectory(PortablePdb symbols)
+    {
+        const ushort PortablePdbVersion = 0x0100;
+        var directory = new DebugDirectoryBuilder();
+        directory.AddCodeViewEntry(_name + ".pdb", symbols.Id, PortablePdbVersion);
+        directory.AddPdbChecksumEntry(nameof(HashAlgorithmName.SHA256), symbols.Checksum);
+        directory.AddReproducibleEntry();
+        return directory;
     }
 
     private static BlobContentId ContentId(IEnumerable<Blob> content)

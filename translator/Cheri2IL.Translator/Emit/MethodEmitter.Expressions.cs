@@ -482,7 +482,7 @@ public sealed partial class MethodEmitter
         _il.LoadLocal(local);
         _il.Branch(ILOpCode.Bne_un, nan);
         _il.MarkLabel(join);
-        _cold.Add(() =>
+        AddCold(() =>
         {
             _il.MarkLabel(nan);
             foreach (var (a, b) in factors)

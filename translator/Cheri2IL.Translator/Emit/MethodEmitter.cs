@@ -95,8 +95,9 @@ public sealed partial class MethodEmitter
     private readonly Dictionary<LocalType, List<int>> _freeTemporaries = [];
     private readonly List<(int Local, LocalType Type)> _blockTemporaries = [];
     private readonly Dictionary<IrBlock, ILLabel> _labels = [];
-    private readonly List<Action> _cold = [];
+    private readonly List<(long Pc, Action Emit)> _cold = [];
     private readonly List<(int Instruction, long Pc)> _map = [];
+    private long _pc;
     private int _memoryBase;
     private int _limit;
     private int _result = -1;
@@ -137,9 +138,17 @@ public sealed partial class MethodEmitter
         for (var k = 0; k < _function.Blocks.Count; k++)
             EmitBlock(_function.Blocks[k], k + 1 < _function.Blocks.Count ? _function.Blocks[k + 1] : null);
         for (var k = 0; k < _cold.Count; k++)
-            _cold[k]();
+        {
+            Attribute(_cold[k].Pc);
+            _cold[k].Emit();
+        }
+
         if (_mismatch is { } mismatch)
+        {
+            Attribute(_function.EntryPc);
             EmitMismatch(mismatch);
+        }
+
         var code = _il.Encode(out var offsets);
         var map = new (int, long)[_map.Count];
         for (var k = 0; k < map.Length; k++)
@@ -246,6 +255,16 @@ public sealed partial class MethodEmitter
 
     private int Shared(ref int local, LocalType type) => local >= 0 ? local : local = NewLocal(type);
 
+    /// <summary>What is emitted from here on belongs to the guest instruction at <paramref name="pc"/>.</summary>
+    private void Attribute(long pc)
+    {
+        _pc = pc;
+        _map.Add((_il.Count, pc));
+    }
+
+    /// <summary>Code that is rarely reached, to be placed after all else; it belongs to the guest instruction that is being emitted.</summary>
+    private void AddCold(Action emit) => _cold.Add((_pc, emit));
+
     private static LocalType LocalTypeOf(IrType type) => type switch
     {
         IrType.I32 => LocalType.Int32,
@@ -257,8 +276,8 @@ public sealed partial class MethodEmitter
     // ---- structure
     private void EmitPrologue()
     {
+        Attribute(_function.EntryPc);
         _il.Emit(ILOpCode.Nop);
-        _map.Add((0, _function.EntryPc));
         if (AnyInstruction(i => i.Op is IrOp.Call or IrOp.TailCall or IrOp.Switch))
             EmitStackCheck();
         LoadSlot(_function.Blocks[0]);
@@ -374,7 +393,7 @@ public sealed partial class MethodEmitter
         _il.Emit(ILOpCode.Conv_u8);
         LoadState(_members.HostStackLimit);
         _il.Branch(ILOpCode.Blt_un, leave);
-        _cold.Add(() => EmitLeave(leave, RegisterAnalysis.Arguments, _function.EntryPc));
+        AddCold(() => EmitLeave(leave, RegisterAnalysis.Arguments, _function.EntryPc));
     }
 
     /// <summary>Cold: stores registers and unwinds to the dispatcher, to go on at <paramref name="pc"/>.</summary>
@@ -416,7 +435,7 @@ public sealed partial class MethodEmitter
         LoadRegister(GuestRegister.Sp);
         _il.LoadLocal(_entrySp);
         _il.Branch(ILOpCode.Bne_un, differs);
-        _cold.Add(() =>
+        AddCold(() =>
         {
             _il.MarkLabel(differs);
             unbalanced();
@@ -444,15 +463,11 @@ public sealed partial class MethodEmitter
         _factors.Clear();
         _nans.Analyse(block);
         _dirty = _registers.DirtyIn(block);
-        var pc = -1L;
+        Attribute(block.Instructions[0].Pc);
         foreach (var i in block.Instructions)
         {
-            if (i.Pc != pc)
-            {
-                pc = i.Pc;
-                _map.Add((_il.Count, pc));
-            }
-
+            if (i.Pc != _pc)
+                Attribute(i.Pc);
             foreach (var settlement in _nans.Before(i))
                 EmitSettlement(settlement);
             if (IrOpInfo.IsTerminator(i.Op))
@@ -612,10 +627,9 @@ public sealed partial class MethodEmitter
         var dirty = _dirty;
         // The address is pushed in the cold block from where it is now: a temporary, or registers not yet overwritten.
         var temporary = _temporaries.TryGetValue(address, out var local) ? local : -1;
-        _cold.Add(() =>
+        AddCold(() =>
         {
             _il.MarkLabel(label);
-            _map.Add((_il.Count, at.Pc));
             Spill(dirty);
             if (at.Polls)
                 _il.LoadArgument(StateArgument);
@@ -654,7 +668,7 @@ public sealed partial class MethodEmitter
         _il.Emit(ILOpCode.Ldfld, _members.Interrupt, 1, 1);
         _il.Branch(ILOpCode.Brtrue, leave);
         var dirty = _dirty;
-        _cold.Add(() =>
+        AddCold(() =>
         {
             _il.MarkLabel(leave);
             Spill(dirty);
@@ -880,7 +894,7 @@ public sealed partial class MethodEmitter
         _il.Branch(ILOpCode.Brfalse, slow);
         _il.MarkLabel(join);
         var dirty = _dirty;
-        _cold.Add(() =>
+        AddCold(() =>
         {
             _il.MarkLabel(slow);
             Spill(dirty & RegisterAnalysis.Arguments);
@@ -987,7 +1001,7 @@ public sealed partial class MethodEmitter
         LoadSlot(continuation);
         Reload(_registers.LiveIn(continuation));
         GoTo(continuation, next);
-        _cold.Add(() =>
+        AddCold(() =>
         {
             _il.MarkLabel(leave);
             _il.LoadArgument(StateArgument);

@@ -45,6 +45,10 @@ public static class RiscVDisassembler
     /// </summary>
     public static string OperandForm(RiscVOpcode opcode) => RiscVSyntax.Form[(int)opcode];
 
+    /// <summary>The encoded word and the instruction, in columns: "00c58533  add a0,a1,a2".</summary>
+    public static string FormatWithCode(in RiscVInstruction instruction)
+        => $"{instruction.Raw.ToString(instruction.Length == 2 ? "x4" : "x8", CultureInfo.InvariantCulture),-8}  {Format(instruction)}";
+
     /// <summary>Prints an instruction: mnemonic, one space, operands separated by commas.</summary>
     public static string Format(in RiscVInstruction instruction)
     {
