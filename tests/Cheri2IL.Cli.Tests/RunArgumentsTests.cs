@@ -33,6 +33,18 @@ public sealed class RunArgumentsTests
         }
     }
 
+    [Theory]
+    [InlineData("--stats", true, false)]
+    [InlineData("--stats=text", true, false)]
+    [InlineData("--stats=json", true, true)]
+    [InlineData("--json", true, true)]
+    [InlineData("--no-cache", false, false)]
+    public void Parse_Stats_MayNameAForm(string option, bool stats, bool json)
+    {
+        var run = RunArguments.Parse([option, "app"])!;
+        Assert.Equal((stats, json), (run.Stats, run.Json));
+    }
+
     [Fact]
     public void Parse_ProgramAfterDoubleDash_MayLookLikeAnOption()
     {
@@ -53,6 +65,8 @@ public sealed class RunArgumentsTests
     [InlineData("--frob app")]
     [InlineData("--trace=yes app")]
     [InlineData("--checks=some app")]
+    [InlineData("--stats=xml app")]
+    [InlineData("--json=yes app")]
     [InlineData("--env app")]
     [InlineData("--env =x app")]
     [InlineData("--root")]
@@ -82,7 +96,7 @@ public sealed class RunArgumentsTests
     {
         foreach (var option in RunCommand.Create().Options)
         {
-            string[] values = option.ValueType == typeof(bool) ? [] : [option.Name switch
+            string[] values = option.Arity.MinimumNumberOfValues == 0 ? [] : [option.Name switch
             {
                 "--env" => "A=1",
                 "--checks" => "none",

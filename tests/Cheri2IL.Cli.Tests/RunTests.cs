@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Xunit;
 
 namespace Cheri2IL.Cli.Tests;
@@ -74,7 +75,43 @@ public sealed class RunTests : IDisposable
     {
         var result = ToolProcess.Run(_directory.Path, "run", "--stats", CorpusFiles.Hello);
         Assert.Equal(0, result.ExitCode);
-        Assert.Matches("JIT compiler: [1-9][0-9]* methods", result.Error);
+        Assert.Matches("(?m)^  jit$", result.Error);
+        Assert.Matches("(?m)^    write [1-9]", result.Error);
+    }
+
+    [Fact]
+    public void Run_StatsAsJson_CountsWhatTheGuestDid()
+    {
+        using var all = Statistics("--checks=all", CorpusFiles.Hello);
+        using var optimized = Statistics("--checks=optimized", CorpusFiles.Hello);
+        var (required, made) = (all.RootElement.GetProperty("checks"), optimized.RootElement.GetProperty("checks"));
+        Assert.True(required.GetProperty("load").GetInt64() > 10);
+        Assert.Equal(0, required.GetProperty("elidedLoad").GetInt64() + required.GetProperty("elidedStore").GetInt64());
+        foreach (var (kind, elided) in (ReadOnlySpan<(string, string)>)[("load", "elidedLoad"), ("store", "elidedStore")])
+        {
+            Assert.True(made.GetProperty(elided).GetInt64() > 0);
+            Assert.Equal(required.GetProperty(kind).GetInt64(), made.GetProperty(kind).GetInt64() + made.GetProperty(elided).GetInt64());
+        }
+
+        foreach (var root in (ReadOnlySpan<JsonElement>)[all.RootElement, optimized.RootElement])
+        {
+            Assert.Equal(["write:1", "exit_group:1"], root.GetProperty("systemCalls").EnumerateObject().Select(c => $"{c.Name}:{c.Value}"));
+            Assert.Equal((1, 0), (root.GetProperty("modules").GetInt32(), root.GetProperty("regionsTranslatedAtRunTime").GetInt32()));
+            var guest = root.GetProperty("jit").GetProperty("guest");
+            Assert.True(guest.GetProperty("methods").GetInt32() > 2);
+            Assert.True(guest.GetProperty("ilBytes").GetInt32() > 100);
+            Assert.True(guest.GetProperty("codeBytes").GetInt32() > 100);
+        }
+    }
+
+    [Fact]
+    public void Run_StatsOfAnAssembly_SayThatChecksAreNotCounted()
+    {
+        var assembly = Path.Combine(_directory.Path, "hello.dll");
+        Assert.Equal(0, ToolProcess.Run(_directory.Path, "translate", "-o", assembly, CorpusFiles.Hello).ExitCode);
+        using var statistics = Statistics(assembly);
+        Assert.Equal(JsonValueKind.Null, statistics.RootElement.GetProperty("checks").ValueKind);
+        Assert.Contains("checks not counted", ToolProcess.Run(_directory.Path, "run", "--stats", assembly).Error, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -112,6 +149,13 @@ public sealed class RunTests : IDisposable
         var result = ToolProcess.Run(_directory.Path, "run", typeof(RunTests).Assembly.Location);
         Assert.Equal((ExitCode.BadInput, ""), (result.ExitCode, result.Output));
         Assert.Matches(@"\Acheri2il: [^\n]+\n\z", result.Error);
+    }
+
+    private JsonDocument Statistics(params string[] arguments)
+    {
+        var result = ToolProcess.Run(_directory.Path, ["run", "--stats=json", .. arguments]);
+        Assert.Equal(0, result.ExitCode);
+        return JsonDocument.Parse(result.Error);
     }
 
     /// <inheritdoc/>

@@ -6,6 +6,7 @@ using Cheri2IL.Runtime.Elf;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator;
 using Cheri2IL.Translator.Elf;
+using Cheri2IL.Translator.Passes;
 using Xunit;
 
 namespace Cheri2IL.Intravisor.Tests;
@@ -40,11 +41,52 @@ public sealed class TranslatedGuestTests
         Assert.Contains($"address 0x{guard - 16:x}", Assert.Single(reports), StringComparison.Ordinal);
     }
 
-    private static unsafe Cvm Start(byte[] file, List<string>? reports = null)
+    [Theory]
+    [InlineData(CheckMode.All)]
+    [InlineData(CheckMode.Optimized)]
+    public void Checks_Counted_AreThoseOfTheAccesses(CheckMode mode)
+    {
+        // Ten turns with two loads and a store each, and a counter that an AMO advances; then exit_group(its value).
+        using var cvm = Start(
+            TestElf.Program(
+                0x00a0_0393, // li t2, 10
+                0x0001_3283, // ld t0, 0(sp)
+                0x0081_3303, // ld t1, 8(sp)
+                unchecked((int)0xfe61_3c23), // sd t1, -8(sp)
+                unchecked((int)0xfff3_8393), // addi t2, t2, -1
+                unchecked((int)0xfe03_98e3), // bnez t2, back to the first load
+                unchecked((int)0xff01_0113), // addi sp, sp, -16
+                0x0001_3023, // sd zero, 0(sp)
+                0x0070_0293, // li t0, 7
+                0x0051_352f, // amoadd.d a0, t0, (sp)
+                0x0001_3503, // ld a0, 0(sp)
+                0x05e0_0893, // li a7, 94
+                0x0000_0073), // ecall
+            options: new TranslationOptions { Checks = mode, CountChecks = true });
+        Assert.Equal(7, cvm.Wait().ShellStatus);
+        var counts = cvm.Checks;
+        Assert.Equal((21, 12, 1), (counts.Load + counts.ElidedLoad, counts.Store + counts.ElidedStore, counts.Alignment));
+        if (mode == CheckMode.All)
+            Assert.Equal((21, 12), (counts.Load, counts.Store));
+        else
+            Assert.True(counts.Load + counts.Store < 21 + 12, $"{counts.Load} loads and {counts.Store} stores were checked");
+        Assert.Equal(0, counts.Lookup);
+    }
+
+    [Fact]
+    public void Checks_NotCounted_LeaveNoCounterInTheCode()
+    {
+        var image = ElfImage.Parse(TestElf.Program(0x0001_3503, 0x0000_8067), "test").ToGuestImage(GuestLayout.PieBase);
+        long CodeBytes(bool counts) => ModuleTranslator.Translate(image, new TranslationOptions { CountChecks = counts }, "g").Statistics.CodeBytes;
+        // ldarg.0, two ldflda, dup, ldind.i8, ldc.i4.1, conv.i8, add, stind.i8.
+        Assert.Equal(17, CodeBytes(counts: true) - CodeBytes(counts: false));
+    }
+
+    private static unsafe Cvm Start(byte[] file, List<string>? reports = null, TranslationOptions? options = null)
     {
         var elf = ElfExecutable.Parse(file, "test");
         var image = ElfImage.Parse(file, "test").ToGuestImage(GuestLayout.PieBase);
-        var translation = ModuleTranslator.Translate(image, new TranslationOptions(), "g_test");
+        var translation = ModuleTranslator.Translate(image, options ?? new TranslationOptions(), "g_test");
         var module = new TranslatedModule(new AssemblyLoadContext("guest").LoadFromStream(new MemoryStream(translation.Assembly)));
         var cvm = new Cvm(1, new CvmOptions
         {

@@ -22,6 +22,9 @@ public sealed record TranslationOptions
     /// </summary>
     public int MaxCodeBytes { get; init; } = 56_000;
 
+    /// <summary>Whether the code counts the checks that it executes (<see cref="CheckCounts"/>).</summary>
+    public bool CountChecks { get; init; }
+
     /// <summary>Whether to write a PDB as well.</summary>
     public bool Symbols { get; init; }
 
@@ -179,7 +182,7 @@ public sealed class ModuleTranslator
             Inlining.Run(function, InlineCandidate);
             PassPipeline.Run(function, Passes);
             checks[k] = EmitStatistics.Count(function);
-            bodies[k] = MethodEmitter.Emit(function, _writer.Members, Entry);
+            bodies[k] = MethodEmitter.Emit(function, _writer.Members, Entry, counts: _options.CountChecks);
             _options.Progress?.Invoke(Interlocked.Increment(ref done), regions.Length);
         });
 
@@ -247,7 +250,7 @@ public sealed class ModuleTranslator
                 return new MethodEntry(token, entry, IsInside: (part, entry) != (0, 0));
             }
 
-            var bodies = parts.Select((p, index) => MethodEmitter.Emit(p, _writer.Members, PartEntry, isPart: index > 0)).ToArray();
+            var bodies = parts.Select((p, index) => MethodEmitter.Emit(p, _writer.Members, PartEntry, index > 0, _options.CountChecks)).ToArray();
             // Where every block is a part of its own, no more can be done.
             if (bodies.Any(IsTooLarge) && count < source.Blocks.Sum(b => b.Instructions.Count))
                 continue;

@@ -30,6 +30,7 @@ public sealed unsafe class Cvm : IDisposable
     private readonly TaskCompletionSource<CvmExit> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Slot _slot;
     private long _finishedCpu;
+    private CheckCounts _checks;
     private CvmExit? _exit;
     private int _leaderStatus;
     private bool _ending;
@@ -120,6 +121,16 @@ public sealed unsafe class Cvm : IDisposable
                     sum += thread.HostThread == 0 ? 0 : Host.CpuNanoseconds(thread.HostThread);
                 return sum;
             }
+        }
+    }
+
+    /// <summary>Checks that the threads that have ended executed, where their code counts them.</summary>
+    public CheckCounts Checks
+    {
+        get
+        {
+            lock (_gate)
+                return _checks;
         }
     }
 
@@ -359,6 +370,7 @@ public sealed unsafe class Cvm : IDisposable
         lock (_gate)
         {
             _finishedCpu += Host.CpuNanoseconds(thread.HostThread);
+            _checks += thread.State->Counts;
             _threads.Remove(thread);
             last = _threads.Count == 0;
             if (thread.Id == ProcessId)

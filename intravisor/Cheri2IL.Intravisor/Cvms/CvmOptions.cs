@@ -1,4 +1,5 @@
 using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Intravisor.LibOs.Syscalls;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime.Execution;
 
@@ -30,6 +31,9 @@ public sealed record CvmOptions
 
     /// <summary>The host.</summary>
     public IHostInterface Host { get; init; } = LinuxHost.Instance;
+
+    /// <summary>Counts the system calls by number; null: nobody does.</summary>
+    public SyscallCounts? SystemCalls { get; init; }
 
     /// <summary>Receives one line per event worth tracing (unsupported system calls, once each); null: no trace.</summary>
     public Action<string>? Trace { get; init; }

@@ -71,6 +71,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
     {
         var firstArgument = state->X10;
         var arguments = new SyscallArguments(firstArgument, state->X11, state->X12, state->X13, state->X14, state->X15);
+        Cvm.Options.SystemCalls?.Add(state->X17);
         long result;
         try
         {

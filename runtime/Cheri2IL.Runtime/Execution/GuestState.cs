@@ -203,6 +203,9 @@ public unsafe struct GuestState
     /// <summary>A <see cref="GCHandle"/> of the owning <see cref="GuestThread"/>.</summary>
     public nint Thread;
 
+    /// <summary>What was counted.</summary>
+    public CheckCounts Counts;
+
     /// <summary>
     /// Makes the thread leave translated code: at the next loop turn, method entry or system call. Any thread may call it.
     /// </summary>

@@ -23,7 +23,8 @@ internal static class GuestRun
         var root = OpenRoot(arguments.Root);
         if (arguments.Checks == "none")
             Console.Error.WriteLine("cheri2il: warning: --checks=none: this guest is NOT confined");
-        var options = new TranslationOptions { Checks = CommonOptions.ParseChecks(arguments.Checks) };
+        using var statistics = arguments.Stats ? new RunStatistics(countsChecks: !GuestProgram.IsAssembly(file)) : null;
+        var options = new TranslationOptions { Checks = CommonOptions.ParseChecks(arguments.Checks), CountChecks = arguments.Stats };
         var cache = arguments.NoCache ? null : new TranslationCache(TranslationCache.DefaultDirectory);
         try
         {
@@ -34,7 +35,7 @@ internal static class GuestRun
                 throw new ToolException(ExitCode.BadInput, $"{arguments.Program}: is dynamically linked (it needs {interpreter}); only static programs can be run yet");
             if (elf.Entry == 0)
                 throw new ToolException(ExitCode.BadInput, $"{arguments.Program}: is a shared object, not a program");
-            return Run(arguments, elf, image, root, module, options, cache);
+            return Run(arguments, elf, image, root, module, options, cache, statistics);
         }
         catch (ElfFormatException error)
         {
@@ -46,7 +47,7 @@ internal static class GuestRun
         }
     }
 
-    private static int Run(RunArguments arguments, ElfExecutable elf, byte[] image, HostTree? root, TranslatedModule module, TranslationOptions options, TranslationCache? cache)
+    private static int Run(RunArguments arguments, ElfExecutable elf, byte[] image, HostTree? root, TranslatedModule module, TranslationOptions options, TranslationCache? cache, RunStatistics? statistics)
     {
         LazyFallback? fallback = null;
         using var cvm = new Cvm(1, new CvmOptions
@@ -58,6 +59,7 @@ internal static class GuestRun
             Root = root,
             Limits = new CvmLimits { MemoryBytes = arguments.Memory },
             Trace = arguments.Trace ? line => Console.Error.WriteLine("cheri2il: " + line) : null,
+            SystemCalls = statistics?.SystemCalls,
             Report = Console.Error.Write,
             CodeFactory = (space, dispatch) =>
             {
@@ -75,8 +77,7 @@ internal static class GuestRun
         }
 
         var exit = cvm.Wait();
-        if (arguments.Stats)
-            WriteStatistics(fallback);
+        statistics?.Write(cvm.Checks, fallback, arguments.Json);
         return timedOut ? ExitCode.TimedOut : exit.ShellStatus;
     }
 
@@ -111,12 +112,6 @@ internal static class GuestRun
 
     private static unsafe TranslatedCode NewCode(AddressSpace space, DispatchTable dispatch, TranslatedModule module, LazyFallback fallback)
         => new(dispatch, [module], space.IsExecutable, fallback, space.Base);
-
-    private static void WriteStatistics(LazyFallback? fallback)
-    {
-        Console.Error.WriteLine($"cheri2il: JIT compiler: {System.Runtime.JitInfo.GetCompiledMethodCount()} methods, {System.Runtime.JitInfo.GetCompiledILBytes()} bytes of IL, {System.Runtime.JitInfo.GetCompilationTime().TotalMilliseconds:F0} ms");
-        Console.Error.WriteLine($"cheri2il: translated at run time: {fallback?.RegionsTranslated ?? 0} regions; entries into the evaluator: {fallback?.Evaluations ?? 0}");
-    }
 
     private static TranslatedModule Translated(string path, byte[] file, TranslationOptions options, ref TranslationCache? cache)
     {

@@ -32,6 +32,9 @@ internal sealed class RunArguments
     /// <summary>Report counts on stderr at the end.</summary>
     public bool Stats { get; private set; }
 
+    /// <summary>Report them as JSON.</summary>
+    public bool Json { get; private set; }
+
     /// <summary>Translate afresh and keep nothing.</summary>
     public bool NoCache { get; private set; }
 
@@ -86,8 +89,13 @@ internal sealed class RunArguments
             case "--trace" when equals < 0:
                 Trace = true;
                 return;
-            case "--stats" when equals < 0:
+            case "--stats":
+                var form = equals < 0 ? "text" : argument[(equals + 1)..];
+                Json |= form is "text" or "json" ? form == "json" : throw Usage($"--stats is text or json, not '{form}'");
                 Stats = true;
+                return;
+            case "--json" when equals < 0:
+                Stats = Json = true;
                 return;
             case "--no-cache" when equals < 0:
                 NoCache = true;

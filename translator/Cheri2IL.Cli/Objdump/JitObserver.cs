@@ -12,6 +12,15 @@ namespace Cheri2IL.Cli.Objdump;
 /// <param name="Tier">"Optimized", "MinOptJitted", and so on, as the runtime reports it.</param>
 internal sealed record JittedMethod(ulong Start, int Size, string Tier)
 {
+    /// <summary>Namespace and class.</summary>
+    public string Type { get; init; } = "";
+
+    /// <summary>Bytes of IL; 0 for stubs, which have none.</summary>
+    public int ILSize { get; init; }
+
+    /// <summary>Wall-clock time of the compilation.</summary>
+    public double Milliseconds { get; init; }
+
     /// <summary>IL offset (negative: prologue, epilogue or unmapped) for native offsets, in order of native offset.</summary>
     public IReadOnlyList<(int Il, int Native)> Map { get; init; } = [];
 }
@@ -30,6 +39,7 @@ internal sealed class JitObserver : IDisposable
     private readonly Thread _reader;
     private readonly Dictionary<long, JittedMethod> _methods = [];
     private readonly Dictionary<long, (int Il, int Native)[]> _maps = [];
+    private readonly Dictionary<long, (int ILSize, double Since)> _started = [];
 
     /// <summary>
     /// Explicit tail calls that do not become jumps, as "caller -> callee: how": they go through a helper of the runtime, an
@@ -41,11 +51,13 @@ internal sealed class JitObserver : IDisposable
     public int FastTailCalls { get; private set; }
 
     /// <summary>Starts observing this process.</summary>
-    public JitObserver()
+    /// <param name="sizesOnly">Whether tail calls and IL maps are of no interest.</param>
+    public JitObserver(bool sizesOnly = false)
     {
         var client = new DiagnosticsClient(Environment.ProcessId);
+        var keywords = sizesOnly ? JitKeyword : JitKeyword | JitTracingKeyword | IlMapKeyword;
         _session = client.StartEventPipeSession(
-            [new EventPipeProvider("Microsoft-Windows-DotNETRuntime", EventLevel.Verbose, JitKeyword | JitTracingKeyword | IlMapKeyword)], requestRundown: false);
+            [new EventPipeProvider("Microsoft-Windows-DotNETRuntime", EventLevel.Verbose, keywords)], requestRundown: false);
         _reader = new Thread(Read) { IsBackground = true };
         _reader.Start();
     }
@@ -64,8 +76,17 @@ internal sealed class JitObserver : IDisposable
     private void Read()
     {
         using var source = new EventPipeEventSource(_session.EventStream);
+        source.Clr.MethodJittingStarted += data => _started[data.MethodID] = (data.MethodILSize, data.TimeStampRelativeMSec);
         source.Clr.MethodLoadVerbose += data =>
-            _methods[data.MethodID] = new JittedMethod(data.MethodStartAddress, data.MethodSize, data.OptimizationTier.ToString());
+        {
+            var (size, since) = _started.GetValueOrDefault(data.MethodID, (0, data.TimeStampRelativeMSec));
+            _methods[data.MethodID] = new JittedMethod(data.MethodStartAddress, data.MethodSize, data.OptimizationTier.ToString())
+            {
+                Type = data.MethodNamespace,
+                ILSize = size,
+                Milliseconds = data.TimeStampRelativeMSec - since,
+            };
+        };
         source.Clr.MethodTailCallSucceeded += data =>
         {
             if (!data.TailPrefix)

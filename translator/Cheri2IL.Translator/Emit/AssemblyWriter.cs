@@ -23,6 +23,9 @@ public sealed class AssemblyWriter
     /// <summary>Methods per class: small classes load lazily, and the runtime refuses more than 65,521.</summary>
     public const int MethodsPerType = 512;
 
+    /// <summary>What the names of the classes begin with; a number follows.</summary>
+    public const string TypePrefix = "Guest";
+
     private readonly MetadataBuilder _metadata = new();
     private readonly string _name;
 
@@ -57,7 +60,7 @@ public sealed class AssemblyWriter
             _metadata.AddTypeDefinition(
                 TypeAttributes.Public | TypeAttributes.Abstract | TypeAttributes.Sealed | TypeAttributes.BeforeFieldInit,
                 default,
-                _metadata.GetOrAddString($"Guest{first / MethodsPerType}"),
+                _metadata.GetOrAddString($"{TypePrefix}{first / MethodsPerType}"),
                 objectType,
                 MetadataTokens.FieldDefinitionHandle(1),
                 MetadataTokens.MethodDefinitionHandle(first + 1));

@@ -82,6 +82,7 @@ public sealed partial class MethodEmitter
     private readonly RegisterAnalysis _registers;
     private readonly StackBalance _balance;
     private readonly bool _isPart;
+    private readonly bool _counts;
     private readonly HashSet<IrInstruction> _droppedFloatResults;
     private readonly RuntimeMembers _members;
     private readonly Func<IrInstruction, MethodEntry?> _methodEntry;
@@ -107,10 +108,11 @@ public sealed partial class MethodEmitter
     private ILLabel? _mismatch;
     private ulong _dirty;
 
-    private MethodEmitter(IrFunction function, RuntimeMembers members, Func<IrInstruction, MethodEntry?> methodEntry, bool isPart)
+    private MethodEmitter(IrFunction function, RuntimeMembers members, Func<IrInstruction, MethodEntry?> methodEntry, bool isPart, bool counts)
     {
         _function = function;
         _isPart = isPart;
+        _counts = counts;
         _balance = new StackBalance(function);
         _members = members;
         _methodEntry = methodEntry;
@@ -123,9 +125,10 @@ public sealed partial class MethodEmitter
     /// <param name="members">Tokens of the runtime's members.</param>
     /// <param name="methodEntry">The method that a call or tail call to a constant pc enters, or null when that is for the dispatch table to say.</param>
     /// <param name="isPart">Whether it is a part of a split function other than the one that begins it.</param>
-    public static EmittedMethod Emit(IrFunction function, RuntimeMembers members, Func<IrInstruction, MethodEntry?> methodEntry, bool isPart = false)
+    /// <param name="counts">Whether it counts the checks that it executes.</param>
+    public static EmittedMethod Emit(IrFunction function, RuntimeMembers members, Func<IrInstruction, MethodEntry?> methodEntry, bool isPart = false, bool counts = false)
     {
-        var emitter = new MethodEmitter(function, members, methodEntry, isPart);
+        var emitter = new MethodEmitter(function, members, methodEntry, isPart, counts);
         return emitter.Run();
     }
 
@@ -265,6 +268,21 @@ public sealed partial class MethodEmitter
     /// <summary>Code that is rarely reached, to be placed after all else; it belongs to the guest instruction that is being emitted.</summary>
     private void AddCold(Action emit) => _cold.Add((_pc, emit));
 
+    /// <summary>Counts an execution, in code that is translated to count: the counter of <see cref="CheckCounts"/> with that name.</summary>
+    private void Count(string kind)
+    {
+        if (!_counts)
+            return;
+        _il.LoadArgument(StateArgument);
+        _il.Emit(ILOpCode.Ldflda, _members.Counts, 1, 1);
+        _il.Emit(ILOpCode.Ldflda, _members.Counter(kind), 1, 1);
+        _il.Emit(ILOpCode.Dup);
+        _il.Emit(ILOpCode.Ldind_i8);
+        _il.LoadConstant(1L);
+        _il.Emit(ILOpCode.Add);
+        _il.Emit(ILOpCode.Stind_i8);
+    }
+
     private static LocalType LocalTypeOf(IrType type) => type switch
     {
         IrType.I32 => LocalType.Int32,
@@ -387,6 +405,7 @@ public sealed partial class MethodEmitter
     /// <summary>Host stack overflow protection and, because any thread can raise the limit, the poll of call loops.</summary>
     private void EmitStackCheck()
     {
+        Count(nameof(CheckCounts.Stack));
         var marker = NewLocal(LocalType.Int32);
         var leave = _il.DefineLabel();
         _il.LoadLocalAddress(marker);
@@ -584,7 +603,12 @@ public sealed partial class MethodEmitter
     private void EmitCheck(IrInstruction i)
     {
         if (i.Elided is not null)
+        {
+            Count(i.IsStore ? nameof(CheckCounts.ElidedStore) : nameof(CheckCounts.ElidedLoad));
             return;
+        }
+
+        Count(i.IsStore ? nameof(CheckCounts.Store) : nameof(CheckCounts.Load));
         var fault = _il.DefineLabel();
         Pin(i.A!);
         Value(i.A!);
@@ -605,6 +629,7 @@ public sealed partial class MethodEmitter
 
     private void EmitAlignmentCheck(IrInstruction i)
     {
+        Count(nameof(CheckCounts.Alignment));
         var fault = _il.DefineLabel();
         Pin(i.A!);
         Value(i.A!);
@@ -660,6 +685,7 @@ public sealed partial class MethodEmitter
 
     private void EmitPoll(IrInstruction i)
     {
+        Count(nameof(CheckCounts.Poll));
         var leave = _il.DefineLabel();
         _il.LoadArgument(StateArgument);
 
@@ -865,6 +891,7 @@ public sealed partial class MethodEmitter
     /// <summary>Looks the pc in a local up in the dispatch table; the entry point is in <see cref="_entryPoint"/> after it.</summary>
     private void EmitLookup(int pc)
     {
+        Count(nameof(CheckCounts.Lookup));
         var entry = Shared(ref _entryPoint, LocalType.Native);
         var slow = _il.DefineLabel();
         var join = _il.DefineLabel();

@@ -21,6 +21,7 @@ public sealed unsafe class RuntimeMembers
     private readonly Dictionary<Assembly, EntityHandle> _assemblies = [];
     private readonly Dictionary<Type, EntityHandle> _types = [];
     private readonly Dictionary<MethodInfo, int> _methods = [];
+    private readonly Dictionary<string, int> _counters = [];
     private readonly int[] _registers = new int[GuestRegister.Count];
 
     /// <summary>Adds the references to <paramref name="metadata"/>, always in the same order.</summary>
@@ -39,6 +40,9 @@ public sealed unsafe class RuntimeMembers
         RoundingMode = Field(typeof(GuestState), nameof(GuestState.RoundingMode));
         PartEntry = Field(typeof(GuestState), nameof(GuestState.PartEntry));
         PartSp = Field(typeof(GuestState), nameof(GuestState.PartSp));
+        Counts = Field(typeof(GuestState), nameof(GuestState.Counts));
+        foreach (var kind in typeof(CheckCounts).GetFields())
+            _counters.Add(kind.Name, Field(typeof(CheckCounts), kind.Name));
         Return = Static(typeof(GuestReturn), nameof(GuestReturn.To));
         ResultPc = Field(typeof(GuestReturn), nameof(GuestReturn.Pc));
         ResultA0 = Field(typeof(GuestReturn), nameof(GuestReturn.A0));
@@ -127,6 +131,9 @@ public sealed unsafe class RuntimeMembers
     /// <summary>Field token: sp at the entry of a split function.</summary>
     public int PartSp { get; }
 
+    /// <summary>Field token: <see cref="GuestState.Counts"/>.</summary>
+    public int Counts { get; }
+
     /// <summary>Method token of <see cref="GuestReturn.To"/>.</summary>
     public int Return { get; }
 
@@ -186,6 +193,9 @@ public sealed unsafe class RuntimeMembers
 
     /// <summary>Field token of a guest register in the state block.</summary>
     public int StateRegister(int register) => _registers[register];
+
+    /// <summary>Field token of a counter in <see cref="CheckCounts"/>.</summary>
+    public int Counter(string kind) => _counters[kind];
 
     /// <summary>Method token of an allow-listed static method.</summary>
     public int Static(Type type, string name, params Type[] parameters)

@@ -13,10 +13,13 @@ public sealed unsafe partial class IrEvaluator
         switch (i.Op)
         {
             case IrOp.Check:
+                ref var checks = ref (i.IsStore ? ref state->Counts.Store : ref state->Counts.Load);
+                checks++;
                 if (i.Elided is null && (ulong)a > state->Limit)
                     throw new GuestFault(i.IsStore ? GuestFaultKind.StoreAccess : GuestFaultKind.LoadAccess, i.Pc, a + i.Immediate);
                 return 0;
             case IrOp.CheckAlignment:
+                state->Counts.Alignment++;
                 if ((a & (i.Immediate - 1)) != 0)
                     throw new GuestFault(GuestFaultKind.MisalignedAtomic, i.Pc, a);
                 return 0;
