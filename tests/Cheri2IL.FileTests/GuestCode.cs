@@ -43,11 +43,11 @@ internal sealed class GuestCode(long start, string name) : ICodeSource
     }
 
     /// <inheritdoc/>
-    public bool TryDecode(long address, out RiscVInstruction instruction, out bool mapped)
+    public bool TryDecode(long address, out RiscVInstruction instruction, out long? absent)
     {
         instruction = default;
-        mapped = address >= Start && address < End;
-        return mapped && RiscVDecoder.TryDecode(_code.ToArray().AsSpan((int)(address - Start)), address, out instruction);
+        absent = address >= Start && address < End ? null : address;
+        return absent is null && RiscVDecoder.TryDecode(_code.ToArray().AsSpan((int)(address - Start)), address, out instruction);
     }
 
     /// <inheritdoc/>

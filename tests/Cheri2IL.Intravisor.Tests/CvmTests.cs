@@ -182,16 +182,19 @@ public sealed unsafe class CvmTests
         };
         using var survivor = quiet.Create();
         survivor.Start(Image());
+        var exits = new List<int>();
+        var reports = new List<string>();
         for (var k = 0; k < 20; k++)
         {
-            var reports = new List<string>();
             var guest = new ScriptedGuest();
             guest[Entry] = state => throw new GuestFault(GuestFaultKind.StoreAccess, state->Pc, 0x5000_0000);
-            Assert.Equal(128 + Signal.SIGSEGV, guest.Run(reports).ShellStatus);
-            Assert.Contains("SIGSEGV: store access at pc 0x10001000", Assert.Single(reports), StringComparison.Ordinal);
+            exits.Add(guest.Run(reports).ShellStatus);
         }
 
         goOn.Set();
+        Assert.Equal(Enumerable.Repeat(128 + Signal.SIGSEGV, 20), exits);
+        Assert.Equal(20, reports.Count);
+        Assert.All(reports, r => Assert.StartsWith("cvm 1: thread 100 killed by SIGSEGV (SEGV_MAPERR): store to address 0x50000000 (not mapped)\n  at 0x10001000 ", r, StringComparison.Ordinal));
         Assert.Equal(0, survivor.Wait().ShellStatus);
         Assert.Equal(4711, value);
     }
@@ -215,7 +218,7 @@ public sealed unsafe class CvmTests
         guest.Run(trace: trace);
         Assert.All(results, r => Assert.Equal(-Errno.ENOSYS, r));
         Assert.Equal(6, results.Count);
-        Assert.Equal(5, trace.Count(line => line.Contains("ENOSYS", StringComparison.Ordinal)));
+        Assert.Equal(5, trace.Count);
     }
 
     [Fact]

@@ -95,16 +95,24 @@ public sealed class GuestImage : ICodeSource
     /// <summary>Source file and line of the code at <paramref name="pc"/>, or null.</summary>
     public (string File, int Line)? LineOf(long pc) => _lines?.Invoke(pc);
 
+    /// <summary>The last place at or below <paramref name="pc"/> where a function is known to start, in the same segment; null if there is none.</summary>
+    public long? FunctionStart(long pc)
+    {
+        var index = Array.BinarySearch(_seeds, pc);
+        index = index < 0 ? ~index - 1 : index;
+        return index >= 0 && Find(_seeds[index]) == Find(pc) ? _seeds[index] : null;
+    }
+
     /// <inheritdoc/>
-    public bool TryDecode(long address, out RiscVInstruction instruction, out bool mapped)
+    /// <remarks>An instruction that the content cuts off does not decode: what follows in memory is not known here.</remarks>
+    public bool TryDecode(long address, out RiscVInstruction instruction, out long? absent)
     {
         instruction = default;
-        mapped = false;
-        if (Find(address) is not { IsExecutable: true } segment)
+        absent = address;
+        if (Find(address) is not { IsExecutable: true } segment || address - segment.Start + 2 > segment.Content.Length)
             return false;
-        var offset = address - segment.Start;
-        mapped = offset + 2 <= segment.Content.Length;
-        return mapped && RiscVDecoder.TryDecode(segment.Content.Span[(int)offset..], address, out instruction);
+        absent = null;
+        return RiscVDecoder.TryDecode(segment.Content.Span[(int)(address - segment.Start)..], address, out instruction);
     }
 
     /// <inheritdoc/>

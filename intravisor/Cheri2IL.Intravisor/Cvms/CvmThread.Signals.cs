@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Runtime.InteropServices;
-using System.Text;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Signals;
@@ -151,7 +148,6 @@ public sealed unsafe partial class CvmThread
                     Cvm.Signals.Action(info.Number).Handler = Signal.SIG_DFL;
             }
 
-            Cvm.Options.Trace?.Signalled(this, info);
             if (action.Handler == Signal.SIG_DFL)
             {
                 // There is no job control: nothing could continue a stopped cVM.
@@ -195,10 +191,9 @@ public sealed unsafe partial class CvmThread
                 Cvm.Signals.Action(info.Number).Handler = Signal.SIG_DFL;
         }
 
-        Cvm.Options.Trace?.Signalled(this, info);
         if (action.Handler == Signal.SIG_DFL)
         {
-            Cvm.ReportFault(Report(state, info, fault));
+            Cvm.ReportFault(new FaultReport(this).Write(info, fault));
             Cvm.Kill(info.Number);
             return;
         }
@@ -318,38 +313,5 @@ public sealed unsafe partial class CvmThread
                     ? SignalInfo.OfFault(Signal.SIGBUS, Signal.BUS_ADRERR, fault.Address)
                     : SignalInfo.OfFault(Signal.SIGSEGV, Signal.SEGV_ACCERR, fault.Address);
         }
-    }
-
-    private string Report(GuestState* state, in SignalInfo info, GuestFault? fault)
-    {
-        ReadOnlySpan<string> names =
-        [
-            "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5",
-            "a6", "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
-        ];
-        var cause = fault is null ? "signal frame" : fault.Kind switch
-        {
-            GuestFaultKind.LoadAccess => "load access",
-            GuestFaultKind.StoreAccess => "store access",
-            GuestFaultKind.InstructionAccess => "instruction access",
-            GuestFaultKind.IllegalInstruction => "illegal instruction",
-            GuestFaultKind.MisalignedAtomic => "misaligned atomic",
-            _ => "breakpoint",
-        };
-        var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"cvm {Cvm.Id}: thread {Id} killed by {Signal.Name(info.Number)}: {cause} at pc 0x{state->Pc:x}{Where(state->Pc)}");
-        if (fault is not null && fault.Address != state->Pc)
-            text.Append(CultureInfo.InvariantCulture, $", address 0x{fault.Address:x}{Where(fault.Address)}");
-        for (var k = 1; k < 32; k++)
-            text.Append(CultureInfo.InvariantCulture, $"{(k % 4 == 1 ? "\n " : "")} {names[k],4} {GuestState.X(state, k):x16}");
-        return text.Append('\n').ToString();
-    }
-
-    private string Where(long address)
-    {
-        if (!Cvm.Space.TryFind(address, out var mapping))
-            return " (not mapped)";
-        var name = mapping.Source?.Name ?? mapping.Name;
-        return $" ({(name.Length > 0 ? name : "anonymous")})";
     }
 }

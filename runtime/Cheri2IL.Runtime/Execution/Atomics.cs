@@ -28,11 +28,17 @@ public static unsafe class Atomics
     /// <remarks>
     /// Comparing values lets a store of the same value in between go unnoticed (ABA), which the compilers' and libraries'
     /// lr/sc sequences, all of them compare-and-swap or read-modify-write loops, cannot tell from no store at all.
+    /// One that fails for want of a reservation writes what is there, so that it traps where it may not write: none
+    /// retires without passing the memory permission checks (unprivileged specification, "Zalrsc").
     /// </remarks>
     public static long StoreConditional32(GuestState* state, byte* address, long value)
     {
         if (!TakeReservation(state, address, sizeof(int)))
+        {
+            Interlocked.Or(ref *(int*)address, 0);
             return 1;
+        }
+
         var expected = (int)state->ReservationValue;
         return Interlocked.CompareExchange(ref *(int*)address, (int)value, expected) == expected ? 0 : 1;
     }
@@ -41,7 +47,11 @@ public static unsafe class Atomics
     public static long StoreConditional64(GuestState* state, byte* address, long value)
     {
         if (!TakeReservation(state, address, sizeof(long)))
+        {
+            Interlocked.Or(ref *(long*)address, 0);
             return 1;
+        }
+
         var expected = state->ReservationValue;
         return Interlocked.CompareExchange(ref *(long*)address, value, expected) == expected ? 0 : 1;
     }

@@ -32,8 +32,9 @@ public sealed class GuestFault : Exception
     /// <param name="kind">Cause.</param>
     /// <param name="pc">Guest address of the instruction.</param>
     /// <param name="address">Guest address that was accessed, or the instruction's own address, or 0.</param>
-    public GuestFault(GuestFaultKind kind, long pc, long address)
-        : base($"guest fault {kind} at pc 0x{pc:x}, address 0x{address:x}")
+    /// <param name="trap">The exception that a hardware trap became; null for a fault that code found.</param>
+    public GuestFault(GuestFaultKind kind, long pc, long address, NullReferenceException? trap = null)
+        : base($"guest fault {kind} at pc 0x{pc:x}, address 0x{address:x}", trap)
     {
         Kind = kind;
         Pc = pc;

@@ -14,14 +14,12 @@ internal static unsafe class HardwareFault
     public static GuestFault Locate(GuestState* state, NullReferenceException exception)
     {
         var trace = new StackTrace(exception, fNeedFileInfo: false);
-        for (var k = 0; k < trace.FrameCount; k++)
+        foreach (var frame in trace.GetFrames())
         {
-            if (trace.GetFrame(k) is not { } frame || frame.GetMethod() is not { } method)
-                continue;
-            if (TranslatedModule.Of(method.Module.Assembly) is { } module)
-                return At(state, module.GuestPc(method.MetadataToken, frame.GetILOffset()), inTranslatedCode: true);
-            if (method.DeclaringType?.Namespace?.StartsWith("Cheri2IL.Translator", StringComparison.Ordinal) == true)
-                return At(state, state->Pc, inTranslatedCode: false);
+            if (GuestBacktrace.GuestPc(frame) is { } pc)
+                return At(state, pc, exception, inTranslatedCode: true);
+            if (frame.GetMethod()?.DeclaringType?.Namespace?.StartsWith("Cheri2IL.Translator", StringComparison.Ordinal) == true)
+                return At(state, state->Pc, exception, inTranslatedCode: false);
         }
 
         throw new InvalidOperationException("a null reference outside translated code", exception);
@@ -29,15 +27,16 @@ internal static unsafe class HardwareFault
 
     /// <param name="state">State block.</param>
     /// <param name="pc">Guest pc.</param>
+    /// <param name="exception">What .NET made of the trap.</param>
     /// <param name="inTranslatedCode">
     /// Whether translated code trapped: then the float flags live at the trap were the guest's, and registers were in locals that
     /// are lost. The evaluator keeps registers in the state block and runs in the host's float environment.
     /// </param>
-    private static GuestFault At(GuestState* state, long pc, bool inTranslatedCode)
+    private static GuestFault At(GuestState* state, long pc, NullReferenceException exception, bool inTranslatedCode)
     {
         FaultTrap.TakeLast(out var address, out var isWrite, out var mxcsr);
         var kind = isWrite || IsAtomicUpdate(state, pc) ? GuestFaultKind.StoreAccess : GuestFaultKind.LoadAccess;
-        return new GuestFault(kind, pc, address - (long)state->MemoryBase)
+        return new GuestFault(kind, pc, address - (long)state->MemoryBase, exception)
         {
             AreRegistersExact = !inTranslatedCode,
             FloatFlags = inTranslatedCode ? HostFloatEnvironment.FlagsOf(mxcsr) : 0,

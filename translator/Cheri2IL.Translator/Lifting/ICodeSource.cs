@@ -6,10 +6,10 @@ namespace Cheri2IL.Translator.Lifting;
 public interface ICodeSource
 {
     /// <summary>
-    /// Decodes the instruction at <paramref name="address"/>. False when there is no executable memory or it does not
-    /// decode; <paramref name="mapped"/> tells which.
+    /// Decodes the instruction at <paramref name="address"/>. False when it does not decode, or is not wholly in executable
+    /// memory: then <paramref name="absent"/> is the address of the half-word that is not, else null.
     /// </summary>
-    bool TryDecode(long address, out RiscVInstruction instruction, out bool mapped);
+    bool TryDecode(long address, out RiscVInstruction instruction, out long? absent);
 
     /// <summary>Reads bytes that the program is not expected to change (jump tables). False when they are not mapped.</summary>
     bool TryRead(long address, Span<byte> destination);

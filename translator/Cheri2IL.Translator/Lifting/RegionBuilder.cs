@@ -333,11 +333,13 @@ public sealed class RegionBuilder : IControlFlow
 
     private void TrapUndecodable(long pc)
     {
-        _code.TryDecode(pc, out _, out var mapped);
-        if (mapped)
-            _builder.Trap(GuestFaultKind.IllegalInstruction, pc);
-        else
+        _code.TryDecode(pc, out _, out var absent);
+        if (absent == pc)
             _builder.TailCall(pc);
+        else if (absent is { } half)
+            _builder.Trap(GuestFaultKind.InstructionAccess, half);
+        else
+            _builder.Trap(GuestFaultKind.IllegalInstruction, pc);
     }
 
     private void RememberTable(int firstInstruction, JumpTable table)

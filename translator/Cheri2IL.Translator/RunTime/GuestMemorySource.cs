@@ -11,14 +11,16 @@ internal sealed unsafe class GuestMemorySource(byte* memoryBase, Func<long, bool
     private readonly byte* _memory = memoryBase;
 
     /// <inheritdoc/>
-    public bool TryDecode(long address, out RiscVInstruction instruction, out bool mapped)
+    public bool TryDecode(long address, out RiscVInstruction instruction, out long? absent)
     {
         instruction = default;
-        mapped = isExecutable(address);
-        if (!mapped)
+        absent = address;
+        if (!isExecutable(address))
             return false;
         var length = isExecutable(address + 2) ? 4 : 2;
-        return RiscVDecoder.TryDecode(new ReadOnlySpan<byte>(_memory + address, length), address, out instruction);
+        var decoded = RiscVDecoder.TryDecode(new ReadOnlySpan<byte>(_memory + address, length), address, out instruction);
+        absent = length < instruction.Length ? address + 2 : null;
+        return decoded;
     }
 
     /// <summary>Nothing in memory is constant.</summary>

@@ -181,6 +181,19 @@ public static class Signal
     /// <summary>Whether the default action stops the process.</summary>
     public static bool StopsByDefault(int signal) => signal is SIGSTOP or SIGTSTP or SIGTTIN or SIGTTOU;
 
+    /// <summary>Linux name of the si_code of a signal that a fault raises; the number for any other.</summary>
+    public static string CodeName(int signal, int code) => (signal, code) switch
+    {
+        (_, SI_KERNEL) => nameof(SI_KERNEL),
+        (SIGSEGV, SEGV_MAPERR) => nameof(SEGV_MAPERR),
+        (SIGSEGV, SEGV_ACCERR) => nameof(SEGV_ACCERR),
+        (SIGBUS, BUS_ADRALN) => nameof(BUS_ADRALN),
+        (SIGBUS, BUS_ADRERR) => nameof(BUS_ADRERR),
+        (SIGILL, ILL_ILLOPC) => nameof(ILL_ILLOPC),
+        (SIGTRAP, TRAP_BRKPT) => nameof(TRAP_BRKPT),
+        _ => code.ToString(System.Globalization.CultureInfo.InvariantCulture),
+    };
+
     /// <summary>Linux name.</summary>
     public static string Name(int signal) => signal < Names.Length ? Names[signal] : $"SIGRTMIN+{signal - SIGRTMIN}";
 }

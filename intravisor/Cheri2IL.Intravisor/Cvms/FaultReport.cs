@@ -1,0 +1,116 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Runtime.Execution;
+
+namespace Cheri2IL.Intravisor.Cvms;
+
+/// <summary>What people are told about a fault that ends a cVM: where, what, from where called, with which registers.</summary>
+internal sealed unsafe class FaultReport
+{
+    /// <summary>Callers shown; endless recursion has more of them than anybody wants to see.</summary>
+    private const int MostCallers = 12;
+
+    private static readonly string[] RegisterNames =
+    [
+        "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5",
+        "a6", "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
+    ];
+
+    private readonly CvmThread _thread;
+    private readonly ICodeDescription? _code;
+    private readonly StringBuilder _text = new();
+
+    /// <summary>Makes the report of a thread that stands at the fault.</summary>
+    public FaultReport(CvmThread thread)
+    {
+        _thread = thread;
+        try
+        {
+            _code = thread.Cvm.Options.CodeDescription?.Invoke();
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            _text.Append(CultureInfo.InvariantCulture, $"cvm {thread.Cvm.Id}: code is not named below: {exception.Message}\n");
+        }
+    }
+
+    /// <summary>Writes it.</summary>
+    /// <param name="info">The signal that kills.</param>
+    /// <param name="fault">The fault; null when the signal's own frame is at fault.</param>
+    public string Write(in SignalInfo info, GuestFault? fault)
+    {
+        var state = _thread.State;
+        Append($"cvm {_thread.Cvm.Id}: thread {_thread.Id} killed by {Signal.Name(info.Number)} ({Signal.CodeName(info.Number, info.Code)}): ");
+        Append(fault is null ? $"bad signal frame, sp 0x{state->X2:x}{Mapping(state->X2)}\n" : $"{Cause(fault)}\n");
+        Append($"  at {Place(state->Pc)}{Instruction(state->Pc)}\n");
+        if (fault is not null)
+        {
+            WriteCallers(GuestBacktrace.Callers(fault));
+        }
+
+        if (fault is { AreRegistersExact: false })
+        {
+            // Those of the last spill would mislead.
+            Append("  registers were in the host's and are lost\n");
+            return _text.ToString();
+        }
+
+        Append("  registers:\n");
+        for (var k = 1; k < 32; k++)
+            Append($"{(k % 4 == 1 ? " " : "")} {RegisterNames[k],4} {GuestState.X(state, k):x16}{(k % 4 == 0 || k == 31 ? "\n" : "")}");
+        return _text.ToString();
+    }
+
+    private void WriteCallers(IReadOnlyList<long> callers)
+    {
+        for (var k = 0; k < Math.Min(callers.Count, MostCallers); k++)
+            Append($"  called at {Place(callers[k])}\n");
+        if (callers.Count > MostCallers)
+            Append($"  and {callers.Count - MostCallers} callers more\n");
+    }
+
+    private string Cause(GuestFault fault)
+    {
+        var what = fault.Kind switch
+        {
+            GuestFaultKind.LoadAccess => "load from address",
+            GuestFaultKind.StoreAccess => "store to address",
+            GuestFaultKind.InstructionAccess => "no executable code at address",
+            GuestFaultKind.IllegalInstruction => "illegal instruction",
+            GuestFaultKind.MisalignedAtomic => "misaligned atomic access to address",
+            _ => "breakpoint",
+        };
+        return fault.Kind is GuestFaultKind.IllegalInstruction or GuestFaultKind.Breakpoint
+            ? what
+            : string.Create(CultureInfo.InvariantCulture, $"{what} 0x{fault.Address:x}{Mapping(fault.Address)}");
+    }
+
+    private string Place(long pc)
+    {
+        var name = _code?.Locate(pc) is { } function ? $" {function}" : "";
+        return string.Create(CultureInfo.InvariantCulture, $"0x{pc:x}{name}{Mapping(pc)}");
+    }
+
+    /// <summary>The file or the kind of memory that an address belongs to.</summary>
+    private string Mapping(long address)
+    {
+        if (!_thread.Cvm.Space.TryFind(address, out var mapping))
+            return " (not mapped)";
+        var name = mapping.Source?.Name ?? mapping.Name;
+        return $" ({(name.Length > 0 ? name : "anonymous memory")})";
+    }
+
+    private string Instruction(long pc)
+    {
+        if (_code is null || _thread.Cvm.Space.ExecutableBytes(pc) is var executable && executable < 2)
+            return "";
+        Span<byte> bytes = stackalloc byte[executable >= 4 ? 4 : 2];
+        return _thread.Memory.TryRead(pc, bytes) ? $": {_code.Disassemble(bytes, pc)}" : "";
+    }
+
+    private void Append(FormattableString text) => _text.Append(text.ToString(CultureInfo.InvariantCulture));
+
+    private void Append(string text) => _text.Append(text);
+}

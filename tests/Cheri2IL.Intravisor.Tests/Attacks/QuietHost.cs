@@ -1,0 +1,37 @@
+using Cheri2IL.Intravisor.Cvms;
+
+namespace Cheri2IL.Intravisor.Tests.Attacks;
+
+/// <summary>The host, except that what guests print goes nowhere and that there is nothing to read.</summary>
+internal sealed unsafe class QuietHost : IHostInterface
+{
+    private static readonly LinuxHost Host = LinuxHost.Instance;
+
+    public int ProcessorCount => Host.ProcessorCount;
+
+    public long MonotonicNanoseconds => Host.MonotonicNanoseconds;
+
+    public long RealtimeNanoseconds => Host.RealtimeNanoseconds;
+
+    public int CurrentThread => Host.CurrentThread;
+
+    public bool IsConsoleReadable => true;
+
+    public long CpuNanoseconds(int thread) => Host.CpuNanoseconds(thread);
+
+    public void FillRandom(Span<byte> buffer) => Host.FillRandom(buffer);
+
+    public void Park(int* word, int expected, long nanoseconds) => Host.Park(word, expected, nanoseconds);
+
+    public void Unpark(int* word) => Host.Unpark(word);
+
+    public int ReadConsole(Span<byte> buffer, int timeoutMilliseconds) => 0;
+
+    public int WriteConsole(int stream, ReadOnlySpan<byte> bytes) => bytes.Length;
+
+    public bool IsTerminal(int stream, out int columns, out int rows)
+    {
+        (columns, rows) = (0, 0);
+        return false;
+    }
+}
