@@ -46,6 +46,15 @@ public sealed class RunArgumentsTests
     }
 
     [Fact]
+    public void Parse_Trace_MayNameAFileAndCalls()
+    {
+        var run = RunArguments.Parse(["--trace=t.txt", "--trace-filter", "open*,read", "app"])!;
+        Assert.Equal((true, "t.txt"), (run.Trace, run.TraceFile));
+        Assert.Equal(["open*", "read"], run.TraceFilter);
+        Assert.Null(RunArguments.Parse(["--trace", "app"])!.TraceFile);
+    }
+
+    [Fact]
     public void Parse_ProgramAfterDoubleDash_MayLookLikeAnOption()
     {
         var run = RunArguments.Parse(["--", "-app", "x"])!;
@@ -63,7 +72,10 @@ public sealed class RunArgumentsTests
     [InlineData("--trace")]
     [InlineData("--")]
     [InlineData("--frob app")]
-    [InlineData("--trace=yes app")]
+    [InlineData("--trace= app")]
+    [InlineData("--trace-filter=opne app")]
+    [InlineData("--trace-filter=open*, app")]
+    [InlineData("--trace-filter")]
     [InlineData("--checks=some app")]
     [InlineData("--stats=xml app")]
     [InlineData("--json=yes app")]
@@ -100,6 +112,7 @@ public sealed class RunArgumentsTests
             {
                 "--env" => "A=1",
                 "--checks" => "none",
+                "--trace-filter" => "open*",
                 _ => "1",
             }];
             Assert.Equal("app", RunArguments.Parse([option.Name, .. values, "app"])!.Program);

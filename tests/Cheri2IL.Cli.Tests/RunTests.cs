@@ -105,6 +105,30 @@ public sealed class RunTests : IDisposable
     }
 
     [Fact]
+    public void Run_Trace_GoesToStderr()
+    {
+        var result = ToolProcess.Run(_directory.Path, "run", "--trace", CorpusFiles.Hello);
+        Assert.Equal("write(1, \"Hello from a RISC-V guest\\n\", 26) = 26\nexit_group(0) = ?\n+++ exited with 0 +++\n", result.Error);
+        Assert.Equal((0, "Hello from a RISC-V guest\n"), (result.ExitCode, result.Output));
+    }
+
+    [Fact]
+    public void Run_TraceToFile_IsFiltered()
+    {
+        var result = ToolProcess.Run(_directory.Path, "run", "--trace=trace.txt", "--trace-filter=exit*,op?nat", CorpusFiles.Hello);
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Assert.Equal(["exit_group(0) = ?", "+++ exited with 0 +++"], File.ReadAllLines(Path.Combine(_directory.Path, "trace.txt")));
+    }
+
+    [Fact]
+    public void Run_TraceCannotBeCreated_RunsNothing()
+    {
+        var result = ToolProcess.Run(_directory.Path, "run", "--trace=absent/trace.txt", CorpusFiles.Hello);
+        Assert.Equal((ExitCode.CannotCreate, ""), (result.ExitCode, result.Output));
+        Assert.Matches(@"\Acheri2il: --trace: absent/trace.txt: [^\n]+\n\z", result.Error);
+    }
+
+    [Fact]
     public void Run_StatsOfAnAssembly_SayThatChecksAreNotCounted()
     {
         var assembly = Path.Combine(_directory.Path, "hello.dll");

@@ -218,7 +218,7 @@ public sealed unsafe class CvmTests
         guest.Run(trace: trace);
         Assert.All(results, r => Assert.Equal(-Errno.ENOSYS, r));
         Assert.Equal(6, results.Count);
-        Assert.Equal(5, trace.Count);
+        Assert.Equal(5, trace.Count(line => line.Contains("ENOSYS", StringComparison.Ordinal)));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Intravisor.LibOs.Tracing;
 using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Elf;
 using Cheri2IL.Runtime.Execution;
@@ -43,7 +44,7 @@ internal sealed unsafe class ScriptedGuest : IGuestCode
     }
 
     /// <summary>Makes a cVM that runs this guest.</summary>
-    public Cvm Create(CvmLimits? limits = null, List<string>? reports = null, List<string>? trace = null)
+    public Cvm Create(CvmLimits? limits = null, List<string>? reports = null, SyscallTrace? trace = null)
         => new(1, new CvmOptions
         {
             Arguments = ["test", "argument"],
@@ -56,13 +57,13 @@ internal sealed unsafe class ScriptedGuest : IGuestCode
                 return this;
             },
             Report = reports is null ? null : reports.Add,
-            Trace = trace is null ? null : trace.Add,
+            Trace = trace,
         });
 
     /// <summary>Runs this guest to its end.</summary>
     public CvmExit Run(List<string>? reports = null, List<string>? trace = null)
     {
-        using var cvm = Create(null, reports, trace);
+        using var cvm = Create(null, reports, trace is null ? null : new SyscallTrace(trace.Add));
         cvm.Start(Image());
         return cvm.Wait();
     }

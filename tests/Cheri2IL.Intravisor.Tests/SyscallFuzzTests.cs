@@ -59,8 +59,12 @@ public sealed unsafe class SyscallFuzzTests
 
             Call(state, 94, 0);
         };
-        Assert.Equal(0, guest.Run(reports).ShellStatus);
+        // Traced: showing hostile arguments is as hard as handling them.
+        var trace = new List<string>();
+        Assert.Equal(0, guest.Run(reports, trace).ShellStatus);
         Assert.Empty(reports);
+        Assert.True(trace.Count > calls, $"{trace.Count} lines for {calls} calls");
+        Assert.DoesNotContain(trace, line => line.AsSpan().ContainsAnyExceptInRange(' ', '~'));
         Assert.Empty(bad);
         Assert.Equal(20000, calls);
     }

@@ -26,7 +26,6 @@ public sealed unsafe class Cvm : IDisposable
 
     private readonly Lock _gate = new();
     private readonly List<CvmThread> _threads = [];
-    private readonly HashSet<long> _reportedCalls = [];
     private readonly TaskCompletionSource<CvmExit> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Slot _slot;
     private long _finishedCpu;
@@ -293,21 +292,6 @@ public sealed unsafe class Cvm : IDisposable
         thread.Dispose();
     }
 
-    /// <summary>A call without handler: ENOSYS, traced once per number.</summary>
-    internal long UnsupportedCall(long number)
-    {
-        if (Options.Trace is { } trace)
-        {
-            bool first;
-            lock (_gate)
-                first = _reportedCalls.Count < 1024 && _reportedCalls.Add(number);
-            if (first)
-                trace($"cvm {Id}: system call {number} ({SyscallTable.Find(number)?.Name ?? "unknown"}) is not supported: ENOSYS");
-        }
-
-        return -Errno.ENOSYS;
-    }
-
     /// <summary>The library OS or the translator has a defect: reports it and kills this cVM alone.</summary>
     internal void Fail(Exception exception, string during)
     {
@@ -386,6 +370,7 @@ public sealed unsafe class Cvm : IDisposable
         if (!last)
             return;
         Release();
+        Options.Trace?.Ended(_exit!.Value);
         _completion.SetResult(_exit!.Value);
     }
 

@@ -1,5 +1,6 @@
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Syscalls;
+using Cheri2IL.Intravisor.LibOs.Tracing;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime.Execution;
 
@@ -35,8 +36,8 @@ public sealed record CvmOptions
     /// <summary>Counts the system calls by number; null: nobody does.</summary>
     public SyscallCounts? SystemCalls { get; init; }
 
-    /// <summary>Receives one line per event worth tracing (unsupported system calls, once each); null: no trace.</summary>
-    public Action<string>? Trace { get; init; }
+    /// <summary>Receives system calls, signals and the end; null: nobody does.</summary>
+    public SyscallTrace? Trace { get; init; }
 
     /// <summary>Receives the report of a fatal fault; null: none.</summary>
     public Action<string>? Report { get; init; }

@@ -148,6 +148,7 @@ public sealed unsafe partial class CvmThread
                     Cvm.Signals.Action(info.Number).Handler = Signal.SIG_DFL;
             }
 
+            Cvm.Options.Trace?.Signalled(this, info);
             if (action.Handler == Signal.SIG_DFL)
             {
                 // There is no job control: nothing could continue a stopped cVM.
@@ -191,6 +192,7 @@ public sealed unsafe partial class CvmThread
                 Cvm.Signals.Action(info.Number).Handler = Signal.SIG_DFL;
         }
 
+        Cvm.Options.Trace?.Signalled(this, info);
         if (action.Handler == Signal.SIG_DFL)
         {
             Cvm.ReportFault(new FaultReport(this).Write(info, fault));

@@ -72,12 +72,13 @@ public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
         var firstArgument = state->X10;
         var arguments = new SyscallArguments(firstArgument, state->X11, state->X12, state->X13, state->X14, state->X15);
         Cvm.Options.SystemCalls?.Add(state->X17);
+        var traced = Cvm.Options.Trace?.Begin(this, state->X17, in arguments);
         long result;
         try
         {
             result = SyscallTable.Find(state->X17) is { Handler: { } handler }
                 ? handler(this, in arguments)
-                : Cvm.UnsupportedCall(state->X17);
+                : -Errno.ENOSYS;
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {
@@ -86,6 +87,8 @@ public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
             result = -Errno.EFAULT;
         }
 
+        if (traced is not null)
+            Cvm.Options.Trace!.End(this, traced, _redirected || IsOver ? null : result);
         if (_redirected)
         {
             _redirected = false;

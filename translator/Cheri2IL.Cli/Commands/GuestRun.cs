@@ -1,6 +1,8 @@
+using System.IO.Enumeration;
 using System.Runtime.Loader;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Intravisor.LibOs.Tracing;
 using Cheri2IL.Runtime.Elf;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator;
@@ -50,6 +52,7 @@ internal static class GuestRun
     private static int Run(RunArguments arguments, ElfExecutable elf, byte[] image, HostTree? root, TranslatedModule module, TranslationOptions options, TranslationCache? cache, RunStatistics? statistics)
     {
         LazyFallback? fallback = null;
+        using var traceFile = arguments.TraceFile is { } path ? OpenTrace(path) : null;
         using var cvm = new Cvm(1, new CvmOptions
         {
             Arguments = [ProgramName(arguments.Program), .. arguments.Arguments],
@@ -58,7 +61,7 @@ internal static class GuestRun
             ProgramFile = image,
             Root = root,
             Limits = new CvmLimits { MemoryBytes = arguments.Memory },
-            Trace = arguments.Trace ? line => Console.Error.WriteLine("cheri2il: " + line) : null,
+            Trace = arguments.Trace ? Trace(traceFile ?? Console.Error, arguments.TraceFilter) : null,
             SystemCalls = statistics?.SystemCalls,
             Report = Console.Error.Write,
             CodeDescription = () => new CodeDescription(ElfImage.Parse(image, arguments.Program).ToGuestImage(module.LoadBias)),
@@ -98,6 +101,22 @@ internal static class GuestRun
     /// <summary>What the guest takes for its name: multi-call programs look at it, so "busybox.dll" has to be "busybox".</summary>
     private static string ProgramName(string path)
         => path.EndsWith(".dll", StringComparison.Ordinal) ? path[..^4] : path;
+
+    /// <summary>Written through, so that the trace of a guest that is killed is whole.</summary>
+    private static StreamWriter OpenTrace(string path)
+    {
+        try
+        {
+            return new StreamWriter(path) { AutoFlush = true };
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new ToolException(ExitCode.CannotCreate, $"--trace: {path}: {error.Message}");
+        }
+    }
+
+    private static SyscallTrace Trace(TextWriter output, IReadOnlyList<string> filter)
+        => new(output.WriteLine, filter.Count == 0 ? null : name => filter.Any(f => FileSystemName.MatchesSimpleExpression(f, name, ignoreCase: false)));
 
     private static HostTree? OpenRoot(string? root)
     {

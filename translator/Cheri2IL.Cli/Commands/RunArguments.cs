@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.IO.Enumeration;
+using Cheri2IL.Intravisor.LibOs.Syscalls;
 
 namespace Cheri2IL.Cli.Commands;
 
@@ -26,8 +28,14 @@ internal sealed class RunArguments
     /// <summary>all, optimized or none.</summary>
     public string Checks { get; private set; } = "optimized";
 
-    /// <summary>Report system calls and other events on stderr.</summary>
+    /// <summary>Report system calls, signals and the end.</summary>
     public bool Trace { get; private set; }
+
+    /// <summary>File that receives the trace; null: stderr.</summary>
+    public string? TraceFile { get; private set; }
+
+    /// <summary>Patterns of the names of system calls to trace; empty: all.</summary>
+    public IReadOnlyList<string> TraceFilter { get; private set; } = [];
 
     /// <summary>Report counts on stderr at the end.</summary>
     public bool Stats { get; private set; }
@@ -86,8 +94,10 @@ internal sealed class RunArguments
         var name = equals < 0 ? argument : argument[..equals];
         switch (name)
         {
-            case "--trace" when equals < 0:
+            case "--trace":
                 Trace = true;
+                if (equals >= 0)
+                    TraceFile = argument[(equals + 1)..] is { Length: > 0 } file ? file : throw Usage("--trace= wants a file's name");
                 return;
             case "--stats":
                 var form = equals < 0 ? "text" : argument[(equals + 1)..];
@@ -100,7 +110,7 @@ internal sealed class RunArguments
             case "--no-cache" when equals < 0:
                 NoCache = true;
                 return;
-            case "--root" or "--env" or "--checks" or "--timeout" or "--memory":
+            case "--trace-filter" or "--root" or "--env" or "--checks" or "--timeout" or "--memory":
                 break;
             default:
                 throw Usage($"unknown option '{argument}'");
@@ -117,6 +127,9 @@ internal sealed class RunArguments
         {
             case "--root":
                 Root = value;
+                break;
+            case "--trace-filter":
+                TraceFilter = ParseFilter(value);
                 break;
             case "--env":
                 if (value.IndexOf('=', StringComparison.Ordinal) <= 0)
@@ -135,6 +148,19 @@ internal sealed class RunArguments
                 Memory = ParseMemory(value);
                 break;
         }
+    }
+
+    /// <summary>Patterns with * and ?, each of which has to fit some system call, so that a misspelt one is noticed.</summary>
+    private static string[] ParseFilter(string value)
+    {
+        var patterns = value.Split(',');
+        foreach (var pattern in patterns)
+        {
+            if (!SyscallTable.Rows.Any(r => FileSystemName.MatchesSimpleExpression(pattern, r.Name, ignoreCase: false)))
+                throw Usage($"--trace-filter: no system call is called '{pattern}'");
+        }
+
+        return patterns;
     }
 
     /// <summary>Bytes with an optional suffix M or G.</summary>

@@ -17,6 +17,7 @@ internal static class RunCommand
             + "Exits with the guest's status, or 128 + signal.",
             "cheri2il run corpus/hello/bin/hello.elf",
             "cheri2il run --root ./rootfs --env LANG=C ./busybox ls -l /",
+            "cheri2il run --trace --trace-filter='open*,read' ./busybox cat /etc/hostname",
             "cheri2il run --stats --timeout 10 corpus/kernels/bin/sieve.elf")
         {
             new Argument<string>("program") { Description = "ELF file, or assembly made by 'translate'." },
@@ -24,7 +25,8 @@ internal static class RunCommand
             new Option<string>("--root") { Description = "Host directory that the guest sees as /, read-only below a writable in-memory layer. Default: an empty root.", HelpName = "dir" },
             new Option<string[]>("--env") { Description = "Environment variable of the guest; repeatable. The host's environment is not passed on.", HelpName = "name=value" },
             new Option<string>("--checks") { Description = "all: every check; optimized: redundant ones elided; none: UNCONFINED, for measuring only. Default: optimized.", HelpName = "mode" },
-            new Option<bool>("--trace") { Description = "Report system calls and unsupported requests on stderr." },
+            new Option<string>("--trace") { Description = "Report system calls, signals and the end in the style of strace, on stderr or, as --trace=FILE, in a file. A call that is not supported is reported once.", HelpName = "file", Arity = ArgumentArity.ZeroOrOne },
+            new Option<string>("--trace-filter") { Description = "Only these system calls: names separated by commas, with * and ?.", HelpName = "names" },
             new Option<string>("--stats") { Description = "Report on stderr at the end: JIT compilation, translation at run time, checks executed by kind, system calls. The guest runs code that counts, which is slower. text (default) or json.", HelpName = "format", Arity = ArgumentArity.ZeroOrOne },
             new Option<bool>("--json") { Description = "The same as --stats=json: one line, the last of stderr." },
             new Option<bool>("--no-cache") { Description = "Translate afresh and keep nothing on disk." },

@@ -20,4 +20,16 @@ public readonly struct SyscallArguments(long a0, long a1, long a2, long a3, long
 
     /// <summary>a5.</summary>
     public readonly long A5 = a5;
+
+    /// <summary>Argument <paramref name="index"/> (0 to 5).</summary>
+    public long this[int index] => index switch
+    {
+        0 => A0,
+        1 => A1,
+        2 => A2,
+        3 => A3,
+        4 => A4,
+        5 => A5,
+        _ => throw new ArgumentOutOfRangeException(nameof(index)),
+    };
 }
