@@ -223,7 +223,7 @@ public sealed class AddressSpaceTests
             if (readable)
                 Assert.Equal(model[k].Value, value);
             Assert.Equal(model[k].Mapped, test.Space.TryFind(address, out var mapping));
-            if (model[k].Mapped)
+            if (mapping is not null)
                 Assert.Equal(model[k].Protection, mapping.Protection);
         }
 

@@ -24,6 +24,7 @@ public sealed class GuestImage : ICodeSource
     private readonly GuestSegment[] _segments;
     private readonly GuestRange[] _ranges;
     private readonly long[] _seeds;
+    private readonly GuestRange[] _code;
     private readonly Func<long, (string File, int Line)?>? _lines;
 
     /// <summary>Makes an image.</summary>
@@ -31,21 +32,26 @@ public sealed class GuestImage : ICodeSource
     /// <param name="loadBias">Guest address minus ELF address.</param>
     /// <param name="segments">Loadable segments.</param>
     /// <param name="ranges">Function extents from symbols and unwind tables; may overlap.</param>
-    /// <param name="seeds">Guest addresses where functions may start; those outside executable segments are ignored.</param>
+    /// <param name="seeds">Guest addresses where functions may start; those outside <paramref name="code"/> are ignored.</param>
+    /// <param name="code">
+    /// Where executable segments hold instructions rather than constants; null or empty if that is not known. Only what is found
+    /// ahead of time depends on it, not what can run.
+    /// </param>
     /// <param name="lines">Source line of a guest address, where it has one; null: none has.</param>
     public GuestImage(
         byte[] file, long loadBias, IEnumerable<GuestSegment> segments, IEnumerable<GuestRange> ranges, IEnumerable<long> seeds,
-        Func<long, (string File, int Line)?>? lines = null)
+        IEnumerable<GuestRange>? code = null, Func<long, (string File, int Line)?>? lines = null)
     {
         _lines = lines;
         File = file;
         LoadBias = loadBias;
         _segments = [.. segments.OrderBy(s => s.Start)];
+        _code = [.. code ?? []];
         // One extent per start: the longest, named if any of them is.
         _ranges = [.. ranges.Where(r => r.End > r.Start).GroupBy(r => r.Start)
             .Select(g => new GuestRange(g.Key, g.Max(r => r.End), g.Select(r => r.Name).FirstOrDefault(n => n is not null)))
             .OrderBy(r => r.Start)];
-        _seeds = [.. seeds.Concat(_ranges.Select(r => r.Start)).Where(IsExecutable).Distinct().Order()];
+        _seeds = [.. seeds.Concat(_ranges.Select(r => r.Start)).Where(IsCode).Distinct().Order()];
     }
 
     /// <summary>The ELF file.</summary>
@@ -62,6 +68,10 @@ public sealed class GuestImage : ICodeSource
 
     /// <summary>Whether an even guest address lies in an executable segment.</summary>
     public bool IsExecutable(long address) => (address & 1) == 0 && Find(address) is { IsExecutable: true };
+
+    /// <summary>Whether an even guest address lies where instructions are expected: not among the constants of an executable segment.</summary>
+    public bool IsCode(long address)
+        => IsExecutable(address) && (_code.Length == 0 || Array.Exists(_code, c => address >= c.Start && address < c.End));
 
     /// <summary>
     /// The extent of the function that contains <paramref name="pc"/>: from unwind tables or symbols, or else up to the

@@ -138,7 +138,7 @@ public sealed class ModuleTranslator
     private void DiscoverFrom(IEnumerable<long> seeds)
     {
         var known = new HashSet<long>();
-        var round = seeds.Where(_image.IsExecutable).Where(known.Add).Order().ToArray();
+        var round = seeds.Where(known.Add).Order().ToArray();
         while (round.Length > 0)
         {
             var built = new RegionBuilder[round.Length];
@@ -147,11 +147,8 @@ public sealed class ModuleTranslator
             foreach (var region in built)
             {
                 AddRegion(region);
-                foreach (var target in region.CallTargets.Concat(region.TailTargets))
-                {
-                    if (_image.IsExecutable(target) && known.Add(target))
-                        found.Add(target);
-                }
+                found.UnionWith(region.CallTargets.Concat(region.TailTargets).Where(t => _image.IsExecutable(t) && known.Add(t)));
+                found.UnionWith(region.Addresses.Where(t => _image.IsCode(t) && known.Add(t)));
             }
 
             _options.Progress?.Invoke(0, _regions.Count + found.Count);

@@ -370,8 +370,8 @@ public sealed unsafe class Cvm : IDisposable
         if (!last)
             return;
         Release();
-        Options.Trace?.Ended(_exit!.Value);
-        _completion.SetResult(_exit!.Value);
+        Options.Trace?.Ended(_exit!);
+        _completion.SetResult(_exit!);
     }
 
     private void Release()

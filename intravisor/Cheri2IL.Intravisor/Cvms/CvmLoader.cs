@@ -71,7 +71,7 @@ internal static unsafe class CvmLoader
     }
 
     /// <summary>Maps the pages of a segment from <paramref name="mapped"/> on and copies its content; returns the end of its pages.</summary>
-    private static long Fill(AddressSpace space, ElfExecutable elf, in ProgramHeader segment, string name, long bias, long mapped)
+    private static long Fill(AddressSpace space, ElfExecutable elf, ProgramHeader segment, string name, long bias, long mapped)
     {
         var start = Math.Max(mapped, PageOf(segment.VirtualAddress + bias));
         var end = PageOf(segment.End + bias + HostMemory.PageSize - 1);
@@ -87,7 +87,7 @@ internal static unsafe class CvmLoader
         return Math.Max(mapped, end);
     }
 
-    private static void Restrict(AddressSpace space, in ProgramHeader segment, string name, long bias)
+    private static void Restrict(AddressSpace space, ProgramHeader segment, string name, long bias)
     {
         var start = PageOf(segment.VirtualAddress + bias);
         var protection = ((segment.Flags & SegmentFlags.Read) != 0 ? MemoryFlags.PROT_READ : 0)

@@ -290,7 +290,7 @@ public sealed unsafe partial class CvmThread
         return _retry.Count <= MostRetries;
     }
 
-    private static bool Allows(in Mapping mapping, GuestFaultKind kind) => kind switch
+    private static bool Allows(Mapping mapping, GuestFaultKind kind) => kind switch
     {
         GuestFaultKind.LoadAccess => mapping.Protection != 0,
         GuestFaultKind.StoreAccess => (mapping.Protection & MemoryFlags.PROT_WRITE) != 0,

@@ -60,36 +60,33 @@ internal sealed class InitialStack
         var arguments = PushStrings(options.Arguments);
         var randomAddress = Push(random);
         Align(16);
-        (int Tag, long Value)[] auxiliary =
+        long[] auxiliary =
         [
-            (AT_HWCAP, HardwareCapabilities),
-            (AT_PAGESZ, HostMemory.PageSize),
-            (AT_CLKTCK, 100),
-            (AT_PHDR, program.ProgramHeaders),
-            (AT_PHENT, Runtime.Elf.ElfExecutable.ProgramHeaderSize),
-            (AT_PHNUM, program.ProgramHeaderCount),
-            (AT_BASE, interpreter?.Bias ?? 0),
-            (AT_FLAGS, 0),
-            (AT_ENTRY, program.Entry),
-            (AT_UID, options.UserId),
-            (AT_EUID, options.UserId),
-            (AT_GID, options.UserId),
-            (AT_EGID, options.UserId),
-            (AT_SECURE, 0),
-            (AT_RANDOM, randomAddress),
-            (AT_EXECFN, path),
-            (AT_NULL, 0),
+            AT_HWCAP, HardwareCapabilities,
+            AT_PAGESZ, HostMemory.PageSize,
+            AT_CLKTCK, 100,
+            AT_PHDR, program.ProgramHeaders,
+            AT_PHENT, Runtime.Elf.ElfExecutable.ProgramHeaderSize,
+            AT_PHNUM, program.ProgramHeaderCount,
+            AT_BASE, interpreter?.Bias ?? 0,
+            AT_FLAGS, 0,
+            AT_ENTRY, program.Entry,
+            AT_UID, options.UserId,
+            AT_EUID, options.UserId,
+            AT_GID, options.UserId,
+            AT_EGID, options.UserId,
+            AT_SECURE, 0,
+            AT_RANDOM, randomAddress,
+            AT_EXECFN, path,
+            AT_NULL, 0,
         ];
 
         // argc, argv and its null, envp and its null, pairs: the stack pointer below them is a multiple of 16.
-        var words = 1 + arguments.Length + 1 + environment.Length + 1 + (2 * auxiliary.Length);
+        var words = 1 + arguments.Length + 1 + environment.Length + 1 + auxiliary.Length;
         if (words % 2 != 0)
             PushWord(0);
         for (var k = auxiliary.Length - 1; k >= 0; k--)
-        {
-            PushWord(auxiliary[k].Value);
-            PushWord(auxiliary[k].Tag);
-        }
+            PushWord(auxiliary[k]);
 
         PushTable(environment);
         PushTable(arguments);

@@ -1,5 +1,5 @@
+using System.ComponentModel;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using Cheri2IL.Intravisor.LibOs.Abi;
 
 namespace Cheri2IL.Intravisor.Cvms;
@@ -35,7 +35,20 @@ public sealed unsafe partial class LinuxHost : IHostInterface
     public long CpuNanoseconds(int thread) => Clock((~thread << 3) | 4 | 2);
 
     /// <inheritdoc/>
-    public void FillRandom(Span<byte> buffer) => RandomNumberGenerator.Fill(buffer);
+    // The kernel's generator itself: .NET's loads OpenSSL, which takes longer than many guests run.
+    public void FillRandom(Span<byte> buffer)
+    {
+        while (!buffer.IsEmpty)
+        {
+            fixed (byte* bytes = buffer)
+            {
+                var count = NativeRandom(bytes, (nuint)buffer.Length, 0);
+                if (count < 0 && Marshal.GetLastPInvokeError() != Errno.EINTR)
+                    throw new Win32Exception(Marshal.GetLastPInvokeError());
+                buffer = buffer[(int)Math.Max(count, 0)..];
+            }
+        }
+    }
 
     /// <inheritdoc/>
     public void Park(int* word, int expected, long nanoseconds)
@@ -115,6 +128,9 @@ public sealed unsafe partial class LinuxHost : IHostInterface
 
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     private static partial nint NativeWrite(int descriptor, byte* buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "getrandom", SetLastError = true)]
+    private static partial nint NativeRandom(byte* buffer, nuint count, uint flags);
 
     [LibraryImport("libc", EntryPoint = "ioctl")]
     private static partial int NativeIoctl(int descriptor, ulong request, void* argument);

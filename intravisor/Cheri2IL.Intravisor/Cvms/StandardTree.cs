@@ -17,19 +17,24 @@ internal static class StandardTree
         tree.MakeDirectory("/tmp", 0x3ff);
         var devices = tree.MakeDirectory("/dev");
         tree.MakeDirectory("/dev/shm", 0x3ff);
-        foreach (var (name, minor, kind) in (ReadOnlySpan<(string, int, MemoryDeviceKind)>)
-            [("null", 3, MemoryDeviceKind.Null), ("zero", 5, MemoryDeviceKind.Zero), ("full", 7, MemoryDeviceKind.Full), ("random", 8, MemoryDeviceKind.Random), ("urandom", 9, MemoryDeviceKind.Random)])
-        {
-            devices.Link(name, new DeviceNode(tree, CharacterDevice, (1 << 8) | minor, (node, flags) => new MemoryDevice(node, flags, kind, cvm.Host.FillRandom)));
-        }
+
+        void LinkMemoryDevice(string name, int minor, MemoryDeviceKind kind)
+            => devices.Link(name, new DeviceNode(tree, CharacterDevice, (1 << 8) | minor, (node, flags) => new MemoryDevice(node, flags, kind, cvm.Host.FillRandom)));
+        LinkMemoryDevice("null", 3, MemoryDeviceKind.Null);
+        LinkMemoryDevice("zero", 5, MemoryDeviceKind.Zero);
+        LinkMemoryDevice("full", 7, MemoryDeviceKind.Full);
+        LinkMemoryDevice("random", 8, MemoryDeviceKind.Random);
+        LinkMemoryDevice("urandom", 9, MemoryDeviceKind.Random);
 
         OpenFile Console(DeviceNode node, int flags, int stream) => new ConsoleFile(node, flags, cvm.Host, stream);
         foreach (var name in (string[])["tty", "console"])
             devices.Link(name, new DeviceNode(tree, CharacterDevice, 5 << 8, (node, flags) => Console(node, flags, (flags & FileAbi.O_ACCMODE) == FileAbi.O_RDONLY ? 0 : 1)));
         devices.Link("fd", new SymbolicLink(tree, "/proc/self/fd"));
-        foreach (var (name, descriptor) in (ReadOnlySpan<(string, int)>)[("stdin", 0), ("stdout", 1), ("stderr", 2)])
+        string[] standard = ["stdin", "stdout", "stderr"];
+        for (var k = 0; k < standard.Length; k++)
         {
-            devices.Link(name, new SymbolicLink(tree, $"/proc/self/fd/{descriptor}"));
+            var descriptor = k;
+            devices.Link(standard[k], new SymbolicLink(tree, $"/proc/self/fd/{descriptor}"));
             var node = new DeviceNode(tree, CharacterDevice, (136 << 8) | descriptor, (n, flags) => Console(n, flags, descriptor));
             var file = Console(node, descriptor == 0 ? FileAbi.O_RDONLY : FileAbi.O_WRONLY, descriptor);
             file.Path = cvm.Host.IsTerminal(descriptor, out _, out _) ? "/dev/tty" : $"pipe:[{node.Number}]";
@@ -77,7 +82,7 @@ internal static class StandardTree
         var id = cvm.Id.ToString(CultureInfo.InvariantCulture);
         var self = tree.MakeDirectory("/proc/" + id, 0x16d);
         proc.Link("self", new SymbolicLink(tree, id));
-        self.Link("exe", new SymbolicLink(tree, cvm.Options.ProgramPath));
+        self.Link("exe", new SymbolicLink(tree, Latin1(cvm.Options.ProgramPath)));
         self.Link("cwd", new SymbolicLink(tree, () => tree.PathOf(files.WorkingDirectory)));
         self.Link("root", new SymbolicLink(tree, "/"));
         self.Link("cmdline", Text(tree, () => string.Concat(cvm.Options.Arguments.Select(a => Latin1(a) + "\0"))));

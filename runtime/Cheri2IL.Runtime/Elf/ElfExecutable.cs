@@ -95,7 +95,7 @@ public sealed class ElfExecutable
     }
 
     /// <summary>Bytes of a segment that are in the file.</summary>
-    public ReadOnlyMemory<byte> Content(in ProgramHeader segment) => _data.Slice((int)segment.Offset, (int)segment.FileSize);
+    public ReadOnlyMemory<byte> Content(ProgramHeader segment) => _data.Slice((int)segment.Offset, (int)segment.FileSize);
 
     /// <summary>Parses and validates.</summary>
     /// <param name="data">The whole file.</param>
@@ -193,7 +193,7 @@ public sealed class ElfExecutable
         ProgramHeaders = headers;
     }
 
-    private void CheckBounds(in ProgramHeader header, int at, int fileLength)
+    private void CheckBounds(ProgramHeader header, int at, int fileLength)
     {
         if (header.Offset < 0 || header.FileSize < 0 || header.Offset > fileLength - header.FileSize)
             throw Error(at, $"segment {header.Type} (offset 0x{header.Offset:x}, 0x{header.FileSize:x} bytes) lies beyond the end of the file (it has 0x{fileLength:x} bytes)");

@@ -56,7 +56,7 @@ public enum SegmentFlags : uint
 /// <param name="FileSize">p_filesz: bytes in the file.</param>
 /// <param name="MemorySize">p_memsz: bytes in memory.</param>
 /// <param name="Alignment">p_align.</param>
-public readonly record struct ProgramHeader(
+public sealed record ProgramHeader(
     SegmentType Type, SegmentFlags Flags, long Offset, long VirtualAddress, long FileSize, long MemorySize, long Alignment)
 {
     /// <summary>Address after the last byte in memory.</summary>

@@ -45,7 +45,8 @@ public sealed unsafe class DispatchTable : IDisposable
     public void Set(long pc, nint entry)
     {
         var granule = (ulong)pc >> GranuleShift;
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(granule, (ulong)_granules);
+        if (granule >= (ulong)_granules)
+            throw new ArgumentOutOfRangeException(nameof(pc), pc, "beyond the slot");
         if (_root[granule] == EmptyLeaf)
         {
             lock (_growing)

@@ -121,7 +121,7 @@ public static unsafe class GuestRuntime
     /// </summary>
     internal static void Prepare()
     {
-        foreach (var type in (ReadOnlySpan<Type>)[typeof(GuestRuntime), typeof(FloatStatus), typeof(FloatOps), typeof(IntegerOps), typeof(Atomics)])
+        foreach (var type in (Type[])[typeof(GuestRuntime), typeof(FloatStatus), typeof(FloatOps), typeof(IntegerOps), typeof(Atomics)])
         {
             foreach (var method in type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.DeclaredOnly))
             {

@@ -100,10 +100,8 @@ public sealed unsafe class GuestThread : IDisposable
     /// <summary>Enters translated methods until the guest ends (false) or faults and goes on (true).</summary>
     /// <remarks>
     /// The guest's floating-point environment is entered anew after an exception, not in its handler: the end of a handler
-    /// runs host code that raises flags. On return the flags are banked. Fully compiled at once, so that the JIT does not
-    /// replace it while it loops in the guest's environment.
+    /// runs host code that raises flags. On return the flags are banked.
     /// </remarks>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool RunToFault()
     {
         var state = _state;

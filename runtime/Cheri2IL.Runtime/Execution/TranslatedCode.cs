@@ -35,7 +35,7 @@ public sealed unsafe class TranslatedCode : IGuestCode
     private readonly Lock _gate = new();
     private readonly List<TranslatedModule> _modules = [];
     private readonly byte* _memory;
-    private readonly List<(long Start, long Length)> _changes = [];
+    private readonly List<CodeChange> _changes = [];
     private bool _running;
     private bool _modified;
 
@@ -119,7 +119,7 @@ public sealed unsafe class TranslatedCode : IGuestCode
             // Mappings made before the program runs are the image itself.
             if (!_running || _modified)
                 return;
-            _changes.Add((start, length));
+            _changes.Add(new CodeChange(start, length));
             if (_fallback is null || !_changes.Exists(c => _fallback.HasChanged(_memory, c.Start, c.Length)))
                 return;
 
@@ -150,4 +150,7 @@ public sealed unsafe class TranslatedCode : IGuestCode
 
         return GuestRuntime.Leave(state, state->Pc);
     }
+
+    /// <summary>A range of guest memory whose code may have changed.</summary>
+    private sealed record CodeChange(long Start, long Length);
 }

@@ -17,7 +17,7 @@ public sealed unsafe class Arena
     private static readonly Lazy<Arena> Instance = new(() => new Arena());
 
     private readonly Lock _gate = new();
-    private readonly SortedList<ulong, ulong> _free = [];
+    private readonly List<FreeRange> _free = [];
 
     private Arena()
     {
@@ -38,7 +38,7 @@ public sealed unsafe class Arena
         }
 
         FaultTrap.Install(Base - GuestLayout.Guard, Size + (2 * GuestLayout.Guard));
-        _free.Add(0, Size);
+        _free.Add(new FreeRange(0, Size));
     }
 
     /// <summary>The arena of this process; reserved, and the fault trap installed, at first use.</summary>
@@ -62,14 +62,16 @@ public sealed unsafe class Arena
             throw new ArgumentOutOfRangeException(nameof(size), size, "a slot has at least 4 GiB and whole GiB");
         lock (_gate)
         {
-            foreach (var (start, length) in _free)
+            for (var k = 0; k < _free.Count; k++)
             {
-                if (length < size)
+                var range = _free[k];
+                if (range.Length < size)
                     continue;
-                _free.Remove(start);
-                if (length > size)
-                    _free.Add(start + size, length - size);
-                return new Slot(this, start, size);
+                if (range.Length > size)
+                    _free[k] = new FreeRange(range.Start + size, range.End);
+                else
+                    _free.RemoveAt(k);
+                return new Slot(this, range.Start, size);
             }
         }
 
@@ -83,19 +85,28 @@ public sealed unsafe class Arena
         lock (_gate)
         {
             var end = start + size;
-            if (_free.Remove(end, out var next))
-                end += next;
-            foreach (var (before, length) in _free)
+            var after = 0;
+            while (after < _free.Count && _free[after].Start < start)
+                after++;
+            if (after < _free.Count && _free[after].Start == end)
             {
-                if (before + length == start)
-                {
-                    _free.Remove(before);
-                    start = before;
-                    break;
-                }
+                end = _free[after].End;
+                _free.RemoveAt(after);
             }
 
-            _free.Add(start, end - start);
+            if (after > 0 && _free[after - 1].End == start)
+            {
+                start = _free[--after].Start;
+                _free.RemoveAt(after);
+            }
+
+            _free.Insert(after, new FreeRange(start, end));
         }
+    }
+
+    /// <summary>A part of the arena that no slot has; the list of them ascends and has no two that touch.</summary>
+    private sealed record FreeRange(ulong Start, ulong End)
+    {
+        public ulong Length => End - Start;
     }
 }

@@ -58,25 +58,11 @@ public static unsafe partial class FaultTrap
             var code = new Assembler(page);
             _threadPointer = (delegate* unmanaged<ulong>)code.Position;
             code.Emit([0x64, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0, 0xc3]); // mov rax, fs:[0]; ret
-            var actions = new List<(int Signal, SignalAction Action)>();
-            foreach (var signal in (ReadOnlySpan<int>)[Sigsegv, Sigbus])
-            {
-                SignalAction action;
-                if (NativeSigaction(signal, null, &action) != 0)
-                    throw new Win32Exception(Marshal.GetLastPInvokeError());
-                var handler = code.Position;
-                EmitHandler(ref code, arena, length, action.Handler);
-                action.Handler = (nint)handler;
-                actions.Add((signal, action));
-            }
-
+            var segv = InFrontOf(Sigsegv, ref code, arena, length);
+            var bus = InFrontOf(Sigbus, ref code, arena, length);
             HostMemory.Protect(page, HostMemory.PageSize, HostMemory.Read | HostMemory.Execute);
-            foreach (var (signal, action) in actions)
-            {
-                var copy = action;
-                if (NativeSigaction(signal, &copy, null) != 0)
-                    throw new Win32Exception(Marshal.GetLastPInvokeError());
-            }
+            SetAction(Sigsegv, &segv);
+            SetAction(Sigbus, &bus);
         }
     }
 
@@ -121,6 +107,24 @@ public static unsafe partial class FaultTrap
         mxcsr = record == null ? 0 : (int)record->Status;
         address = record == null ? 0 : record->Address;
         isWrite = record != null && (record->Error & 2) != 0;
+    }
+
+    /// <summary>Writes a handler in front of the one that a signal has, and returns the action that installs it.</summary>
+    private static SignalAction InFrontOf(int signal, ref Assembler code, byte* arena, ulong length)
+    {
+        SignalAction action;
+        if (NativeSigaction(signal, null, &action) != 0)
+            throw new Win32Exception(Marshal.GetLastPInvokeError());
+        var handler = code.Position;
+        EmitHandler(ref code, arena, length, action.Handler);
+        action.Handler = (nint)handler;
+        return action;
+    }
+
+    private static void SetAction(int signal, SignalAction* action)
+    {
+        if (NativeSigaction(signal, action, null) != 0)
+            throw new Win32Exception(Marshal.GetLastPInvokeError());
     }
 
     private static int Hash(ulong key) => (int)(key >> 12) & (Capacity - 1);

@@ -128,8 +128,9 @@ public sealed partial class ElfImage
             .Select(r => (Start: r.Item1, Length: Inside(r.Item1, r.Item2), r.Name))
             .Where(r => r.Length > 0)
             .Select(r => new GuestRange(r.Start + loadBias, r.Start + r.Length + loadBias, r.Name));
+        var code = Sections.Where(s => s.IsCode && Inside(s.Address, s.Size) == s.Size).Select(s => new GuestRange(s.Address + loadBias, s.Address + s.Size + loadBias, s.Name));
         return new GuestImage(
-            _data, loadBias, segments, ranges, Seeds(functions).Select(a => a + loadBias), Lines is { } lines ? pc => lines.Find(pc - loadBias) : null);
+            _data, loadBias, segments, ranges, Seeds(functions).Select(a => a + loadBias), code, Lines is { } lines ? pc => lines.Find(pc - loadBias) : null);
     }
 
     private ProgramHeader? SegmentAt(long address)
@@ -209,9 +210,9 @@ public sealed partial class ElfImage
             var reader = new ElfReader(_data.AsSpan((int)start + (k * SectionHeaderSize), SectionHeaderSize));
             var name = reader.U32();
             var type = reader.U32();
-            reader.I64();
+            var flags = (ulong)reader.I64();
             var (address, offset, size) = (reader.I64(), reader.I64(), reader.I64());
-            raw[k] = (name, new ElfSection("", type, address, offset, size, (int)reader.U32()));
+            raw[k] = (name, new ElfSection("", type, flags, address, offset, size, (int)reader.U32()));
         }
 
         var index = Executable.SectionNameIndex;

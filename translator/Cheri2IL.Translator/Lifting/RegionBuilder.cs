@@ -46,6 +46,9 @@ public sealed class RegionBuilder : IControlFlow
     /// <summary>Guest pcs outside the range that direct jumps reach.</summary>
     public HashSet<long> TailTargets { get; } = [];
 
+    /// <summary>Guest addresses that <c>auipc; addi</c> computes: pointers to data, and to functions that are called through them.</summary>
+    public HashSet<long> Addresses { get; } = [];
+
     /// <summary>Guest pcs of indirect jumps whose targets were not recovered.</summary>
     public List<long> UnrecoveredJumps { get; } = [];
 
@@ -127,6 +130,9 @@ public sealed class RegionBuilder : IControlFlow
                 case RiscVOpcode.Jalr:
                     ExploreJalr(start, list, work);
                     return;
+                case RiscVOpcode.Addi when UpperHalf(list) is { } upper:
+                    Addresses.Add(upper + instruction.Immediate);
+                    break;
                 case RiscVOpcode.Ecall:
                     Visit(start, next, work);
                     return;
@@ -212,6 +218,19 @@ public sealed class RegionBuilder : IControlFlow
         }
 
         return found;
+    }
+
+    /// <summary>What an auipc put in the source register of the last instruction of <paramref name="list"/>.</summary>
+    private static long? UpperHalf(List<RiscVInstruction> list)
+    {
+        var register = list[^1].Rs1;
+        for (var i = list.Count - 2; i >= 0; i--)
+        {
+            if (list[i].DestinationX() == register)
+                return list[i].Opcode == RiscVOpcode.Auipc ? list[i].Address + list[i].Immediate : null;
+        }
+
+        return null;
     }
 
     private static long? ConstantBefore(List<RiscVInstruction> list, int index, int register)

@@ -50,7 +50,8 @@ public static class Inlining
         foreach (var block in callee.Blocks)
         {
             size += block.Instructions.Count;
-            if (size > MaxCallee || block.Terminator.Op is IrOp.Switch or IrOp.Ecall or IrOp.FenceI)
+            // A jump to a computed address would leave the caller as well, and what it returns from would unwind.
+            if (size > MaxCallee || block.Terminator is { Op: IrOp.Switch or IrOp.Ecall or IrOp.FenceI } or { Op: IrOp.TailCall, A: not null })
                 return false;
         }
 

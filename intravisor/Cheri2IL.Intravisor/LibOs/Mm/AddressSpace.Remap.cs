@@ -127,7 +127,7 @@ public sealed unsafe partial class AddressSpace
         return Move(mapping, target, newLength);
     }
 
-    private bool MayGrow(in Mapping mapping, ulong growth)
+    private bool MayGrow(Mapping mapping, ulong growth)
         => mapping.Protection == 0 || _accessible + growth <= _memoryLimit;
 
     /// <summary>Moves a mapping to a range that does not overlap it, replacing what is there.</summary>

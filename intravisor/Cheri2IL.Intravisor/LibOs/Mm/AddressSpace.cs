@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Diagnostics.CodeAnalysis;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Runtime;
 using static Cheri2IL.Intravisor.LibOs.Abi.MemoryFlags;
@@ -83,7 +84,7 @@ public sealed unsafe partial class AddressSpace
     }
 
     /// <summary>The mapping that contains <paramref name="address"/>, if any.</summary>
-    public bool TryFind(long address, out Mapping mapping)
+    public bool TryFind(long address, [NotNullWhen(true)] out Mapping? mapping)
     {
         lock (_gate)
             return _mappings.TryFind((ulong)address, out mapping);
@@ -310,7 +311,7 @@ public sealed unsafe partial class AddressSpace
     }
 
     /// <summary>Makes the host's pages of <paramref name="mapping"/>, with its contents and rights.</summary>
-    private bool TryPopulate(in Mapping mapping, out long error)
+    private bool TryPopulate(Mapping mapping, out long error)
     {
         error = 0;
         var host = Base + mapping.Start;

@@ -68,6 +68,7 @@ public sealed unsafe class GuestMemory
     }
 
     /// <summary>Reads a structure or integer; no alignment is needed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryRead<T>(long address, out T value)
         where T : unmanaged
     {
@@ -78,6 +79,7 @@ public sealed unsafe class GuestMemory
     }
 
     /// <summary>Writes a structure or integer; no alignment is needed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryWrite<T>(long address, in T value)
         where T : unmanaged
     {

@@ -8,7 +8,7 @@ namespace Cheri2IL.Intravisor.LibOs.Mm;
 /// <param name="Source">File behind it; null for anonymous memory.</param>
 /// <param name="Offset">File offset of <paramref name="Start"/>; 0 for anonymous memory.</param>
 /// <param name="Name">What /proc/self/maps shows for anonymous memory ("[heap]", "[stack]", or empty).</param>
-public readonly record struct Mapping(ulong Start, ulong End, int Protection, bool IsShared, IMappingSource? Source, long Offset, string Name)
+public sealed record Mapping(ulong Start, ulong End, int Protection, bool IsShared, IMappingSource? Source, long Offset, string Name)
 {
     /// <summary>Bytes.</summary>
     public ulong Length => End - Start;
@@ -21,7 +21,7 @@ public readonly record struct Mapping(ulong Start, ulong End, int Protection, bo
     }
 
     /// <summary>Whether <paramref name="next"/> continues this mapping, so that both are one.</summary>
-    public bool Continues(in Mapping next)
+    public bool Continues(Mapping next)
         => End == next.Start && Protection == next.Protection && IsShared == next.IsShared && ReferenceEquals(Source, next.Source)
             && Name == next.Name && (Source is null || Offset + (long)Length == next.Offset);
 }

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Cheri2IL.Intravisor.LibOs.Mm;
 
 /// <summary>
@@ -32,11 +34,11 @@ public sealed class MappingList
     }
 
     /// <summary>Finds the mapping that contains <paramref name="address"/>.</summary>
-    public bool TryFind(ulong address, out Mapping mapping)
+    public bool TryFind(ulong address, [NotNullWhen(true)] out Mapping? mapping)
     {
         var index = FirstEndingAfter(address);
-        mapping = index < _mappings.Count ? _mappings[index] : default;
-        return index < _mappings.Count && mapping.Start <= address;
+        mapping = index < _mappings.Count && _mappings[index].Start <= address ? _mappings[index] : null;
+        return mapping is not null;
     }
 
     /// <summary>Whether nothing is mapped in [start, end).</summary>
@@ -73,7 +75,7 @@ public sealed class MappingList
     {
         var first = FirstEndingAfter(start);
         var after = first;
-        var (left, right) = (default(Mapping?), default(Mapping?));
+        var (left, right) = (default(Mapping), default(Mapping));
         for (; after < _mappings.Count && _mappings[after].Start < end; after++)
         {
             var mapping = _mappings[after];

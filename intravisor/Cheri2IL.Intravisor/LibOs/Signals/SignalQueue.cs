@@ -9,7 +9,8 @@ public sealed class SignalQueue
     /// <summary>Most queued signals; further real-time ones are refused (EAGAIN).</summary>
     public const int Capacity = 1024;
 
-    private readonly List<SignalInfo> _infos = [];
+    /// <summary>Made for the first signal, which most programs never get.</summary>
+    private List<SignalInfo>? _infos;
 
     /// <summary>Mask of what is pending.</summary>
     public ulong Pending { get; private set; }
@@ -20,6 +21,7 @@ public sealed class SignalQueue
         var bit = Signal.Bit(info.Number);
         if (info.Number < Signal.SIGRTMIN && (Pending & bit) != 0)
             return true;
+        _infos ??= [];
         if (_infos.Count >= Capacity && info.Number >= Signal.SIGRTMIN)
             return false;
         Pending |= bit;
@@ -32,7 +34,7 @@ public sealed class SignalQueue
     {
         info = default;
         var matching = Pending & set;
-        if (matching == 0)
+        if (matching == 0 || _infos is null)
             return false;
         var number = System.Numerics.BitOperations.TrailingZeroCount(matching) + 1;
         var index = _infos.FindIndex(i => i.Number == number);
@@ -46,7 +48,7 @@ public sealed class SignalQueue
     /// <summary>Drops every pending instance of the signals in <paramref name="set"/>.</summary>
     public void Discard(ulong set)
     {
-        if ((Pending & set) == 0)
+        if ((Pending & set) == 0 || _infos is null)
             return;
         _infos.RemoveAll(i => (set & Signal.Bit(i.Number)) != 0);
         Pending &= ~set;

@@ -259,7 +259,7 @@ internal static class PathSyscalls
             BinaryPrimitives.WriteInt64LittleEndian(record, entry.Inode.Number);
             BinaryPrimitives.WriteInt16LittleEndian(record[16..], (short)length);
             record[18] = (byte)(entry.Inode.Type >> 12);
-            name.CopyTo(record[19..]);
+            name.AsSpan().CopyTo(record[19..]);
             BinaryPrimitives.WriteInt64LittleEndian(record[8..], directory.Advance());
             if (!thread.Memory.TryWrite(a.A1 + done, record[..length]))
                 return -Errno.EFAULT;

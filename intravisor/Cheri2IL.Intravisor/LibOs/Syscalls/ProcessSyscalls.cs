@@ -137,7 +137,7 @@ internal static partial class ProcessSyscalls
             case PR_GET_NAME:
                 Span<byte> padded = stackalloc byte[NameSize];
                 padded.Clear();
-                thread.Name.CopyTo(padded);
+                thread.Name.AsSpan().CopyTo(padded);
                 return thread.Memory.TryWrite(a.A1, padded) ? 0 : -Errno.EFAULT;
             case PR_SET_NO_NEW_PRIVS:
                 if (a.A1 != 1 || (a.A2 | a.A3 | a.A4) != 0)

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Cheri2IL.Intravisor.LibOs.Abi;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
@@ -9,11 +8,10 @@ namespace Cheri2IL.Intravisor.LibOs.Vfs;
 /// </summary>
 public class DirectoryNode : Inode
 {
-    private readonly Dictionary<string, long> _numbers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, LinkedListNode<Entry>> _byName = new(StringComparer.Ordinal);
 
-    /// <summary>Entries by number; numbers ascend in the order in which the host lists them, then that of their creation.</summary>
-    private readonly SortedDictionary<long, KeyValuePair<string, Inode>> _children = [];
-    private long _lastNumber;
+    /// <summary>In the order in which the host lists them, then that of their creation.</summary>
+    private readonly LinkedList<Entry> _entries = [];
     private IReadOnlyList<string>? _pendingHostPath;
 
     /// <summary>Makes an empty directory.</summary>
@@ -47,7 +45,7 @@ public class DirectoryNode : Inode
         get
         {
             Load();
-            return _children.Values;
+            return _entries.Select(e => KeyValuePair.Create(e.Name, e.Child));
         }
     }
 
@@ -58,7 +56,7 @@ public class DirectoryNode : Inode
     public virtual Inode? Lookup(string name)
     {
         Load();
-        return _numbers.TryGetValue(name, out var number) ? _children[number].Value : null;
+        return _byName.TryGetValue(name, out var node) ? node.Value.Child : null;
     }
 
     /// <summary>Adds or replaces an entry.</summary>
@@ -78,8 +76,13 @@ public class DirectoryNode : Inode
     /// <summary>Removes an entry that exists.</summary>
     public void Unlink(string name)
     {
-        if (_numbers.Remove(name, out var number) && _children.Remove(number, out var child) && child.Value is DirectoryNode)
-            Links--;
+        if (_byName.Remove(name, out var node))
+        {
+            _entries.Remove(node);
+            if (node.Value.Child is DirectoryNode)
+                Links--;
+        }
+
         Touch();
     }
 
@@ -102,10 +105,10 @@ public class DirectoryNode : Inode
     /// <summary>Adds an entry at the end, or replaces one where it is.</summary>
     private void Add(string name, Inode child)
     {
-        ref var number = ref CollectionsMarshal.GetValueRefOrAddDefault(_numbers, name, out var exists);
-        if (!exists)
-            number = ++_lastNumber;
-        _children[number] = KeyValuePair.Create(name, child);
+        if (_byName.TryGetValue(name, out var node))
+            node.Value = new Entry(name, child);
+        else
+            _byName.Add(name, _entries.AddLast(new Entry(name, child)));
     }
 
     private void Load()
@@ -116,7 +119,7 @@ public class DirectoryNode : Inode
         var tree = FileSystem.Lower!;
         foreach (var entry in tree.List(path))
         {
-            if (_numbers.ContainsKey(entry.Name))
+            if (_byName.ContainsKey(entry.Name))
                 continue;
             string[] childPath = [.. path, entry.Name];
             Inode child = entry.Kind switch
@@ -131,6 +134,8 @@ public class DirectoryNode : Inode
                 Links++;
         }
     }
+
+    private sealed record Entry(string Name, Inode Child);
 }
 
 /// <summary>A directory whose entries are computed at each look: /proc and its like.</summary>

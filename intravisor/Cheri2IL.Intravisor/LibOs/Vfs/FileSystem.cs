@@ -174,11 +174,17 @@ public sealed class FileSystem
         return "/" + string.Join('/', names);
     }
 
-    /// <summary>Bytes of a file as the guest passes them, to text.</summary>
+    /// <summary>Bytes of a name as the guest passes them, to text with a character for each.</summary>
     public static string FromBytes(ReadOnlySpan<byte> bytes) => Encoding.Latin1.GetString(bytes);
 
-    /// <summary>Text to bytes.</summary>
-    public static byte[] ToBytes(string text) => Encoding.Latin1.GetBytes(text);
+    /// <summary>The bytes of such text.</summary>
+    public static byte[] ToBytes(string text)
+    {
+        var bytes = new byte[text.Length];
+        for (var k = 0; k < bytes.Length; k++)
+            bytes[k] = (byte)text[k];
+        return bytes;
+    }
 }
 
 /// <summary>Where a path leads.</summary>
