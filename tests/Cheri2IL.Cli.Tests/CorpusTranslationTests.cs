@@ -1,3 +1,5 @@
+using System.Reflection;
+using System.Reflection.Emit;
 using System.Runtime.CompilerServices;
 using System.Runtime.Loader;
 using Cheri2IL.Cli.Objdump;
@@ -6,6 +8,8 @@ using Cheri2IL.Translator;
 using Cheri2IL.Translator.Passes;
 using Mono.Cecil;
 using Xunit;
+using MethodAttributes = System.Reflection.MethodAttributes;
+using MethodImplAttributes = System.Reflection.MethodImplAttributes;
 
 namespace Cheri2IL.Cli.Tests;
 
@@ -98,11 +102,39 @@ public sealed class CorpusTranslationTests
     public void JitObserver_MethodWithoutOptimization_IsReported()
     {
         // The assertion above would be worth nothing if the runtime did not tell the difference.
-        var method = typeof(CorpusTranslationTests).GetMethod(nameof(Unoptimized), System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Static)!;
+        var method = typeof(CorpusTranslationTests).GetMethod(nameof(Unoptimized), BindingFlags.NonPublic | BindingFlags.Static)!;
         using var observer = new JitObserver();
         RuntimeHelpers.PrepareMethod(method.MethodHandle);
         var jitted = observer.Complete();
         Assert.Equal("MinOptJitted", jitted[method.MethodHandle.Value].Tier);
+    }
+
+    [Theory]
+    [InlineData(6, 0, 1)]
+    [InlineData(12, 1, 0)]
+    public void JitObserver_TailCall_IsReportedAsFastOrSlow(int parameters, int slow, int fast)
+    {
+        // Beyond what six registers hold, arguments need stack that the caller, who has none, cannot give.
+        var type = AssemblyBuilder.DefineDynamicAssembly(new AssemblyName("tailcalls"), AssemblyBuilderAccess.Run).DefineDynamicModule("m").DefineType("T");
+        MethodBuilder Define(string name, int count)
+            => type.DefineMethod(name, MethodAttributes.Public | MethodAttributes.Static, typeof(long), [.. Enumerable.Repeat(typeof(long), count)]);
+        var callee = Define("callee", parameters);
+        var body = callee.GetILGenerator();
+        body.Emit(OpCodes.Ldarg_0);
+        body.Emit(OpCodes.Ret);
+        callee.SetImplementationFlags(MethodImplAttributes.NoInlining);
+        var caller = Define("caller", 1);
+        body = caller.GetILGenerator();
+        for (var k = 0; k < parameters; k++)
+            body.Emit(OpCodes.Ldarg_0);
+        body.Emit(OpCodes.Tailcall);
+        body.Emit(OpCodes.Call, callee);
+        body.Emit(OpCodes.Ret);
+        var method = type.CreateType().GetMethod("caller")!;
+        using var observer = new JitObserver();
+        RuntimeHelpers.PrepareMethod(method.MethodHandle);
+        observer.Complete();
+        Assert.Equal((slow, fast), (observer.SlowTailCalls.Count, observer.FastTailCalls));
     }
 
     [MethodImpl(MethodImplOptions.NoOptimization)]

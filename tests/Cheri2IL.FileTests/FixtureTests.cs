@@ -17,6 +17,7 @@ public sealed class FixtureTests
         ["opt"] = OptRunner.Render,
         ["eval"] = EvalRunner.Render,
         ["lift"] = LiftRunner.Render,
+        ["emit"] = EmitRunner.Render,
     };
 
     /// <summary>Paths of all fixtures below the root.</summary>

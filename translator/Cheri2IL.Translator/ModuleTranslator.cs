@@ -178,7 +178,7 @@ public sealed class ModuleTranslator
             var function = regions[k].Function;
             Inlining.Run(function, InlineCandidate);
             PassPipeline.Run(function, Passes);
-            checks[k] = EmitStatistics.Count(function);
+            checks[k] = EmitStatistics.Count([function]);
             bodies[k] = MethodEmitter.Emit(function, _writer.Members, Entry, counts: _options.CountChecks);
             _options.Progress?.Invoke(Interlocked.Increment(ref done), regions.Length);
         });
@@ -189,7 +189,7 @@ public sealed class ModuleTranslator
         for (var k = 0; k < regions.Length; k++)
         {
             if (IsTooLarge(bodies[k]))
-                Split(regions[k].Function, bodies[k], k, methods);
+                checks[k] = Split(regions[k].Function, bodies[k], k, methods);
         }
 
         var rows = new List<(long, int)>(regions.Length);
@@ -223,8 +223,8 @@ public sealed class ModuleTranslator
     private bool IsTooLarge(EmittedMethod body)
         => body.LocalReferences > MaxLocalReferences || body.Code.Length > _options.MaxCodeBytes || body.Blocks > MaxBlocks;
 
-    /// <summary>Replaces a method that is too large by parts; the first keeps its row, the others are appended.</summary>
-    private void Split(IrFunction function, EmittedMethod whole, int index, List<MethodImage> methods)
+    /// <summary>Replaces a method that is too large by parts; the first keeps its row, the others are appended. Counts their checks.</summary>
+    private EmitStatistics Split(IrFunction function, EmittedMethod whole, int index, List<MethodImage> methods)
     {
         for (var count = PartsFor(whole); ; count = (count * 3 / 2) + 1)
         {
@@ -254,7 +254,7 @@ public sealed class ModuleTranslator
             methods[index] = methods[index] with { Body = bodies[0] };
             for (var p = 1; p < parts.Count; p++)
                 methods.Add(new MethodImage(parts[p].EntryPc, MethodName(parts[p], p), bodies[p]));
-            return;
+            return EmitStatistics.Count(parts);
         }
     }
 

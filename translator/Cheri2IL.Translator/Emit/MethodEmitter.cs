@@ -13,20 +13,17 @@ public sealed record EmitStatistics
     /// <summary>Checks that a pass proved redundant.</summary>
     public int ElidedChecks { get; set; }
 
-    /// <summary>Counts the checks of a function.</summary>
-    public static EmitStatistics Count(IrFunction function)
+    /// <summary>Counts the checks of functions.</summary>
+    public static EmitStatistics Count(IEnumerable<IrFunction> functions)
     {
         var result = new EmitStatistics();
-        foreach (var block in function.Blocks)
+        foreach (var i in functions.SelectMany(f => f.Blocks).SelectMany(b => b.Instructions))
         {
-            foreach (var i in block.Instructions)
-            {
-                if (i.Op != IrOp.Check)
-                    continue;
-                result.Checks++;
-                if (i.Elided is not null)
-                    result.ElidedChecks++;
-            }
+            if (i.Op != IrOp.Check)
+                continue;
+            result.Checks++;
+            if (i.Elided is not null)
+                result.ElidedChecks++;
         }
 
         return result;
