@@ -112,6 +112,16 @@ public sealed class BadInputTests : IDisposable
     public void Objdump_UnknownFunction_BadInputStatus()
         => AssertFails(ExitCode.BadInput, "no function 'nope'", "objdump", "-f", "nope", CorpusFiles.Hello);
 
+    [Theory]
+    [InlineData("--function", "mian", ExitCode.BadInput, "nearest: main (0x10001")]
+    [InlineData("--function", "syscall", ExitCode.BadInput, "nearest: corpus_syscall (0x10001")]
+    [InlineData("--address", "0x172e", ExitCode.BadInput, "may be 0x1000172e")]
+    [InlineData("--address", "0x20000000", ExitCode.BadInput, "no instruction at 0x20000000; nearest: ")]
+    [InlineData("--address", "ffffffffffffffff", ExitCode.Usage, "--address wants a guest address")]
+    [InlineData("--address", "main", ExitCode.Usage, "--address wants a guest address")]
+    public void Objdump_NothingThere_NamesTheNearest(string option, string value, int status, string message)
+        => AssertFails(status, message, "objdump", option, value, CorpusFiles.Hello);
+
     /// <inheritdoc/>
     public void Dispose() => _directory.Dispose();
 

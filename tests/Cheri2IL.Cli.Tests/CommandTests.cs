@@ -81,6 +81,31 @@ public sealed class CommandTests : IDisposable
         Assert.Contains(lines, l => l.StartsWith("      x64 | ", StringComparison.Ordinal) && l.EndsWith("  ret", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Objdump_Address_PicksTheFunctionAndMarksTheInstruction(bool translated)
+    {
+        var input = CorpusFiles.Hello;
+        if (translated)
+        {
+            input = Path.Combine(_directory.Path, "hello.dll");
+            Assert.Equal(0, ToolProcess.Run(_directory.Path, "translate", "-o", input, CorpusFiles.Hello).ExitCode);
+        }
+
+        var main = ToolProcess.Run(_directory.Path, "objdump", "-f", "main", input).Output.Split('\n');
+        var address = main.Where(l => l.StartsWith("  10001", StringComparison.Ordinal)).ElementAt(4).Trim().Split(':')[0];
+        var result = ToolProcess.Run(_directory.Path, "objdump", "--address", "0x" + address, input);
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        var lines = result.Output.Split('\n');
+        Assert.Equal(main[0], lines[0]);
+        Assert.StartsWith($"> {address}: ", Assert.Single(lines, l => l.StartsWith('>')), StringComparison.Ordinal);
+
+        // Each kind stands below the marked instruction, and belongs to it.
+        var below = lines.SkipWhile(l => !l.StartsWith('>')).Skip(1).TakeWhile(l => l.StartsWith("      ", StringComparison.Ordinal)).Select(l => l[6..9]).Distinct();
+        Assert.Equal(["ir ", "il ", "x64"], below);
+    }
+
     [Fact]
     public void Objdump_GuestOnly_ListsEachInstructionOnce()
     {

@@ -43,7 +43,7 @@ public sealed class JumpTableTests : IDisposable
 
         var elf = ElfImage.Parse(File.ReadAllBytes(program), program);
         var image = elf.ToGuestImage(GuestProgram.BiasOf(elf.Executable));
-        var functions = ModuleTranslator.Discover(image, new TranslationOptions())
+        var functions = ModuleTranslator.Discover(image, new TranslationOptions()).Regions
             .Where(region => region.Function.Name?.Contains('+', StringComparison.Ordinal) == false).ToList();
         foreach (var name in new[] { "dense", "masked", "wide", "narrow", "holes", "interpret" })
             Assert.Equal(1, functions.Single(region => region.Function.Name == name).RecoveredTables);

@@ -119,12 +119,22 @@ public sealed class ModuleTranslator
         return translator.Finish(Stopwatch.StartNew());
     }
 
-    /// <summary>Discovers and lifts the functions of <paramref name="image"/>, in order of address, without emitting.</summary>
-    public static IReadOnlyCollection<RegionBuilder> Discover(GuestImage image, TranslationOptions options)
+    /// <summary>Discovers and lifts the functions of <paramref name="image"/>, without emitting.</summary>
+    public static ModuleTranslator Discover(GuestImage image, TranslationOptions options)
     {
         var translator = new ModuleTranslator(image, options, "discover");
         translator.DiscoverFrom(image.Seeds);
-        return translator._regions.Values;
+        return translator;
+    }
+
+    /// <summary>What was discovered, in order of address.</summary>
+    public IReadOnlyCollection<RegionBuilder> Regions => _regions.Values;
+
+    /// <summary>Takes a function to the IR that is emitted, unless it is too large and has to be split.</summary>
+    public void Optimize(RegionBuilder region)
+    {
+        Inlining.Run(region.Function, InlineCandidate);
+        PassPipeline.Run(region.Function, Passes);
     }
 
     private Translation Run(IEnumerable<long> seeds)
@@ -175,9 +185,8 @@ public sealed class ModuleTranslator
         var done = 0;
         Parallel.For(0, regions.Length, Workers, k =>
         {
+            Optimize(regions[k]);
             var function = regions[k].Function;
-            Inlining.Run(function, InlineCandidate);
-            PassPipeline.Run(function, Passes);
             checks[k] = EmitStatistics.Count([function]);
             bodies[k] = MethodEmitter.Emit(function, _writer.Members, Entry, counts: _options.CountChecks);
             _options.Progress?.Invoke(Interlocked.Increment(ref done), regions.Length);

@@ -50,9 +50,10 @@ public sealed class EmissionTests
         using var module = Translate(file, CheckMode.Optimized, out var statistics);
         Assert.Equal(statistics.Checks - statistics.ElidedChecks, module.Types.SelectMany(t => t.Methods).Sum(Checks));
         var program = GuestProgram.Load(Path.Combine(Repository.Root(), file));
-        foreach (var region in ModuleTranslator.Discover(program.Image, new TranslationOptions()))
+        var translator = ModuleTranslator.Discover(program.Image, new TranslationOptions());
+        foreach (var region in translator.Regions)
         {
-            PassPipeline.Run(region.Function, new PassOptions());
+            translator.Optimize(region);
             IrVerifier.ThrowIfInvalid(region.Function, "all passes");
         }
     }

@@ -44,7 +44,7 @@ internal static class InfoCommand
         {
             _program = program;
             var progress = new TranslationProgress(Path.GetFileName(program.Path));
-            var regions = ModuleTranslator.Discover(program.Image, new TranslationOptions { Progress = progress.Report });
+            var regions = ModuleTranslator.Discover(program.Image, new TranslationOptions { Progress = progress.Report }).Regions;
             _functions = regions.Count;
             _named = regions.Count(r => r.Function.Name is not null);
             _instructions = regions.Sum(r => (long)r.InstructionCount);

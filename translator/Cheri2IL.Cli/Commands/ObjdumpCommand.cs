@@ -6,7 +6,6 @@ using System.Runtime.Loader;
 using Cheri2IL.Cli.Objdump;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator;
-using Cheri2IL.Translator.Lifting;
 using Cheri2IL.Translator.Passes;
 using Mono.Cecil;
 
@@ -21,70 +20,59 @@ internal static class ObjdumpCommand
     public static Command Create()
     {
         var program = CommonOptions.Program();
-        var function = new Option<string[]>("--function", "-f") { Description = "Only the function with this name, or containing this guest address (0x...); repeatable.", HelpName = "name|address" };
+        var function = new Option<string[]>("--function", "-f") { Description = "Only the functions with this name; repeatable.", HelpName = "name" };
+        var address = new Option<string[]>("--address", "-a") { Description = "Only the functions that contain this guest address (hexadecimal), which is marked; repeatable.", HelpName = "address" };
         var guest = new Option<bool>("--guest") { Description = "Show guest instructions." };
         var ir = new Option<bool>("--ir") { Description = "Show the IR after all passes." };
         var il = new Option<bool>("--il") { Description = "Show the IL of the assembly." };
         var native = new Option<bool>("--native") { Description = "Show the machine code that the JIT compiler makes on this machine." };
         var checks = CommonOptions.Checks();
+        checks.Description += " For an assembly: the mode that it was translated with.";
         var command = new ToolCommand(
             "objdump",
             "Shows functions as guest instructions, IR, IL and machine code, sorted by guest address; all four unless some are chosen.",
             "cheri2il objdump --function main corpus/hello/bin/hello.elf",
-            "cheri2il objdump --guest --native -f 0x400234 app.elf") { program, function, guest, ir, il, native, checks };
+            "cheri2il objdump --guest --native --address 0x10001740 corpus/hello/bin/hello.elf") { program, function, address, guest, ir, il, native, checks };
         command.SetAction(parsed =>
         {
             var parts = (parsed.GetValue(guest) ? ListingParts.Guest : 0) | (parsed.GetValue(ir) ? ListingParts.Ir : 0)
                 | (parsed.GetValue(il) ? ListingParts.Il : 0) | (parsed.GetValue(native) ? ListingParts.Native : 0);
-            Run(parsed.GetRequiredValue(program), parsed.GetValue(function) ?? [], parts == 0 ? ListingParts.All : parts, CommonOptions.ParseChecks(parsed.GetRequiredValue(checks)));
+            var addresses = (parsed.GetValue(address) ?? []).Select(ParseAddress).ToHashSet();
+            Run(parsed.GetRequiredValue(program), parsed.GetValue(function) ?? [], addresses, parts == 0 ? ListingParts.All : parts, CommonOptions.ParseChecks(parsed.GetRequiredValue(checks)));
             return ExitCode.Success;
         });
         return command;
     }
 
-    private static void Run(string path, string[] chosen, ListingParts parts, CheckMode checks)
+    private static void Run(string path, string[] names, HashSet<long> addresses, ListingParts parts, CheckMode checks)
     {
         var program = GuestProgram.Load(path);
         var progress = new TranslationProgress(Path.GetFileName(path));
         var options = new TranslationOptions { Checks = checks, Progress = progress.Report };
-        var regions = Choose(program.Image, ModuleTranslator.Discover(program.Image, options), chosen);
+        var translator = ModuleTranslator.Discover(program.Image, options);
+        var choice = new FunctionChoice(program.Image, translator.Regions);
+        var regions = names.Length + addresses.Count == 0 ? translator.Regions : [.. names.SelectMany(choice.Named).Concat(addresses.SelectMany(choice.Containing)).Distinct()];
         var needsAssembly = (parts & (ListingParts.Il | ListingParts.Native)) != 0;
         var assembly = !needsAssembly ? null : program.Assembly ?? ModuleTranslator.Translate(program.Image, options, "objdump").Assembly;
         using var module = assembly is null ? null : ModuleDefinition.ReadModule(new MemoryStream(assembly));
         var loaded = assembly is null ? null : new TranslatedModule(new AssemblyLoadContext("objdump").LoadFromStream(new MemoryStream(assembly)));
         foreach (var region in regions)
         {
-            PassPipeline.Run(region.Function, new PassOptions { Checks = checks });
-            var listing = new FunctionListing(program.Image, region.Function);
+            translator.Optimize(region);
+            var listing = new FunctionListing(program.Image, region.Function, addresses);
             if (loaded is not null)
                 AddCode(listing, region.Function.EntryPc, loaded, module!, parts);
             listing.Write(Console.Out, parts);
         }
     }
 
-    /// <summary>The regions that the user named.</summary>
-    private static List<RegionBuilder> Choose(GuestImage image, IReadOnlyCollection<RegionBuilder> regions, string[] chosen)
+    /// <summary>A guest address in hexadecimal, with or without 0x.</summary>
+    private static long ParseAddress(string text)
     {
-        if (chosen.Length == 0)
-            return [.. regions];
-        var result = new List<RegionBuilder>();
-        foreach (var name in chosen)
-        {
-            var matches = regions.Where(r => r.Function.Name == name).ToList();
-            if (matches.Count == 0 && name.StartsWith("0x", StringComparison.Ordinal) && long.TryParse(name.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var pc))
-            {
-                var range = image.IsExecutable(pc & ~1L) ? image.RangeOf(pc & ~1L) : default;
-                matches = [.. regions.Where(r => r.Function.EntryPc == pc)];
-                if (matches.Count == 0)
-                    matches = [.. regions.Where(r => r.Function.Blocks.Any(b => b.Instructions.Any(i => i.Pc == pc)))];
-                if (matches.Count == 0)
-                    matches = [.. regions.Where(r => r.Function.EntryPc == range.Start)];
-            }
-
-            result.AddRange(matches.Count > 0 ? matches : throw new ToolException(ExitCode.BadInput, $"no function '{name}' was found in the program"));
-        }
-
-        return result;
+        var digits = text.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? text.AsSpan(2) : text;
+        return long.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var address) && address >= 0
+            ? address
+            : throw new ToolException(ExitCode.Usage, $"--address wants a guest address in hexadecimal, not '{text}'");
     }
 
     private static void AddCode(FunctionListing listing, long entryPc, TranslatedModule loaded, ModuleDefinition module, ListingParts parts)

@@ -35,15 +35,18 @@ internal sealed class FunctionListing
 
     private readonly GuestImage _image;
     private readonly IrFunction _function;
+    private readonly IReadOnlySet<long> _marked;
     private readonly SortedDictionary<long, Lines> _lines = [];
     private readonly List<string> _titles = [];
 
     /// <summary>Starts the listing of a function.</summary>
     /// <param name="image">Program.</param>
     /// <param name="function">IR after all passes, numbered.</param>
-    public FunctionListing(GuestImage image, IrFunction function)
+    /// <param name="marked">Guest addresses to be marked with ">".</param>
+    public FunctionListing(GuestImage image, IrFunction function, IReadOnlySet<long> marked)
     {
         _image = image;
+        _marked = marked;
         _function = function;
         foreach (var block in function.Blocks)
         {
@@ -123,9 +126,10 @@ internal sealed class FunctionListing
 
     private string Guest(long pc)
     {
+        var margin = _marked.Contains(pc) ? ">" : " ";
         if (_image.TryDecode(pc, out var instruction, out _))
-            return $"  {pc:x}: {RiscVDisassembler.FormatWithCode(instruction)}";
-        return $"  {pc:x}: (undecodable)";
+            return $"{margin} {pc:x}: {RiscVDisassembler.FormatWithCode(instruction)}";
+        return $"{margin} {pc:x}: (undecodable)";
     }
 
     private Lines At(long pc)
