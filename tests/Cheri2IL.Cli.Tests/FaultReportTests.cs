@@ -23,6 +23,10 @@ public sealed class FaultReportTests : IDisposable
         => AssertReport(report, signal, Attack(attack), arguments);
 
     [Fact]
+    public void Fault_FoundByHardwareInOrdinaryCode_SaysThatRegistersAreLost()
+        => AssertReport("registers-lost", 11, Attack("access"), "load8 0x0", precise: "auto");
+
+    [Fact]
     public void Fault_InStrippedProgram_NamesFunctionStarts()
     {
         var file = File.ReadAllBytes(Attack("pages"));
@@ -37,9 +41,9 @@ public sealed class FaultReportTests : IDisposable
 
     private static string Attack(string name) => Path.Combine(Repository.Root(), "corpus", "attacks", "bin", name + ".elf");
 
-    private void AssertReport(string name, int signal, string program, string arguments)
+    private void AssertReport(string name, int signal, string program, string arguments, string precise = "always")
     {
-        var result = ToolProcess.Run(_directory.Path, ["run", "--no-cache", program, .. arguments.Split(' ')]);
+        var result = ToolProcess.Run(_directory.Path, ["run", "--no-cache", "--precise-faults", precise, program, .. arguments.Split(' ')]);
         var path = Path.Combine(Repository.Root(), "tests", "Cheri2IL.Cli.Tests", "reports", name + ".txt");
         if (Environment.GetEnvironmentVariable("CHERI2IL_BLESS") is "1")
             File.WriteAllText(path, result.Error);

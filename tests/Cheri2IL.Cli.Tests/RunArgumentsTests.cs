@@ -20,12 +20,13 @@ public sealed class RunArgumentsTests
     [Fact]
     public void Parse_EveryOption_BothSpellings()
     {
-        string[] separate = ["--root", "/r", "--env", "A=1", "--env", "B=x=y", "--checks", "all", "--stats", "--no-cache", "--timeout", "1.5", "--memory", "16M", "app"];
-        string[] joined = ["--root=/r", "--env=A=1", "--env=B=x=y", "--checks=all", "--stats", "--no-cache", "--timeout=1.5", "--memory=16M", "app"];
+        string[] separate = ["--root", "/r", "--env", "A=1", "--env", "B=x=y", "--checks", "all", "--precise-faults", "always", "--stats", "--no-cache", "--timeout", "1.5", "--memory", "16M", "app"];
+        string[] joined = ["--root=/r", "--env=A=1", "--env=B=x=y", "--checks=all", "--precise-faults=always", "--stats", "--no-cache", "--timeout=1.5", "--memory=16M", "app"];
         foreach (var arguments in (string[][])[separate, joined])
         {
             var run = RunArguments.Parse(arguments)!;
             Assert.Equal(("/r", "all", true, true, false), (run.Root, run.Checks, run.Stats, run.NoCache, run.Trace));
+            Assert.Equal("always", run.PreciseFaults);
             Assert.Equal(["A=1", "B=x=y"], run.Environment);
             Assert.Equal(TimeSpan.FromSeconds(1.5), run.Timeout);
             Assert.Equal(16UL << 20, run.Memory);
@@ -77,6 +78,7 @@ public sealed class RunArgumentsTests
     [InlineData("--trace-filter=open*, app")]
     [InlineData("--trace-filter")]
     [InlineData("--checks=some app")]
+    [InlineData("--precise-faults=some app")]
     [InlineData("--stats=xml app")]
     [InlineData("--json=yes app")]
     [InlineData("--env app")]
@@ -112,6 +114,7 @@ public sealed class RunArgumentsTests
             {
                 "--env" => "A=1",
                 "--checks" => "none",
+                "--precise-faults" => "never",
                 "--trace-filter" => "open*",
                 _ => "1",
             }];

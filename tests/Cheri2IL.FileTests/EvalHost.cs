@@ -50,5 +50,11 @@ internal sealed unsafe class EvalHost : IGuestHost, IGuestCode
 
     public void Interpret(GuestState* state) => throw new NotSupportedException("no case has a mode that only the evaluator serves");
 
+    public bool RequirePreciseFaults() => false;
+
+    public void CompileAhead()
+    {
+    }
+
     public void Invalidate(long start, long length) => Invalidated = true;
 }

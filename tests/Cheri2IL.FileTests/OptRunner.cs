@@ -7,7 +7,7 @@ namespace Cheri2IL.FileTests;
 
 /// <summary>
 /// Stage opt: functions, a line <c>; ---- result</c>, and what the passes make of them. Settings: <c>passes</c> (names, in
-/// order; all when absent), <c>checks</c> (a <see cref="CheckMode"/>), <c>guaranteed-slot</c> (bytes).
+/// order; all when absent), <c>checks</c> (a <see cref="CheckMode"/>), <c>guaranteed-slot</c> (bytes), <c>precise-faults</c> (true).
 /// </summary>
 internal static class OptRunner
 {
@@ -21,6 +21,7 @@ internal static class OptRunner
         {
             Verify = true,
             Checks = Enum.Parse<CheckMode>(fixture["checks"] ?? nameof(CheckMode.Optimized), ignoreCase: true),
+            PreciseFaults = fixture["precise-faults"] == "true",
             GuaranteedSlotBytes = long.Parse(fixture["guaranteed-slot"] ?? "0", CultureInfo.InvariantCulture),
         };
         var text = new StringBuilder(fixture.Header).Append(input).Append(Marker);

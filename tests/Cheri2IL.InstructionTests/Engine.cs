@@ -14,4 +14,7 @@ public enum Engine
 
     /// <summary>Emitted IL with every check.</summary>
     EmittedAllChecks,
+
+    /// <summary>Emitted IL whose registers are exact at faults that the hardware finds.</summary>
+    EmittedPrecise,
 }

@@ -16,6 +16,9 @@ internal sealed unsafe class EvaluatingFallback(GuestImage image, bool optimize)
     public TranslatedModule? Translate(GuestState* state, long pc) => null;
 
     /// <inheritdoc/>
+    public TranslatedModule? TranslatePrecisely() => null;
+
+    /// <inheritdoc/>
     public void Evaluate(GuestState* state)
     {
         do

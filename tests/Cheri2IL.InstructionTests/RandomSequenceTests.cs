@@ -19,6 +19,7 @@ public sealed class RandomSequenceTests
     [InlineData(Engine.EvaluatorOptimized)]
     [InlineData(Engine.Emitted)]
     [InlineData(Engine.EmittedAllChecks)]
+    [InlineData(Engine.EmittedPrecise)]
     public void RandomSequences_ByTwoEngines_EndAlike(Engine engine)
     {
         foreach (var programs in CreateAreas())
@@ -29,10 +30,29 @@ public sealed class RandomSequenceTests
     }
 
     [Theory]
+    [InlineData(Engine.EvaluatorOptimized, MachineLayout.Unmapped)]
+    [InlineData(Engine.EvaluatorOptimized, MachineLayout.ReadOnly)]
+    [InlineData(Engine.EmittedPrecise, MachineLayout.Unmapped)]
+    [InlineData(Engine.EmittedPrecise, MachineLayout.ReadOnly)]
+    public void RandomSequences_ThatTheHardwareTraps_EndAlike(Engine engine, int trapping)
+    {
+        var faults = 0;
+        foreach (var programs in CreateAreas(new WildAccess(trapping + 0x800, 12)))
+        {
+            var expected = Execute(programs, Engine.EvaluatorPlain);
+            faults += expected.Count(state => state.Fault is not null);
+            Compare(programs, expected, Execute(programs, engine), prefix => Execute([prefix], Engine.EvaluatorPlain)[0], engine);
+        }
+
+        Assert.InRange(faults, Areas * 8, int.MaxValue);
+    }
+
+    [Theory]
     [InlineData(Engine.EvaluatorPlain)]
     [InlineData(Engine.EvaluatorOptimized)]
     [InlineData(Engine.Emitted)]
     [InlineData(Engine.EmittedAllChecks)]
+    [InlineData(Engine.EmittedPrecise)]
     public void RandomSequences_ComparedWithQemu_EndAlike(Engine engine)
     {
         if (QemuMachine.TryCreate(out var missing) is not { } machine)
@@ -52,13 +72,13 @@ public sealed class RandomSequenceTests
     private static int Setting(string name, int fallback) =>
         int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : fallback;
 
-    private static IEnumerable<RandomProgram[]> CreateAreas()
+    private static IEnumerable<RandomProgram[]> CreateAreas(WildAccess? wild = null)
     {
         var encoder = new CaseGen.Encoder();
         for (var area = 0; area < Areas; area++)
         {
             var random = new Random(Seed + area);
-            yield return [.. Enumerable.Range(0, RandomProgram.PerArea).Select(number => RandomProgram.Create(encoder, random, number))];
+            yield return [.. Enumerable.Range(0, RandomProgram.PerArea).Select(number => RandomProgram.Create(encoder, random, number, wild))];
         }
     }
 

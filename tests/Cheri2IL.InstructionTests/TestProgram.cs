@@ -53,6 +53,7 @@ internal sealed unsafe class TestProgram : IGuestHost, IDisposable
         var options = new TranslationOptions
         {
             Checks = engine == Engine.EmittedAllChecks ? CheckMode.All : CheckMode.Optimized,
+            PreciseFaults = engine == Engine.EmittedPrecise,
             Parallelism = 1,
         };
         using var assembly = new MemoryStream(ModuleTranslator.Translate(image, options, $"program{Interlocked.Increment(ref s_count)}").Assembly);

@@ -88,6 +88,14 @@ internal sealed unsafe class ScriptedGuest : IGuestCode
     public void Interpret(GuestState* state) => throw new InvalidOperationException("scripts do not change the rounding mode");
 
     /// <inheritdoc/>
+    public bool RequirePreciseFaults() => false;
+
+    /// <inheritdoc/>
+    public void CompileAhead()
+    {
+    }
+
+    /// <inheritdoc/>
     public void Invalidate(long start, long length)
     {
     }

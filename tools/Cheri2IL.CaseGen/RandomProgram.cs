@@ -2,6 +2,11 @@ using Cheri2IL.TableGen;
 
 namespace Cheri2IL.CaseGen;
 
+/// <summary>Accesses of a random program that fault.</summary>
+/// <param name="Address">What they are based on.</param>
+/// <param name="Period">One access in so many, on average, is such a one.</param>
+public sealed record WildAccess(int Address, int Period);
+
 /// <summary>
 /// A random sequence of instructions that ends by itself: no loops, no indirect jumps, memory accesses through base
 /// registers that nothing writes. Equal seeds give equal programs.
@@ -22,13 +27,13 @@ public sealed class RandomProgram(IReadOnlyList<uint> words, MachineState before
     /// <summary>sp: base of the compressed stack accesses.</summary>
     private const int StackBase = 2;
 
-    /// <summary>tp: points to nothing, outside the slot; an access through it ends the program.</summary>
+    /// <summary>tp: points to nothing; an access through it ends the program.</summary>
     private const int WildBase = 4;
 
     /// <summary>s0: base of all other accesses.</summary>
     private const int DataBase = 8;
 
-    private const int WildAddress = 0x10000000;
+    private static readonly WildAccess OutsideSlot = new(0x10000000, 80);
 
     /// <summary>
     /// Left out: what could loop or leave (jumps through registers, traps), what writes a base register, what the emulators
@@ -46,8 +51,13 @@ public sealed class RandomProgram(IReadOnlyList<uint> words, MachineState before
     public MachineState Before { get; } = before;
 
     /// <summary>Makes the program with the given number in the code area (0..<see cref="PerArea"/> - 1).</summary>
-    public static RandomProgram Create(Encoder encoder, Random random, int number)
+    /// <param name="encoder">Makes words.</param>
+    /// <param name="random">Source of everything.</param>
+    /// <param name="number">Place in the area.</param>
+    /// <param name="wild">What some accesses go to; null: once in a while one goes outside the slot.</param>
+    public static RandomProgram Create(Encoder encoder, Random random, int number, WildAccess? wild = null)
     {
+        wild ??= OutsideSlot;
         var rows = encoder.Rows.Where(row => !Excluded.Contains(row.Mnemonic)).ToArray();
         var count = random.Next(MinInstructions, MaxInstructions);
         // One width of lr/sc per program: what an sc of the other width does is not defined.
@@ -58,13 +68,13 @@ public sealed class RandomProgram(IReadOnlyList<uint> words, MachineState before
             var row = rows[random.Next(rows.Length)];
             if (row.Mnemonic[..2] is "lr" or "sc" && row.Mnemonic.EndsWith(otherWidth, StringComparison.Ordinal))
                 continue;
-            var fields = RandomFields(row, random);
+            var fields = RandomFields(row, random, wild);
             var isJump = row.Form.Contains("target", StringComparison.Ordinal);
             if (isJump || IsEncodable(row, fields))
                 items.Add((row, fields, isJump ? random.Next(1, 4) : 0));
         }
 
-        return new RandomProgram(Place(items), RandomState(random, MachineLayout.Code + (number * Stride)));
+        return new RandomProgram(Place(items), RandomState(random, MachineLayout.Code + (number * Stride), wild));
     }
 
     /// <summary>The first <paramref name="count"/> instructions, from the same state.</summary>
@@ -99,7 +109,7 @@ public sealed class RandomProgram(IReadOnlyList<uint> words, MachineState before
         }
     }
 
-    private static Fields RandomFields(InstructionRow row, Random random)
+    private static Fields RandomFields(InstructionRow row, Random random, WildAccess wild)
     {
         // Compressed register fields of three bits name x8..x15.
         var isShort = row.Width == 16 && System.Numerics.BitOperations.PopCount(row.FieldMask("rd") | row.FieldMask("rs1") | row.FieldMask("rs2")) % 3 == 0;
@@ -113,7 +123,7 @@ public sealed class RandomProgram(IReadOnlyList<uint> words, MachineState before
         {
             // An sc without a reservation may fail before it looks at its address: nothing to compare.
             var mayFault = row.Width == 32 && !row.Mnemonic.StartsWith("sc.", StringComparison.Ordinal);
-            rs1 = mayFault && random.Next(80) == 0 ? WildBase : DataBase;
+            rs1 = mayFault && random.Next(wild.Period) == 0 ? WildBase : DataBase;
         }
 
         var immediate = random.NextInt64(-1L << 20, 1L << 20);
@@ -136,7 +146,7 @@ public sealed class RandomProgram(IReadOnlyList<uint> words, MachineState before
         return new Fields(rd, rs1, rs2, Register(), immediate, rm, random.Next(2) == 0, random.Next(2) == 0, random.Next(16), random.Next(16));
     }
 
-    private static MachineState RandomState(Random random, int pc)
+    private static MachineState RandomState(Random random, int pc, WildAccess wild)
     {
         var state = new MachineState { Pc = (ulong)pc, Frm = random.Next(3) == 0 ? random.Next(5) : 0, Fflags = random.Next(4) == 0 ? random.Next(32) : 0 };
         for (var i = 1; i < 32; i++)
@@ -145,7 +155,7 @@ public sealed class RandomProgram(IReadOnlyList<uint> words, MachineState before
             state.F[i] = RandomFloat(random);
         random.NextBytes(state.Data);
         state.X[StackBase] = MachineLayout.Data + 0x400;
-        state.X[WildBase] = WildAddress;
+        state.X[WildBase] = (ulong)wild.Address;
         state.X[DataBase] = MachineLayout.Data + 0x800;
         return state;
     }

@@ -25,6 +25,9 @@ internal static class CommonOptions
         return option;
     }
 
+    /// <summary><c>--precise-faults</c>, where there is nothing to wait for.</summary>
+    public static Option<bool> PreciseFaults() => new("--precise-faults") { Description = "Make code whose registers are exact also at faults that the hardware finds; slower." };
+
     /// <summary>The mode with that name.</summary>
     public static CheckMode ParseChecks(string name) => name switch
     {

@@ -4,7 +4,9 @@ using Cheri2IL.Translator.RunTime;
 namespace Cheri2IL.Cli;
 
 /// <summary>The run-time translator, made at first use: it parses symbols and unwind tables, which most runs never need.</summary>
-internal sealed unsafe class LazyFallback(Func<RunTimeTranslator> make) : ICodeFallback
+/// <param name="make">Makes it.</param>
+/// <param name="isPreciseOnDemand">Whether a guest that handles faults gets code whose faults are precise.</param>
+internal sealed unsafe class LazyFallback(Func<RunTimeTranslator> make, bool isPreciseOnDemand) : ICodeFallback
 {
     private readonly Lazy<RunTimeTranslator> _translator = new(make);
 
@@ -16,6 +18,9 @@ internal sealed unsafe class LazyFallback(Func<RunTimeTranslator> make) : ICodeF
 
     /// <inheritdoc/>
     public TranslatedModule? Translate(GuestState* state, long pc) => _translator.Value.Translate(state, pc);
+
+    /// <inheritdoc/>
+    public TranslatedModule? TranslatePrecisely() => isPreciseOnDemand ? _translator.Value.TranslatePrecisely() : null;
 
     /// <inheritdoc/>
     public void Evaluate(GuestState* state) => _translator.Value.Evaluate(state);

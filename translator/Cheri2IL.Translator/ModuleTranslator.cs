@@ -25,6 +25,12 @@ public sealed record TranslationOptions
     /// <summary>Whether the code counts the checks that it executes (<see cref="CheckCounts"/>).</summary>
     public bool CountChecks { get; init; }
 
+    /// <summary>
+    /// Whether registers are exact also where the hardware finds a fault: for guests that handle SIGSEGV or SIGBUS, and return.
+    /// Such code is slower (docs/experiments.md).
+    /// </summary>
+    public bool PreciseFaults { get; init; }
+
     /// <summary>Whether to write a PDB as well.</summary>
     public bool Symbols { get; init; }
 
@@ -102,7 +108,7 @@ public sealed class ModuleTranslator
 
     private ParallelOptions Workers => new() { MaxDegreeOfParallelism = _options.Parallelism > 0 ? _options.Parallelism : Environment.ProcessorCount };
 
-    private PassOptions Passes => new() { Checks = _options.Checks };
+    private PassOptions Passes => new() { Checks = _options.Checks, PreciseFaults = _options.PreciseFaults };
 
     /// <summary>Translates everything that can be found in <paramref name="image"/>.</summary>
     public static Translation Translate(GuestImage image, TranslationOptions options, string assemblyName)
@@ -211,6 +217,7 @@ public sealed class ModuleTranslator
                 (ModuleFormat.ImageResource, _image.File),
                 (ModuleFormat.EntryResource, ModuleFormat.EncodeEntries(_image.LoadBias, rows)),
                 (ModuleFormat.MapResource, ModuleFormat.EncodeMaps([.. methods.Select(m => m.Body.Map)])),
+                .. _options.PreciseFaults ? [(ModuleFormat.PreciseResource, Array.Empty<byte>())] : ((string, byte[])[])[],
             ],
             !_options.Symbols ? null : rows => symbols = PortablePdbWriter.Write(_image, methods, _name, rows));
         return new Translation(assembly, symbols?.Content, new TranslationStatistics

@@ -292,6 +292,13 @@ public sealed unsafe class Cvm : IDisposable
         thread.Dispose();
     }
 
+    /// <summary>The guest is to handle memory faults itself, with registers that are exact: makes its code such.</summary>
+    internal void RequirePreciseFaults()
+    {
+        if (Code.RequirePreciseFaults())
+            ForEachThread(t => t.LeaveTranslatedCode());
+    }
+
     /// <summary>The library OS or the translator has a defect: reports it and kills this cVM alone.</summary>
     internal void Fail(Exception exception, string during)
     {

@@ -44,7 +44,9 @@ internal sealed unsafe class FaultReport
         var state = _thread.State;
         Append($"cvm {_thread.Cvm.Id}: thread {_thread.Id} killed by {Signal.Name(info.Number)} ({Signal.CodeName(info.Number, info.Code)}): ");
         Append(fault is null ? $"bad signal frame, sp 0x{state->X2:x}{Mapping(state->X2)}\n" : $"{Cause(fault)}\n");
-        Append($"  at {Place(state->Pc)}{Instruction(state->Pc)}\n");
+        // A load that the compiler has moved is taken for the instruction that uses its value.
+        var near = fault is { AreRegistersExact: false, Kind: GuestFaultKind.LoadAccess } ? " or shortly before" : "";
+        Append($"  at{near} {Place(state->Pc)}{Instruction(state->Pc)}\n");
         if (fault is not null)
         {
             WriteCallers(GuestBacktrace.Callers(fault));
@@ -53,7 +55,7 @@ internal sealed unsafe class FaultReport
         if (fault is { AreRegistersExact: false })
         {
             // Those of the last spill would mislead.
-            Append("  registers were in the host's and are lost\n");
+            Append("  registers are lost: the code was translated without precise faults\n");
             return _text.ToString();
         }
 

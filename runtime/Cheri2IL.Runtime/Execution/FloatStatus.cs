@@ -11,8 +11,8 @@ namespace Cheri2IL.Runtime.Execution;
 /// Between <see cref="Enter"/> and <see cref="Leave"/>, fflags is <see cref="GuestState.FloatFlags"/> or-ed with the
 /// host's flags. The runtime's own arithmetic on a guest thread shows as guest flags: when it compiles a method at its
 /// first call (not when it enters precompiled code) and when it collects garbage, inexact may be raised without the
-/// guest's doing. What a guest's floating-point instructions call is compiled when the guest first clears flags, so that
-/// only the first call of a guest function, or a collection, can come between clearing and reading them.
+/// guest's doing. So when the guest first clears flags, what its floating-point instructions call is compiled, and its own functions
+/// are, unless there are too many (<see cref="TranslatedCode"/>).
 /// </remarks>
 public static unsafe class FloatStatus
 {
@@ -58,15 +58,25 @@ public static unsafe class FloatStatus
     /// <summary>Sets fflags to the low 5 bits of <paramref name="flags"/>.</summary>
     public static void WriteFlags(GuestState* state, long flags)
     {
-        if (!_isArithmeticCompiled)
-            CompileArithmetic();
+        if (state->HasClearedFlags == 0)
+            CompileAhead(state);
         state->FloatFlags = (int)flags & 31;
         HostFloatEnvironment.ClearFlags();
     }
 
+    private static void CompileAhead(GuestState* state)
+    {
+        state->HasClearedFlags = 1;
+        var control = HostFloatEnvironment.Change(0);
+        if (!_isArithmeticCompiled)
+            CompileArithmetic();
+        if (state->Thread != 0)
+            GuestThread.Of(state).Code.CompileAhead();
+        HostFloatEnvironment.Restore(control);
+    }
+
     private static void CompileArithmetic()
     {
-        var control = HostFloatEnvironment.Change(0);
         foreach (var type in (Type[])[typeof(FloatOps), typeof(SoftFloat), typeof(FloatFlags), typeof(FloatStatus), typeof(HostFloatEnvironment)])
         {
             foreach (var method in type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
@@ -83,7 +93,6 @@ public static unsafe class FloatStatus
         SoftFloat.ToInteger(-SoftFloat.Add(third, third, NearestAway), NearestAway, 0, ulong.MaxValue);
         SoftFloat.Narrow(SoftFloat.DoubleOf(negative: true, ulong.MaxValue, NearestAway), NearestAway);
         _isArithmeticCompiled = true;
-        HostFloatEnvironment.Restore(control);
     }
 
     /// <summary>frm, 0..7.</summary>

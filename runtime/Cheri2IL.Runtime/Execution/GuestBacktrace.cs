@@ -14,8 +14,8 @@ public static class GuestBacktrace
         var callers = new List<long>();
         foreach (var frame in new StackTrace(fault.InnerException ?? fault, fNeedFileInfo: false).GetFrames())
         {
-            if (GuestPc(frame) is { } pc)
-                callers.Add(pc);
+            if (TranslatedModule.Of(frame) is { } module)
+                callers.Add(module.GuestPc(frame));
         }
 
         // The innermost frame is the faulting instruction's own, unless the guest was on its way into or out of a function.
@@ -23,10 +23,4 @@ public static class GuestBacktrace
             callers.RemoveAt(0);
         return callers;
     }
-
-    /// <summary>Guest pc that a frame of a translated method stands at; null for any other frame.</summary>
-    internal static long? GuestPc(StackFrame frame)
-        => frame.GetMethod() is { } method && TranslatedModule.Of(method.Module.Assembly) is { } module
-            ? module.GuestPc(method.MetadataToken, frame.GetILOffset())
-            : null;
 }

@@ -191,6 +191,9 @@ public unsafe struct GuestState
     /// <summary>Accrued exceptions, the fflags field, banked at exits; live ones are in the host's sticky flags.</summary>
     public int FloatFlags;
 
+    /// <summary>Non-zero once the guest thread has written fflags.</summary>
+    public int HasClearedFlags;
+
     /// <summary>Bytes (4 or 8) of the reservation that LR took; 0 when none is held.</summary>
     public int ReservationSize;
 
@@ -200,7 +203,7 @@ public unsafe struct GuestState
     /// <summary>Value that LR loaded, sign-extended; SC compares memory with it.</summary>
     public long ReservationValue;
 
-    /// <summary>A <see cref="GCHandle"/> of the owning <see cref="GuestThread"/>.</summary>
+    /// <summary>A <see cref="GCHandle"/> of the owning <see cref="GuestThread"/>; 0 if there is none.</summary>
     public nint Thread;
 
     /// <summary>What was counted.</summary>

@@ -16,10 +16,10 @@ internal static unsafe class HardwareFault
         var trace = new StackTrace(exception, fNeedFileInfo: false);
         foreach (var frame in trace.GetFrames())
         {
-            if (GuestBacktrace.GuestPc(frame) is { } pc)
-                return At(state, pc, exception, inTranslatedCode: true);
+            if (TranslatedModule.Of(frame) is { } module)
+                return At(state, module.HasPreciseFaults ? state->Pc : module.GuestPc(frame), exception, module);
             if (frame.GetMethod()?.DeclaringType?.Namespace?.StartsWith("Cheri2IL.Translator", StringComparison.Ordinal) == true)
-                return At(state, state->Pc, exception, inTranslatedCode: false);
+                return At(state, state->Pc, exception, module: null);
         }
 
         throw new InvalidOperationException("a null reference outside translated code", exception);
@@ -28,18 +28,19 @@ internal static unsafe class HardwareFault
     /// <param name="state">State block.</param>
     /// <param name="pc">Guest pc.</param>
     /// <param name="exception">What .NET made of the trap.</param>
-    /// <param name="inTranslatedCode">
-    /// Whether translated code trapped: then the float flags live at the trap were the guest's, and registers were in locals that
-    /// are lost. The evaluator keeps registers in the state block and runs in the host's float environment.
+    /// <param name="module">
+    /// The translated code that trapped: the float flags live at the trap were the guest's, and registers were in locals that are
+    /// lost, unless it keeps them in the state block as well. Null: the evaluator, which has them there alone, and runs in the
+    /// host's float environment.
     /// </param>
-    private static GuestFault At(GuestState* state, long pc, NullReferenceException exception, bool inTranslatedCode)
+    private static GuestFault At(GuestState* state, long pc, NullReferenceException exception, TranslatedModule? module)
     {
         FaultTrap.TakeLast(out var address, out var isWrite, out var mxcsr);
         var kind = isWrite || IsAtomicUpdate(state, pc) ? GuestFaultKind.StoreAccess : GuestFaultKind.LoadAccess;
         return new GuestFault(kind, pc, address - (long)state->MemoryBase, exception)
         {
-            AreRegistersExact = !inTranslatedCode,
-            FloatFlags = inTranslatedCode ? HostFloatEnvironment.FlagsOf(mxcsr) : 0,
+            AreRegistersExact = module?.HasPreciseFaults ?? true,
+            FloatFlags = module is not null ? HostFloatEnvironment.FlagsOf(mxcsr) : 0,
         };
     }
 

@@ -50,6 +50,18 @@ public unsafe interface IGuestCode
     /// </summary>
     void Interpret(GuestState* state);
 
+    /// <summary>
+    /// The guest wants to go on after faults that the hardware finds: from now on, resolves to code whose registers are exact there
+    /// (<see cref="GuestFault.AreRegistersExact"/>). True if that is other code than before: then every thread has to leave
+    /// translated code.
+    /// </summary>
+    bool RequirePreciseFaults();
+
+    /// <summary>
+    /// The guest is about to clear fflags: compiles now what would otherwise be compiled, and raise flags, before it reads them.
+    /// </summary>
+    void CompileAhead();
+
     /// <summary>The guest executed fence.i or changed an executable mapping in [start, start+length): forget what was derived from those bytes.</summary>
     void Invalidate(long start, long length);
 }

@@ -16,6 +16,9 @@ public static class ModuleFormat
     /// </summary>
     public const string EntryResource = "entries";
 
+    /// <summary>Empty resource, present if the state block, pc included, is exact at every access that the hardware may trap.</summary>
+    public const string PreciseResource = "precise-faults";
+
     /// <summary>
     /// Resource with the IL-to-guest map: int32 method count m, m + 1 int32 offsets of the methods' parts, then the part of
     /// each method (<see cref="EncodeMap"/>).

@@ -12,6 +12,12 @@ public unsafe interface ICodeFallback
     /// </summary>
     TranslatedModule? Translate(GuestState* state, long pc);
 
+    /// <summary>
+    /// Translates the whole image again so that faults are precise, and regions from now on, too. Null: it is so already, or not
+    /// to be.
+    /// </summary>
+    TranslatedModule? TranslatePrecisely();
+
     /// <summary>Evaluates guest code from <see cref="GuestState.Pc"/> for a while; updates the state block.</summary>
     void Evaluate(GuestState* state);
 
@@ -29,6 +35,9 @@ public unsafe interface ICodeFallback
 /// <remarks>Thread-safe: threads of an address space share it.</remarks>
 public sealed unsafe class TranslatedCode : IGuestCode
 {
+    /// <summary>Most methods that are compiled because the guest is about to clear fflags: a second's work, perhaps.</summary>
+    private const int MostCompiledAhead = 1000;
+
     private readonly DispatchTable _dispatch;
     private readonly ICodeFallback? _fallback;
     private readonly Func<long, bool> _isExecutable;
@@ -38,6 +47,7 @@ public sealed unsafe class TranslatedCode : IGuestCode
     private readonly List<CodeChange> _changes = [];
     private bool _running;
     private bool _modified;
+    private bool _isCompiledAhead;
 
     static TranslatedCode()
     {
@@ -107,6 +117,40 @@ public sealed unsafe class TranslatedCode : IGuestCode
         if (_fallback is null)
             throw new GuestFault(GuestFaultKind.IllegalInstruction, state->Pc, state->Pc);
         _fallback.Evaluate(state);
+    }
+
+    /// <inheritdoc/>
+    public bool RequirePreciseFaults()
+    {
+        lock (_gate)
+        {
+            if (_modules.TrueForAll(m => m.HasPreciseFaults) || _fallback?.TranslatePrecisely() is not { } module)
+                return false;
+            _modules.Clear();
+            _modules.Add(module);
+            _dispatch.Clear(0, long.MaxValue);
+            if (_isCompiledAhead)
+                CompileModules();
+            return true;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void CompileAhead()
+    {
+        lock (_gate)
+        {
+            if (_isCompiledAhead)
+                return;
+            _isCompiledAhead = true;
+            CompileModules();
+        }
+    }
+
+    private void CompileModules()
+    {
+        if (_modules.Sum(m => m.MethodCount) <= MostCompiledAhead)
+            _modules.ForEach(m => m.CompileAll());
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 
@@ -25,6 +26,7 @@ public sealed unsafe class TranslatedModule
         _module = assembly.ManifestModule.ModuleHandle;
         _entries = Resource(assembly, ModuleFormat.EntryResource);
         _map = Resource(assembly, ModuleFormat.MapResource);
+        HasPreciseFaults = assembly.GetManifestResourceInfo(ModuleFormat.PreciseResource) is not null;
         LoadBias = BinaryPrimitives.ReadInt64LittleEndian(_entries);
         _count = BinaryPrimitives.ReadInt32LittleEndian(_entries.AsSpan(8));
         Loaded.AddOrUpdate(assembly, this);
@@ -32,6 +34,9 @@ public sealed unsafe class TranslatedModule
 
     /// <summary>The assembly.</summary>
     public Assembly Assembly { get; }
+
+    /// <summary>Whether the state block is exact at every access that the hardware may trap.</summary>
+    public bool HasPreciseFaults { get; }
 
     /// <summary>What was added to the ELF file's addresses: guest address = ELF address + this.</summary>
     public long LoadBias { get; }
@@ -53,6 +58,16 @@ public sealed unsafe class TranslatedModule
         var method = Method(row);
         RuntimeHelpers.PrepareMethod(method);
         return method.GetFunctionPointer();
+    }
+
+    /// <summary>Methods, parts of split functions included.</summary>
+    public int MethodCount => BinaryPrimitives.ReadInt32LittleEndian(_map);
+
+    /// <summary>Compiles every method that is not yet.</summary>
+    public void CompileAll()
+    {
+        for (var row = 1; row <= MethodCount; row++)
+            RuntimeHelpers.PrepareMethod(Method(row));
     }
 
     /// <summary>Metadata row (from 1) of the method for <paramref name="pc"/>, or 0.</summary>
@@ -79,6 +94,12 @@ public sealed unsafe class TranslatedModule
 
     /// <summary>Handle of the method in metadata row <paramref name="row"/> (from 1).</summary>
     public RuntimeMethodHandle Method(int row) => _module.GetRuntimeMethodHandleFromMetadataToken(MethodTable | row);
+
+    /// <summary>The module of the translated method that a frame belongs to, or null.</summary>
+    internal static TranslatedModule? Of(StackFrame frame) => frame.GetMethod() is { } method ? Of(method.Module.Assembly) : null;
+
+    /// <summary>Guest pc of the instruction that a frame of a method of this module stands at.</summary>
+    internal long GuestPc(StackFrame frame) => GuestPc(frame.GetMethod()!.MetadataToken, frame.GetILOffset());
 
     /// <summary>Guest pc of the instruction that IL offset <paramref name="offset"/> of a method belongs to.</summary>
     public long GuestPc(int methodToken, int offset) => ModuleFormat.FindPc(_map, (methodToken & 0xffffff) - 1, offset);

@@ -26,7 +26,7 @@ internal static class GuestRun
         if (arguments.Checks == "none")
             Console.Error.WriteLine("cheri2il: warning: --checks=none: this guest is NOT confined");
         using var statistics = arguments.Stats ? new RunStatistics(countsChecks: !GuestProgram.IsAssembly(file)) : null;
-        var options = new TranslationOptions { Checks = CommonOptions.ParseChecks(arguments.Checks), CountChecks = arguments.Stats };
+        var options = new TranslationOptions { Checks = CommonOptions.ParseChecks(arguments.Checks), CountChecks = arguments.Stats, PreciseFaults = arguments.PreciseFaults == "always" };
         var cache = arguments.NoCache ? null : new TranslationCache(TranslationCache.DefaultDirectory);
         try
         {
@@ -68,7 +68,8 @@ internal static class GuestRun
             CodeFactory = (space, dispatch) =>
             {
                 fallback = new LazyFallback(() => new RunTimeTranslator(
-                    ElfImage.Parse(image, arguments.Program).ToGuestImage(module.LoadBias), options, cache, space.IsExecutable));
+                    ElfImage.Parse(image, arguments.Program).ToGuestImage(module.LoadBias), options, cache, space.IsExecutable),
+                    isPreciseOnDemand: arguments.PreciseFaults == "auto");
                 return NewCode(space, dispatch, module, fallback);
             },
         });

@@ -6,7 +6,6 @@ using System.Runtime.Loader;
 using Cheri2IL.Cli.Objdump;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator;
-using Cheri2IL.Translator.Passes;
 using Mono.Cecil;
 
 namespace Cheri2IL.Cli.Commands;
@@ -28,27 +27,29 @@ internal static class ObjdumpCommand
         var native = new Option<bool>("--native") { Description = "Show the machine code that the JIT compiler makes on this machine." };
         var checks = CommonOptions.Checks();
         checks.Description += " For an assembly: the mode that it was translated with.";
+        var precise = CommonOptions.PreciseFaults();
         var command = new ToolCommand(
             "objdump",
             "Shows functions as guest instructions, IR, IL and machine code, sorted by guest address; all four unless some are chosen.",
             "cheri2il objdump --function main corpus/hello/bin/hello.elf",
-            "cheri2il objdump --guest --native --address 0x10001740 corpus/hello/bin/hello.elf") { program, function, address, guest, ir, il, native, checks };
+            "cheri2il objdump --guest --native --address 0x10001740 corpus/hello/bin/hello.elf") { program, function, address, guest, ir, il, native, checks, precise };
         command.SetAction(parsed =>
         {
             var parts = (parsed.GetValue(guest) ? ListingParts.Guest : 0) | (parsed.GetValue(ir) ? ListingParts.Ir : 0)
                 | (parsed.GetValue(il) ? ListingParts.Il : 0) | (parsed.GetValue(native) ? ListingParts.Native : 0);
             var addresses = (parsed.GetValue(address) ?? []).Select(ParseAddress).ToHashSet();
-            Run(parsed.GetRequiredValue(program), parsed.GetValue(function) ?? [], addresses, parts == 0 ? ListingParts.All : parts, CommonOptions.ParseChecks(parsed.GetRequiredValue(checks)));
+            var options = new TranslationOptions { Checks = CommonOptions.ParseChecks(parsed.GetRequiredValue(checks)), PreciseFaults = parsed.GetValue(precise) };
+            Run(parsed.GetRequiredValue(program), parsed.GetValue(function) ?? [], addresses, parts == 0 ? ListingParts.All : parts, options);
             return ExitCode.Success;
         });
         return command;
     }
 
-    private static void Run(string path, string[] names, HashSet<long> addresses, ListingParts parts, CheckMode checks)
+    private static void Run(string path, string[] names, HashSet<long> addresses, ListingParts parts, TranslationOptions options)
     {
         var program = GuestProgram.Load(path);
         var progress = new TranslationProgress(Path.GetFileName(path));
-        var options = new TranslationOptions { Checks = checks, Progress = progress.Report };
+        options = options with { Progress = progress.Report };
         var translator = ModuleTranslator.Discover(program.Image, options);
         var choice = new FunctionChoice(program.Image, translator.Regions);
         var regions = names.Length + addresses.Count == 0 ? translator.Regions : [.. names.SelectMany(choice.Named).Concat(addresses.SelectMany(choice.Containing)).Distinct()];

@@ -25,6 +25,9 @@ internal sealed class RunArguments
     /// <summary>Environment of the guest, in order, as NAME=VALUE.</summary>
     public List<string> Environment { get; } = [];
 
+    /// <summary>auto, always or never.</summary>
+    public string PreciseFaults { get; private set; } = "auto";
+
     /// <summary>all, optimized or none.</summary>
     public string Checks { get; private set; } = "optimized";
 
@@ -110,7 +113,7 @@ internal sealed class RunArguments
             case "--no-cache" when equals < 0:
                 NoCache = true;
                 return;
-            case "--trace-filter" or "--root" or "--env" or "--checks" or "--timeout" or "--memory":
+            case "--trace-filter" or "--root" or "--env" or "--checks" or "--precise-faults" or "--timeout" or "--memory":
                 break;
             default:
                 throw Usage($"unknown option '{argument}'");
@@ -138,6 +141,9 @@ internal sealed class RunArguments
                 break;
             case "--checks":
                 Checks = value is "all" or "optimized" or "none" ? value : throw Usage($"--checks is all, optimized or none, not '{value}'");
+                break;
+            case "--precise-faults":
+                PreciseFaults = value is "auto" or "always" or "never" ? value : throw Usage($"--precise-faults is auto, always or never, not '{value}'");
                 break;
             case "--timeout":
                 Timeout = double.TryParse(value, CultureInfo.InvariantCulture, out var seconds) && seconds is > 0 and < 1e6

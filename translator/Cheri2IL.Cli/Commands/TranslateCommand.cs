@@ -13,23 +13,24 @@ internal static class TranslateCommand
         var program = new Argument<string>("app.elf") { Description = "RV64 ELF program or shared object." };
         var output = new Option<string>("--output", "-o") { Description = "Assembly to write. Default: the program's name with .dll, in the working directory.", HelpName = "out.dll" };
         var checks = CommonOptions.Checks();
+        var precise = CommonOptions.PreciseFaults();
         var stats = new Option<bool>("--stats") { Description = "Print counts." };
         var json = new Option<bool>("--json") { Description = "Print the counts as JSON." };
         var command = new ToolCommand(
             "translate",
             "Translates a program into one .NET assembly, and a portable PDB beside it. Equal input gives equal bytes.",
             "cheri2il translate corpus/hello/bin/hello.elf",
-            "cheri2il translate -o build/busybox.dll --stats busybox") { program, output, checks, stats, json };
+            "cheri2il translate -o build/busybox.dll --stats busybox") { program, output, checks, precise, stats, json };
         command.SetAction(parsed => Run(
             parsed.GetRequiredValue(program),
             parsed.GetValue(output),
-            parsed.GetRequiredValue(checks),
+            new TranslationOptions { Checks = CommonOptions.ParseChecks(parsed.GetRequiredValue(checks)), PreciseFaults = parsed.GetValue(precise), Symbols = true },
             parsed.GetValue(stats),
             parsed.GetValue(json)));
         return command;
     }
 
-    private static int Run(string path, string? output, string checks, bool stats, bool json)
+    private static int Run(string path, string? output, TranslationOptions options, bool stats, bool json)
     {
         var program = GuestProgram.Load(path);
         if (program.Assembly is not null)
@@ -42,8 +43,7 @@ internal static class TranslateCommand
         foreach (var warning in program.Elf.Warnings)
             Console.Error.WriteLine($"cheri2il: warning: {path}: {warning}");
         var progress = new TranslationProgress(Path.GetFileName(path));
-        var options = new TranslationOptions { Checks = CommonOptions.ParseChecks(checks), Symbols = true, Progress = progress.Report };
-        var translation = ModuleTranslator.Translate(program.Image, options, Path.GetFileNameWithoutExtension(output));
+        var translation = ModuleTranslator.Translate(program.Image, options with { Progress = progress.Report }, Path.GetFileNameWithoutExtension(output));
         progress.Finish(translation.Statistics.Instructions, translation.Statistics.Elapsed);
         Write(output, translation);
         if (json)

@@ -25,6 +25,7 @@ internal sealed class BlockScheduler
     private Placement[] _placement = [];
     private int[] _uses = [];
     private int[] _at = [];
+    private bool _isPrecise;
 
     /// <summary>Analyses the block; results hold until the next call.</summary>
     public void Schedule(IrBlock block)
@@ -32,6 +33,7 @@ internal sealed class BlockScheduler
         var code = block.Instructions;
         var count = code.Count;
         _position.Clear();
+        _isPrecise = code.Exists(i => i.Op == IrOp.Commit);
         if (_placement.Length < count)
         {
             _placement = new Placement[count * 2];
@@ -125,7 +127,7 @@ internal sealed class BlockScheduler
         return false;
     }
 
-    private static bool CanMove(List<IrInstruction> code, IrEffects effects, int from, int to)
+    private bool CanMove(List<IrInstruction> code, IrEffects effects, int from, int to)
     {
         if (effects == IrEffects.None)
             return true;
@@ -135,6 +137,9 @@ internal sealed class BlockScheduler
             var other = IrOpInfo.Effects(code[k].Op);
             if (code[k].Op == IrOp.Check && code[k].Elided is not null)
                 continue;
+            if (_isPrecise && (effects & IrEffects.MayFault) != 0 && (other & IrEffects.FloatStatus) != 0)
+                return false; // the flags at a trap are those of the instructions before
+
             // Arithmetic that raises flags may pass anything but what reads or writes the float status, or leaves.
             if (effects == IrEffects.FloatStatus ? (other & (IrEffects.Ordered | IrEffects.MayFault)) != 0 : (other & Memory) != 0)
                 return false;

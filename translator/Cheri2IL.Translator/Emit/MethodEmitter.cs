@@ -574,6 +574,10 @@ public sealed partial class MethodEmitter
             case IrOp.Poll:
                 EmitPoll(i);
                 break;
+            case IrOp.Commit:
+                Spill(_dirty);
+                StoreState(_members.StatePc, () => _il.LoadConstant(i.Pc));
+                break;
             case IrOp.WriteFlags:
                 CallWithState(_members.WriteFlags, i.A!);
                 break;

@@ -73,7 +73,7 @@ public sealed class RegisterAnalysis
     public static bool IsSpillPoint(IrInstruction i) => i.Op switch
     {
         IrOp.Check => i.Elided is null,
-        IrOp.CheckAlignment or IrOp.Poll or IrOp.Call or IrOp.TailCall or IrOp.Return or IrOp.Ecall or IrOp.FenceI or IrOp.Trap or IrOp.Switch => true,
+        IrOp.CheckAlignment or IrOp.Poll or IrOp.Commit or IrOp.Call or IrOp.TailCall or IrOp.Return or IrOp.Ecall or IrOp.FenceI or IrOp.Trap or IrOp.Switch => true,
         _ => false,
     };
 
@@ -82,7 +82,7 @@ public sealed class RegisterAnalysis
     {
         IrOp.Set => dirty | (1UL << i.Register),
         IrOp.Call => Ra | A0 | Sp,
-        IrOp.Ecall => 0,
+        IrOp.Ecall or IrOp.Commit => 0,
         _ => dirty,
     };
 

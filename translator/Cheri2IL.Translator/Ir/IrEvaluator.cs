@@ -76,6 +76,8 @@ public sealed unsafe partial class IrEvaluator
                         break;
                     state->Pc = block.Pc;
                     return null;
+                case IrOp.Commit:
+                    break;
                 default:
                     return Leave(block, i, state);
             }

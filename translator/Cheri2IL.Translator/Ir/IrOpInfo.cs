@@ -43,7 +43,7 @@ public static class IrOpInfo
         IrOp.Load => MemoryLoad,
         IrOp.Store => IrEffects.MayFault | IrEffects.WritesMemory,
         IrOp.LoadReserved or IrOp.StoreConditional or IrOp.Amo => MemoryUpdate,
-        IrOp.Fence or IrOp.ReadCounter or IrOp.Poll => IrEffects.Ordered,
+        IrOp.Fence or IrOp.ReadCounter or IrOp.Poll or IrOp.Commit => IrEffects.Ordered,
         IrOp.FAdd or IrOp.FSub or IrOp.FMul or IrOp.FDiv or IrOp.FSqrt or IrOp.FMulAdd or IrOp.FMin or IrOp.FMax
             or IrOp.FEq or IrOp.FLt or IrOp.FLe or IrOp.FConvert or IrOp.FToInteger or IrOp.IntegerToF => IrEffects.FloatStatus,
         IrOp.ReadFlags or IrOp.WriteFlags or IrOp.ReadRounding or IrOp.WriteRounding => IrEffects.FloatStatus | IrEffects.Ordered,

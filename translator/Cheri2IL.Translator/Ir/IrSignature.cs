@@ -202,7 +202,7 @@ public sealed record IrSignature(
             IrOp.WriteFlags or IrOp.WriteRounding => Make(NoTypes, TypeRule.None, TypeRule.I64),
             IrOp.ReadCounter => Make(NoTypes, TypeRule.I64, immediate: Number),
 
-            IrOp.Poll or IrOp.Jump or IrOp.Ecall => Make(NoTypes, TypeRule.None),
+            IrOp.Poll or IrOp.Commit or IrOp.Jump or IrOp.Ecall => Make(NoTypes, TypeRule.None),
             IrOp.Branch => Make(NoTypes, TypeRule.None, TypeRule.I32),
             IrOp.Switch => Make(NoTypes, TypeRule.None, TypeRule.I64, TypeRule.I64),
             IrOp.Call => Make(NoTypes, TypeRule.None, TypeRule.I64, immediate: ImmediateRule.InsteadOfA, qualifiers: IrQualifiers.Register),

@@ -32,7 +32,7 @@ public static class DeadCodeElimination
     {
         if (i.Op == IrOp.Check)
             return i.Elided is null;
-        if (i.Op == IrOp.Poll || (IrOpInfo.Effects(i.Op) & (IrEffects.MayFault | IrEffects.Terminator)) != 0)
+        if (i.Op is IrOp.Poll or IrOp.Commit || (IrOpInfo.Effects(i.Op) & (IrEffects.MayFault | IrEffects.Terminator)) != 0)
             return true;
         // With an invalid dynamic rounding mode such an instruction is illegal.
         return IrSignature.Of(i.Op).Immediate == ImmediateRule.Rounding && i.Immediate == DynamicRounding;

@@ -13,6 +13,9 @@ public sealed record PassOptions
     /// </summary>
     public long GuaranteedSlotBytes { get; init; }
 
+    /// <summary>Whether registers are exact also at faults that the hardware finds (<see cref="Passes.PreciseFaults"/>).</summary>
+    public bool PreciseFaults { get; init; }
+
     /// <summary>Whether small loops are unrolled; blocks then are no longer unique by pc.</summary>
     public bool UnrollLoops { get; init; } = true;
 

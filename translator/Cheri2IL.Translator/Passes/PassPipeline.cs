@@ -35,6 +35,13 @@ public static class PassPipeline
         // After it: checks that are left take over the polls of their loops.
         new("poll-placement", (function, _) => PollPlacement.Run(function)),
 
+        // After all that removes or copies checks and accesses.
+        new("precise-faults", (function, options) =>
+        {
+            if (options.PreciseFaults)
+                PreciseFaults.Run(function);
+        }),
+
         // Last: it undoes the forwarding of values through registers where the register still holds them, which is
         // what the emitter wants and what would hide values from every pass before.
         new("register-reuse", (function, _) => RegisterReuse.Run(function)),

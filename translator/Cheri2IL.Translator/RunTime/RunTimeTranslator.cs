@@ -16,12 +16,12 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
     private const int EvaluatedSpan = 1024;
 
     private readonly GuestImage _image;
-    private readonly TranslationOptions _options;
     private readonly TranslationCache? _cache;
-    private readonly string _key;
     private readonly Func<long, bool> _isExecutable;
     private readonly Lock _gate = new();
     private readonly Dictionary<long, IrFunction> _evaluated = [];
+    private TranslationOptions _options;
+    private string _key;
 
     /// <summary>Makes the fallback of one address space.</summary>
     /// <param name="image">The program's image at its guest addresses.</param>
@@ -52,11 +52,20 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
                 return null;
             RegionsTranslated++;
             var name = $"{_key}_{pc:x}";
-            byte[] Make() => ModuleTranslator.TranslateRegion(_image, pc, _options, "r_" + name).Assembly;
-            if (_cache is not null)
-                return new TranslatedModule(AssemblyLoadContext.Default.LoadFromAssemblyPath(_cache.GetOrAdd(name, Make)));
-            using var stream = new MemoryStream(Make());
-            return new TranslatedModule(AssemblyLoadContext.Default.LoadFromStream(stream));
+            return Load(name, () => ModuleTranslator.TranslateRegion(_image, pc, _options, "r_" + name).Assembly);
+        }
+    }
+
+    /// <inheritdoc/>
+    public TranslatedModule? TranslatePrecisely()
+    {
+        lock (_gate)
+        {
+            if (_options.PreciseFaults)
+                return null;
+            _options = _options with { PreciseFaults = true };
+            _key = TranslationCache.Key(_image.File, _options);
+            return Load(_key, () => ModuleTranslator.Translate(_image, _options, "g_" + _key).Assembly);
         }
     }
 
@@ -118,6 +127,14 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
         }
 
         return false;
+    }
+
+    private TranslatedModule Load(string name, Func<byte[]> make)
+    {
+        if (_cache is not null)
+            return new TranslatedModule(AssemblyLoadContext.Default.LoadFromAssemblyPath(_cache.GetOrAdd(name, make)));
+        using var stream = new MemoryStream(make());
+        return new TranslatedModule(AssemblyLoadContext.Default.LoadFromStream(stream));
     }
 
     private IrFunction Region(GuestState* state)

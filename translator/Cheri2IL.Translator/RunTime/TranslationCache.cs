@@ -33,7 +33,7 @@ public sealed class TranslationCache
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(typeof(TranslationCache).Module.ModuleVersionId.ToByteArray());
         hash.AppendData(typeof(Cheri2IL.Runtime.Execution.GuestState).Module.ModuleVersionId.ToByteArray());
-        hash.AppendData([(byte)options.Checks, options.CountChecks ? (byte)1 : (byte)0]);
+        hash.AppendData([(byte)options.Checks, options.CountChecks ? (byte)1 : (byte)0, options.PreciseFaults ? (byte)1 : (byte)0]);
         hash.AppendData(file);
         return Convert.ToHexStringLower(hash.GetHashAndReset())[..32];
     }

@@ -20,6 +20,8 @@ internal static class SignalSyscalls
         var next = default(SignalAction);
         if (a.A1 != 0 && !thread.Memory.TryRead(a.A1, out next))
             return -Errno.EFAULT;
+        if (number is Signal.SIGSEGV or Signal.SIGBUS && next.Handler is not (Signal.SIG_DFL or Signal.SIG_IGN))
+            thread.Cvm.RequirePreciseFaults();
         SignalAction previous;
         lock (thread.Cvm.Signals.Gate)
         {
