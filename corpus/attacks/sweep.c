@@ -1,7 +1,9 @@
 // Sweeps both ends of the slot with a handler that counts: maps the lowest and the highest page a slot can have, and
 // tries every kind of access at every offset near the edges and at a stride through the 64 KiB beyond them. An access
-// that lies inside the page must succeed and one that leaves it must fault with an address inside the access.
+// that lies inside the page must succeed and one that leaves it must fault with an address inside the access. With an
+// argument, tries every offset of the 64 KiB instead, loading from even ones and storing to odd ones.
 // expect: exit 0
+// expect every: exit 0
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -72,14 +74,25 @@ static void try(const struct probe *probe, uint64_t page, uint64_t address)
         printf("probe %d at %lx: fault %d at %lx\n", (int)(probe - probes), address, fault, fault_address);
 }
 
-int main(void)
+static void try_every(uint64_t page, int side)
 {
+    for (uint64_t offset = 0; offset < WINDOW; offset++)
+        try(&probes[offset % 2 == 0 ? 0 : 4], page, side == 0 ? page - 1 - offset : page + PAGE + offset);
+}
+
+int main(int argc, char **argv)
+{
+    (void)argv;
     signal_install(SIGSEGV, on_fault, 0);
     for (int side = 0; side < 2; side++) {
         uint64_t page = side == 0 ? lowest : highest;
         if (memory_map((void *)page, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED_NOREPLACE) != (long)page) {
             printf("cannot map %lx\n", page);
             return 2;
+        }
+        if (argc > 1) {
+            try_every(page, side);
+            continue;
         }
         // The neighbour inside the slot must not be mapped either, or the sweep would see it.
         for (const struct probe *p = probes; p < probes + sizeof probes / sizeof *probes; p++) {

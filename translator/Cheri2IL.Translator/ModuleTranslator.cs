@@ -217,7 +217,7 @@ public sealed class ModuleTranslator
                 (ModuleFormat.ImageResource, _image.File),
                 (ModuleFormat.EntryResource, ModuleFormat.EncodeEntries(_image.LoadBias, rows)),
                 (ModuleFormat.MapResource, ModuleFormat.EncodeMaps([.. methods.Select(m => m.Body.Map)])),
-                .. _options.PreciseFaults ? [(ModuleFormat.PreciseResource, Array.Empty<byte>())] : ((string, byte[])[])[],
+                .. _options.PreciseFaults ? [(ModuleFormat.CommitResource, ModuleFormat.EncodeMaps([.. methods.Select(m => m.Body.Commits)]))] : ((string, byte[])[])[],
             ],
             !_options.Symbols ? null : rows => symbols = PortablePdbWriter.Write(_image, methods, _name, rows));
         return new Translation(assembly, symbols?.Content, new TranslationStatistics

@@ -68,7 +68,7 @@ internal sealed unsafe class FaultReport
     private void WriteCallers(IReadOnlyList<long> callers)
     {
         for (var k = 0; k < Math.Min(callers.Count, MostCallers); k++)
-            Append($"  called at {Place(callers[k])}\n");
+            Append($"  called at {Place(_code?.FindCall(callers[k]) ?? callers[k])}\n");
         if (callers.Count > MostCallers)
             Append($"  and {callers.Count - MostCallers} callers more\n");
     }

@@ -6,7 +6,8 @@ namespace Cheri2IL.Runtime.Execution;
 public static class GuestBacktrace
 {
     /// <summary>
-    /// Guest pcs of the calls that were in progress when <paramref name="fault"/> was raised, innermost first. Calls whose host
+    /// Guest pcs of the calls that were in progress when <paramref name="fault"/> was raised, innermost first;
+    /// each is that of the call or of an instruction shortly before it (<see cref="ICodeDescription.FindCall"/>). Calls whose host
     /// frames were given up before (longjmp, signal handlers, host stack used up) are missing, and so are calls that were inlined.
     /// </summary>
     public static IReadOnlyList<long> Callers(GuestFault fault)
@@ -14,13 +15,14 @@ public static class GuestBacktrace
         var callers = new List<long>();
         foreach (var frame in new StackTrace(fault.InnerException ?? fault, fNeedFileInfo: false).GetFrames())
         {
-            if (TranslatedModule.Of(frame) is { } module)
-                callers.Add(module.GuestPc(frame));
+            if (TranslatedModule.Of(frame) is not { } module)
+                continue;
+            // The innermost one is the fault's own, unless the guest was on its way into a function, or evaluated.
+            var pc = module.GuestPc(frame);
+            if (callers.Count > 0 || (pc != fault.Pc && module.TrapPc(frame) != fault.Pc))
+                callers.Add(pc);
         }
 
-        // The innermost frame is the faulting instruction's own, unless the guest was on its way into or out of a function.
-        if (callers.Count > 0 && callers[0] == fault.Pc)
-            callers.RemoveAt(0);
         return callers;
     }
 }

@@ -17,7 +17,7 @@ internal static unsafe class HardwareFault
         foreach (var frame in trace.GetFrames())
         {
             if (TranslatedModule.Of(frame) is { } module)
-                return At(state, module.HasPreciseFaults ? state->Pc : module.GuestPc(frame), exception, module);
+                return At(state, module.TrapPc(frame), exception, module);
             if (frame.GetMethod()?.DeclaringType?.Namespace?.StartsWith("Cheri2IL.Translator", StringComparison.Ordinal) == true)
                 return At(state, state->Pc, exception, module: null);
         }

@@ -9,6 +9,12 @@ public interface ICodeDescription
     /// </summary>
     string? Locate(long pc);
 
+    /// <summary>
+    /// The call that a frame stands at: the first one at or behind <paramref name="pc"/>, which may be that of an instruction shortly
+    /// before it; <paramref name="pc"/> itself if a jump comes first.
+    /// </summary>
+    long FindCall(long pc);
+
     /// <summary>The instruction at <paramref name="pc"/> in assembly syntax.</summary>
     /// <param name="code">Its bytes; may be more, and fewer than it has if it is cut off.</param>
     /// <param name="pc">Guest address.</param>

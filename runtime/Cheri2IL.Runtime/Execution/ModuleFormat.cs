@@ -16,8 +16,11 @@ public static class ModuleFormat
     /// </summary>
     public const string EntryResource = "entries";
 
-    /// <summary>Empty resource, present if the state block, pc included, is exact at every access that the hardware may trap.</summary>
-    public const string PreciseResource = "precise-faults";
+    /// <summary>
+    /// Resource of code with precise faults: where, before every access that the hardware may trap, the state block holds the
+    /// registers, and the access's pc. Encoded as <see cref="MapResource"/>.
+    /// </summary>
+    public const string CommitResource = "commits";
 
     /// <summary>
     /// Resource with the IL-to-guest map: int32 method count m, m + 1 int32 offsets of the methods' parts, then the part of

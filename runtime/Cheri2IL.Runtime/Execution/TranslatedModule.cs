@@ -16,6 +16,7 @@ public sealed unsafe class TranslatedModule
     private readonly ModuleHandle _module;
     private readonly byte[] _entries;
     private readonly byte[] _map;
+    private readonly byte[]? _commits;
     private readonly int _count;
 
     /// <summary>Wraps a loaded assembly.</summary>
@@ -26,7 +27,8 @@ public sealed unsafe class TranslatedModule
         _module = assembly.ManifestModule.ModuleHandle;
         _entries = Resource(assembly, ModuleFormat.EntryResource);
         _map = Resource(assembly, ModuleFormat.MapResource);
-        HasPreciseFaults = assembly.GetManifestResourceInfo(ModuleFormat.PreciseResource) is not null;
+        if (assembly.GetManifestResourceInfo(ModuleFormat.CommitResource) is not null)
+            _commits = Resource(assembly, ModuleFormat.CommitResource);
         LoadBias = BinaryPrimitives.ReadInt64LittleEndian(_entries);
         _count = BinaryPrimitives.ReadInt32LittleEndian(_entries.AsSpan(8));
         Loaded.AddOrUpdate(assembly, this);
@@ -36,7 +38,7 @@ public sealed unsafe class TranslatedModule
     public Assembly Assembly { get; }
 
     /// <summary>Whether the state block is exact at every access that the hardware may trap.</summary>
-    public bool HasPreciseFaults { get; }
+    public bool HasPreciseFaults => _commits is not null;
 
     /// <summary>What was added to the ELF file's addresses: guest address = ELF address + this.</summary>
     public long LoadBias { get; }
@@ -100,6 +102,13 @@ public sealed unsafe class TranslatedModule
 
     /// <summary>Guest pc of the instruction that a frame of a method of this module stands at.</summary>
     internal long GuestPc(StackFrame frame) => GuestPc(frame.GetMethod()!.MetadataToken, frame.GetILOffset());
+
+    /// <summary>
+    /// Guest pc of the access that trapped in a frame of a method of this module. Exact with precise faults. Otherwise, for a
+    /// load, it may be that of the instruction that uses the value: RyuJIT moves loads there.
+    /// </summary>
+    internal long TrapPc(StackFrame frame)
+        => ModuleFormat.FindPc(_commits ?? _map, (frame.GetMethod()!.MetadataToken & 0xffffff) - 1, frame.GetILOffset());
 
     /// <summary>Guest pc of the instruction that IL offset <paramref name="offset"/> of a method belongs to.</summary>
     public long GuestPc(int methodToken, int offset) => ModuleFormat.FindPc(_map, (methodToken & 0xffffff) - 1, offset);

@@ -35,9 +35,10 @@ public sealed record EmitStatistics
 /// <param name="MaxStack">Deepest evaluation stack.</param>
 /// <param name="Locals">Types of the IL locals.</param>
 /// <param name="Map">IL offset to guest pc, ascending; one entry per guest instruction's code.</param>
+/// <param name="Commits">IL offset to guest pc of every <see cref="IrOp.Commit"/>, ascending.</param>
 /// <param name="LocalReferences">ldloc, stloc, ldarg and starg count.</param>
 /// <param name="Blocks">Number of labels.</param>
-public sealed record EmittedMethod(byte[] Code, int MaxStack, LocalType[] Locals, (int Offset, long Pc)[] Map, int LocalReferences, int Blocks);
+public sealed record EmittedMethod(byte[] Code, int MaxStack, LocalType[] Locals, (int Offset, long Pc)[] Map, (int Offset, long Pc)[] Commits, int LocalReferences, int Blocks);
 
 /// <summary>A translated method and which of its entries to take.</summary>
 /// <param name="Token">Metadata token.</param>
@@ -95,6 +96,7 @@ public sealed partial class MethodEmitter
     private readonly Dictionary<IrBlock, ILLabel> _labels = [];
     private readonly List<(long Pc, Action Emit)> _cold = [];
     private readonly List<(int Instruction, long Pc)> _map = [];
+    private readonly List<(int Instruction, long Pc)> _commits = [];
     private long _pc;
     private int _memoryBase;
     private int _limit;
@@ -150,10 +152,8 @@ public sealed partial class MethodEmitter
         }
 
         var code = _il.Encode(out var offsets);
-        var map = new (int, long)[_map.Count];
-        for (var k = 0; k < map.Length; k++)
-            map[k] = (offsets[_map[k].Instruction], _map[k].Pc);
-        return new EmittedMethod(code, _il.MaxStack, [.. _locals], map, _il.LocalReferences, _il.Labels);
+        (int, long)[] ByOffset(List<(int Instruction, long Pc)> places) => [.. places.Select(p => (offsets[p.Instruction], p.Pc))];
+        return new EmittedMethod(code, _il.MaxStack, [.. _locals], ByOffset(_map), ByOffset(_commits), _il.LocalReferences, _il.Labels);
     }
 
     // ---- registers and locals
@@ -489,7 +489,7 @@ public sealed partial class MethodEmitter
             if (IrOpInfo.IsTerminator(i.Op))
                 EmitTerminator(block, i, next);
             else if (i.Type == IrType.Void)
-                EmitStatement(i);
+                EmitStatement(block, i);
             else if (_schedule[i] == Placement.Own)
                 Materialise(i);
             _dirty = RegisterAnalysis.DirtyAfter(i, _dirty);
@@ -551,7 +551,7 @@ public sealed partial class MethodEmitter
     }
 
     // ---- statements
-    private void EmitStatement(IrInstruction i)
+    private void EmitStatement(IrBlock block, IrInstruction i)
     {
         switch (i.Op)
         {
@@ -575,8 +575,7 @@ public sealed partial class MethodEmitter
                 EmitPoll(i);
                 break;
             case IrOp.Commit:
-                Spill(_dirty);
-                StoreState(_members.StatePc, () => _il.LoadConstant(i.Pc));
+                EmitCommit(block, i);
                 break;
             case IrOp.WriteFlags:
                 CallWithState(_members.WriteFlags, i.A!);
@@ -682,6 +681,30 @@ public sealed partial class MethodEmitter
             _il.Emit(ILOpCode.Call, _members.Fault, 3, 1);
             _il.Emit(ILOpCode.Throw);
         });
+    }
+
+    /// <summary>Stores the registers that are newer in locals.</summary>
+    /// <remarks>
+    /// RyuJIT moves a load to where its value is used, but not past a store: into the first store of the next commit at most, where
+    /// that commit's place is therefore behind. A load that it moves into the call at the end of the block is taken for
+    /// what stands before it, for the call has no place of its own: such a load needs a store in between, that of the pc.
+    /// </remarks>
+    private void EmitCommit(IrBlock block, IrInstruction i)
+    {
+        var first = _dirty & (0 - _dirty);
+        Spill(first);
+        _commits.Add((_il.Count, i.Pc));
+        Spill(_dirty & ~first);
+        if (_dirty == first && IsLoadBeforeCall(block, i))
+            StoreState(_members.StatePc, () => _il.LoadConstant(i.Pc));
+    }
+
+    private static bool IsLoadBeforeCall(IrBlock block, IrInstruction commit)
+    {
+        var next = block.Instructions.IndexOf(commit) + 1;
+        return block.Instructions[next].Op is not (IrOp.Check or IrOp.CheckAlignment or IrOp.Store)
+            && block.Terminator.Op is not (IrOp.Jump or IrOp.Branch)
+            && block.Instructions.FindIndex(next, i => i.Op == IrOp.Commit) < 0;
     }
 
     private void EmitPoll(IrInstruction i)

@@ -7,7 +7,6 @@ namespace Cheri2IL.Translator.Passes;
 /// hardware traps, what is in the host's registers is lost; the state block then has it all.
 /// </summary>
 /// <remarks>
-/// The pc is stored, too: RyuJIT moves a load to where its value is used, and its map of IL offsets then tells that place.
 /// Before the check of an access rather than behind it, so that the cold path of the check has nothing left to store. No
 /// guest instruction sets a register before its access, so all of the registers set are those of the instructions before.
 /// </remarks>

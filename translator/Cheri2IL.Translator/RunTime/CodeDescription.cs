@@ -17,6 +17,24 @@ public sealed class CodeDescription(GuestImage image) : ICodeDescription
     }
 
     /// <inheritdoc/>
+    public long FindCall(long pc)
+    {
+        // RyuJIT's map of IL offsets has no place for most calls: they count to what stands before them.
+        for (var at = pc; image.TryDecode(at, out var instruction, out _); at += instruction.Length)
+        {
+            switch (instruction.Opcode)
+            {
+                case RiscVOpcode.Jal or RiscVOpcode.Jalr:
+                    return instruction.Rd != 0 ? at : pc;
+                case RiscVOpcode.Beq or RiscVOpcode.Bne or RiscVOpcode.Blt or RiscVOpcode.Bge or RiscVOpcode.Bltu or RiscVOpcode.Bgeu:
+                    return pc;
+            }
+        }
+
+        return pc;
+    }
+
+    /// <inheritdoc/>
     public string Disassemble(ReadOnlySpan<byte> code, long pc)
     {
         RiscVDecoder.TryDecode(code, pc, out var instruction);
