@@ -22,8 +22,12 @@ internal static class EmissionRules
         "ldfld", "stfld", "call", "calli", "tail.", "ret", "throw",
     ];
 
-    /// <summary>Classes of the runtime whose public static methods may be called.</summary>
-    private static readonly Type[] RuntimeClasses = [typeof(GuestRuntime), typeof(GuestReturn), typeof(FloatOps), typeof(FloatStatus), typeof(IntegerOps), typeof(Atomics)];
+    /// <summary>Classes of the runtime whose public static methods may be called: besides those named, the ones that are called operations.</summary>
+    private static readonly Type[] RuntimeClasses =
+    [
+        typeof(GuestRuntime), typeof(GuestReturn), typeof(FloatStatus), typeof(Atomics),
+        .. typeof(GuestRuntime).Assembly.GetExportedTypes().Where(t => t is { IsAbstract: true, IsSealed: true } && t.Name.EndsWith("Ops", StringComparison.Ordinal)),
+    ];
 
     /// <summary>Methods of the base library.</summary>
     private static readonly HashSet<string> LibraryMethods =
