@@ -129,6 +129,17 @@ public sealed class RunTests : IDisposable
     }
 
     [Fact]
+    public void Run_StatsOfAGuestThatHandlesFaults_CountTheSecondTranslation()
+    {
+        var guest = Path.Combine(Repository.Root(), "corpus", "programs", "bin", "signals.elf");
+        // It ends by a signal of its own.
+        var result = ToolProcess.Run(_directory.Path, "run", "--stats=json", guest);
+        using var statistics = JsonDocument.Parse(result.Error.TrimEnd('\n').Split('\n')[^1]);
+        Assert.Equal(2, statistics.RootElement.GetProperty("modules").GetInt32() - statistics.RootElement.GetProperty("regionsTranslatedAtRunTime").GetInt32());
+        Assert.True(statistics.RootElement.GetProperty("systemCalls").GetProperty("rt_sigaction").GetInt32() > 0);
+    }
+
+    [Fact]
     public void Run_StatsOfAnAssembly_SayThatChecksAreNotCounted()
     {
         var assembly = Path.Combine(_directory.Path, "hello.dll");

@@ -13,6 +13,9 @@ internal sealed unsafe class LazyFallback(Func<RunTimeTranslator> make, bool isP
     /// <summary>Regions translated at run time.</summary>
     public int RegionsTranslated => _translator.IsValueCreated ? _translator.Value.RegionsTranslated : 0;
 
+    /// <summary>Assemblies loaded at run time.</summary>
+    public int ModulesLoaded => _translator.IsValueCreated ? _translator.Value.ModulesLoaded : 0;
+
     /// <summary>Entries into the evaluator.</summary>
     public long Evaluations => _translator.IsValueCreated ? _translator.Value.Evaluations : 0;
 

@@ -21,8 +21,11 @@ public sealed class EmissionTests
     {
         foreach (var checks in Enum.GetValues<CheckMode>())
         {
-            using var module = Translate(file, checks, out _);
-            Assert.Empty(module.Types.SelectMany(t => t.Methods).SelectMany(EmissionRules.Violations));
+            foreach (var precise in (bool[])[false, true])
+            {
+                using var module = Translate(file, checks, out _, precise);
+                Assert.Empty(module.Types.SelectMany(t => t.Methods).SelectMany(EmissionRules.Violations));
+            }
         }
     }
 
@@ -30,16 +33,19 @@ public sealed class EmissionTests
     [MemberData(nameof(Files))]
     public void Accesses_WithAllChecks_AreBehindTheirCheck(string file)
     {
-        using var module = Translate(file, CheckMode.All, out _);
-        var accesses = 0;
-        foreach (var method in module.Types.SelectMany(t => t.Methods))
+        foreach (var precise in (bool[])[false, true])
         {
-            var (found, uncovered) = CheckCoverage.Run(method);
-            Assert.Empty(uncovered);
-            accesses += found;
-        }
+            using var module = Translate(file, CheckMode.All, out _, precise);
+            var accesses = 0;
+            foreach (var method in module.Types.SelectMany(t => t.Methods))
+            {
+                var (found, uncovered) = CheckCoverage.Run(method);
+                Assert.Empty(uncovered);
+                accesses += found;
+            }
 
-        Assert.True(accesses > 0);
+            Assert.True(accesses > 0);
+        }
     }
 
     /// <summary>With <see cref="IrVerifier"/>: every access has a check or the record of one, and every check that is not elided has its IL.</summary>
@@ -79,10 +85,10 @@ public sealed class EmissionTests
         return cold.OpCode.Code == Code.Throw;
     }
 
-    private static ModuleDefinition Translate(string file, CheckMode checks, out TranslationStatistics statistics)
+    private static ModuleDefinition Translate(string file, CheckMode checks, out TranslationStatistics statistics, bool precise = false)
     {
         var program = GuestProgram.Load(Path.Combine(Repository.Root(), file));
-        var translation = ModuleTranslator.Translate(program.Image, new TranslationOptions { Checks = checks }, "guest");
+        var translation = ModuleTranslator.Translate(program.Image, new TranslationOptions { Checks = checks, PreciseFaults = precise }, "guest");
         statistics = translation.Statistics;
         return ModuleDefinition.ReadModule(new MemoryStream(translation.Assembly));
     }

@@ -31,7 +31,7 @@ internal sealed class RunStatistics(bool countsChecks) : IDisposable
                 ("guest", Totals(methods.Where(IsGuest))),
                 ("tool", Totals(methods.Where(m => !IsGuest(m)))),
             ]),
-            ("modules", 1L + (fallback?.RegionsTranslated ?? 0)),
+            ("modules", 1L + (fallback?.ModulesLoaded ?? 0)),
             ("regionsTranslatedAtRunTime", (long)(fallback?.RegionsTranslated ?? 0)),
             ("evaluations", fallback?.Evaluations ?? 0),
             ("checks", countsChecks ? Checks(checks) : null),

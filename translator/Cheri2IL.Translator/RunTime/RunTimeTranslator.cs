@@ -40,6 +40,9 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
     /// <summary>Regions that were translated at run time, newly or from the cache.</summary>
     public int RegionsTranslated { get; private set; }
 
+    /// <summary>Assemblies loaded: those regions, and the whole program anew with precise faults.</summary>
+    public int ModulesLoaded { get; private set; }
+
     /// <summary>Entries into the evaluator.</summary>
     public long Evaluations { get; private set; }
 
@@ -131,6 +134,7 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
 
     private TranslatedModule Load(string name, Func<byte[]> make)
     {
+        ModulesLoaded++;
         if (_cache is not null)
             return new TranslatedModule(AssemblyLoadContext.Default.LoadFromAssemblyPath(_cache.GetOrAdd(name, make)));
         using var stream = new MemoryStream(make());
