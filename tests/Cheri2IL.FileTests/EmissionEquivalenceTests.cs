@@ -27,7 +27,7 @@ public sealed partial class EmissionEquivalenceTests
             var sources = seeds.Select((s, k) => RandomFunction.Make(new Random(s), EntryPc(k), readsFlags: false)).ToArray();
             var texts = sources.Select(IrPrinter.Print).ToArray();
             foreach (var source in sources)
-                PassPipeline.Run(source, new PassOptions { Checks = checks, Verify = true });
+                PassPipeline.Run(source, new PassOptions { Checks = checks, GuaranteedSlotBytes = EvalMachine.SlotSize, Verify = true });
             var module = TranslatedFunctions.Load(sources);
             for (var k = 0; k < seeds.Length; k++)
             {

@@ -20,7 +20,8 @@ internal sealed unsafe class EvalMachine : IDisposable
     /// <summary>Test collection of everything that uses the machine: the fault trap serves one arena, and so one slot, per process.</summary>
     public const string TestCollection = "evaluation";
 
-    private const int SlotSize = 1 << 20;
+    /// <summary>Bytes of the slot.</summary>
+    public const int SlotSize = 1 << 20;
     private const int Edge = 64 * 1024;
     private const ulong HostStackBytes = 512 * 1024;
     private const ulong ArenaSize = 4 * SlotSize;

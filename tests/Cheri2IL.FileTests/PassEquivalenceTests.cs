@@ -27,7 +27,7 @@ public sealed partial class PassEquivalenceTests
             var before = IrParser.ParseFunction(text);
             Assert.Equal(text, IrPrinter.Print(before));
             var after = IrParser.ParseFunction(text);
-            PassPipeline.Run(after, new PassOptions { Checks = checks, Verify = true });
+            PassPipeline.Run(after, new PassOptions { Checks = checks, GuaranteedSlotBytes = EvalMachine.SlotSize, Verify = true });
             elided += after.Blocks.Sum(block => block.Instructions.Count(i => i.Elided is not null));
             var random = new Random(seed);
             for (var k = 0; k < InputsPerFunction; k++)

@@ -1,3 +1,4 @@
+using Cheri2IL.CaseGen;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator;
 using Cheri2IL.Translator.Ir;
@@ -41,7 +42,7 @@ internal sealed unsafe class EvaluatingFallback(GuestImage image, bool optimize)
         var (start, end, name) = image.RangeOf(pc);
         function = RegionBuilder.Build(image, pc, start, end, name).Function;
         if (optimize)
-            PassPipeline.Run(function, new PassOptions { Verify = true });
+            PassPipeline.Run(function, new PassOptions { Verify = true, GuaranteedSlotBytes = MachineLayout.SlotBytes });
         else
             function.Number();
         _regions.Add(pc, function);

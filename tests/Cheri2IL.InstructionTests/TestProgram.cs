@@ -55,6 +55,7 @@ internal sealed unsafe class TestProgram : IGuestHost, IDisposable
             Checks = engine == Engine.EmittedAllChecks ? CheckMode.All : CheckMode.Optimized,
             PreciseFaults = engine == Engine.EmittedPrecise,
             Parallelism = 1,
+            GuaranteedSlotBytes = MachineLayout.SlotBytes,
         };
         using var assembly = new MemoryStream(ModuleTranslator.Translate(image, options, $"program{Interlocked.Increment(ref s_count)}").Assembly);
         var module = new TranslatedModule(AssemblyLoadContext.Default.LoadFromStream(assembly));

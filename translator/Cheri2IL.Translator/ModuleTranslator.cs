@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator.Emit;
 using Cheri2IL.Translator.Ir;
@@ -33,6 +34,9 @@ public sealed record TranslationOptions
 
     /// <summary>Whether to write a PDB as well.</summary>
     public bool Symbols { get; init; }
+
+    /// <summary>Bytes that every slot in which the code will run is guaranteed to have (<see cref="PassOptions.GuaranteedSlotBytes"/>).</summary>
+    public long GuaranteedSlotBytes { get; init; } = (long)GuestLayout.MinimumSlotSize;
 
     /// <summary>Receives (done, total) function counts from any thread; total grows while functions are discovered.</summary>
     public Action<int, int>? Progress { get; init; }
@@ -108,7 +112,12 @@ public sealed class ModuleTranslator
 
     private ParallelOptions Workers => new() { MaxDegreeOfParallelism = _options.Parallelism > 0 ? _options.Parallelism : Environment.ProcessorCount };
 
-    private PassOptions Passes => new() { Checks = _options.Checks, PreciseFaults = _options.PreciseFaults };
+    private PassOptions Passes => new()
+    {
+        Checks = _options.Checks,
+        GuaranteedSlotBytes = _options.GuaranteedSlotBytes,
+        PreciseFaults = _options.PreciseFaults,
+    };
 
     /// <summary>Translates everything that can be found in <paramref name="image"/>.</summary>
     public static Translation Translate(GuestImage image, TranslationOptions options, string assemblyName)

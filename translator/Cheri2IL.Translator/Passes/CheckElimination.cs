@@ -72,7 +72,7 @@ public sealed class CheckElimination
         var pending = new PriorityQueue<IrBlock, int>();
         var queued = new bool[_function.Blocks.Count];
         foreach (var entry in Entries)
-            Enter(entry, new Fact[Tracked]);
+            Enter(entry, new Fact[Tracked], isBackEdge: false);
         foreach (var block in order)
         {
             queued[block.Id] = true;
@@ -88,7 +88,7 @@ public sealed class CheckElimination
             var leaving = Leaving(block);
             foreach (var successor in block.Successors)
             {
-                if (Enter(successor, leaving) && !queued[successor.Id])
+                if (Enter(successor, leaving, isBackEdge: rank[successor.Id] <= rank[block.Id]) && !queued[successor.Id])
                 {
                     queued[successor.Id] = true;
                     pending.Enqueue(successor, rank[successor.Id]);
@@ -99,10 +99,34 @@ public sealed class CheckElimination
         // Only the fixed point holds on every path.
         foreach (var block in order)
             Transfer(block, elide: true);
+        if (_options.GuaranteedSlotBytes > 0)
+            ElideByRange(order, rank);
     }
 
-    /// <summary>Joins facts into the entry of a block. True when that changed it.</summary>
-    private bool Enter(IrBlock block, Fact[] facts)
+    /// <summary>Elides checks of values that are inside every slot, whatever was checked before.</summary>
+    private void ElideByRange(List<IrBlock> order, int[] rank)
+    {
+        if (!order.Exists(b => b.Instructions.Exists(i => i.Op == IrOp.Check && i.Elided is null)))
+            return;
+        var analysis = RangeAnalysis.Run(_function, order, rank);
+        foreach (var block in order)
+        {
+            if (!block.Instructions.Exists(i => i.Op == IrOp.Check && i.Elided is null))
+                continue;
+            var values = analysis.Values(block);
+            foreach (var i in block.Instructions)
+            {
+                if (i.Op == IrOp.Check && i.Elided is null && !values.IsEmpty && values[i.A!.Id].IsWithin(0, _options.GuaranteedSlotBytes - 1))
+                    i.Elided = $"0x{values[i.A.Id].Low:x}..0x{values[i.A.Id].High:x} is inside every slot";
+            }
+        }
+    }
+
+    /// <summary>
+    /// Joins facts into the entry of a block. True when that changed it. Only what comes round a loop can widen for ever: giving
+    /// facts up elsewhere would lose what a check inside the loop says anew.
+    /// </summary>
+    private bool Enter(IrBlock block, Fact[] facts, bool isBackEdge)
     {
         if (_in[block.Id] is not { } current)
         {
@@ -120,7 +144,7 @@ public sealed class CheckElimination
                 continue;
             changed = true;
             var widened = joined.Low != current[r].Low || joined.High != current[r].High;
-            if (joined.Exists && widened && ++_widenings[(block.Id * Tracked) + r] > MaxWidenings)
+            if (joined.Exists && widened && isBackEdge && ++_widenings[(block.Id * Tracked) + r] > MaxWidenings)
                 joined = default;
             current[r] = joined;
         }

@@ -1,3 +1,4 @@
+using Cheri2IL.Runtime;
 using Cheri2IL.Translator.Ir;
 
 namespace Cheri2IL.Translator.Passes;
@@ -9,9 +10,9 @@ public sealed record PassOptions
     public CheckMode Checks { get; init; } = CheckMode.Optimized;
 
     /// <summary>
-    /// Bytes that every slot is guaranteed to have: a constant address below it needs no check. 0 when nothing is guaranteed.
+    /// Bytes that every slot is guaranteed to have: an address below it needs no check. 0 when nothing is guaranteed.
     /// </summary>
-    public long GuaranteedSlotBytes { get; init; }
+    public long GuaranteedSlotBytes { get; init; } = (long)GuestLayout.MinimumSlotSize;
 
     /// <summary>Whether registers are exact also at faults that the hardware finds (<see cref="Passes.PreciseFaults"/>).</summary>
     public bool PreciseFaults { get; init; }
