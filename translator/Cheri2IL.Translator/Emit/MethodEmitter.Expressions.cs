@@ -235,9 +235,9 @@ public sealed partial class MethodEmitter
         Value(i.A!);
         _il.LoadConstant(0);
         _il.Emit(ILOpCode.Cgt_un);
-        _il.Emit(ILOpCode.Neg);
         if (i.Type == IrType.I64)
-            _il.Emit(ILOpCode.Conv_i8);
+            _il.Emit(ILOpCode.Conv_u8);
+        _il.Emit(ILOpCode.Neg);
         _il.Emit(ILOpCode.And);
         _il.Emit(ILOpCode.Xor);
     }

@@ -17,6 +17,9 @@ public static class PassPipeline
         // After dead code, so that a block that only moves a register looks like one.
         new("if-conversion", (function, _) => IfConversion.Run(function)),
 
+        // After if-conversion, which leaves jumps to blocks that nothing else goes to.
+        new("block-merging", (function, _) => BlockMerging.Run(function)),
+
         // After dead code, whose sets would make values look needed whole; simplification then sees rotations and double extensions.
         new("narrowing", (function, _) => Narrowing.Run(function)),
         new("local-simplification-2", (function, _) => LocalSimplification.Run(function)),
