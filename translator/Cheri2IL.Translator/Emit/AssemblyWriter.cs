@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Reflection.Metadata;
 using System.Reflection.Metadata.Ecma335;
 using System.Reflection.PortableExecutable;
+using System.Runtime.Intrinsics;
 using System.Security.Cryptography;
 using Cheri2IL.Runtime.Execution;
 
@@ -154,6 +155,9 @@ public sealed class AssemblyWriter
                     break;
                 case LocalType.Return:
                     variable.Type(Members.Type(typeof(GuestReturn)), isValueType: true);
+                    break;
+                case LocalType.Vector:
+                    Members.Encode(variable, typeof(Vector256<byte>));
                     break;
             }
         }

@@ -1,6 +1,7 @@
 using System.Reflection.Metadata;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator.Ir;
+using Cheri2IL.Translator.Passes;
 
 namespace Cheri2IL.Translator.Emit;
 
@@ -66,6 +67,9 @@ public enum LocalType : byte
 
     /// <summary><see cref="GuestReturn"/>.</summary>
     Return,
+
+    /// <summary>A vector of 32 bytes.</summary>
+    Vector,
 }
 
 /// <summary>
@@ -471,6 +475,9 @@ public sealed partial class MethodEmitter
     private void EmitBlock(IrBlock block, IrBlock? next)
     {
         _il.MarkLabel(_labels[block]);
+        _vector = VectorLoop.Recognise(block);
+        if (_vector is not null)
+            EmitVectorForm(block, _vector);
         _schedule.Schedule(block);
         foreach (var (local, type) in _blockTemporaries)
             _freeTemporaries[type].Add(local);
@@ -797,8 +804,9 @@ public sealed partial class MethodEmitter
 
     private void EmitBranch(IrBlock block, IrInstruction i, IrBlock? next)
     {
-        BranchIf(i.A!, _labels[block.Successors[0]]);
-        GoTo(block.Successors[1], next);
+        BranchIf(i.A!, LabelOf(block.Successors[0], block));
+        if (block.Successors[1] != next)
+            _il.Branch(ILOpCode.Br, LabelOf(block.Successors[1], block));
     }
 
     /// <summary>Jumps if a condition holds, with a compare-and-branch where the condition is a comparison made here.</summary>

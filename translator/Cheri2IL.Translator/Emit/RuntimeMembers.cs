@@ -15,7 +15,7 @@ namespace Cheri2IL.Translator.Emit;
 public sealed unsafe class RuntimeMembers
 {
     /// <summary>Classes all of whose public static methods translated code may call.</summary>
-    private static readonly Type[] RuntimeClasses = [typeof(FloatOps), typeof(IntegerOps), typeof(Atomics)];
+    private static readonly Type[] RuntimeClasses = [typeof(FloatOps), typeof(IntegerOps), typeof(VectorOps), typeof(Atomics)];
 
     private readonly MetadataBuilder _metadata;
     private readonly Dictionary<Assembly, EntityHandle> _assemblies = [];
@@ -280,7 +280,8 @@ public sealed unsafe class RuntimeMembers
         return token;
     }
 
-    private void Encode(SignatureTypeEncoder encoder, Type type)
+    /// <summary>Writes a type that the members or locals of translated code can have.</summary>
+    public void Encode(SignatureTypeEncoder encoder, Type type)
     {
         if (type.IsPointer)
         {
@@ -324,6 +325,13 @@ public sealed unsafe class RuntimeMembers
         else if (type == typeof(nint))
         {
             encoder.IntPtr();
+        }
+        else if (type.IsGenericType)
+        {
+            var arguments = type.GetGenericArguments();
+            var instance = encoder.GenericInstantiation(Type(type.GetGenericTypeDefinition()), arguments.Length, type.IsValueType);
+            foreach (var argument in arguments)
+                Encode(instance.AddArgument(), argument);
         }
         else
         {

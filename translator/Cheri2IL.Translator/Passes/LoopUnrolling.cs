@@ -7,7 +7,8 @@ namespace Cheri2IL.Translator.Passes;
 /// are redundant where a pointer moves by a constant step: the window of the first copy's check covers them.
 /// </summary>
 /// <remarks>
-/// Takes loops of blocks that end in jumps and branches and are entered at their header alone. Blocks of different copies have
+/// Takes loops of blocks that end in jumps and branches and are entered at their header alone, but those that become vectors
+/// (<see cref="VectorLoop"/>). Blocks of different copies have
 /// the same pc, so functions that are going to be split must not be unrolled.
 /// </remarks>
 public sealed class LoopUnrolling
@@ -74,6 +75,8 @@ public sealed class LoopUnrolling
 
     private void Unroll(IrBlock header, List<IrBlock> body)
     {
+        if (VectorLoop.Recognise(header) is not null)
+            return;
         var size = body.Sum(b => b.Instructions.Count);
         var copies = size <= MaxForMany ? Many : size <= MaxForTwo ? 2 : 1;
         var successors = body.ToDictionary(b => b, b => b.Successors.ToArray());
