@@ -12,7 +12,7 @@ namespace Cheri2IL.Translator.Passes;
 /// is lost when the vector form gives up before it stores. A hardware fault inside reports the first access of the same
 /// instruction.
 /// </remarks>
-internal sealed class VectorLoop
+public sealed class VectorLoop
 {
     /// <summary>Bytes that a vector holds.</summary>
     public const int Bytes = 32;
@@ -25,6 +25,7 @@ internal sealed class VectorLoop
 
     private const int DynamicRounding = 7;
     private const int MaxPointers = 4;
+    private const int MaxOverlaps = 6;
     private const int MaxInstructions = 80;
 
     private readonly IrBlock _block;
@@ -323,9 +324,10 @@ internal sealed class VectorLoop
 
         Pointers = [.. accesses.Select(a => Address(a).Register).Distinct()];
         var overlaps = new List<(int, int, long)>();
-        foreach (var store in _stores)
+        for (var k = 0; k < _stores.Count; k++)
         {
-            foreach (var other in accesses)
+            var store = _stores[k];
+            foreach (var other in accesses.Where(i => i.Op == IrOp.Load).Concat(_stores.Skip(k + 1)))
             {
                 var (a, b) = (Address(store), Address(other));
                 var distance = b.Offset - a.Offset;
@@ -337,7 +339,7 @@ internal sealed class VectorLoop
         }
 
         Overlaps = [.. overlaps.Distinct()];
-        return Pointers.Count <= MaxPointers && Overlaps.Count <= MaxPointers;
+        return Pointers.Count <= MaxPointers && Overlaps.Count <= MaxOverlaps;
     }
 
     /// <summary>Whether a NaN operand makes a NaN.</summary>
