@@ -32,9 +32,9 @@ internal static class ToolProcess
         return start;
     }
 
-    /// <summary>Runs any command with <paramref name="input"/> (a file; null: nothing) as its standard input.</summary>
+    /// <summary>Runs any command with <paramref name="input"/> (a file; null: nothing) as its standard input, for two minutes unless told otherwise.</summary>
     /// <exception cref="TimeoutException">It did not end in time, and was killed.</exception>
-    public static (int ExitCode, byte[] Output, string Error) Run(ProcessStartInfo start, string? input = null)
+    public static (int ExitCode, byte[] Output, string Error) Run(ProcessStartInfo start, string? input = null, TimeSpan? limit = null)
     {
         start.RedirectStandardInput = start.RedirectStandardOutput = start.RedirectStandardError = true;
         using var process = Process.Start(start)!;
@@ -42,10 +42,11 @@ internal static class ToolProcess
         var output = new MemoryStream();
         var outputEnd = process.StandardOutput.BaseStream.CopyToAsync(output);
         var inputEnd = Feed(process, input);
-        if (!process.WaitForExit(Limit))
+        var time = limit ?? Limit;
+        if (!process.WaitForExit(time))
         {
             process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"{start.FileName} {string.Join(' ', start.ArgumentList)} did not end within {Limit.TotalSeconds} s");
+            throw new TimeoutException($"{start.FileName} {string.Join(' ', start.ArgumentList)} did not end within {time.TotalSeconds} s");
         }
 
         Task.WaitAll(outputEnd, inputEnd);

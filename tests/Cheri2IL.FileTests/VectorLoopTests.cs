@@ -25,7 +25,7 @@ public sealed class VectorLoopTests
             foreach (var loop in loops)
             {
                 PassPipeline.Run(loop.Function, new PassOptions { GuaranteedSlotBytes = EvalMachine.SlotSize, Verify = true });
-                Assert.True(loop.Function.Blocks.Exists(b => VectorLoop.Recognise(b) is not null), IrPrinter.Print(loop.Function));
+                Assert.True(loop.Function.Blocks.Exists(b => b.IsVector), IrPrinter.Print(loop.Function));
             }
 
             var module = TranslatedFunctions.Load([.. loops.Select(l => l.Function)]);

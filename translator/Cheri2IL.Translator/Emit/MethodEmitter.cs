@@ -475,7 +475,7 @@ public sealed partial class MethodEmitter
     private void EmitBlock(IrBlock block, IrBlock? next)
     {
         _il.MarkLabel(_labels[block]);
-        _vector = VectorLoop.Recognise(block);
+        _vector = block.IsVector ? VectorLoop.Recognise(block) : null;
         if (_vector is not null)
             EmitVectorForm(block, _vector);
         _schedule.Schedule(block);

@@ -52,6 +52,9 @@ public sealed class IrBlock
     /// <summary>Position in the function.</summary>
     public int Id { get; set; }
 
+    /// <summary>Whether it is a loop that the emitter also makes a vector form of (<see cref="Passes.VectorLoop"/>).</summary>
+    public bool IsVector { get; set; }
+
     /// <summary>Instructions; the last is the terminator.</summary>
     public List<IrInstruction> Instructions { get; } = [];
 

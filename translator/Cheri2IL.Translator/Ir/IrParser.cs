@@ -127,10 +127,14 @@ public sealed class IrParser
         var pc = Number();
         SkipBlanks();
         var entry = LookingAt("entry") ? EntryNumber() : 0;
+        SkipBlanks();
+        var isVector = LookingAt("vector");
+        if (isVector)
+            _column += "vector".Length;
         Expect(':');
         if (id != _function!.Blocks.Count)
             throw Error($"block b{id} stands where b{_function.Blocks.Count} is due");
-        var block = new IrBlock(pc);
+        var block = new IrBlock(pc) { IsVector = isVector };
         if (entry != 0 && !_entries.TryAdd(entry, block))
             throw Error($"entry {entry} is given twice");
         _function.Blocks.Add(block);

@@ -8,7 +8,7 @@ namespace Cheri2IL.Translator.Ir;
 /// </summary>
 /// <remarks>
 /// A function is <c>function 0x10234 "main" {</c>, its blocks (<c>b0 @0x10234:</c>; <c>b3 @0x10300 entry 1:</c> when it is an extra
-/// entry) and <c>}</c>. An instruction is
+/// entry, <c>b3 @0x10300 vector:</c> when it is a loop that is also emitted in vector form) and <c>}</c>. An instruction is
 /// <c>%3 = add.i64 %0, %1</c>: the number of the value in its block, the operation with its qualifiers and type, operands,
 /// immediate, successors. A line <c>@0x1023c</c> says that what follows comes from that guest pc. Numbers are hexadecimal
 /// from 0x10000 on. <c>;</c> starts a comment, which the parser skips.
@@ -38,6 +38,8 @@ public static class IrPrinter
             text.Append('b').Append(block.Id).Append(" @").Append(Number(block.Pc, hexadecimal: true));
             if (function.ExtraEntries.IndexOf(block) is >= 0 and var entry)
                 text.Append(" entry ").Append(entry + 1);
+            if (block.IsVector)
+                text.Append(" vector");
             text.Append(":\n");
             var pc = block.Pc;
             foreach (var instruction in block.Instructions)

@@ -7,8 +7,8 @@ namespace Cheri2IL.Translator.Passes;
 /// are redundant where a pointer moves by a constant step: the window of the first copy's check covers them.
 /// </summary>
 /// <remarks>
-/// Takes loops of blocks that end in jumps and branches and are entered at their header alone, but those that become vectors
-/// (<see cref="VectorLoop"/>). Blocks of different copies have
+/// Takes loops of blocks that end in jumps and branches and are entered at their header alone, but those that are
+/// emitted in vector form. Blocks of different copies have
 /// the same pc, so functions that are going to be split must not be unrolled.
 /// </remarks>
 public sealed class LoopUnrolling
@@ -75,7 +75,7 @@ public sealed class LoopUnrolling
 
     private void Unroll(IrBlock header, List<IrBlock> body)
     {
-        if (VectorLoop.Recognise(header) is not null)
+        if (header.IsVector)
             return;
         var size = body.Sum(b => b.Instructions.Count);
         var copies = size <= MaxForMany ? Many : size <= MaxForTwo ? 2 : 1;

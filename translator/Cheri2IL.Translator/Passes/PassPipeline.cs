@@ -25,6 +25,14 @@ public static class PassPipeline
         new("local-simplification-2", (function, _) => LocalSimplification.Run(function)),
         new("dead-code-2", (function, _) => DeadCodeElimination.Run(function)),
 
+        // Before unrolling, which leaves these loops alone. The vector form has one check for many accesses, and no registers for
+        // the hardware to trap with.
+        new("vector-loops", (function, options) =>
+        {
+            if (options.Checks != CheckMode.All && !options.PreciseFaults)
+                VectorLoop.Mark(function);
+        }),
+
         // Before checks are elided, so that one check can serve several turns; after dead code, so that sizes are true.
         new("loop-unrolling", (function, options) =>
         {

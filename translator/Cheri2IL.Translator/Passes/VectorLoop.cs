@@ -66,6 +66,13 @@ public sealed class VectorLoop
     /// <summary>Pairs of different pointers whose accesses must not overlap, unless they are the same: the second is at this distance from the first where their registers are equal.</summary>
     public IReadOnlyList<(int A, int B, long Distance)> Overlaps { get; private set; } = [];
 
+    /// <summary>Marks the blocks of <paramref name="function"/> that are such loops.</summary>
+    public static void Mark(IrFunction function)
+    {
+        foreach (var block in function.Blocks)
+            block.IsVector = Recognise(block) is not null;
+    }
+
     /// <summary>What <paramref name="block"/> is as a vector loop; null if it is none.</summary>
     public static VectorLoop? Recognise(IrBlock block)
     {
