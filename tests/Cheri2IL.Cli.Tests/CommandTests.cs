@@ -15,6 +15,9 @@ public sealed class CommandTests : IDisposable
     [InlineData("objdump --help")]
     [InlineData("syscalls --help")]
     [InlineData("info --help")]
+    [InlineData("cache --help")]
+    [InlineData("cache list --help")]
+    [InlineData("cache compile --help")]
     [InlineData("bench --help")]
     [InlineData("bench cpu --help")]
     public void Help_AnyCommand_ShowsUsageAndSucceeds(string arguments)

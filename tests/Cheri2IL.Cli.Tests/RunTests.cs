@@ -15,7 +15,7 @@ public sealed class RunTests : IDisposable
         Assert.Equal((0, ""), (first.ExitCode, first.Error));
         var cached = Cached();
         Assert.NotEmpty(cached);
-        Assert.All(cached, c => Assert.EndsWith(".dll", c.Path, StringComparison.Ordinal));
+        Assert.All(cached, c => Assert.True(Path.GetExtension(c.Path) is ".dll" or ".start", c.Path));
         var second = ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello);
         Assert.Equal(first, second);
         Assert.Equal(cached, Cached());
@@ -58,16 +58,6 @@ public sealed class RunTests : IDisposable
         var result = ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello);
         Assert.Equal(0, result.ExitCode);
         Assert.Contains("warning: the cache of translations cannot be used", result.Error, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Run_CachedTranslationDamaged_RunsAllTheSame()
-    {
-        var first = ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello);
-        foreach (var (path, _) in Cached())
-            File.WriteAllBytes(path, File.ReadAllBytes(path)[..1000]);
-        var second = ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello);
-        Assert.Equal((0, first.Output), (second.ExitCode, second.Output));
     }
 
     [Fact]
@@ -197,5 +187,5 @@ public sealed class RunTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     private (string Path, DateTime Written)[] Cached()
-        => [.. Directory.GetFiles(Path.Combine(_directory.Path, "cache", "cheri2il")).Order(StringComparer.Ordinal).Select(f => (f, File.GetLastWriteTimeUtc(f)))];
+        => [.. Directory.GetFiles(Path.Combine(_directory.Path, "cache", "cheri2il", "translations")).Order(StringComparer.Ordinal).Select(f => (f, File.GetLastWriteTimeUtc(f)))];
 }

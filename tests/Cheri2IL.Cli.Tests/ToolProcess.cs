@@ -15,9 +15,15 @@ internal static class ToolProcess
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
 
     /// <summary>Runs the tool that was built for these tests, with its cache in <paramref name="directory"/>.</summary>
-    public static ToolResult Run(string directory, params string[] arguments)
+    public static ToolResult Run(string directory, params string[] arguments) => RunWith(directory, [], arguments);
+
+    /// <summary>The same with environment variables besides.</summary>
+    public static ToolResult RunWith(string directory, IEnumerable<(string Name, string Value)> environment, params string[] arguments)
     {
-        var (exitCode, output, error) = Run(Command(arguments, directory, Path.Combine(directory, "cache")));
+        var start = Command(arguments, directory, Path.Combine(directory, "cache"));
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+        var (exitCode, output, error) = Run(start);
         return new ToolResult(exitCode, Encoding.UTF8.GetString(output), error);
     }
 

@@ -28,6 +28,7 @@ internal static class CommandLine
             ObjdumpCommand.Create(),
             InfoCommand.Create(),
             SyscallsCommand.Create(),
+            CacheCommand.Create(),
             BenchCommand.Create(),
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples();

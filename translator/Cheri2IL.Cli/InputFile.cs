@@ -1,3 +1,5 @@
+using Cheri2IL.Runtime;
+
 namespace Cheri2IL.Cli;
 
 /// <summary>Reads input files and names what is wrong with them.</summary>
@@ -7,31 +9,36 @@ internal static class InputFile
     private const long MaxLength = int.MaxValue - 4096;
 
     /// <summary>The bytes of <paramref name="path"/>.</summary>
-    /// <exception cref="ToolException">It is missing, a directory, unreadable or too large.</exception>
-    public static byte[] Read(string path)
+    /// <exception cref="ToolException">It is missing, not a regular file, unreadable or too large.</exception>
+    public static byte[] Read(string path) => Read(path, out _);
+
+    /// <summary>The bytes of <paramref name="path"/>, and what the file was while they were read.</summary>
+    /// <exception cref="ToolException">It is missing, not a regular file, unreadable or too large.</exception>
+    public static byte[] Read(string path, out FileIdentity identity)
     {
-        if (Directory.Exists(path))
-            throw new ToolException(ExitCode.NoInput, $"{path}: is a directory");
+        using var file = HostFile.TryOpen(path, out var error);
+        if (file is null)
+        {
+            throw error switch
+            {
+                HostFile.NoEntry or HostFile.NotDirectory => new ToolException(ExitCode.NoInput, $"{path}: no such file"),
+                HostFile.AccessDenied => new ToolException(ExitCode.NoInput, $"{path}: permission denied"),
+                HostFile.IsDirectory => new ToolException(ExitCode.NoInput, $"{path}: is a directory"),
+                HostFile.Invalid => new ToolException(ExitCode.NoInput, $"{path}: not a regular file"),
+                _ => new ToolException(ExitCode.NoInput, $"{path}: {new System.ComponentModel.Win32Exception(error).Message}"),
+            };
+        }
+
+        if (file.Length > MaxLength)
+            throw new ToolException(ExitCode.BadInput, $"{path}: larger than 2 GiB");
+        identity = file.Identity;
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
-            if (stream.Length > MaxLength)
-                throw new ToolException(ExitCode.BadInput, $"{path}: larger than 2 GiB");
-            var bytes = GC.AllocateUninitializedArray<byte>((int)stream.Length);
-            stream.ReadExactly(bytes);
-            return bytes;
+            return file.ReadAll();
         }
-        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        catch (IOException failure)
         {
-            throw new ToolException(ExitCode.NoInput, $"{path}: no such file");
-        }
-        catch (UnauthorizedAccessException)
-        {
-            throw new ToolException(ExitCode.NoInput, $"{path}: permission denied");
-        }
-        catch (IOException error)
-        {
-            throw new ToolException(ExitCode.InputOutput, $"{path}: {error.Message}");
+            throw new ToolException(ExitCode.InputOutput, $"{path}: {failure.Message}");
         }
     }
 }

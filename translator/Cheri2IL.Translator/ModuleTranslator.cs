@@ -131,7 +131,7 @@ public sealed class ModuleTranslator
     {
         var translator = new ModuleTranslator(image, options, assemblyName);
         translator.AddRegion(translator.Build(pc));
-        return translator.Finish(Stopwatch.StartNew());
+        return translator.Finish(Stopwatch.StartNew(), withImage: false);
     }
 
     /// <summary>Discovers and lifts the functions of <paramref name="image"/>, without emitting.</summary>
@@ -156,7 +156,7 @@ public sealed class ModuleTranslator
     {
         var clock = Stopwatch.StartNew();
         DiscoverFrom(seeds);
-        return Finish(clock);
+        return Finish(clock, withImage: true);
     }
 
     // ---- discovery
@@ -190,7 +190,7 @@ public sealed class ModuleTranslator
     private void AddRegion(RegionBuilder region) => _regions[region.Function.EntryPc] = region;
 
     // ---- emission
-    private Translation Finish(Stopwatch clock)
+    private Translation Finish(Stopwatch clock, bool withImage)
     {
         var regions = _regions.Values.ToArray();
         for (var k = 0; k < regions.Length; k++)
@@ -223,7 +223,7 @@ public sealed class ModuleTranslator
         var assembly = _writer.Write(
             methods,
             [
-                (ModuleFormat.ImageResource, _image.File),
+                (ModuleFormat.ImageResource, withImage ? _image.File : []),
                 (ModuleFormat.EntryResource, ModuleFormat.EncodeEntries(_image.LoadBias, rows)),
                 (ModuleFormat.MapResource, ModuleFormat.EncodeMaps([.. methods.Select(m => m.Body.Map)])),
                 .. _options.PreciseFaults ? [(ModuleFormat.CommitResource, ModuleFormat.EncodeMaps([.. methods.Select(m => m.Body.Commits)]))] : ((string, byte[])[])[],

@@ -7,7 +7,7 @@ namespace Cheri2IL.Runtime.Execution;
 /// </summary>
 public static class ModuleFormat
 {
-    /// <summary>Resource with the unchanged ELF file.</summary>
+    /// <summary>Resource with the unchanged ELF file; empty in regions that were translated at run time.</summary>
     public const string ImageResource = "image.elf";
 
     /// <summary>

@@ -14,9 +14,11 @@ public sealed unsafe class TranslatedModule
     private static readonly ConditionalWeakTable<Assembly, TranslatedModule> Loaded = [];
 
     private readonly ModuleHandle _module;
-    private readonly byte[] _entries;
-    private readonly byte[] _map;
-    private readonly byte[]? _commits;
+    private readonly byte* _entries;
+    private readonly byte* _map;
+    private readonly int _mapLength;
+    private readonly byte* _commits;
+    private readonly int _commitsLength;
     private readonly int _count;
 
     /// <summary>Wraps a loaded assembly.</summary>
@@ -25,20 +27,24 @@ public sealed unsafe class TranslatedModule
     {
         Assembly = assembly;
         _module = assembly.ManifestModule.ModuleHandle;
-        _entries = Resource(assembly, ModuleFormat.EntryResource);
-        _map = Resource(assembly, ModuleFormat.MapResource);
+        _entries = Resource(assembly, ModuleFormat.EntryResource, out var length);
+        _map = Resource(assembly, ModuleFormat.MapResource, out _mapLength);
         if (assembly.GetManifestResourceInfo(ModuleFormat.CommitResource) is not null)
-            _commits = Resource(assembly, ModuleFormat.CommitResource);
-        LoadBias = BinaryPrimitives.ReadInt64LittleEndian(_entries);
-        _count = BinaryPrimitives.ReadInt32LittleEndian(_entries.AsSpan(8));
+            _commits = Resource(assembly, ModuleFormat.CommitResource, out _commitsLength);
+        LoadBias = BinaryPrimitives.ReadInt64LittleEndian(new ReadOnlySpan<byte>(_entries, length));
+        _count = BinaryPrimitives.ReadInt32LittleEndian(new ReadOnlySpan<byte>(_entries, length)[8..]);
+        if (_count < 0 || length != 12 + (12L * _count))
+            throw new BadImageFormatException($"{assembly.GetName().Name}: the table of entries is malformed");
         Loaded.AddOrUpdate(assembly, this);
     }
 
     /// <summary>The assembly.</summary>
     public Assembly Assembly { get; }
 
+    private ReadOnlySpan<byte> Map => new(_map, _mapLength);
+
     /// <summary>Whether the state block is exact at every access that the hardware may trap.</summary>
-    public bool HasPreciseFaults => _commits is not null;
+    public bool HasPreciseFaults => _commits != null;
 
     /// <summary>What was added to the ELF file's addresses: guest address = ELF address + this.</summary>
     public long LoadBias { get; }
@@ -47,7 +53,11 @@ public sealed unsafe class TranslatedModule
     public int EntryCount => _count;
 
     /// <summary>The ELF file, byte for byte.</summary>
-    public byte[] ReadImage() => Resource(Assembly, ModuleFormat.ImageResource);
+    public byte[] ReadImage()
+    {
+        var image = Resource(Assembly, ModuleFormat.ImageResource, out var length);
+        return new ReadOnlySpan<byte>(image, length).ToArray();
+    }
 
     /// <summary>Entry point of the method for <paramref name="pc"/>, or 0. Compiles it if that has not happened yet.</summary>
     /// <remarks>
@@ -63,7 +73,7 @@ public sealed unsafe class TranslatedModule
     }
 
     /// <summary>Methods, parts of split functions included.</summary>
-    public int MethodCount => BinaryPrimitives.ReadInt32LittleEndian(_map);
+    public int MethodCount => BinaryPrimitives.ReadInt32LittleEndian(Map);
 
     /// <summary>Compiles every method that is not yet.</summary>
     public void CompileAll()
@@ -79,9 +89,9 @@ public sealed unsafe class TranslatedModule
         while (low <= high)
         {
             var middle = (low + high) >> 1;
-            var at = BinaryPrimitives.ReadInt64LittleEndian(_entries.AsSpan(12 + (8 * middle)));
+            var at = BinaryPrimitives.ReadInt64LittleEndian(Entry(12 + (8 * middle), sizeof(long)));
             if (at == pc)
-                return BinaryPrimitives.ReadInt32LittleEndian(_entries.AsSpan(12 + (8 * _count) + (4 * middle)));
+                return BinaryPrimitives.ReadInt32LittleEndian(Entry(12 + (8 * _count) + (4 * middle), sizeof(int)));
             if (at < pc)
                 low = middle + 1;
             else
@@ -108,17 +118,20 @@ public sealed unsafe class TranslatedModule
     /// load, it may be that of the instruction that uses the value: RyuJIT moves loads there.
     /// </summary>
     internal long TrapPc(StackFrame frame)
-        => ModuleFormat.FindPc(_commits ?? _map, (frame.GetMethod()!.MetadataToken & 0xffffff) - 1, frame.GetILOffset());
+        => ModuleFormat.FindPc(HasPreciseFaults ? new ReadOnlySpan<byte>(_commits, _commitsLength) : Map, (frame.GetMethod()!.MetadataToken & 0xffffff) - 1, frame.GetILOffset());
 
     /// <summary>Guest pc of the instruction that IL offset <paramref name="offset"/> of a method belongs to.</summary>
-    public long GuestPc(int methodToken, int offset) => ModuleFormat.FindPc(_map, (methodToken & 0xffffff) - 1, offset);
+    public long GuestPc(int methodToken, int offset) => ModuleFormat.FindPc(Map, (methodToken & 0xffffff) - 1, offset);
 
-    private static byte[] Resource(Assembly assembly, string name)
+    // In bounds: the constructor has compared the count with the length.
+    private ReadOnlySpan<byte> Entry(int offset, int length) => new(_entries + offset, length);
+
+    /// <summary>A resource where it is mapped, which it stays while the assembly lives: large ones are hardly ever read.</summary>
+    private static byte* Resource(Assembly assembly, string name, out int length)
     {
-        using var stream = assembly.GetManifestResourceStream(name)
+        using var stream = assembly.GetManifestResourceStream(name) as UnmanagedMemoryStream
             ?? throw new BadImageFormatException($"{assembly.GetName().Name} has no resource '{name}': not an assembly made by cheri2il translate");
-        var bytes = new byte[stream.Length];
-        stream.ReadExactly(bytes);
-        return bytes;
+        length = checked((int)stream.Length);
+        return stream.PositionPointer;
     }
 }

@@ -1,43 +1,35 @@
 using System.IO.Enumeration;
-using System.Runtime.Loader;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Tracing;
 using Cheri2IL.Runtime.Elf;
 using Cheri2IL.Runtime.Execution;
-using Cheri2IL.Translator;
-using Cheri2IL.Translator.Elf;
-using Cheri2IL.Translator.RunTime;
 
 namespace Cheri2IL.Cli.Commands;
 
 /// <summary>Runs one program in one cVM.</summary>
-/// <remarks>
-/// On the path of a warm cache nothing of the translator proper is touched: the ELF file is parsed for loading only, and
-/// the run-time translator is made when a guest pc is missed for the first time.
-/// </remarks>
+/// <remarks>The ELF file is parsed for loading only; see <see cref="GuestCode"/> for what makes a warm start short.</remarks>
 internal static class GuestRun
 {
     /// <summary>Runs the guest to its end; the result is the tool's exit status.</summary>
     public static int Execute(RunArguments arguments)
     {
-        var file = InputFile.Read(arguments.Program);
+        var file = InputFile.Read(arguments.Program, out var identity);
         var root = OpenRoot(arguments.Root);
         if (arguments.Checks == "none")
             Console.Error.WriteLine("cheri2il: warning: --checks=none: this guest is NOT confined");
         using var statistics = arguments.Stats ? new RunStatistics(countsChecks: !GuestProgram.IsAssembly(file)) : null;
-        var options = new TranslationOptions { Checks = CommonOptions.ParseChecks(arguments.Checks), CountChecks = arguments.Stats, PreciseFaults = arguments.PreciseFaults == "always" };
-        var cache = arguments.NoCache ? null : new TranslationCache(TranslationCache.DefaultDirectory);
         try
         {
-            var module = GuestProgram.IsAssembly(file) ? LoadAssembly(arguments.Program) : Translated(arguments.Program, file, options, ref cache);
-            var image = GuestProgram.IsAssembly(file) ? module.ReadImage() : file;
-            var elf = ElfExecutable.Parse(image, arguments.Program);
+            var code = GuestCode.Load(arguments, file, identity);
+            var elf = ElfExecutable.Parse(code.Image, arguments.Program);
             if (elf.Interpreter is { } interpreter)
                 throw new ToolException(ExitCode.BadInput, $"{arguments.Program}: is dynamically linked (it needs {interpreter}); only static programs can be run yet");
             if (elf.Entry == 0)
                 throw new ToolException(ExitCode.BadInput, $"{arguments.Program}: is a shared object, not a program");
-            return Run(arguments, elf, image, root, module, options, cache, statistics);
+            var status = Run(arguments, elf, code, root, statistics);
+            code.KeepForNextStart();
+            return status;
         }
         catch (ElfFormatException error)
         {
@@ -49,7 +41,7 @@ internal static class GuestRun
         }
     }
 
-    private static int Run(RunArguments arguments, ElfExecutable elf, byte[] image, HostTree? root, TranslatedModule module, TranslationOptions options, TranslationCache? cache, RunStatistics? statistics)
+    private static int Run(RunArguments arguments, ElfExecutable elf, GuestCode code, HostTree? root, RunStatistics? statistics)
     {
         LazyFallback? fallback = null;
         using var traceFile = arguments.TraceFile is { } path ? OpenTrace(path) : null;
@@ -58,19 +50,17 @@ internal static class GuestRun
             Arguments = [ProgramName(arguments.Program), .. arguments.Arguments],
             Environment = arguments.Environment,
             ProgramPath = GuestPath(arguments),
-            ProgramFile = image,
+            ProgramFile = code.Image,
             Root = root,
             Limits = new CvmLimits { MemoryBytes = arguments.Memory },
             Trace = arguments.Trace ? Trace(traceFile ?? Console.Error, arguments.TraceFilter) : null,
             SystemCalls = statistics?.SystemCalls,
             Report = Console.Error.Write,
-            CodeDescription = () => new CodeDescription(ElfImage.Parse(image, arguments.Program).ToGuestImage(module.LoadBias)),
+            CodeDescription = code.Describe,
             CodeFactory = (space, dispatch) =>
             {
-                fallback = new LazyFallback(() => new RunTimeTranslator(
-                    ElfImage.Parse(image, arguments.Program).ToGuestImage(module.LoadBias), options, cache, space.IsExecutable),
-                    isPreciseOnDemand: arguments.PreciseFaults == "auto");
-                return NewCode(space, dispatch, module, fallback);
+                fallback = new LazyFallback(() => code.NewTranslator(space.IsExecutable), isPreciseOnDemand: arguments.PreciseFaults == "auto");
+                return NewCode(space, dispatch, code.Module, fallback);
             },
         });
         cvm.Start(elf);
@@ -133,46 +123,4 @@ internal static class GuestRun
 
     private static unsafe TranslatedCode NewCode(AddressSpace space, DispatchTable dispatch, TranslatedModule module, LazyFallback fallback)
         => new(dispatch, [module], space.IsExecutable, fallback, space.Base);
-
-    private static TranslatedModule Translated(string path, byte[] file, TranslationOptions options, ref TranslationCache? cache)
-    {
-        // Malformed files end here, before anything is looked up or written.
-        var elf = ElfExecutable.Parse(file, path);
-        var name = TranslationCache.Key(file, options);
-        var context = new AssemblyLoadContext("guest");
-        if (cache is null)
-            return new TranslatedModule(context.LoadFromStream(new MemoryStream(Translate(path, file, elf, options, name))));
-        try
-        {
-            return new TranslatedModule(context.LoadFromAssemblyPath(cache.GetOrAdd(name, () => Translate(path, file, elf, options, name))));
-        }
-        catch (Exception error) when (error is UnauthorizedAccessException or IOException or BadImageFormatException)
-        {
-            // A cache that cannot be written, or was damaged, costs time and nothing else.
-            Console.Error.WriteLine($"cheri2il: warning: the cache of translations cannot be used: {error.Message.ReplaceLineEndings(" ")}");
-            cache = null;
-            return Translated(path, file, options, ref cache);
-        }
-    }
-
-    private static byte[] Translate(string path, byte[] file, ElfExecutable elf, TranslationOptions options, string name)
-    {
-        var progress = new TranslationProgress(Path.GetFileName(path));
-        var image = ElfImage.Parse(file, path).ToGuestImage(GuestProgram.BiasOf(elf));
-        var translation = ModuleTranslator.Translate(image, options with { Progress = progress.Report }, "g_" + name);
-        progress.Finish(translation.Statistics.Instructions, translation.Statistics.Elapsed);
-        return translation.Assembly;
-    }
-
-    private static TranslatedModule LoadAssembly(string path)
-    {
-        try
-        {
-            return new TranslatedModule(new AssemblyLoadContext("guest").LoadFromAssemblyPath(Path.GetFullPath(path)));
-        }
-        catch (Exception error) when (error is BadImageFormatException or FileLoadException)
-        {
-            throw new ToolException(ExitCode.BadInput, $"{path}: {error.Message}");
-        }
-    }
 }

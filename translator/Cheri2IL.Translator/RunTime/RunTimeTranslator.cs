@@ -16,7 +16,7 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
     private const int EvaluatedSpan = 1024;
 
     private readonly GuestImage _image;
-    private readonly TranslationCache? _cache;
+    private readonly Func<string, Func<byte[]>, TranslatedModule>? _cache;
     private readonly Func<long, bool> _isExecutable;
     private readonly Lock _gate = new();
     private readonly Dictionary<long, IrFunction> _evaluated = [];
@@ -26,14 +26,14 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
     /// <summary>Makes the fallback of one address space.</summary>
     /// <param name="image">The program's image at its guest addresses.</param>
     /// <param name="options">Same as for the ahead-of-time translation.</param>
-    /// <param name="cache">Where regions are kept; null: nowhere.</param>
+    /// <param name="cache">The module of that name, made by the function if it is not kept anywhere; null: nothing is kept.</param>
     /// <param name="isExecutable">Whether a guest address is mapped executable.</param>
-    public RunTimeTranslator(GuestImage image, TranslationOptions options, TranslationCache? cache, Func<long, bool> isExecutable)
+    public RunTimeTranslator(GuestImage image, TranslationOptions options, Func<string, Func<byte[]>, TranslatedModule>? cache, Func<long, bool> isExecutable)
     {
         _image = image;
         _options = options;
         _cache = cache;
-        _key = TranslationCache.Key(image.File, options);
+        _key = TranslationKey.Of(image.File, options);
         _isExecutable = isExecutable;
     }
 
@@ -67,7 +67,7 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
             if (_options.PreciseFaults)
                 return null;
             _options = _options with { PreciseFaults = true };
-            _key = TranslationCache.Key(_image.File, _options);
+            _key = TranslationKey.Of(_image.File, _options);
             return Load(_key, () => ModuleTranslator.Translate(_image, _options, "g_" + _key).Assembly);
         }
     }
@@ -136,7 +136,7 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
     {
         ModulesLoaded++;
         if (_cache is not null)
-            return new TranslatedModule(AssemblyLoadContext.Default.LoadFromAssemblyPath(_cache.GetOrAdd(name, make)));
+            return _cache(name, make);
         using var stream = new MemoryStream(make());
         return new TranslatedModule(AssemblyLoadContext.Default.LoadFromStream(stream));
     }

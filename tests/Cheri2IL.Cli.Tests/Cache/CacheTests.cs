@@ -1,0 +1,158 @@
+using System.Text.Json;
+using Xunit;
+
+namespace Cheri2IL.Cli.Tests.Cache;
+
+/// <summary>The cache of translations as users meet it.</summary>
+public sealed class CacheTests : IDisposable
+{
+    private readonly TemporaryDirectory _directory = new();
+
+    private static string Fib { get; } = Path.Combine(Repository.Root(), "corpus", "kernels", "bin", "fib.elf");
+
+    private string Folder => Path.Combine(_directory.Path, "cache", "cheri2il", "translations");
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(100)]
+    [InlineData(-1)]
+    public void Run_EntryCutOff_WarnsOnceAndMakesItAnew(int length)
+    {
+        var expected = ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello);
+        var entry = Assert.Single(Directory.GetFiles(Folder, "*.dll"));
+        var whole = File.ReadAllBytes(entry);
+        File.WriteAllBytes(entry, whole[..(length < 0 ? whole.Length - 1 : length)]);
+        var damaged = ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello);
+        Assert.Equal((0, expected.Output), (damaged.ExitCode, damaged.Output));
+        Assert.Matches(@"\Acheri2il: warning: [^\n]+\.dll is damaged \([^\n]+\) and is made anew\n\z", damaged.Error);
+        Assert.Equal(whole, File.ReadAllBytes(entry));
+        Assert.Equal(expected, ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello));
+    }
+
+    [Fact]
+    public void Run_EntryOverwritten_WarnsAndMakesItAnew()
+    {
+        var expected = ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello);
+        var entry = Assert.Single(Directory.GetFiles(Folder, "*.dll"));
+        var content = File.ReadAllBytes(entry);
+        content.AsSpan(0, content.Length / 2).Clear();
+        File.WriteAllBytes(entry, content);
+        var damaged = ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello);
+        Assert.Equal((0, expected.Output), (damaged.ExitCode, damaged.Output));
+        Assert.Contains("is damaged", damaged.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Run_ProgramReplacedInPlace_RunsTheNewOne()
+    {
+        var program = Path.Combine(_directory.Path, "program.elf");
+        foreach (var source in (string[])[CorpusFiles.Hello, Fib, CorpusFiles.Hello])
+        {
+            // Same name and, where the file system keeps it, same inode, within one tick of its clock.
+            File.Copy(source, program, overwrite: true);
+            var expected = ToolProcess.Run(_directory.Path, "run", source).Output;
+            Assert.Equal(WithoutTimes(expected.Replace(source, program, StringComparison.Ordinal)), WithoutTimes(ToolProcess.Run(_directory.Path, "run", program).Output));
+        }
+
+        static string WithoutTimes(string output) => string.Join('\n', output.Split('\n').Select(l => l.Split(" seconds")[0].TrimEnd("0123456789.".ToCharArray())));
+    }
+
+    [Fact]
+    public void Run_BeyondTheLimit_KeepsWhatWasUsedLast()
+    {
+        string[] programs = [CorpusFiles.Hello, Fib];
+        foreach (var program in programs)
+            Assert.Equal(0, ToolProcess.RunWith(_directory.Path, [("CHERI2IL_CACHE_SIZE", "1K")], "run", program).ExitCode);
+        var left = Assert.Single(List().RootElement.EnumerateArray());
+        Assert.Equal(Fib, Assert.Single(left.GetProperty("programs").EnumerateArray()).GetString());
+        Assert.Single(Directory.GetFiles(Folder, "*.start"));
+
+        // The older one of two goes when both do not fit any more.
+        var bytes = left.GetProperty("bytes").GetInt64();
+        File.SetLastWriteTimeUtc(Assert.Single(Directory.GetFiles(Folder, "*.dll")), DateTime.UtcNow.AddDays(-1));
+        Assert.Equal(0, ToolProcess.RunWith(_directory.Path, [("CHERI2IL_CACHE_SIZE", $"{bytes * 3}")], "run", CorpusFiles.Hello).ExitCode);
+        Assert.Equal(2, List().RootElement.GetArrayLength());
+    }
+
+    [Fact]
+    public void Run_UsedAgainAfterLong_IsNotedAsUsed()
+    {
+        ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello);
+        var entry = Assert.Single(Directory.GetFiles(Folder, "*.dll"));
+        File.SetLastWriteTimeUtc(entry, DateTime.UtcNow.AddDays(-1));
+        ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello);
+        Assert.True(DateTime.UtcNow - File.GetLastWriteTimeUtc(entry) < TimeSpan.FromHours(1));
+    }
+
+    [Fact]
+    public async Task Run_ManyAtOnceOnAColdCache_AllSucceed()
+    {
+        var results = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() => ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello))));
+        // On a busy machine they report progress, but nothing else.
+        Assert.All(results, r => Assert.Equal((0, results[0].Output), (r.ExitCode, r.Output)));
+        Assert.All(results, r => Assert.DoesNotContain("warning", r.Error, StringComparison.Ordinal));
+        Assert.Single(Directory.GetFiles(Folder, "*.dll"));
+        Assert.Empty(Directory.GetFiles(Folder, "*.tmp"));
+    }
+
+    [Fact]
+    public void Cache_ShownListedAndCleared_TellsTheSame()
+    {
+        ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello);
+        using (var shown = Json("cache", "--json"))
+        {
+            Assert.Equal(Folder, shown.RootElement.GetProperty("path").GetString());
+            Assert.Equal(1, shown.RootElement.GetProperty("entries").GetInt32());
+            Assert.Equal(2L << 30, shown.RootElement.GetProperty("limit").GetInt64());
+            Assert.Equal(new FileInfo(Assert.Single(Directory.GetFiles(Folder, "*.dll"))).Length, shown.RootElement.GetProperty("bytes").GetInt64());
+        }
+
+        Assert.False(Assert.Single(List().RootElement.EnumerateArray()).GetProperty("native").GetBoolean());
+        File.WriteAllText(Path.Combine(Folder, "note.txt"), "not the cache's");
+        Assert.Equal(0, ToolProcess.Run(_directory.Path, "cache", "clear").ExitCode);
+        Assert.Equal(["note.txt"], Directory.GetFiles(Folder).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void Cache_SizeIsNoSize_IsAUsageError()
+    {
+        var result = ToolProcess.RunWith(_directory.Path, [("CHERI2IL_CACHE_SIZE", "many")], "cache");
+        Assert.Equal(64, result.ExitCode);
+        Assert.Equal("cheri2il: CHERI2IL_CACHE_SIZE wants bytes, with an optional suffix K, M or G, not 'many'\n", result.Error);
+    }
+
+    [Fact]
+    public void CacheCompile_NoCrossgen2_SaysHowToGetIt()
+    {
+        var result = ToolProcess.RunWith(_directory.Path, [("CHERI2IL_CROSSGEN2", "/nonexistent")], "cache", "compile", CorpusFiles.Hello);
+        Assert.Equal(69, result.ExitCode);
+        Assert.Contains("crossgen2 is not there", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void CacheCompile_AnyProgram_RunsTheSameWithItsMachineCode()
+    {
+        (string, string)[] crossgen2 = [("CHERI2IL_CROSSGEN2", Crossgen2.Find())];
+        var expected = ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello);
+        var compiled = ToolProcess.RunWith(_directory.Path, crossgen2, "cache", "compile", CorpusFiles.Hello);
+        Assert.Equal((0, ""), (compiled.ExitCode, compiled.Error));
+        Assert.True(Assert.Single(List().RootElement.EnumerateArray()).GetProperty("native").GetBoolean());
+        Assert.Equal(expected, ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello));
+        var compiledAtRunTime = Path.Combine(_directory.Path, "jit");
+        Assert.Equal(expected, ToolProcess.RunWith(_directory.Path, [("DOTNET_JitStdOutFile", compiledAtRunTime), ("DOTNET_JitDisasmSummary", "1")], "run", CorpusFiles.Hello));
+        Assert.DoesNotContain(File.ReadAllLines(compiledAtRunTime), l => l.Contains("Guest0:", StringComparison.Ordinal));
+        Assert.Equal(expected, ToolProcess.RunWith(_directory.Path, [("CHERI2IL_NATIVE", "off")], "run", CorpusFiles.Hello));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _directory.Dispose();
+
+    private JsonDocument List() => Json("cache", "list", "--json");
+
+    private JsonDocument Json(params string[] arguments)
+    {
+        var result = ToolProcess.Run(_directory.Path, arguments);
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        return JsonDocument.Parse(result.Output);
+    }
+}

@@ -1,0 +1,19 @@
+using System.Runtime.Intrinsics.X86;
+
+namespace Cheri2IL.Cli.Cache;
+
+/// <summary>Machine code of translations, made ahead of time by crossgen2 (ReadyToRun), so that a warm start compiles nothing.</summary>
+internal static class NativeCode
+{
+    /// <summary>Whether it is made and used: unless <c>CHERI2IL_NATIVE</c> is <c>off</c>.</summary>
+    public static bool IsEnabled { get; } = Environment.GetEnvironmentVariable("CHERI2IL_NATIVE") != "off";
+
+    /// <summary>
+    /// The level of x86-64 that this processor has, as crossgen2's --instruction-set knows it: code may use what the JIT
+    /// compiler would, and the runtime refuses it where the processor lacks something.
+    /// </summary>
+    public static string Processor
+        => Avx512F.VL.IsSupported && Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512CD.IsSupported ? "x86-64-v4"
+            : Avx2.IsSupported && Bmi1.IsSupported && Bmi2.IsSupported && Fma.IsSupported && Lzcnt.IsSupported ? "x86-64-v3"
+            : "x86-64-v2";
+}

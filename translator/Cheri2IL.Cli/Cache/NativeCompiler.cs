@@ -1,0 +1,113 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace Cheri2IL.Cli.Cache;
+
+/// <summary>Runs crossgen2 over entries of the cache. Off the start-up path.</summary>
+/// <remarks>
+/// The guest's code and the runtime's form one version bubble, so that the runtime's arithmetic is inlined as the JIT compiler
+/// does it; the name of an entry depends on the runtime's build, so the two never part.
+/// </remarks>
+internal static partial class NativeCompiler
+{
+    private const int LowestPriority = 19;
+
+    /// <summary>crossgen2's program file, or null if there is none: beside the tool, or where <c>CHERI2IL_CROSSGEN2</c> says.</summary>
+    public static string? Program
+    {
+        get
+        {
+            var path = Environment.GetEnvironmentVariable("CHERI2IL_CROSSGEN2") is { Length: > 0 } chosen
+                ? chosen
+                : Path.Combine(AppContext.BaseDirectory, "crossgen2", "crossgen2");
+            return File.Exists(path) ? path : null;
+        }
+    }
+
+    /// <summary>Compiles an entry in a process of its own that outlives this one, has the lowest priority and says nothing.</summary>
+    public static void StartInBackground(TranslationCache cache, string name)
+    {
+        if (!NativeCode.IsEnabled || Program is null || Environment.ProcessPath is not { } tool || File.Exists(FailureOf(cache, name)))
+            return;
+        var start = new ProcessStartInfo(tool, ["cache", "compile-entry", name])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        Process.Start(start)?.Dispose();
+    }
+
+    /// <summary>Compiles an entry, unless another process does or has done.</summary>
+    /// <exception cref="ToolException">crossgen2 is missing, or failed.</exception>
+    public static void Compile(TranslationCache cache, string name)
+    {
+        if (Program is not { } program)
+            throw new ToolException(ExitCode.Unavailable, "crossgen2 is not there: let tools/cheri2il build the tool with access to NuGet, or set CHERI2IL_CROSSGEN2");
+        var path = cache.PathOf(name + ".dll");
+        using var gate = TryLock(cache.PathOf(name + ".lock"));
+        if (gate is null || cache.HasNative(name) || !File.Exists(path))
+            return;
+        var output = Path.Combine(Path.GetTempPath(), $"cheri2il-{name}-{Environment.ProcessId}.dll");
+        try
+        {
+            Run(program, path, output);
+            cache.StoreNative(name, File.ReadAllBytes(output));
+        }
+        catch (ToolException error)
+        {
+            // Noted, so that not every run tries again.
+            File.WriteAllText(FailureOf(cache, name), error.Message);
+            throw;
+        }
+        finally
+        {
+            File.Delete(output);
+            File.Delete(cache.PathOf(name + ".lock"));
+        }
+    }
+
+    /// <summary>Lets everything else on the machine go first.</summary>
+    public static void LowerPriority() => _ = SetPriority(0, 0, LowestPriority);
+
+    /// <summary>Compiles one translated assembly.</summary>
+    /// <exception cref="ToolException">crossgen2 failed.</exception>
+    private static void Run(string program, string input, string output)
+    {
+        var runtime = typeof(Cheri2IL.Runtime.Execution.GuestState).Assembly.Location;
+        var start = new ProcessStartInfo(
+            program,
+            [
+                input, "--out:" + output, "--optimize", "--targetos:linux", "--targetarch:x64", "--instruction-set:" + NativeCode.Processor,
+                "--reference:" + Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "*.dll"), "--reference:" + runtime,
+                "--inputbubble", "--inputbubbleref:" + runtime,
+            ])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using var process = Process.Start(start)!;
+        var error = process.StandardError.ReadToEndAsync();
+        var text = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        if (process.ExitCode != 0 || !File.Exists(output))
+            throw new ToolException(ExitCode.Failure, $"crossgen2 failed: {(error.Result + text).Trim().Split('\n')[0]}");
+    }
+
+    private static string FailureOf(TranslationCache cache, string name) => cache.PathOf(name + ".failed");
+
+    private static FileStream? TryLock(string path)
+    {
+        try
+        {
+            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None);
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "setpriority")]
+    private static partial int SetPriority(int which, int who, int priority);
+}

@@ -1,0 +1,170 @@
+using System.Buffers.Binary;
+using System.Runtime.Loader;
+using Cheri2IL.Runtime;
+using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator;
+
+namespace Cheri2IL.Cli.Cache;
+
+/// <summary>A translation that was loaded from the cache.</summary>
+/// <param name="Module">The module.</param>
+/// <param name="IsNative">Whether it comes with machine code.</param>
+internal sealed record CachedModule(TranslatedModule Module, bool IsNative);
+
+/// <summary>
+/// Translations on disk. Each is a file called after what it was made from (<see cref="Translator.RunTime.TranslationKey"/>):
+/// NAME.dll is IL, NAME.CPU.dll has machine code for that kind of processor besides, NAME_PC.dll is a region that was
+/// translated at run time. <see cref="StartRecord"/>s lead from program files to names.
+/// </summary>
+/// <remarks>
+/// Safe for concurrent use by several processes: files are written under a temporary name and renamed, equal names hold equal
+/// code, and a file that is deleted while it is in use stays readable. A file ends with its own length, so that one that was
+/// cut off is noticed; damaged files are deleted with a warning and made anew.
+/// </remarks>
+internal sealed class TranslationCache
+{
+    private const int TrailerLength = 16;
+
+    /// <summary>Nanoseconds after which the use of an entry is noted again: an hour.</summary>
+    private const long UsePrecision = 3_600_000_000_000;
+
+    /// <summary>A cache in <paramref name="directory"/>, which is created when first written to.</summary>
+    public TranslationCache(string directory) => Directory = directory;
+
+    /// <summary>Where it lives.</summary>
+    public string Directory { get; }
+
+    /// <summary>The user's cache: <c>$XDG_CACHE_HOME/cheri2il/translations</c>, or below <c>~/.cache</c>.</summary>
+    public static TranslationCache OfUser
+    {
+        get
+        {
+            var root = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
+            if (string.IsNullOrEmpty(root))
+                root = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
+            return new TranslationCache(root + "/cheri2il/translations");
+        }
+    }
+
+    private static ReadOnlySpan<byte> TrailerMagic => "C2ILend\n"u8;
+
+    /// <summary>The translation that <paramref name="program"/> was known to have when it was the same; null if there is none.</summary>
+    public CachedModule? TryStart(FileIdentity program, string variant)
+        => StartRecord.Find(PathOf(StartRecord.FileName(program, variant)), program) is { } name ? TryLoad(name) : null;
+
+    /// <summary>Remembers the name of a program's translation for the next start; a failure costs time only.</summary>
+    public void RecordStart(FileIdentity program, string programPath, string variant, string name)
+    {
+        if (StartRecord.Make(program, programPath, name) is { } record)
+            AtomicFile.Write(PathOf(StartRecord.FileName(program, variant)), record);
+    }
+
+    /// <summary>Loads an entry; null if there is none that is whole.</summary>
+    public CachedModule? TryLoad(string name)
+    {
+        // Machine code replaces IL, possibly between the first look and the second.
+        for (var look = 0; look < 3; look++)
+        {
+            var isNative = look != 1;
+            if (isNative && !NativeCode.IsEnabled)
+                continue;
+            if (TryLoadFile(isNative ? NativePathOf(name) : PathOf(name + ".dll")) is { } module)
+                return new CachedModule(module, isNative);
+        }
+
+        return null;
+    }
+
+    /// <summary>Loads an entry, made by <paramref name="make"/> if there is none.</summary>
+    /// <exception cref="IOException">The cache cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">The cache cannot be written.</exception>
+    public CachedModule Load(string name, Func<byte[]> make)
+    {
+        if (TryLoad(name) is { } found)
+            return found;
+        Store(PathOf(name + ".dll"), make());
+        return TryLoad(name) ?? throw new IOException($"{PathOf(name + ".dll")} vanished");
+    }
+
+    /// <summary>Adds an entry's machine code, and removes the file without.</summary>
+    public void StoreNative(string name, byte[] assembly)
+    {
+        Store(NativePathOf(name), assembly);
+        File.Delete(PathOf(name + ".dll"));
+    }
+
+    /// <summary>Whether an entry with machine code for this processor exists.</summary>
+    public bool HasNative(string name) => File.Exists(NativePathOf(name));
+
+    /// <summary>Path of a file of the cache.</summary>
+    public string PathOf(string fileName) => string.Concat(Directory, "/", fileName);
+
+    private string NativePathOf(string name) => string.Concat(Directory, "/", name, "." + NativeCode.Processor + ".dll");
+
+    private void Store(string path, byte[] assembly)
+    {
+        var length = assembly.Length + TrailerLength;
+        var content = new byte[length];
+        assembly.CopyTo(content, 0);
+        TrailerMagic.CopyTo(content.AsSpan(assembly.Length));
+        BinaryPrimitives.WriteInt64LittleEndian(content.AsSpan(length - sizeof(long)), length);
+        AtomicFile.Write(path, content);
+        new CacheContents(this).Trim(Path.GetFileName(path));
+    }
+
+    private static TranslatedModule? TryLoadFile(string path)
+    {
+        using (var file = HostFile.TryOpen(path, out _))
+        {
+            if (file is null)
+                return null;
+            if (!IsWhole(file))
+                return Drop(path, "it is cut off");
+            NoteUse(path, file.Identity);
+        }
+
+        try
+        {
+            return new TranslatedModule(new AssemblyLoadContext("guest").LoadFromAssemblyPath(path));
+        }
+        catch (FileNotFoundException)
+        {
+            // Another process needed the room.
+            return null;
+        }
+        catch (Exception error) when (error is BadImageFormatException or IOException)
+        {
+            return Drop(path, error.Message.ReplaceLineEndings(" "));
+        }
+    }
+
+    private static bool IsWhole(HostFile file)
+    {
+        Span<byte> trailer = stackalloc byte[TrailerLength];
+        return file.Length > TrailerLength && file.Read(file.Length - TrailerLength, trailer) == TrailerLength
+            && trailer[..8].SequenceEqual(TrailerMagic) && BinaryPrimitives.ReadInt64LittleEndian(trailer[8..]) == file.Length;
+    }
+
+    /// <summary>The time of a file's last change tells when it was last used: the least recently used go first.</summary>
+    private static void NoteUse(string path, FileIdentity identity)
+    {
+        var now = DateTime.UtcNow;
+        if ((now - DateTime.UnixEpoch).Ticks * 100 - identity.ModifyTime < UsePrecision)
+            return;
+        try
+        {
+            File.SetLastWriteTimeUtc(path, now);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // A cache that cannot be written can be read all the same.
+        }
+    }
+
+    private static TranslatedModule? Drop(string path, string reason)
+    {
+        Console.Error.WriteLine($"cheri2il: warning: {path} is damaged ({reason}) and is made anew");
+        File.Delete(path);
+        return null;
+    }
+}

@@ -1,0 +1,135 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Loader;
+using Cheri2IL.Cli.Cache;
+using Cheri2IL.Runtime;
+using Cheri2IL.Runtime.Elf;
+using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator;
+using Cheri2IL.Translator.Elf;
+using Cheri2IL.Translator.RunTime;
+
+namespace Cheri2IL.Cli.Commands;
+
+/// <summary>The translated code of a program that is to be run: as given, from the cache, or translated now.</summary>
+/// <remarks>
+/// A warm start takes the shortest way: the file's identity leads to the cached translation, and nothing of the translator's
+/// assembly is touched. Methods that need it are not inlined for that reason.
+/// </remarks>
+internal sealed class GuestCode
+{
+    /// <summary>Time of compiling in one run from which on machine code is worth making for the next ones.</summary>
+    private static readonly TimeSpan WorthCompiling = TimeSpan.FromSeconds(0.2);
+
+    private readonly RunArguments _arguments;
+    private TranslationCache? _cache;
+    private CachedModule? _cached;
+    private string? _name;
+
+    private GuestCode(RunArguments arguments)
+    {
+        _arguments = arguments;
+        _cache = arguments.NoCache ? null : TranslationCache.OfUser;
+    }
+
+    /// <summary>The ELF file.</summary>
+    public byte[] Image { get; private set; } = [];
+
+    /// <summary>Its code.</summary>
+    public TranslatedModule Module { get; private set; } = null!;
+
+    /// <summary>What tells the variants of a program's translation apart.</summary>
+    private string Variant
+        => string.Concat(_arguments.Checks, _arguments.Stats ? "-counted" : "", IsPrecise ? "-precise" : "");
+
+    private bool IsPrecise => _arguments.PreciseFaults == "always";
+
+    /// <summary>Finds or makes the code of the program in <paramref name="file"/>.</summary>
+    /// <exception cref="ToolException">The assembly cannot be loaded.</exception>
+    /// <exception cref="ElfFormatException">The file is malformed.</exception>
+    public static GuestCode Load(RunArguments arguments, byte[] file, FileIdentity identity)
+    {
+        var code = new GuestCode(arguments);
+        if (GuestProgram.IsAssembly(file))
+        {
+            code.Module = LoadAssembly(arguments.Program);
+            code.Image = code.Module.ReadImage();
+            return code;
+        }
+
+        code.Image = file;
+        code._cached = code._cache?.TryStart(identity, code.Variant);
+        if (code._cached is null)
+            code.Find(identity);
+        else
+            code.Module = code._cached.Module;
+        return code;
+    }
+
+    /// <summary>The run-time translator of an address space that runs this code.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public RunTimeTranslator NewTranslator(Func<long, bool> isExecutable)
+        => new(GuestImage(), Options(), _cache is null ? null : (name, make) => _cache.Load(name, make).Module, isExecutable);
+
+    /// <summary>What reports of faults say about it.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public ICodeDescription Describe() => new CodeDescription(GuestImage());
+
+    private GuestImage GuestImage() => ElfImage.Parse(Image, _arguments.Program).ToGuestImage(Module.LoadBias);
+
+    /// <summary>After the run: has machine code made if the JIT compiler took its time.</summary>
+    public void KeepForNextStart()
+    {
+        if (_cached is { IsNative: false } && _name is not null && System.Runtime.JitInfo.GetCompilationTime() > WorthCompiling)
+            NativeCompiler.StartInBackground(_cache!, _name);
+    }
+
+    /// <summary>By the file's content; the next start finds the result by the file's identity.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Find(FileIdentity identity)
+    {
+        // Malformed files end here, before anything is looked up or written.
+        var elf = ElfExecutable.Parse(Image, _arguments.Program);
+        _name = TranslationKey.Of(Image, Options());
+        if (_cache is not null)
+        {
+            try
+            {
+                _cached = _cache.Load(_name, () => Translate(elf));
+                Module = _cached.Module;
+                _cache.RecordStart(identity, _arguments.Program, Variant, _name);
+                return;
+            }
+            catch (Exception error) when (error is UnauthorizedAccessException or IOException)
+            {
+                // It costs time and nothing else.
+                Console.Error.WriteLine($"cheri2il: warning: the cache of translations cannot be used: {error.Message.ReplaceLineEndings(" ")}");
+                _cache = null;
+            }
+        }
+
+        Module ??= new TranslatedModule(new AssemblyLoadContext("guest").LoadFromStream(new MemoryStream(Translate(elf))));
+    }
+
+    private TranslationOptions Options() => new() { Checks = CommonOptions.ParseChecks(_arguments.Checks), CountChecks = _arguments.Stats, PreciseFaults = IsPrecise };
+
+    private byte[] Translate(ElfExecutable elf)
+    {
+        var progress = new TranslationProgress(Path.GetFileName(_arguments.Program));
+        var image = ElfImage.Parse(Image, _arguments.Program).ToGuestImage(GuestProgram.BiasOf(elf));
+        var translation = ModuleTranslator.Translate(image, Options() with { Progress = progress.Report }, "g_" + _name);
+        progress.Finish(translation.Statistics.Instructions, translation.Statistics.Elapsed);
+        return translation.Assembly;
+    }
+
+    private static TranslatedModule LoadAssembly(string path)
+    {
+        try
+        {
+            return new TranslatedModule(new AssemblyLoadContext("guest").LoadFromAssemblyPath(Path.GetFullPath(path)));
+        }
+        catch (Exception error) when (error is BadImageFormatException or FileLoadException)
+        {
+            throw new ToolException(ExitCode.BadInput, $"{path}: {error.Message}");
+        }
+    }
+}
