@@ -1,0 +1,39 @@
+using Cheri2IL.Conformance;
+
+// usage: Cheri2IL.Conformance vectors DIRECTORY
+// Ends with the line "N passed, N failed"; exit status 0 only if there were rows and none failed.
+if (args is not ["vectors", var directory])
+{
+    Console.Error.WriteLine("usage: Cheri2IL.Conformance vectors DIRECTORY");
+    return 64;
+}
+
+if (!Directory.Exists(directory))
+{
+    Console.Error.WriteLine($"Cheri2IL.Conformance: no directory '{directory}'");
+    return 66;
+}
+
+var files = VectorFile.Find(directory);
+if (files.Count == 0)
+{
+    Console.Error.WriteLine($"Cheri2IL.Conformance: no *.csv or *.csv.gz in '{directory}'");
+    return 66;
+}
+
+const int ShownFailures = 10;
+var (passed, failed) = (0, 0);
+foreach (var path in files)
+{
+    var result = VectorFile.Run(path);
+    foreach (var failure in result.Failures.Take(ShownFailures))
+        Console.WriteLine(failure);
+    if (result.Failures.Count > ShownFailures)
+        Console.WriteLine($"... and {result.Failures.Count - ShownFailures} more");
+    Console.WriteLine($"{Path.GetFileName(path)}: {result.Passed} passed, {result.Failures.Count} failed");
+    passed += result.Passed;
+    failed += result.Failures.Count;
+}
+
+Console.WriteLine($"{passed} passed, {failed} failed");
+return failed == 0 && passed > 0 ? 0 : 1;
