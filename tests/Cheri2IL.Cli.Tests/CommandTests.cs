@@ -20,6 +20,7 @@ public sealed class CommandTests : IDisposable
     [InlineData("cache compile --help")]
     [InlineData("bench --help")]
     [InlineData("bench cpu --help")]
+    [InlineData("bench start --help")]
     public void Help_AnyCommand_ShowsUsageAndSucceeds(string arguments)
     {
         var result = ToolProcess.Run(_directory.Path, arguments.Split(' '));

@@ -13,6 +13,15 @@ internal sealed class JsonOutput : IDisposable
     /// <summary>Receives the document.</summary>
     public Utf8JsonWriter Writer { get; }
 
+    /// <summary>Writes a measured number, six digits after the point, or null.</summary>
+    public void WriteNumber(string name, double? value)
+    {
+        if (value is { } number)
+            Writer.WriteNumber(name, Math.Round(number, 6));
+        else
+            Writer.WriteNull(name);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

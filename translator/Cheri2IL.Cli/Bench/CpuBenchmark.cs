@@ -6,7 +6,7 @@ internal sealed class CpuBenchmark(IReadOnlyList<string> kernels, IReadOnlyList<
     private static readonly TimeSpan RunLimit = TimeSpan.FromMinutes(5);
 
     /// <summary>Seconds per kernel, peer and round; a peer that lacks a kernel, or fails it, has no entry.</summary>
-    private readonly Dictionary<(string Kernel, string Peer), List<double>> _seconds = [];
+    private readonly Dictionary<(string Kernel, string Peer), Sample> _seconds = [];
 
     /// <summary>What went wrong, one line each.</summary>
     public List<string> Problems { get; } = [];
@@ -55,13 +55,7 @@ internal sealed class CpuBenchmark(IReadOnlyList<string> kernels, IReadOnlyList<
     }
 
     /// <summary>Median seconds, or null.</summary>
-    public double? Median(string kernel, string peer)
-    {
-        if (!_seconds.TryGetValue((kernel, peer), out var list))
-            return null;
-        var sorted = list.Order().ToArray();
-        return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
-    }
+    public double? Median(string kernel, string peer) => _seconds.TryGetValue((kernel, peer), out var sample) ? sample.Median : null;
 
     /// <summary>Median of <paramref name="peer"/> over median of <paramref name="reference"/>, or null.</summary>
     public double? Ratio(string kernel, string peer, string reference)
@@ -76,8 +70,8 @@ internal sealed class CpuBenchmark(IReadOnlyList<string> kernels, IReadOnlyList<
 
     private void Add(string kernel, string peer, double seconds)
     {
-        if (!_seconds.TryGetValue((kernel, peer), out var list))
-            _seconds.Add((kernel, peer), list = []);
-        list.Add(seconds);
+        if (!_seconds.TryGetValue((kernel, peer), out var sample))
+            _seconds.Add((kernel, peer), sample = new Sample());
+        sample.Add(seconds);
     }
 }

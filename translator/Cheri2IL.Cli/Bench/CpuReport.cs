@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Spectre.Console;
 
 namespace Cheri2IL.Cli.Bench;
@@ -49,7 +48,7 @@ internal static class CpuReport
             json.WriteStartObject();
             json.WriteString("name", peer.Name);
             json.WriteString("description", peer.Description);
-            WriteNumber(json, "geometricMean", benchmark.GeometricMean(peer.Name, reference).Mean);
+            output.WriteNumber("geometricMean", benchmark.GeometricMean(peer.Name, reference).Mean);
             json.WriteNumber("kernels", benchmark.GeometricMean(peer.Name, reference).Count);
             json.WriteEndObject();
         }
@@ -62,8 +61,8 @@ internal static class CpuReport
             foreach (var peer in benchmark.Peers)
             {
                 json.WriteStartObject(peer.Name);
-                WriteNumber(json, "medianSeconds", benchmark.Median(kernel, peer.Name));
-                WriteNumber(json, "ratio", benchmark.Ratio(kernel, peer.Name, reference));
+                output.WriteNumber("medianSeconds", benchmark.Median(kernel, peer.Name));
+                output.WriteNumber("ratio", benchmark.Ratio(kernel, peer.Name, reference));
                 json.WriteEndObject();
             }
 
@@ -81,14 +80,6 @@ internal static class CpuReport
     /// <summary>The same-compiler native build, or, where no native compiler is installed, the first peer there is.</summary>
     private static string Reference(CpuBenchmark benchmark)
         => benchmark.Peers.Any(p => p.Name == PeerSet.Native) ? PeerSet.Native : benchmark.Peers[0].Name;
-
-    private static void WriteNumber(Utf8JsonWriter json, string name, double? value)
-    {
-        if (value is { } number)
-            json.WriteNumber(name, Math.Round(number, 6));
-        else
-            json.WriteNull(name);
-    }
 
     private static string Format(double? value, string format) => value?.ToString(format) ?? "-";
 }

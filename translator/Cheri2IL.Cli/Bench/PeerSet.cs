@@ -63,22 +63,13 @@ internal sealed class PeerSet
         var guest = GuestsMatchNative ? GuestBuild : CommittedBuild;
         Add(peers, Native, "clang, static musl, this machine", "native_clang_musl", path => [path]);
         Add(peers, "native-gcc", "gcc, glibc, this machine", "native_gcc", path => [path]);
-        Add(peers, Translated, "translated, checks optimized", guest, path => [.. Self(), "run", "--checks=optimized", path]);
-        Add(peers, Unchecked, "translated, checks none (unconfined; prices the checks)", guest, path => [.. Self(), "run", "--checks=none", path]);
-        if (OnPath("qemu-riscv64") is { } qemu)
+        Add(peers, Translated, "translated, checks optimized", guest, path => [.. HostProgram.Self(), "run", "--checks=optimized", path]);
+        Add(peers, Unchecked, "translated, checks none (unconfined; prices the checks)", guest, path => [.. HostProgram.Self(), "run", "--checks=none", path]);
+        if (HostProgram.OnPath("qemu-riscv64") is { } qemu)
             Add(peers, "qemu", "qemu-riscv64 (user mode), same guest", guest, path => [qemu, path]);
-        Add(peers, "wasmtime", "clang to wasm32-wasi, Wasmtime NuGet package in a .NET process", "wasm", path => [.. Self(), "bench", "wasm-run", path]);
+        Add(peers, "wasmtime", "clang to wasm32-wasi, Wasmtime NuGet package in a .NET process", "wasm", path => [.. HostProgram.Self(), "bench", "wasm-run", path]);
         return peers;
     }
-
-    private static string[] Self()
-    {
-        var process = Environment.ProcessPath!;
-        return Path.GetFileNameWithoutExtension(process) == "dotnet" ? [process, typeof(PeerSet).Assembly.Location] : [process];
-    }
-
-    private static string? OnPath(string name)
-        => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(d => Path.Combine(d, name)).FirstOrDefault(File.Exists);
 
     private void Add(List<Peer> peers, string name, string description, string build, Func<string, IReadOnlyList<string>> command)
     {

@@ -3,14 +3,15 @@ using Cheri2IL.Cli.Bench;
 
 namespace Cheri2IL.Cli.Commands;
 
-/// <summary><c>bench</c>: speed against native code and other ways to run the same program.</summary>
+/// <summary><c>bench</c>: speed and start-up against native code and other ways to run the same program.</summary>
 internal static class BenchCommand
 {
     /// <summary>Makes the command.</summary>
     public static Command Create()
-        => new ToolCommand("bench", "Measures translated code against native code and emulators.", "cheri2il bench cpu")
+        => new ToolCommand("bench", "Measures translated code against native code and emulators, and how long a program takes to start.", "cheri2il bench cpu", "cheri2il bench start")
         {
             Cpu(),
+            Start(),
             Wasm(),
         };
 
@@ -18,12 +19,8 @@ internal static class BenchCommand
     {
         var rounds = new Option<int>("--rounds") { Description = "Runs of each kernel under each peer.", DefaultValueFactory = _ => 5 };
         var only = new Option<string[]>("--kernel") { Description = "Only this kernel; repeatable." };
-        var json = new Option<bool>("--json") { Description = "Print JSON." };
-        rounds.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is < 1 or > 1000)
-                result.AddError("--rounds is 1 to 1000");
-        });
+        var json = CommonOptions.Json();
+        Bound(rounds);
         var command = new ToolCommand(
             "cpu",
             "Runs the corpus kernels interleaved under every peer that is installed, and prints medians and ratios. Uses the kernels' own clocks, so start-up does not count.",
@@ -47,6 +44,45 @@ internal static class BenchCommand
         });
         return command;
     }
+
+    private static ToolCommand Start()
+    {
+        var runs = new Option<int>("--runs") { Description = "Runs of each program.", DefaultValueFactory = _ => 21 };
+        var json = CommonOptions.Json();
+        Bound(runs);
+        var command = new ToolCommand(
+            "start",
+            "Times whole processes, interleaved: an empty .NET console program, which it builds, and guests from a warm cache of translations: "
+            + "the committed one, and Debian's busybox where corpus/debian/fetch.sh has fetched it; with machine code from the cache, compiled in the run, and under qemu.",
+            "cheri2il bench start",
+            "cheri2il bench start --runs 51 --json") { runs, json };
+        command.SetAction(parsed =>
+        {
+            var directory = Directory.CreateTempSubdirectory("cheri2il-bench-");
+            try
+            {
+                var benchmark = new StartBenchmark(StartPrograms.Find(Repository.Root(), directory.FullName, Progress), parsed.GetRequiredValue(runs));
+                benchmark.Run(Progress);
+                if (parsed.GetValue(json))
+                    StartReport.WriteJson(benchmark);
+                else
+                    StartReport.WriteTable(benchmark);
+                return benchmark.Problems.Count == 0 ? ExitCode.Success : ExitCode.Failure;
+            }
+            finally
+            {
+                directory.Delete(recursive: true);
+            }
+        });
+        return command;
+    }
+
+    private static void Bound(Option<int> count)
+        => count.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is < 1 or > 1000)
+                result.AddError($"{count.Name} is 1 to 1000");
+        });
 
     private static ToolCommand Wasm()
     {
