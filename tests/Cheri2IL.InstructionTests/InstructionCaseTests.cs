@@ -63,7 +63,7 @@ public sealed class InstructionCaseTests
         var covered = Files().Select(Path.GetFileNameWithoutExtension).ToHashSet();
         foreach (var row in new CaseGen.Encoder().Rows)
             Assert.Contains(row.Mnemonic, covered);
-        foreach (var opcode in Enum.GetValues<RiscVOpcode>().Skip(1))
+        foreach (var opcode in Enum.GetValues<RiscVOpcode>().Skip(1).Where(opcode => RiscVDisassembler.Extension(opcode) != "Xcheri"))
             Assert.Contains(RiscVDisassembler.Mnemonic(opcode), covered);
     }
 

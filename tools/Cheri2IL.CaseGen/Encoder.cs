@@ -16,12 +16,12 @@ public sealed class Encoder
     {
         var folder = Generator.FindTables(Environment.CurrentDirectory) ?? Generator.FindTables(AppContext.BaseDirectory)
             ?? throw new DirectoryNotFoundException("start inside the repository: its decode tables are needed");
-        var table = Generator.Read(folder);
-        foreach (var row in table.Base.Concat(table.Compressed))
+        var set = InstructionSet.All(Generator.Read(folder))[0];
+        foreach (var row in set.Words.Concat(set.Compressed))
             _rows.Add(row.Mnemonic, row);
     }
 
-    /// <summary>All rows.</summary>
+    /// <summary>All rows of RV64.</summary>
     public IEnumerable<InstructionRow> Rows => _rows.Values;
 
     /// <summary>The row of a mnemonic.</summary>

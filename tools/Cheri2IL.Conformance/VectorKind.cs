@@ -20,6 +20,7 @@ public sealed class VectorKind
             "in_mem_hi,in_cursor,in_tag,rs2,cgetperm_in,candperm_mem_hi,cgetperm_out,csetflags_mem_hi,out_tag",
             CapabilityVectors.PermissionsAndFlags),
         new("op,a_mem_hi,a_cursor,a_tag,b_mem_hi,b_cursor,b_tag,res_mem_hi,res_cursor,res_tag", CapabilityVectors.Instruction),
+        new("word,width,mode,mnemonic,register_fields,immediate", EncodingVectors.Word),
     ];
 
     private readonly string[] _columns;

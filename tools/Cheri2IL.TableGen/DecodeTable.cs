@@ -11,17 +11,28 @@ public sealed partial class DecodeTable
     private readonly Dictionary<string, OperandFormat> _formats = [];
     private readonly Dictionary<string, InstructionRow> _byMnemonic = [];
 
-    /// <summary>32-bit instructions.</summary>
+    /// <summary>32-bit instructions that are opcodes.</summary>
     public IReadOnlyList<InstructionRow> Base => _base;
+
+    /// <summary>32-bit instructions that are decoded as others.</summary>
+    public IReadOnlyList<InstructionRow> Aliases => _aliases;
 
     /// <summary>16-bit instructions.</summary>
     public IReadOnlyList<InstructionRow> Compressed => _compressed;
 
     private readonly List<InstructionRow> _base = [];
+    private readonly List<InstructionRow> _aliases = [];
     private readonly List<InstructionRow> _compressed = [];
 
-    /// <summary>The 32-bit instruction that a compressed one expands to.</summary>
-    public InstructionRow BaseOf(InstructionRow compressed) => _byMnemonic[compressed.Expansion!.Split(' ')[0]];
+    /// <summary>All rows in the order in which forms are numbered.</summary>
+    public IEnumerable<InstructionRow> Rows => _base.Concat(_aliases).Concat(_compressed);
+
+    /// <summary>The opcode that a row is decoded as: itself, or the target of its expansion.</summary>
+    /// <exception cref="TableException">There is no such opcode.</exception>
+    public InstructionRow OpcodeOf(InstructionRow row) =>
+        _byMnemonic.TryGetValue(row.Target, out var opcode) && opcode.Expansion == null
+            ? opcode
+            : throw new TableException(row.File, row.Line, $"unknown base instruction in '-> {row.Expansion}'");
 
     /// <summary>Reads one file.</summary>
     /// <exception cref="TableException">The text is not a decode table.</exception>
@@ -73,30 +84,30 @@ public sealed partial class DecodeTable
         if (columns.Length is < 5 or > 6)
             throw new TableException(file, line, "an instruction has mnemonic, pattern, @format, form, extension or expansion");
         var pattern = columns[1].Replace(" ", "", StringComparison.Ordinal);
-        var isCompressed = columns[4].StartsWith("-> ", StringComparison.Ordinal);
-        if (pattern.Length != (isCompressed ? 16 : 32))
+        var isExpanded = columns[4].StartsWith("-> ", StringComparison.Ordinal);
+        if (pattern.Length != 32 && !(pattern.Length == 16 && isExpanded))
             throw new TableException(file, line, $"the pattern has {pattern.Length} bits");
         if (columns[2][0] != '@' || !_formats.TryGetValue(columns[2][1..], out var format))
             throw new TableException(file, line, $"unknown format '{columns[2]}'");
+        var names = columns[0].Split('=');
         var own = columns.Length > 5 ? ReadConditions(file, line, columns[5]) : [];
         var row = new InstructionRow
         {
             File = file,
             Line = line,
-            Mnemonic = columns[0],
+            Mnemonic = names[0],
+            Spelling = names[^1],
             Pattern = pattern,
             Format = format,
             Form = columns[3] == "-" ? "" : columns[3],
-            Extension = isCompressed ? "" : columns[4],
-            Expansion = isCompressed ? columns[4][3..] : null,
+            Extension = isExpanded ? "" : columns[4],
+            Expansion = isExpanded ? columns[4][3..] : null,
             Conditions = [.. format.Conditions, .. own],
         };
         CheckFields(row);
         if (!_byMnemonic.TryAdd(row.Mnemonic, row))
             throw new TableException(file, line, $"'{row.Mnemonic}' is defined twice");
-        (isCompressed ? _compressed : _base).Add(row);
-        if (isCompressed && !_base.Exists(b => b.Mnemonic == row.Expansion!.Split(' ')[0]))
-            throw new TableException(file, line, $"unknown base instruction in '-> {row.Expansion}'");
+        (row.Width == 16 ? _compressed : isExpanded ? _aliases : _base).Add(row);
     }
 
     /// <summary>The pattern must have exactly the fields of the format, each contiguous except the immediate.</summary>

@@ -20,38 +20,40 @@ internal static partial class DecoderSource
         ["succ"] = "FenceSuccessor",
     };
 
-    private static readonly Dictionary<string, int> NamedRegisters = new() { ["zero"] = 0, ["ra"] = 1, ["sp"] = 2 };
+    private static readonly Dictionary<string, int> NamedRegisters =
+        new() { ["zero"] = 0, ["ra"] = 1, ["sp"] = 2, ["cnull"] = 0, ["cra"] = 1, ["csp"] = 2 };
+
+    private const uint JalrOpcode = 0x67;
 
     /// <summary>The file's text.</summary>
-    public static string Write(DecodeTable table)
+    public static string Write(DecodeTable table, InstructionSet set)
     {
         var source = new SourceText();
-        source.Open("public static partial class RiscVDecoder");
+        source.Line("/// <summary>Fills in the operands of the row that a word matches.</summary>");
+        source.Open($"internal static class {set.Name}Decoder");
         source.Line("/// <summary>Decodes a 32-bit instruction word; the result's opcode is Invalid if no row matches.</summary>");
-        source.Open("private static RiscVInstruction Decode32(uint w, long address)");
-        source.Line("var opcode = RiscVEncoding.Match32(w);");
-        source.Open("switch (opcode)");
-        foreach (var group in table.Base.GroupBy(row => (row.Format.Name, Fields: FieldKey(row))))
+        source.Open("public static RiscVInstruction Decode32(uint w, long address)");
+        source.Line($"var form = {set.Name}Encoding.Match32(w);");
+        source.Open("switch (form)");
+        var opcodes = set.Words.Where(row => row.Expansion == null)
+            .GroupBy(row => (row.Format.Name, Fields: FieldKey(row), Authority: Authority(table, set, row)));
+        foreach (var group in opcodes)
         {
             foreach (var row in group)
-                source.Line($"case RiscVOpcode.{row.Identifier}:");
-            WriteInstruction(source, "opcode", 4, Operands(group.First()));
+                source.Line($"case RiscVForm.{row.Identifier}:");
+            WriteInstruction(source, "(RiscVOpcode)form", 4, Operands(group.First()), group.Key.Authority);
         }
 
+        WriteExpanded(source, table, set, set.Words.Where(row => row.Expansion != null));
         source.Line("default:");
         source.Indented("return new RiscVInstruction { Raw = w, Length = 4, Address = address };");
         source.Close();
         source.Close();
         source.Line();
         source.Line("/// <summary>Decodes a 16-bit instruction word as the base instruction; Invalid if no row matches.</summary>");
-        source.Open("private static RiscVInstruction Decode16(uint w, long address)");
-        source.Open("switch (RiscVEncoding.Match16(w))");
-        foreach (var row in table.Compressed)
-        {
-            source.Line($"case RiscVCompressedForm.{row.Identifier}:");
-            WriteInstruction(source, $"RiscVOpcode.{table.BaseOf(row).Identifier}", 2, Expand(row, table.BaseOf(row)));
-        }
-
+        source.Open("public static RiscVInstruction Decode16(uint w, long address)");
+        source.Open($"switch ({set.Name}Encoding.Match16(w))");
+        WriteExpanded(source, table, set, set.Compressed);
         source.Line("default:");
         source.Indented("return new RiscVInstruction { Raw = w, Length = 2, Address = address };");
         source.Close();
@@ -60,19 +62,47 @@ internal static partial class DecoderSource
         return source.ToString();
     }
 
+    private static void WriteExpanded(SourceText source, DecodeTable table, InstructionSet set, IEnumerable<InstructionRow> rows)
+    {
+        foreach (var row in rows)
+        {
+            var opcode = table.OpcodeOf(row);
+            source.Line($"case RiscVForm.{row.Identifier}:");
+            WriteInstruction(source, $"RiscVOpcode.{opcode.Identifier}", row.Width / 8, Expand(row, opcode), Authority(table, set, row));
+        }
+    }
+
+    /// <summary>
+    /// Whose authority a memory access needs, by the register in parentheses: a capability's own, or DDC's for an integer address.
+    /// Null for other instructions, and where there are no capabilities.
+    /// </summary>
+    private static string? Authority(DecodeTable table, InstructionSet set, InstructionRow row)
+    {
+        var operands = row.Expansion ?? row.Form;
+        var address = operands.IndexOf('(', StringComparison.Ordinal);
+
+        // Jumps are written like accesses.
+        if (!set.HasAuthority || address < 0 || (table.OpcodeOf(row).Value & 0x7F) == JalrOpcode)
+            return null;
+        return operands[address + 1] == 'c' ? "Register" : "Ddc";
+    }
+
     [GeneratedRegex("[a-z0-9]+|[(),]")]
     private static partial Regex FormToken();
 
     private static string FieldKey(InstructionRow row) =>
         new([.. row.Pattern.Select(c => InstructionRow.FieldLetters.ContainsKey(c) ? c : '.')]);
 
-    private static void WriteInstruction(SourceText source, string opcode, int length, IEnumerable<(string Operand, string Value)> operands)
+    private static void WriteInstruction(
+        SourceText source, string opcode, int length, IEnumerable<(string Operand, string Value)> operands, string? authority)
     {
         source.Indented("return new RiscVInstruction");
         source.Indented("{");
         source.Indented($"    Opcode = {opcode},");
         foreach (var (operand, value) in operands)
             source.Indented($"    {Properties[operand]} = {value},");
+        if (authority != null)
+            source.Indented($"    Authority = MemoryAuthority.{authority},");
         source.Indented("    Raw = w,");
         source.Indented($"    Length = {length},");
         source.Indented("    Address = address,");
@@ -109,6 +139,10 @@ internal static partial class DecoderSource
             operands.Add((OperandOf(to), ExpandOperand(row, from, to)));
         }
 
+        // Ordering is no part of the assembly form: copied, and where there are no bits for it the strongest.
+        foreach (var ordering in target.Format.Operands.Where(name => name is "aq" or "rl"))
+            operands.Add((ordering, row.Format.Operands.Contains(ordering) ? Field(row, ordering) : "true"));
+
         // Each operand must be given; forms never leave one out.
         var missing = target.Format.Operands.Append(target.Format.Immediate == null ? "" : "imm")
             .FirstOrDefault(name => name.Length > 0 && !operands.Exists(o => o.Item1 == name));
@@ -118,22 +152,25 @@ internal static partial class DecoderSource
     private static string ExpandOperand(InstructionRow row, string from, string to)
     {
         var isRegister = OperandOf(to) != "imm";
-        if (isRegister && to[0] == 'r' && NamedRegisters.TryGetValue(from, out var number))
+        if (isRegister && IsMerged(to) && NamedRegisters.TryGetValue(from, out var number))
             return $"{number}";
         if (!isRegister && from == "0")
             return "0";
-        if (isRegister && from[0] == to[0] && row.Format.Operands.Contains(OperandOf(from)))
+        if (isRegister && (from[0] == to[0] || (IsMerged(from) && IsMerged(to))) && row.Format.Operands.Contains(OperandOf(from)))
             return Field(row, OperandOf(from));
         if (!isRegister && from == to && row.Format.Immediate != null)
             return Immediate(row);
         throw new TableException(row.File, row.Line, $"'{from}' cannot stand for '{to}'");
     }
 
-    /// <summary>"fs1" is the rs1 field; everything that is no register is the immediate.</summary>
+    /// <summary>Whether a register of a form is an integer or capability register, which are the same ones.</summary>
+    private static bool IsMerged(string formName) => formName[0] is 'r' or 'c';
+
+    /// <summary>"fs1" and "cs1" are the rs1 field; everything that is no register is the immediate.</summary>
     private static string OperandOf(string formName) => formName switch
     {
         "rd" or "rs1" or "rs2" or "rs3" => formName,
-        "fd" or "fs1" or "fs2" or "fs3" => "r" + formName[1..],
+        "fd" or "fs1" or "fs2" or "fs3" or "cd" or "cs1" or "cs2" => "r" + formName[1..],
         _ => "imm",
     };
 

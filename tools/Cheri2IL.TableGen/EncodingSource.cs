@@ -6,30 +6,30 @@ namespace Cheri2IL.TableGen;
 internal static class EncodingSource
 {
     /// <summary>The file's text.</summary>
-    public static string Write(DecodeTable table)
+    public static string Write(InstructionSet set)
     {
         var source = new SourceText();
         source.Line("/// <summary>Finds the row of the decode tables that a word matches.</summary>");
-        source.Open("internal static class RiscVEncoding");
-        source.Line("/// <summary>Opcode of a 32-bit instruction word; Invalid if no row matches.</summary>");
-        source.Open("public static RiscVOpcode Match32(uint w)");
-        WriteNode(source, table.Base, "RiscVOpcode", 0);
+        source.Open($"internal static class {set.Name}Encoding");
+        source.Line("/// <summary>Form of a 32-bit instruction word; Invalid if no row matches.</summary>");
+        source.Open("public static RiscVForm Match32(uint w)");
+        WriteNode(source, set.Words, 0);
         source.Close();
         source.Line();
         source.Line("/// <summary>Form of a 16-bit instruction word; Invalid if no row matches.</summary>");
-        source.Open("public static RiscVCompressedForm Match16(uint w)");
-        WriteNode(source, table.Compressed, "RiscVCompressedForm", 0);
+        source.Open("public static RiscVForm Match16(uint w)");
+        WriteNode(source, set.Compressed, 0);
         source.Close();
         source.Close();
         return source.ToString();
     }
 
     /// <summary>Writes statements that return for every word whose <paramref name="tested"/> bits lead to these rows.</summary>
-    private static void WriteNode(SourceText source, IReadOnlyList<InstructionRow> rows, string type, uint tested)
+    private static void WriteNode(SourceText source, IReadOnlyList<InstructionRow> rows, uint tested)
     {
         if (rows.Count == 1)
         {
-            source.Line(Leaf(rows[0], type, tested));
+            source.Line(Leaf(rows[0], tested));
             return;
         }
 
@@ -39,10 +39,10 @@ internal static class EncodingSource
             foreach (var row in rows)
             {
                 source.Line($"if ({Test(row, tested)})");
-                source.Indented($"return {type}.{row.Identifier};");
+                source.Indented($"return RiscVForm.{row.Identifier};");
             }
 
-            source.Line($"return {type}.Invalid;");
+            source.Line($"return RiscVForm.Invalid;");
             return;
         }
 
@@ -52,25 +52,25 @@ internal static class EncodingSource
         {
             if (group.Count() == 1)
             {
-                source.Line($"case 0x{group.Key:X}: {Leaf(group.First(), type, tested | field)}");
+                source.Line($"case 0x{group.Key:X}: {Leaf(group.First(), tested | field)}");
                 continue;
             }
 
             source.Open($"case 0x{group.Key:X}:");
-            WriteNode(source, [.. group], type, tested | field);
+            WriteNode(source, [.. group], tested | field);
             source.Close();
         }
 
-        source.Line($"default: return {type}.Invalid;");
+        source.Line($"default: return RiscVForm.Invalid;");
         source.Close();
     }
 
-    private static string Leaf(InstructionRow row, string type, uint tested)
+    private static string Leaf(InstructionRow row, uint tested)
     {
         var test = Test(row, tested);
         return test.Length == 0
-            ? $"return {type}.{row.Identifier};"
-            : $"return {test} ? {type}.{row.Identifier} : {type}.Invalid;";
+            ? $"return RiscVForm.{row.Identifier};"
+            : $"return {test} ? RiscVForm.{row.Identifier} : RiscVForm.Invalid;";
     }
 
     /// <summary>What remains to be tested of a row: fixed bits and excluded values; empty if nothing.</summary>

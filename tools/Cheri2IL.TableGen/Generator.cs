@@ -3,9 +3,9 @@ namespace Cheri2IL.TableGen;
 /// <summary>Turns a folder of decode tables into C# source. Deterministic: equal tables give equal text.</summary>
 public static class Generator
 {
-    /// <summary>Tables in the order in which opcodes are numbered; rvc last, because it refers to the others.</summary>
+    /// <summary>Tables in the order in which opcodes are numbered; formats are defined before they are used.</summary>
     private static readonly string[] TableNames =
-        ["rv64i", "rv64m", "rv64a", "rv64fd", "zicsr", "zb", "zicond", "rvc"];
+        ["rv64i", "rv64m", "rv64a", "rv64fd", "zicsr", "zb", "zicond", "rvc", "xcheri", "xcheri-capmode"];
 
     /// <summary>Reads the tables in <paramref name="folder"/> and returns the generated files, name and text.</summary>
     /// <exception cref="TableException">A table is wrong.</exception>
@@ -25,14 +25,16 @@ public static class Generator
     /// <exception cref="TableException">Two rows overlap.</exception>
     public static IReadOnlyList<(string Name, string Text)> Generate(DecodeTable table)
     {
-        OverlapCheck.Run(table);
+        var sets = InstructionSet.All(table);
+        foreach (var set in sets)
+            OverlapCheck.Run(set);
         return
         [
             ("RiscVOpcode.g.cs", OpcodeSource.Write(table)),
-            ("RiscVEncoding.g.cs", EncodingSource.Write(table)),
-            ("RiscVDecoder.g.cs", DecoderSource.Write(table)),
             ("RiscVSyntax.g.cs", SyntaxSource.Write(table)),
             ("RiscVVisitor.g.cs", VisitorSource.Write(table)),
+            .. sets.Select(set => ($"{set.Name}Encoding.g.cs", EncodingSource.Write(set))),
+            .. sets.Select(set => ($"{set.Name}Decoder.g.cs", DecoderSource.Write(table, set))),
         ];
     }
 

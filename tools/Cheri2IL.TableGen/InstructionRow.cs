@@ -26,8 +26,11 @@ public sealed class InstructionRow
     /// <summary>Line it comes from, 1-based.</summary>
     public required int Line { get; init; }
 
-    /// <summary>Mnemonic as assemblers spell it.</summary>
+    /// <summary>Mnemonic, unique among all tables.</summary>
     public required string Mnemonic { get; init; }
+
+    /// <summary>Mnemonic as assemblers spell it; two instructions may share one ("cincoffset" with register and immediate).</summary>
+    public required string Spelling { get; init; }
 
     /// <summary>16 or 32 characters, most significant bit first.</summary>
     public required string Pattern { get; init; }
@@ -38,11 +41,17 @@ public sealed class InstructionRow
     /// <summary>Assembly form; empty if there are no operands.</summary>
     public required string Form { get; init; }
 
-    /// <summary>Extensions that have it ("I", "M Zmmul"); empty for compressed rows.</summary>
+    /// <summary>Extensions that have it ("I", "M Zmmul"); empty for rows with an expansion.</summary>
     public required string Extension { get; init; }
 
-    /// <summary>Base instruction and its operands ("addi rd,rd,imm"), for compressed rows.</summary>
+    /// <summary>
+    /// Instruction and operands that it is decoded as ("addi rd,rd,imm"): of all compressed rows, and of 32-bit ones that say
+    /// in another way what a row of their own says; null for the others, each of which is an opcode.
+    /// </summary>
     public string? Expansion { get; init; }
+
+    /// <summary>Mnemonic of the instruction that it is decoded as; its own if there is no expansion.</summary>
+    public string Target => Expansion == null ? Mnemonic : Expansion.Split(' ')[0];
 
     /// <summary>Excluded values, those of the format included.</summary>
     public required IReadOnlyList<Condition> Conditions { get; init; }

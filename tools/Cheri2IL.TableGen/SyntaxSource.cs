@@ -7,19 +7,17 @@ internal static class SyntaxSource
     public static string Write(DecodeTable table)
     {
         var source = new SourceText();
-        source.Line("/// <summary>How the instructions are spelled, by opcode and by compressed form.</summary>");
+        source.Line("/// <summary>How the instructions are spelled, by form; opcodes are the first forms.</summary>");
         source.Open("internal static class RiscVSyntax");
-        WriteArray(source, "Mnemonic", "Mnemonic by opcode.", "RiscVOpcode", table.Base, row => row.Mnemonic);
-        WriteArray(source, "Form", "Assembly form by opcode; empty without operands.", "RiscVOpcode", table.Base, row => row.Form);
+        WriteArray(source, "Mnemonic", "Mnemonic by form.", "RiscVForm", table.Rows, row => row.Spelling);
+        WriteArray(source, "Form", "Assembly form by form; empty without operands.", "RiscVForm", table.Rows, row => row.Form);
         WriteArray(source, "Extension", "Extensions by opcode.", "RiscVOpcode", table.Base, row => row.Extension);
-        WriteArray(source, "CompressedMnemonic", "Mnemonic by compressed form.", "RiscVCompressedForm", table.Compressed, row => row.Mnemonic);
-        WriteArray(source, "CompressedOperands", "Assembly form by compressed form.", "RiscVCompressedForm", table.Compressed, row => row.Form);
         source.Close();
         return source.ToString();
     }
 
     private static void WriteArray(
-        SourceText source, string name, string summary, string type, IReadOnlyList<InstructionRow> rows, Func<InstructionRow, string> text)
+        SourceText source, string name, string summary, string type, IEnumerable<InstructionRow> rows, Func<InstructionRow, string> text)
     {
         source.Line($"/// <summary>{summary}</summary>");
         source.Open($"public static readonly string[] {name} =");

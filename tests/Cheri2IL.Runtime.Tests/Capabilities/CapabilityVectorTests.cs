@@ -12,6 +12,7 @@ public sealed class CapabilityVectorTests
     [Theory]
     [InlineData("crrl_cram.csv.gz", 1539)]
     [InlineData("decode.csv.gz", 5474)]
+    [InlineData("encodings.csv.gz", 1810)]
     [InlineData("instr.csv.gz", 3600)]
     [InlineData("perms_flags.csv.gz", 1200)]
     [InlineData("representability.csv.gz", 5443)]

@@ -15,7 +15,7 @@ public sealed class DecodeTableTests
     {
         var folder = RepositoryPath.Combine("translator", "Cheri2IL.Translator", "Isa", "RiscV");
         var generated = Generator.Generate(folder);
-        Assert.Equal(5, generated.Count);
+        Assert.Equal(9, generated.Count);
         foreach (var (name, text) in generated)
             Assert.True(text == File.ReadAllText(Path.Combine(folder, name)), $"{name} is stale: dotnet run --project tools/Cheri2IL.TableGen");
     }
@@ -38,6 +38,8 @@ public sealed class DecodeTableTests
     [InlineData("c.addi  000 i ddddd iiiii 01  @CI  rd,imm  -> subi rd,rd,imm", "unknown base instruction")]
     [InlineData("c.addi  000 i ddddd iiiii 01  @CI  rd,imm  -> addi rd,rd", "does not fit")]
     [InlineData("c.addi  000 i ddddd iiiii 01  @CI  rd,imm  -> addi rd,rs1,imm", "'rs1' cannot stand for 'rs1'")]
+    [InlineData("subi  iiiiiiiiiiii sssss 011 ddddd 0010011  @I  rd,rs1,imm  -> sub rd,rs1,imm", "unknown base instruction")]
+    [InlineData("addi.b  iiiiiiiiiiii sssss 000 ddddd 0010011  @I  rd,rs1,imm  -> addi rd,rs1,imm", "overlaps 'addi'")]
     [InlineData("@CI  rd", "defined twice")]
     [InlineData("@X  rd simm[11:12]", "unknown operand")]
     [InlineData("@X  rd simm[3|3:0]", "unknown operand")]
@@ -62,6 +64,21 @@ public sealed class DecodeTableTests
             + "c.addi  000 i ddddd iiiii 01  @CI  rd,imm  -> addi rd,rd,imm\n");
         var exception = Assert.Throws<TableException>(() => Generator.Generate(table));
         Assert.Contains("overlaps 'c.nop'", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Generator_CapabilityModeRow_TakesThePlaceOfTheRowWithTheSameFixedBits()
+    {
+        var table = new DecodeTable();
+        table.Read("t.decode", Header + Add + Addi);
+        table.Read("xcheri-capmode.decode", "caddi  iiiiiiiiiiii sssss 000 ddddd 0010011  @I  cd,cs1,imm  -> addi cd,cs1,imm\n");
+        var sets = InstructionSet.All(table);
+        Assert.Equal(["add", "addi"], sets.Single(set => set.Name == "Rv64").Words.Select(row => row.Mnemonic));
+        Assert.Equal(["add", "addi"], sets.Single(set => set.Name == "CheriV9Integer").Words.Select(row => row.Mnemonic));
+        Assert.Equal(["add", "caddi"], sets.Single(set => set.Name == "CheriV9Capability").Words.Select(row => row.Mnemonic));
+
+        table.Read("xcheri-capmode.decode", "csub  0-00000 ttttt sssss 000 ddddd 0110011  @R  cd,cs1,rs2  X\n");
+        Assert.Contains("overlaps", Assert.Throws<TableException>(() => Generator.Generate(table)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

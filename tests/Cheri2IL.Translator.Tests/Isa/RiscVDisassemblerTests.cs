@@ -71,7 +71,7 @@ public sealed class RiscVDisassemblerTests
         var random = new Random(2);
         var lines = GnuTools.DisassembleWords(Enumerable.Range(0, 100_000).Select(_ => ((uint)random.NextInt64(1L << 30) << 2 | 3, 4))
             .Where(word => (word.Item1 & 0x1F) != 0x1F));
-        var known = Enum.GetValues<RiscVOpcode>().Select(RiscVDisassembler.Mnemonic).ToHashSet();
+        var known = Enum.GetValues<RiscVOpcode>().Where(opcode => RiscVDisassembler.Extension(opcode) != "Xcheri").Select(RiscVDisassembler.Mnemonic).ToHashSet();
         var compared = 0;
         foreach (var line in lines)
         {

@@ -6,18 +6,23 @@ namespace Cheri2IL.Translator.Isa.RiscV;
 /// <summary>
 /// Prints instructions in the canonical GNU syntax without aliases (objdump -M no-aliases): ABI register names, compressed
 /// instructions under their own mnemonics, branch targets as absolute hexadecimal addresses, undecodable words as
-/// <c>.2byte</c> or <c>.4byte</c>.
+/// <c>.2byte</c> or <c>.4byte</c>. CHERI-RISC-V as llvm-objdump of CHERI LLVM prints it with the same option, but for the spaces
+/// between operands.
 /// </summary>
 public static class RiscVDisassembler
 {
     private const byte DynamicRounding = 7;
     private const uint FenceTso = 0x8330000F;
+    private const uint MajorOpcode = 0x7F;
+    private const uint AmoOpcode = 0x2F;
 
     private static readonly string[] IntegerNames =
     [
         "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5",
         "a6", "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
     ];
+
+    private static readonly string[] CapabilityNames = ["cnull", .. IntegerNames.Skip(1).Select(name => "c" + name)];
 
     private static readonly string[] FloatNames =
     [
@@ -29,6 +34,9 @@ public static class RiscVDisassembler
 
     /// <summary>ABI name of integer register <paramref name="register"/> (0..31): "zero", "ra", "a0"...</summary>
     public static string IntegerRegister(int register) => IntegerNames[register];
+
+    /// <summary>ABI name of capability register <paramref name="register"/> (0..31): "cnull", "cra", "ca0"...</summary>
+    public static string CapabilityRegister(int register) => CapabilityNames[register];
 
     /// <summary>ABI name of floating-point register <paramref name="register"/> (0..31): "ft0", "fa0"...</summary>
     public static string FloatRegister(int register) => FloatNames[register];
@@ -60,30 +68,24 @@ public static class RiscVDisassembler
                 .Append(instruction.Raw.ToString("x" + digits, CultureInfo.InvariantCulture)).ToString();
         }
 
-        string form;
-        if (instruction.Length == 2)
+        var row = RiscVDecoder.FormOf(in instruction);
+        text.Append(RiscVSyntax.Mnemonic[(int)row]);
+        var form = RiscVSyntax.Form[(int)row];
+        // The operand of c.nop is a hint and usually 0: not shown then.
+        if (row == RiscVForm.CNop && instruction.Immediate == 0)
+            form = "";
+        // The dynamic rounding mode is the default of the syntax: not written.
+        if (instruction.RoundingMode == DynamicRounding && form.EndsWith(",rm", StringComparison.Ordinal))
+            form = form[..^3];
+        // fm = 1000 with rw,rw is the one fence that has a name of its own.
+        if (instruction.Raw == FenceTso)
         {
-            var row = (int)RiscVEncoding.Match16(instruction.Raw);
-            text.Append(RiscVSyntax.CompressedMnemonic[row]);
-            // The operand of c.nop is a hint and usually 0: not shown then.
-            form = row == (int)RiscVCompressedForm.CNop && instruction.Immediate == 0 ? "" : RiscVSyntax.CompressedOperands[row];
-        }
-        else
-        {
-            text.Append(RiscVSyntax.Mnemonic[(int)instruction.Opcode]);
-            form = RiscVSyntax.Form[(int)instruction.Opcode];
-            // The dynamic rounding mode is the default of the syntax: not written.
-            if (instruction.RoundingMode == DynamicRounding && form.EndsWith(",rm", StringComparison.Ordinal))
-                form = form[..^3];
-            // fm = 1000 with rw,rw is the one fence that has a name of its own.
-            if (instruction.Raw == FenceTso)
-            {
-                text.Append(".tso");
-                form = "";
-            }
+            text.Append(".tso");
+            form = "";
         }
 
-        if (instruction.Acquire || instruction.Release)
+        // CHERI's explicit forms are ordered, too, but have no bits to say so.
+        if ((instruction.Raw & MajorOpcode) == AmoOpcode && (instruction.Acquire || instruction.Release))
             text.Append('.').Append(instruction.Acquire ? "aq" : "").Append(instruction.Release ? "rl" : "");
         if (form.Length > 0)
         {
@@ -122,13 +124,22 @@ public static class RiscVDisassembler
             "fs1" => text.Append(FloatNames[i.Rs1]),
             "fs2" => text.Append(FloatNames[i.Rs2]),
             "fs3" => text.Append(FloatNames[i.Rs3]),
+            "cd" => text.Append(CapabilityNames[i.Rd]),
+            "cs1" => text.Append(CapabilityNames[i.Rs1]),
+            "cs2" => text.Append(CapabilityNames[i.Rs2]),
+            "dcs1" => text.Append(i.Rs1 == 0 ? "ddc" : CapabilityNames[i.Rs1]),
+            "dcs2" => text.Append(i.Rs2 == 0 ? "ddc" : CapabilityNames[i.Rs2]),
             "sp" => text.Append("sp"),
+            "csp" => text.Append("csp"),
             "imm" => text.Append(i.Immediate),
             "shamt" => text.Append(CultureInfo.InvariantCulture, $"0x{i.Immediate:x}"),
             "imm20" => text.Append(CultureInfo.InvariantCulture, $"0x{(i.Immediate >> 12) & 0xFFFFF:x}"),
             "target" => text.Append(CultureInfo.InvariantCulture, $"0x{i.Target:x}"),
             "csr" => AppendCsr(text, (int)i.Immediate),
             "zimm" => text.Append(i.Rs1),
+            "scr" => AppendSpecialRegister(text, i.Rs2),
+            "quarter" => text.Append(i.Immediate >> 8),
+            "mask" => text.Append(i.Immediate & 0xFF),
             "rm" => text.Append(RoundingNames[i.RoundingMode]),
             "pred" => AppendFenceSet(text, i.FencePredecessor),
             "succ" => AppendFenceSet(text, i.FenceSuccessor),
@@ -146,6 +157,26 @@ public static class RiscVDisassembler
         0xC01 => text.Append("time"),
         0xC02 => text.Append("instret"),
         _ => text.Append(CultureInfo.InvariantCulture, $"0x{number:x}"),
+    };
+
+    /// <summary>Names the special capability registers (CHERI ISAv9, "Special capability registers"); others as numbers.</summary>
+    private static StringBuilder AppendSpecialRegister(StringBuilder text, int number) => number switch
+    {
+        0 => text.Append("pcc"),
+        1 => text.Append("ddc"),
+        4 => text.Append("utcc"),
+        5 => text.Append("utdc"),
+        6 => text.Append("uscratchc"),
+        7 => text.Append("uepcc"),
+        12 => text.Append("stcc"),
+        13 => text.Append("stdc"),
+        14 => text.Append("sscratchc"),
+        15 => text.Append("sepcc"),
+        28 => text.Append("mtcc"),
+        29 => text.Append("mtdc"),
+        30 => text.Append("mscratchc"),
+        31 => text.Append("mepcc"),
+        _ => text.Append(number),
     };
 
     private static StringBuilder AppendFenceSet(StringBuilder text, byte set)

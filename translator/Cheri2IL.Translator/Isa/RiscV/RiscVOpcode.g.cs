@@ -2,7 +2,7 @@
 #nullable enable
 namespace Cheri2IL.Translator.Isa.RiscV;
 
-/// <summary>The instructions of the decode tables. Compressed ones decode to the instruction they stand for.</summary>
+/// <summary>The instructions of the decode tables. Rows with an expansion decode to the instruction they stand for.</summary>
 public enum RiscVOpcode : ushort
 {
     /// <summary>Not an instruction.</summary>
@@ -601,13 +601,1207 @@ public enum RiscVOpcode : ushort
 
     /// <summary><c>czero.nez rd,rs1,rs2</c> (Zicond).</summary>
     CzeroNez,
+
+    /// <summary><c>cgetperm rd,cs1</c> (Xcheri).</summary>
+    Cgetperm,
+
+    /// <summary><c>cgettype rd,cs1</c> (Xcheri).</summary>
+    Cgettype,
+
+    /// <summary><c>cgetbase rd,cs1</c> (Xcheri).</summary>
+    Cgetbase,
+
+    /// <summary><c>cgetlen rd,cs1</c> (Xcheri).</summary>
+    Cgetlen,
+
+    /// <summary><c>cgettag rd,cs1</c> (Xcheri).</summary>
+    Cgettag,
+
+    /// <summary><c>cgetsealed rd,cs1</c> (Xcheri).</summary>
+    Cgetsealed,
+
+    /// <summary><c>cgetoffset rd,cs1</c> (Xcheri).</summary>
+    Cgetoffset,
+
+    /// <summary><c>cgetflags rd,cs1</c> (Xcheri).</summary>
+    Cgetflags,
+
+    /// <summary><c>crrl rd,rs1</c> (Xcheri).</summary>
+    Crrl,
+
+    /// <summary><c>cram rd,rs1</c> (Xcheri).</summary>
+    Cram,
+
+    /// <summary><c>cmove cd,cs1</c> (Xcheri).</summary>
+    Cmove,
+
+    /// <summary><c>ccleartag cd,cs1</c> (Xcheri).</summary>
+    Ccleartag,
+
+    /// <summary><c>cclear quarter,mask</c> (Xcheri).</summary>
+    Cclear,
+
+    /// <summary><c>cgetaddr rd,cs1</c> (Xcheri).</summary>
+    Cgetaddr,
+
+    /// <summary><c>fpclear quarter,mask</c> (Xcheri).</summary>
+    Fpclear,
+
+    /// <summary><c>csealentry cd,cs1</c> (Xcheri).</summary>
+    Csealentry,
+
+    /// <summary><c>cloadtags rd,(cs1)</c> (Xcheri).</summary>
+    Cloadtags,
+
+    /// <summary><c>cgethigh rd,cs1</c> (Xcheri).</summary>
+    Cgethigh,
+
+    /// <summary><c>cgettop rd,cs1</c> (Xcheri).</summary>
+    Cgettop,
+
+    /// <summary><c>cspecialrw cd,scr,cs1</c> (Xcheri).</summary>
+    Cspecialrw,
+
+    /// <summary><c>csetbounds cd,cs1,rs2</c> (Xcheri).</summary>
+    Csetbounds,
+
+    /// <summary><c>csetboundsexact cd,cs1,rs2</c> (Xcheri).</summary>
+    Csetboundsexact,
+
+    /// <summary><c>cseal cd,cs1,cs2</c> (Xcheri).</summary>
+    Cseal,
+
+    /// <summary><c>cunseal cd,cs1,cs2</c> (Xcheri).</summary>
+    Cunseal,
+
+    /// <summary><c>candperm cd,cs1,rs2</c> (Xcheri).</summary>
+    Candperm,
+
+    /// <summary><c>csetflags cd,cs1,rs2</c> (Xcheri).</summary>
+    Csetflags,
+
+    /// <summary><c>csetoffset cd,cs1,rs2</c> (Xcheri).</summary>
+    Csetoffset,
+
+    /// <summary><c>csetaddr cd,cs1,rs2</c> (Xcheri).</summary>
+    Csetaddr,
+
+    /// <summary><c>cincoffset cd,cs1,rs2</c> (Xcheri).</summary>
+    Cincoffset,
+
+    /// <summary><c>ctoptr rd,cs1,dcs2</c> (Xcheri).</summary>
+    Ctoptr,
+
+    /// <summary><c>cfromptr cd,dcs1,rs2</c> (Xcheri).</summary>
+    Cfromptr,
+
+    /// <summary><c>csub rd,cs1,cs2</c> (Xcheri).</summary>
+    Csub,
+
+    /// <summary><c>csethigh cd,cs1,rs2</c> (Xcheri).</summary>
+    Csethigh,
+
+    /// <summary><c>cbuildcap cd,dcs1,cs2</c> (Xcheri).</summary>
+    Cbuildcap,
+
+    /// <summary><c>ccopytype cd,cs1,cs2</c> (Xcheri).</summary>
+    Ccopytype,
+
+    /// <summary><c>ccseal cd,cs1,cs2</c> (Xcheri).</summary>
+    Ccseal,
+
+    /// <summary><c>ctestsubset rd,dcs1,cs2</c> (Xcheri).</summary>
+    Ctestsubset,
+
+    /// <summary><c>cseqx rd,cs1,cs2</c> (Xcheri).</summary>
+    Cseqx,
+
+    /// <summary><c>cinvoke cs1,cs2</c> (Xcheri).</summary>
+    Cinvoke,
+
+    /// <summary><c>cincoffsetimm cd,cs1,imm</c> (Xcheri).</summary>
+    Cincoffsetimm,
+
+    /// <summary><c>csetboundsimm cd,cs1,imm</c> (Xcheri).</summary>
+    Csetboundsimm,
+
+    /// <summary><c>lc cd,imm(rs1)</c> (Xcheri).</summary>
+    Lc,
+
+    /// <summary><c>sc cs2,imm(rs1)</c> (Xcheri).</summary>
+    Sc,
+
+    /// <summary><c>lr.c cd,(rs1)</c> (Xcheri).</summary>
+    LrC,
+
+    /// <summary><c>sc.c rd,cs2,(rs1)</c> (Xcheri).</summary>
+    ScC,
+
+    /// <summary><c>amoswap.c cd,cs2,(rs1)</c> (Xcheri).</summary>
+    AmoswapC,
+
+    /// <summary><c>lr.b rd,(rs1)</c> (Xcheri).</summary>
+    LrB,
+
+    /// <summary><c>lr.h rd,(rs1)</c> (Xcheri).</summary>
+    LrH,
+
+    /// <summary><c>sc.b rd,rs2,(rs1)</c> (Xcheri).</summary>
+    ScB,
+
+    /// <summary><c>sc.h rd,rs2,(rs1)</c> (Xcheri).</summary>
+    ScH,
+
+    /// <summary><c>auipcc cd,imm20</c> (Xcheri).</summary>
+    Auipcc,
+
+    /// <summary><c>cjal cd,target</c> (Xcheri).</summary>
+    Cjal,
+
+    /// <summary><c>cjalr cd,imm(cs1)</c> (Xcheri).</summary>
+    Cjalr,
 }
 
-/// <summary>The 16-bit encodings; needed only to print them as such.</summary>
-internal enum RiscVCompressedForm : byte
+/// <summary>The rows of the decode tables: opcodes, under the same numbers, then the encodings that are decoded as one of them.</summary>
+internal enum RiscVForm : ushort
 {
     /// <summary>Not an instruction.</summary>
     Invalid,
+
+    /// <summary><c>lui rd,imm20</c>.</summary>
+    Lui,
+
+    /// <summary><c>auipc rd,imm20</c>.</summary>
+    Auipc,
+
+    /// <summary><c>jal rd,target</c>.</summary>
+    Jal,
+
+    /// <summary><c>jalr rd,imm(rs1)</c>.</summary>
+    Jalr,
+
+    /// <summary><c>beq rs1,rs2,target</c>.</summary>
+    Beq,
+
+    /// <summary><c>bne rs1,rs2,target</c>.</summary>
+    Bne,
+
+    /// <summary><c>blt rs1,rs2,target</c>.</summary>
+    Blt,
+
+    /// <summary><c>bge rs1,rs2,target</c>.</summary>
+    Bge,
+
+    /// <summary><c>bltu rs1,rs2,target</c>.</summary>
+    Bltu,
+
+    /// <summary><c>bgeu rs1,rs2,target</c>.</summary>
+    Bgeu,
+
+    /// <summary><c>lb rd,imm(rs1)</c>.</summary>
+    Lb,
+
+    /// <summary><c>lh rd,imm(rs1)</c>.</summary>
+    Lh,
+
+    /// <summary><c>lw rd,imm(rs1)</c>.</summary>
+    Lw,
+
+    /// <summary><c>ld rd,imm(rs1)</c>.</summary>
+    Ld,
+
+    /// <summary><c>lbu rd,imm(rs1)</c>.</summary>
+    Lbu,
+
+    /// <summary><c>lhu rd,imm(rs1)</c>.</summary>
+    Lhu,
+
+    /// <summary><c>lwu rd,imm(rs1)</c>.</summary>
+    Lwu,
+
+    /// <summary><c>sb rs2,imm(rs1)</c>.</summary>
+    Sb,
+
+    /// <summary><c>sh rs2,imm(rs1)</c>.</summary>
+    Sh,
+
+    /// <summary><c>sw rs2,imm(rs1)</c>.</summary>
+    Sw,
+
+    /// <summary><c>sd rs2,imm(rs1)</c>.</summary>
+    Sd,
+
+    /// <summary><c>addi rd,rs1,imm</c>.</summary>
+    Addi,
+
+    /// <summary><c>slti rd,rs1,imm</c>.</summary>
+    Slti,
+
+    /// <summary><c>sltiu rd,rs1,imm</c>.</summary>
+    Sltiu,
+
+    /// <summary><c>xori rd,rs1,imm</c>.</summary>
+    Xori,
+
+    /// <summary><c>ori rd,rs1,imm</c>.</summary>
+    Ori,
+
+    /// <summary><c>andi rd,rs1,imm</c>.</summary>
+    Andi,
+
+    /// <summary><c>slli rd,rs1,shamt</c>.</summary>
+    Slli,
+
+    /// <summary><c>srli rd,rs1,shamt</c>.</summary>
+    Srli,
+
+    /// <summary><c>srai rd,rs1,shamt</c>.</summary>
+    Srai,
+
+    /// <summary><c>add rd,rs1,rs2</c>.</summary>
+    Add,
+
+    /// <summary><c>sub rd,rs1,rs2</c>.</summary>
+    Sub,
+
+    /// <summary><c>sll rd,rs1,rs2</c>.</summary>
+    Sll,
+
+    /// <summary><c>slt rd,rs1,rs2</c>.</summary>
+    Slt,
+
+    /// <summary><c>sltu rd,rs1,rs2</c>.</summary>
+    Sltu,
+
+    /// <summary><c>xor rd,rs1,rs2</c>.</summary>
+    Xor,
+
+    /// <summary><c>srl rd,rs1,rs2</c>.</summary>
+    Srl,
+
+    /// <summary><c>sra rd,rs1,rs2</c>.</summary>
+    Sra,
+
+    /// <summary><c>or rd,rs1,rs2</c>.</summary>
+    Or,
+
+    /// <summary><c>and rd,rs1,rs2</c>.</summary>
+    And,
+
+    /// <summary><c>addiw rd,rs1,imm</c>.</summary>
+    Addiw,
+
+    /// <summary><c>slliw rd,rs1,shamt</c>.</summary>
+    Slliw,
+
+    /// <summary><c>srliw rd,rs1,shamt</c>.</summary>
+    Srliw,
+
+    /// <summary><c>sraiw rd,rs1,shamt</c>.</summary>
+    Sraiw,
+
+    /// <summary><c>addw rd,rs1,rs2</c>.</summary>
+    Addw,
+
+    /// <summary><c>subw rd,rs1,rs2</c>.</summary>
+    Subw,
+
+    /// <summary><c>sllw rd,rs1,rs2</c>.</summary>
+    Sllw,
+
+    /// <summary><c>srlw rd,rs1,rs2</c>.</summary>
+    Srlw,
+
+    /// <summary><c>sraw rd,rs1,rs2</c>.</summary>
+    Sraw,
+
+    /// <summary><c>fence pred,succ</c>.</summary>
+    Fence,
+
+    /// <summary><c>fence.i</c>.</summary>
+    FenceI,
+
+    /// <summary><c>ecall</c>.</summary>
+    Ecall,
+
+    /// <summary><c>ebreak</c>.</summary>
+    Ebreak,
+
+    /// <summary><c>mul rd,rs1,rs2</c>.</summary>
+    Mul,
+
+    /// <summary><c>mulh rd,rs1,rs2</c>.</summary>
+    Mulh,
+
+    /// <summary><c>mulhsu rd,rs1,rs2</c>.</summary>
+    Mulhsu,
+
+    /// <summary><c>mulhu rd,rs1,rs2</c>.</summary>
+    Mulhu,
+
+    /// <summary><c>div rd,rs1,rs2</c>.</summary>
+    Div,
+
+    /// <summary><c>divu rd,rs1,rs2</c>.</summary>
+    Divu,
+
+    /// <summary><c>rem rd,rs1,rs2</c>.</summary>
+    Rem,
+
+    /// <summary><c>remu rd,rs1,rs2</c>.</summary>
+    Remu,
+
+    /// <summary><c>mulw rd,rs1,rs2</c>.</summary>
+    Mulw,
+
+    /// <summary><c>divw rd,rs1,rs2</c>.</summary>
+    Divw,
+
+    /// <summary><c>divuw rd,rs1,rs2</c>.</summary>
+    Divuw,
+
+    /// <summary><c>remw rd,rs1,rs2</c>.</summary>
+    Remw,
+
+    /// <summary><c>remuw rd,rs1,rs2</c>.</summary>
+    Remuw,
+
+    /// <summary><c>lr.w rd,(rs1)</c>.</summary>
+    LrW,
+
+    /// <summary><c>sc.w rd,rs2,(rs1)</c>.</summary>
+    ScW,
+
+    /// <summary><c>amoswap.w rd,rs2,(rs1)</c>.</summary>
+    AmoswapW,
+
+    /// <summary><c>amoadd.w rd,rs2,(rs1)</c>.</summary>
+    AmoaddW,
+
+    /// <summary><c>amoxor.w rd,rs2,(rs1)</c>.</summary>
+    AmoxorW,
+
+    /// <summary><c>amoand.w rd,rs2,(rs1)</c>.</summary>
+    AmoandW,
+
+    /// <summary><c>amoor.w rd,rs2,(rs1)</c>.</summary>
+    AmoorW,
+
+    /// <summary><c>amomin.w rd,rs2,(rs1)</c>.</summary>
+    AmominW,
+
+    /// <summary><c>amomax.w rd,rs2,(rs1)</c>.</summary>
+    AmomaxW,
+
+    /// <summary><c>amominu.w rd,rs2,(rs1)</c>.</summary>
+    AmominuW,
+
+    /// <summary><c>amomaxu.w rd,rs2,(rs1)</c>.</summary>
+    AmomaxuW,
+
+    /// <summary><c>lr.d rd,(rs1)</c>.</summary>
+    LrD,
+
+    /// <summary><c>sc.d rd,rs2,(rs1)</c>.</summary>
+    ScD,
+
+    /// <summary><c>amoswap.d rd,rs2,(rs1)</c>.</summary>
+    AmoswapD,
+
+    /// <summary><c>amoadd.d rd,rs2,(rs1)</c>.</summary>
+    AmoaddD,
+
+    /// <summary><c>amoxor.d rd,rs2,(rs1)</c>.</summary>
+    AmoxorD,
+
+    /// <summary><c>amoand.d rd,rs2,(rs1)</c>.</summary>
+    AmoandD,
+
+    /// <summary><c>amoor.d rd,rs2,(rs1)</c>.</summary>
+    AmoorD,
+
+    /// <summary><c>amomin.d rd,rs2,(rs1)</c>.</summary>
+    AmominD,
+
+    /// <summary><c>amomax.d rd,rs2,(rs1)</c>.</summary>
+    AmomaxD,
+
+    /// <summary><c>amominu.d rd,rs2,(rs1)</c>.</summary>
+    AmominuD,
+
+    /// <summary><c>amomaxu.d rd,rs2,(rs1)</c>.</summary>
+    AmomaxuD,
+
+    /// <summary><c>flw fd,imm(rs1)</c>.</summary>
+    Flw,
+
+    /// <summary><c>fsw fs2,imm(rs1)</c>.</summary>
+    Fsw,
+
+    /// <summary><c>fmadd.s fd,fs1,fs2,fs3,rm</c>.</summary>
+    FmaddS,
+
+    /// <summary><c>fmsub.s fd,fs1,fs2,fs3,rm</c>.</summary>
+    FmsubS,
+
+    /// <summary><c>fnmsub.s fd,fs1,fs2,fs3,rm</c>.</summary>
+    FnmsubS,
+
+    /// <summary><c>fnmadd.s fd,fs1,fs2,fs3,rm</c>.</summary>
+    FnmaddS,
+
+    /// <summary><c>fadd.s fd,fs1,fs2,rm</c>.</summary>
+    FaddS,
+
+    /// <summary><c>fsub.s fd,fs1,fs2,rm</c>.</summary>
+    FsubS,
+
+    /// <summary><c>fmul.s fd,fs1,fs2,rm</c>.</summary>
+    FmulS,
+
+    /// <summary><c>fdiv.s fd,fs1,fs2,rm</c>.</summary>
+    FdivS,
+
+    /// <summary><c>fsqrt.s fd,fs1,rm</c>.</summary>
+    FsqrtS,
+
+    /// <summary><c>fsgnj.s fd,fs1,fs2</c>.</summary>
+    FsgnjS,
+
+    /// <summary><c>fsgnjn.s fd,fs1,fs2</c>.</summary>
+    FsgnjnS,
+
+    /// <summary><c>fsgnjx.s fd,fs1,fs2</c>.</summary>
+    FsgnjxS,
+
+    /// <summary><c>fmin.s fd,fs1,fs2</c>.</summary>
+    FminS,
+
+    /// <summary><c>fmax.s fd,fs1,fs2</c>.</summary>
+    FmaxS,
+
+    /// <summary><c>fle.s rd,fs1,fs2</c>.</summary>
+    FleS,
+
+    /// <summary><c>flt.s rd,fs1,fs2</c>.</summary>
+    FltS,
+
+    /// <summary><c>feq.s rd,fs1,fs2</c>.</summary>
+    FeqS,
+
+    /// <summary><c>fcvt.w.s rd,fs1,rm</c>.</summary>
+    FcvtWS,
+
+    /// <summary><c>fcvt.wu.s rd,fs1,rm</c>.</summary>
+    FcvtWuS,
+
+    /// <summary><c>fcvt.l.s rd,fs1,rm</c>.</summary>
+    FcvtLS,
+
+    /// <summary><c>fcvt.lu.s rd,fs1,rm</c>.</summary>
+    FcvtLuS,
+
+    /// <summary><c>fcvt.s.w fd,rs1,rm</c>.</summary>
+    FcvtSW,
+
+    /// <summary><c>fcvt.s.wu fd,rs1,rm</c>.</summary>
+    FcvtSWu,
+
+    /// <summary><c>fcvt.s.l fd,rs1,rm</c>.</summary>
+    FcvtSL,
+
+    /// <summary><c>fcvt.s.lu fd,rs1,rm</c>.</summary>
+    FcvtSLu,
+
+    /// <summary><c>fcvt.s.d fd,fs1,rm</c>.</summary>
+    FcvtSD,
+
+    /// <summary><c>fmv.x.w rd,fs1</c>.</summary>
+    FmvXW,
+
+    /// <summary><c>fclass.s rd,fs1</c>.</summary>
+    FclassS,
+
+    /// <summary><c>fmv.w.x fd,rs1</c>.</summary>
+    FmvWX,
+
+    /// <summary><c>fld fd,imm(rs1)</c>.</summary>
+    Fld,
+
+    /// <summary><c>fsd fs2,imm(rs1)</c>.</summary>
+    Fsd,
+
+    /// <summary><c>fmadd.d fd,fs1,fs2,fs3,rm</c>.</summary>
+    FmaddD,
+
+    /// <summary><c>fmsub.d fd,fs1,fs2,fs3,rm</c>.</summary>
+    FmsubD,
+
+    /// <summary><c>fnmsub.d fd,fs1,fs2,fs3,rm</c>.</summary>
+    FnmsubD,
+
+    /// <summary><c>fnmadd.d fd,fs1,fs2,fs3,rm</c>.</summary>
+    FnmaddD,
+
+    /// <summary><c>fadd.d fd,fs1,fs2,rm</c>.</summary>
+    FaddD,
+
+    /// <summary><c>fsub.d fd,fs1,fs2,rm</c>.</summary>
+    FsubD,
+
+    /// <summary><c>fmul.d fd,fs1,fs2,rm</c>.</summary>
+    FmulD,
+
+    /// <summary><c>fdiv.d fd,fs1,fs2,rm</c>.</summary>
+    FdivD,
+
+    /// <summary><c>fsqrt.d fd,fs1,rm</c>.</summary>
+    FsqrtD,
+
+    /// <summary><c>fsgnj.d fd,fs1,fs2</c>.</summary>
+    FsgnjD,
+
+    /// <summary><c>fsgnjn.d fd,fs1,fs2</c>.</summary>
+    FsgnjnD,
+
+    /// <summary><c>fsgnjx.d fd,fs1,fs2</c>.</summary>
+    FsgnjxD,
+
+    /// <summary><c>fmin.d fd,fs1,fs2</c>.</summary>
+    FminD,
+
+    /// <summary><c>fmax.d fd,fs1,fs2</c>.</summary>
+    FmaxD,
+
+    /// <summary><c>fle.d rd,fs1,fs2</c>.</summary>
+    FleD,
+
+    /// <summary><c>flt.d rd,fs1,fs2</c>.</summary>
+    FltD,
+
+    /// <summary><c>feq.d rd,fs1,fs2</c>.</summary>
+    FeqD,
+
+    /// <summary><c>fcvt.w.d rd,fs1,rm</c>.</summary>
+    FcvtWD,
+
+    /// <summary><c>fcvt.wu.d rd,fs1,rm</c>.</summary>
+    FcvtWuD,
+
+    /// <summary><c>fcvt.l.d rd,fs1,rm</c>.</summary>
+    FcvtLD,
+
+    /// <summary><c>fcvt.lu.d rd,fs1,rm</c>.</summary>
+    FcvtLuD,
+
+    /// <summary><c>fcvt.d.w fd,rs1</c>.</summary>
+    FcvtDW,
+
+    /// <summary><c>fcvt.d.wu fd,rs1</c>.</summary>
+    FcvtDWu,
+
+    /// <summary><c>fcvt.d.l fd,rs1,rm</c>.</summary>
+    FcvtDL,
+
+    /// <summary><c>fcvt.d.lu fd,rs1,rm</c>.</summary>
+    FcvtDLu,
+
+    /// <summary><c>fcvt.d.s fd,fs1</c>.</summary>
+    FcvtDS,
+
+    /// <summary><c>fmv.x.d rd,fs1</c>.</summary>
+    FmvXD,
+
+    /// <summary><c>fclass.d rd,fs1</c>.</summary>
+    FclassD,
+
+    /// <summary><c>fmv.d.x fd,rs1</c>.</summary>
+    FmvDX,
+
+    /// <summary><c>csrrw rd,csr,rs1</c>.</summary>
+    Csrrw,
+
+    /// <summary><c>csrrs rd,csr,rs1</c>.</summary>
+    Csrrs,
+
+    /// <summary><c>csrrc rd,csr,rs1</c>.</summary>
+    Csrrc,
+
+    /// <summary><c>csrrwi rd,csr,zimm</c>.</summary>
+    Csrrwi,
+
+    /// <summary><c>csrrsi rd,csr,zimm</c>.</summary>
+    Csrrsi,
+
+    /// <summary><c>csrrci rd,csr,zimm</c>.</summary>
+    Csrrci,
+
+    /// <summary><c>add.uw rd,rs1,rs2</c>.</summary>
+    AddUw,
+
+    /// <summary><c>sh1add rd,rs1,rs2</c>.</summary>
+    Sh1add,
+
+    /// <summary><c>sh2add rd,rs1,rs2</c>.</summary>
+    Sh2add,
+
+    /// <summary><c>sh3add rd,rs1,rs2</c>.</summary>
+    Sh3add,
+
+    /// <summary><c>sh1add.uw rd,rs1,rs2</c>.</summary>
+    Sh1addUw,
+
+    /// <summary><c>sh2add.uw rd,rs1,rs2</c>.</summary>
+    Sh2addUw,
+
+    /// <summary><c>sh3add.uw rd,rs1,rs2</c>.</summary>
+    Sh3addUw,
+
+    /// <summary><c>slli.uw rd,rs1,shamt</c>.</summary>
+    SlliUw,
+
+    /// <summary><c>andn rd,rs1,rs2</c>.</summary>
+    Andn,
+
+    /// <summary><c>orn rd,rs1,rs2</c>.</summary>
+    Orn,
+
+    /// <summary><c>xnor rd,rs1,rs2</c>.</summary>
+    Xnor,
+
+    /// <summary><c>clz rd,rs1</c>.</summary>
+    Clz,
+
+    /// <summary><c>ctz rd,rs1</c>.</summary>
+    Ctz,
+
+    /// <summary><c>cpop rd,rs1</c>.</summary>
+    Cpop,
+
+    /// <summary><c>clzw rd,rs1</c>.</summary>
+    Clzw,
+
+    /// <summary><c>ctzw rd,rs1</c>.</summary>
+    Ctzw,
+
+    /// <summary><c>cpopw rd,rs1</c>.</summary>
+    Cpopw,
+
+    /// <summary><c>min rd,rs1,rs2</c>.</summary>
+    Min,
+
+    /// <summary><c>minu rd,rs1,rs2</c>.</summary>
+    Minu,
+
+    /// <summary><c>max rd,rs1,rs2</c>.</summary>
+    Max,
+
+    /// <summary><c>maxu rd,rs1,rs2</c>.</summary>
+    Maxu,
+
+    /// <summary><c>sext.b rd,rs1</c>.</summary>
+    SextB,
+
+    /// <summary><c>sext.h rd,rs1</c>.</summary>
+    SextH,
+
+    /// <summary><c>zext.h rd,rs1</c>.</summary>
+    ZextH,
+
+    /// <summary><c>rol rd,rs1,rs2</c>.</summary>
+    Rol,
+
+    /// <summary><c>ror rd,rs1,rs2</c>.</summary>
+    Ror,
+
+    /// <summary><c>rori rd,rs1,shamt</c>.</summary>
+    Rori,
+
+    /// <summary><c>rolw rd,rs1,rs2</c>.</summary>
+    Rolw,
+
+    /// <summary><c>rorw rd,rs1,rs2</c>.</summary>
+    Rorw,
+
+    /// <summary><c>roriw rd,rs1,shamt</c>.</summary>
+    Roriw,
+
+    /// <summary><c>orc.b rd,rs1</c>.</summary>
+    OrcB,
+
+    /// <summary><c>rev8 rd,rs1</c>.</summary>
+    Rev8,
+
+    /// <summary><c>bclr rd,rs1,rs2</c>.</summary>
+    Bclr,
+
+    /// <summary><c>bext rd,rs1,rs2</c>.</summary>
+    Bext,
+
+    /// <summary><c>binv rd,rs1,rs2</c>.</summary>
+    Binv,
+
+    /// <summary><c>bset rd,rs1,rs2</c>.</summary>
+    Bset,
+
+    /// <summary><c>bclri rd,rs1,shamt</c>.</summary>
+    Bclri,
+
+    /// <summary><c>bexti rd,rs1,shamt</c>.</summary>
+    Bexti,
+
+    /// <summary><c>binvi rd,rs1,shamt</c>.</summary>
+    Binvi,
+
+    /// <summary><c>bseti rd,rs1,shamt</c>.</summary>
+    Bseti,
+
+    /// <summary><c>czero.eqz rd,rs1,rs2</c>.</summary>
+    CzeroEqz,
+
+    /// <summary><c>czero.nez rd,rs1,rs2</c>.</summary>
+    CzeroNez,
+
+    /// <summary><c>cgetperm rd,cs1</c>.</summary>
+    Cgetperm,
+
+    /// <summary><c>cgettype rd,cs1</c>.</summary>
+    Cgettype,
+
+    /// <summary><c>cgetbase rd,cs1</c>.</summary>
+    Cgetbase,
+
+    /// <summary><c>cgetlen rd,cs1</c>.</summary>
+    Cgetlen,
+
+    /// <summary><c>cgettag rd,cs1</c>.</summary>
+    Cgettag,
+
+    /// <summary><c>cgetsealed rd,cs1</c>.</summary>
+    Cgetsealed,
+
+    /// <summary><c>cgetoffset rd,cs1</c>.</summary>
+    Cgetoffset,
+
+    /// <summary><c>cgetflags rd,cs1</c>.</summary>
+    Cgetflags,
+
+    /// <summary><c>crrl rd,rs1</c>.</summary>
+    Crrl,
+
+    /// <summary><c>cram rd,rs1</c>.</summary>
+    Cram,
+
+    /// <summary><c>cmove cd,cs1</c>.</summary>
+    Cmove,
+
+    /// <summary><c>ccleartag cd,cs1</c>.</summary>
+    Ccleartag,
+
+    /// <summary><c>cclear quarter,mask</c>.</summary>
+    Cclear,
+
+    /// <summary><c>cgetaddr rd,cs1</c>.</summary>
+    Cgetaddr,
+
+    /// <summary><c>fpclear quarter,mask</c>.</summary>
+    Fpclear,
+
+    /// <summary><c>csealentry cd,cs1</c>.</summary>
+    Csealentry,
+
+    /// <summary><c>cloadtags rd,(cs1)</c>.</summary>
+    Cloadtags,
+
+    /// <summary><c>cgethigh rd,cs1</c>.</summary>
+    Cgethigh,
+
+    /// <summary><c>cgettop rd,cs1</c>.</summary>
+    Cgettop,
+
+    /// <summary><c>cspecialrw cd,scr,cs1</c>.</summary>
+    Cspecialrw,
+
+    /// <summary><c>csetbounds cd,cs1,rs2</c>.</summary>
+    Csetbounds,
+
+    /// <summary><c>csetboundsexact cd,cs1,rs2</c>.</summary>
+    Csetboundsexact,
+
+    /// <summary><c>cseal cd,cs1,cs2</c>.</summary>
+    Cseal,
+
+    /// <summary><c>cunseal cd,cs1,cs2</c>.</summary>
+    Cunseal,
+
+    /// <summary><c>candperm cd,cs1,rs2</c>.</summary>
+    Candperm,
+
+    /// <summary><c>csetflags cd,cs1,rs2</c>.</summary>
+    Csetflags,
+
+    /// <summary><c>csetoffset cd,cs1,rs2</c>.</summary>
+    Csetoffset,
+
+    /// <summary><c>csetaddr cd,cs1,rs2</c>.</summary>
+    Csetaddr,
+
+    /// <summary><c>cincoffset cd,cs1,rs2</c>.</summary>
+    Cincoffset,
+
+    /// <summary><c>ctoptr rd,cs1,dcs2</c>.</summary>
+    Ctoptr,
+
+    /// <summary><c>cfromptr cd,dcs1,rs2</c>.</summary>
+    Cfromptr,
+
+    /// <summary><c>csub rd,cs1,cs2</c>.</summary>
+    Csub,
+
+    /// <summary><c>csethigh cd,cs1,rs2</c>.</summary>
+    Csethigh,
+
+    /// <summary><c>cbuildcap cd,dcs1,cs2</c>.</summary>
+    Cbuildcap,
+
+    /// <summary><c>ccopytype cd,cs1,cs2</c>.</summary>
+    Ccopytype,
+
+    /// <summary><c>ccseal cd,cs1,cs2</c>.</summary>
+    Ccseal,
+
+    /// <summary><c>ctestsubset rd,dcs1,cs2</c>.</summary>
+    Ctestsubset,
+
+    /// <summary><c>cseqx rd,cs1,cs2</c>.</summary>
+    Cseqx,
+
+    /// <summary><c>cinvoke cs1,cs2</c>.</summary>
+    Cinvoke,
+
+    /// <summary><c>cincoffsetimm cd,cs1,imm</c>.</summary>
+    Cincoffsetimm,
+
+    /// <summary><c>csetboundsimm cd,cs1,imm</c>.</summary>
+    Csetboundsimm,
+
+    /// <summary><c>lc cd,imm(rs1)</c>.</summary>
+    Lc,
+
+    /// <summary><c>sc cs2,imm(rs1)</c>.</summary>
+    Sc,
+
+    /// <summary><c>lr.c cd,(rs1)</c>.</summary>
+    LrC,
+
+    /// <summary><c>sc.c rd,cs2,(rs1)</c>.</summary>
+    ScC,
+
+    /// <summary><c>amoswap.c cd,cs2,(rs1)</c>.</summary>
+    AmoswapC,
+
+    /// <summary><c>lr.b rd,(rs1)</c>.</summary>
+    LrB,
+
+    /// <summary><c>lr.h rd,(rs1)</c>.</summary>
+    LrH,
+
+    /// <summary><c>sc.b rd,rs2,(rs1)</c>.</summary>
+    ScB,
+
+    /// <summary><c>sc.h rd,rs2,(rs1)</c>.</summary>
+    ScH,
+
+    /// <summary><c>auipcc cd,imm20</c>.</summary>
+    Auipcc,
+
+    /// <summary><c>cjal cd,target</c>.</summary>
+    Cjal,
+
+    /// <summary><c>cjalr cd,imm(cs1)</c>.</summary>
+    Cjalr,
+
+    /// <summary><c>jalr.cap cd,cs1</c>, that is <c>cjalr cd,0(cs1)</c>.</summary>
+    JalrCap,
+
+    /// <summary><c>jalr.pcc rd,rs1</c>, that is <c>jalr rd,0(rs1)</c>.</summary>
+    JalrPcc,
+
+    /// <summary><c>lb.ddc rd,(rs1)</c>, that is <c>lb rd,0(rs1)</c>.</summary>
+    LbDdc,
+
+    /// <summary><c>lh.ddc rd,(rs1)</c>, that is <c>lh rd,0(rs1)</c>.</summary>
+    LhDdc,
+
+    /// <summary><c>lw.ddc rd,(rs1)</c>, that is <c>lw rd,0(rs1)</c>.</summary>
+    LwDdc,
+
+    /// <summary><c>ld.ddc rd,(rs1)</c>, that is <c>ld rd,0(rs1)</c>.</summary>
+    LdDdc,
+
+    /// <summary><c>lbu.ddc rd,(rs1)</c>, that is <c>lbu rd,0(rs1)</c>.</summary>
+    LbuDdc,
+
+    /// <summary><c>lhu.ddc rd,(rs1)</c>, that is <c>lhu rd,0(rs1)</c>.</summary>
+    LhuDdc,
+
+    /// <summary><c>lwu.ddc rd,(rs1)</c>, that is <c>lwu rd,0(rs1)</c>.</summary>
+    LwuDdc,
+
+    /// <summary><c>lb.cap rd,(cs1)</c>, that is <c>lb rd,0(cs1)</c>.</summary>
+    LbCap,
+
+    /// <summary><c>lh.cap rd,(cs1)</c>, that is <c>lh rd,0(cs1)</c>.</summary>
+    LhCap,
+
+    /// <summary><c>lw.cap rd,(cs1)</c>, that is <c>lw rd,0(cs1)</c>.</summary>
+    LwCap,
+
+    /// <summary><c>ld.cap rd,(cs1)</c>, that is <c>ld rd,0(cs1)</c>.</summary>
+    LdCap,
+
+    /// <summary><c>lbu.cap rd,(cs1)</c>, that is <c>lbu rd,0(cs1)</c>.</summary>
+    LbuCap,
+
+    /// <summary><c>lhu.cap rd,(cs1)</c>, that is <c>lhu rd,0(cs1)</c>.</summary>
+    LhuCap,
+
+    /// <summary><c>lwu.cap rd,(cs1)</c>, that is <c>lwu rd,0(cs1)</c>.</summary>
+    LwuCap,
+
+    /// <summary><c>lc.ddc cd,(rs1)</c>, that is <c>lc cd,0(rs1)</c>.</summary>
+    LcDdc,
+
+    /// <summary><c>lc.cap cd,(cs1)</c>, that is <c>lc cd,0(cs1)</c>.</summary>
+    LcCap,
+
+    /// <summary><c>lr.b.ddc rd,(rs1)</c>, that is <c>lr.b rd,(rs1)</c>.</summary>
+    LrBDdc,
+
+    /// <summary><c>lr.h.ddc rd,(rs1)</c>, that is <c>lr.h rd,(rs1)</c>.</summary>
+    LrHDdc,
+
+    /// <summary><c>lr.w.ddc rd,(rs1)</c>, that is <c>lr.w rd,(rs1)</c>.</summary>
+    LrWDdc,
+
+    /// <summary><c>lr.d.ddc rd,(rs1)</c>, that is <c>lr.d rd,(rs1)</c>.</summary>
+    LrDDdc,
+
+    /// <summary><c>lr.c.ddc cd,(rs1)</c>, that is <c>lr.c cd,(rs1)</c>.</summary>
+    LrCDdc,
+
+    /// <summary><c>lr.b.cap rd,(cs1)</c>, that is <c>lr.b rd,(cs1)</c>.</summary>
+    LrBCap,
+
+    /// <summary><c>lr.h.cap rd,(cs1)</c>, that is <c>lr.h rd,(cs1)</c>.</summary>
+    LrHCap,
+
+    /// <summary><c>lr.w.cap rd,(cs1)</c>, that is <c>lr.w rd,(cs1)</c>.</summary>
+    LrWCap,
+
+    /// <summary><c>lr.d.cap rd,(cs1)</c>, that is <c>lr.d rd,(cs1)</c>.</summary>
+    LrDCap,
+
+    /// <summary><c>lr.c.cap cd,(cs1)</c>, that is <c>lr.c cd,(cs1)</c>.</summary>
+    LrCCap,
+
+    /// <summary><c>sb.ddc rs2,(rs1)</c>, that is <c>sb rs2,0(rs1)</c>.</summary>
+    SbDdc,
+
+    /// <summary><c>sh.ddc rs2,(rs1)</c>, that is <c>sh rs2,0(rs1)</c>.</summary>
+    ShDdc,
+
+    /// <summary><c>sw.ddc rs2,(rs1)</c>, that is <c>sw rs2,0(rs1)</c>.</summary>
+    SwDdc,
+
+    /// <summary><c>sd.ddc rs2,(rs1)</c>, that is <c>sd rs2,0(rs1)</c>.</summary>
+    SdDdc,
+
+    /// <summary><c>sc.ddc cs2,(rs1)</c>, that is <c>sc cs2,0(rs1)</c>.</summary>
+    ScDdc,
+
+    /// <summary><c>sb.cap rs2,(cs1)</c>, that is <c>sb rs2,0(cs1)</c>.</summary>
+    SbCap,
+
+    /// <summary><c>sh.cap rs2,(cs1)</c>, that is <c>sh rs2,0(cs1)</c>.</summary>
+    ShCap,
+
+    /// <summary><c>sw.cap rs2,(cs1)</c>, that is <c>sw rs2,0(cs1)</c>.</summary>
+    SwCap,
+
+    /// <summary><c>sd.cap rs2,(cs1)</c>, that is <c>sd rs2,0(cs1)</c>.</summary>
+    SdCap,
+
+    /// <summary><c>sc.cap cs2,(cs1)</c>, that is <c>sc cs2,0(cs1)</c>.</summary>
+    ScCap,
+
+    /// <summary><c>sc.b.ddc rs2,(rs1)</c>, that is <c>sc.b rs2,rs2,(rs1)</c>.</summary>
+    ScBDdc,
+
+    /// <summary><c>sc.h.ddc rs2,(rs1)</c>, that is <c>sc.h rs2,rs2,(rs1)</c>.</summary>
+    ScHDdc,
+
+    /// <summary><c>sc.w.ddc rs2,(rs1)</c>, that is <c>sc.w rs2,rs2,(rs1)</c>.</summary>
+    ScWDdc,
+
+    /// <summary><c>sc.d.ddc rs2,(rs1)</c>, that is <c>sc.d rs2,rs2,(rs1)</c>.</summary>
+    ScDDdc,
+
+    /// <summary><c>sc.c.ddc cs2,(rs1)</c>, that is <c>sc.c cs2,cs2,(rs1)</c>.</summary>
+    ScCDdc,
+
+    /// <summary><c>sc.b.cap rs2,(cs1)</c>, that is <c>sc.b rs2,rs2,(cs1)</c>.</summary>
+    ScBCap,
+
+    /// <summary><c>sc.h.cap rs2,(cs1)</c>, that is <c>sc.h rs2,rs2,(cs1)</c>.</summary>
+    ScHCap,
+
+    /// <summary><c>sc.w.cap rs2,(cs1)</c>, that is <c>sc.w rs2,rs2,(cs1)</c>.</summary>
+    ScWCap,
+
+    /// <summary><c>sc.d.cap rs2,(cs1)</c>, that is <c>sc.d rs2,rs2,(cs1)</c>.</summary>
+    ScDCap,
+
+    /// <summary><c>sc.c.cap cs2,(cs1)</c>, that is <c>sc.c cs2,cs2,(cs1)</c>.</summary>
+    ScCCap,
+
+    /// <summary><c>clb rd,imm(cs1)</c>, that is <c>lb rd,imm(cs1)</c>.</summary>
+    Clb,
+
+    /// <summary><c>clh rd,imm(cs1)</c>, that is <c>lh rd,imm(cs1)</c>.</summary>
+    Clh,
+
+    /// <summary><c>clw rd,imm(cs1)</c>, that is <c>lw rd,imm(cs1)</c>.</summary>
+    Clw,
+
+    /// <summary><c>cld rd,imm(cs1)</c>, that is <c>ld rd,imm(cs1)</c>.</summary>
+    Cld,
+
+    /// <summary><c>clbu rd,imm(cs1)</c>, that is <c>lbu rd,imm(cs1)</c>.</summary>
+    Clbu,
+
+    /// <summary><c>clhu rd,imm(cs1)</c>, that is <c>lhu rd,imm(cs1)</c>.</summary>
+    Clhu,
+
+    /// <summary><c>clwu rd,imm(cs1)</c>, that is <c>lwu rd,imm(cs1)</c>.</summary>
+    Clwu,
+
+    /// <summary><c>csb rs2,imm(cs1)</c>, that is <c>sb rs2,imm(cs1)</c>.</summary>
+    Csb,
+
+    /// <summary><c>csh rs2,imm(cs1)</c>, that is <c>sh rs2,imm(cs1)</c>.</summary>
+    Csh,
+
+    /// <summary><c>csw rs2,imm(cs1)</c>, that is <c>sw rs2,imm(cs1)</c>.</summary>
+    Csw,
+
+    /// <summary><c>csd rs2,imm(cs1)</c>, that is <c>sd rs2,imm(cs1)</c>.</summary>
+    Csd,
+
+    /// <summary><c>clc cd,imm(cs1)</c>, that is <c>lc cd,imm(cs1)</c>.</summary>
+    Clc,
+
+    /// <summary><c>csc cs2,imm(cs1)</c>, that is <c>sc cs2,imm(cs1)</c>.</summary>
+    Csc,
+
+    /// <summary><c>cflw fd,imm(cs1)</c>, that is <c>flw fd,imm(cs1)</c>.</summary>
+    Cflw,
+
+    /// <summary><c>cfld fd,imm(cs1)</c>, that is <c>fld fd,imm(cs1)</c>.</summary>
+    Cfld,
+
+    /// <summary><c>cfsw fs2,imm(cs1)</c>, that is <c>fsw fs2,imm(cs1)</c>.</summary>
+    Cfsw,
+
+    /// <summary><c>cfsd fs2,imm(cs1)</c>, that is <c>fsd fs2,imm(cs1)</c>.</summary>
+    Cfsd,
+
+    /// <summary><c>clr.b rd,(cs1)</c>, that is <c>lr.b rd,(cs1)</c>.</summary>
+    ClrB,
+
+    /// <summary><c>csc.b rd,rs2,(cs1)</c>, that is <c>sc.b rd,rs2,(cs1)</c>.</summary>
+    CscB,
+
+    /// <summary><c>clr.h rd,(cs1)</c>, that is <c>lr.h rd,(cs1)</c>.</summary>
+    ClrH,
+
+    /// <summary><c>csc.h rd,rs2,(cs1)</c>, that is <c>sc.h rd,rs2,(cs1)</c>.</summary>
+    CscH,
+
+    /// <summary><c>clr.w rd,(cs1)</c>, that is <c>lr.w rd,(cs1)</c>.</summary>
+    ClrW,
+
+    /// <summary><c>csc.w rd,rs2,(cs1)</c>, that is <c>sc.w rd,rs2,(cs1)</c>.</summary>
+    CscW,
+
+    /// <summary><c>clr.d rd,(cs1)</c>, that is <c>lr.d rd,(cs1)</c>.</summary>
+    ClrD,
+
+    /// <summary><c>csc.d rd,rs2,(cs1)</c>, that is <c>sc.d rd,rs2,(cs1)</c>.</summary>
+    CscD,
+
+    /// <summary><c>clr.c cd,(cs1)</c>, that is <c>lr.c cd,(cs1)</c>.</summary>
+    ClrC,
+
+    /// <summary><c>csc.c rd,cs2,(cs1)</c>, that is <c>sc.c rd,cs2,(cs1)</c>.</summary>
+    CscC,
+
+    /// <summary><c>camoswap.c cd,cs2,(cs1)</c>, that is <c>amoswap.c cd,cs2,(cs1)</c>.</summary>
+    CamoswapC,
+
+    /// <summary><c>camoswap.w rd,rs2,(cs1)</c>, that is <c>amoswap.w rd,rs2,(cs1)</c>.</summary>
+    CamoswapW,
+
+    /// <summary><c>camoadd.w rd,rs2,(cs1)</c>, that is <c>amoadd.w rd,rs2,(cs1)</c>.</summary>
+    CamoaddW,
+
+    /// <summary><c>camoxor.w rd,rs2,(cs1)</c>, that is <c>amoxor.w rd,rs2,(cs1)</c>.</summary>
+    CamoxorW,
+
+    /// <summary><c>camoand.w rd,rs2,(cs1)</c>, that is <c>amoand.w rd,rs2,(cs1)</c>.</summary>
+    CamoandW,
+
+    /// <summary><c>camoor.w rd,rs2,(cs1)</c>, that is <c>amoor.w rd,rs2,(cs1)</c>.</summary>
+    CamoorW,
+
+    /// <summary><c>camomin.w rd,rs2,(cs1)</c>, that is <c>amomin.w rd,rs2,(cs1)</c>.</summary>
+    CamominW,
+
+    /// <summary><c>camomax.w rd,rs2,(cs1)</c>, that is <c>amomax.w rd,rs2,(cs1)</c>.</summary>
+    CamomaxW,
+
+    /// <summary><c>camominu.w rd,rs2,(cs1)</c>, that is <c>amominu.w rd,rs2,(cs1)</c>.</summary>
+    CamominuW,
+
+    /// <summary><c>camomaxu.w rd,rs2,(cs1)</c>, that is <c>amomaxu.w rd,rs2,(cs1)</c>.</summary>
+    CamomaxuW,
+
+    /// <summary><c>camoswap.d rd,rs2,(cs1)</c>, that is <c>amoswap.d rd,rs2,(cs1)</c>.</summary>
+    CamoswapD,
+
+    /// <summary><c>camoadd.d rd,rs2,(cs1)</c>, that is <c>amoadd.d rd,rs2,(cs1)</c>.</summary>
+    CamoaddD,
+
+    /// <summary><c>camoxor.d rd,rs2,(cs1)</c>, that is <c>amoxor.d rd,rs2,(cs1)</c>.</summary>
+    CamoxorD,
+
+    /// <summary><c>camoand.d rd,rs2,(cs1)</c>, that is <c>amoand.d rd,rs2,(cs1)</c>.</summary>
+    CamoandD,
+
+    /// <summary><c>camoor.d rd,rs2,(cs1)</c>, that is <c>amoor.d rd,rs2,(cs1)</c>.</summary>
+    CamoorD,
+
+    /// <summary><c>camomin.d rd,rs2,(cs1)</c>, that is <c>amomin.d rd,rs2,(cs1)</c>.</summary>
+    CamominD,
+
+    /// <summary><c>camomax.d rd,rs2,(cs1)</c>, that is <c>amomax.d rd,rs2,(cs1)</c>.</summary>
+    CamomaxD,
+
+    /// <summary><c>camominu.d rd,rs2,(cs1)</c>, that is <c>amominu.d rd,rs2,(cs1)</c>.</summary>
+    CamominuD,
+
+    /// <summary><c>camomaxu.d rd,rs2,(cs1)</c>, that is <c>amomaxu.d rd,rs2,(cs1)</c>.</summary>
+    CamomaxuD,
 
     /// <summary><c>c.addi4spn rd,sp,imm</c>, that is <c>addi rd,sp,imm</c>.</summary>
     CAddi4spn,
@@ -719,4 +1913,52 @@ internal enum RiscVCompressedForm : byte
 
     /// <summary><c>c.sdsp rs2,imm(sp)</c>, that is <c>sd rs2,imm(sp)</c>.</summary>
     CSdsp,
+
+    /// <summary><c>c.cincoffset4cspn cd,csp,imm</c>, that is <c>cincoffsetimm cd,csp,imm</c>.</summary>
+    CCincoffset4cspn,
+
+    /// <summary><c>c.clc cd,imm(cs1)</c>, that is <c>lc cd,imm(cs1)</c>.</summary>
+    CClc,
+
+    /// <summary><c>c.clw rd,imm(cs1)</c>, that is <c>lw rd,imm(cs1)</c>.</summary>
+    CClw,
+
+    /// <summary><c>c.cld rd,imm(cs1)</c>, that is <c>ld rd,imm(cs1)</c>.</summary>
+    CCld,
+
+    /// <summary><c>c.csc cs2,imm(cs1)</c>, that is <c>sc cs2,imm(cs1)</c>.</summary>
+    CCsc,
+
+    /// <summary><c>c.csw rs2,imm(cs1)</c>, that is <c>sw rs2,imm(cs1)</c>.</summary>
+    CCsw,
+
+    /// <summary><c>c.csd rs2,imm(cs1)</c>, that is <c>sd rs2,imm(cs1)</c>.</summary>
+    CCsd,
+
+    /// <summary><c>c.cincoffset16csp csp,imm</c>, that is <c>cincoffsetimm csp,csp,imm</c>.</summary>
+    CCincoffset16csp,
+
+    /// <summary><c>c.clccsp cd,imm(csp)</c>, that is <c>lc cd,imm(csp)</c>.</summary>
+    CClccsp,
+
+    /// <summary><c>c.clwcsp rd,imm(csp)</c>, that is <c>lw rd,imm(csp)</c>.</summary>
+    CClwcsp,
+
+    /// <summary><c>c.cldcsp rd,imm(csp)</c>, that is <c>ld rd,imm(csp)</c>.</summary>
+    CCldcsp,
+
+    /// <summary><c>c.cjr cs1</c>, that is <c>cjalr cnull,0(cs1)</c>.</summary>
+    CCjr,
+
+    /// <summary><c>c.cjalr cs1</c>, that is <c>cjalr cra,0(cs1)</c>.</summary>
+    CCjalr,
+
+    /// <summary><c>c.csccsp cs2,imm(csp)</c>, that is <c>sc cs2,imm(csp)</c>.</summary>
+    CCsccsp,
+
+    /// <summary><c>c.cswcsp rs2,imm(csp)</c>, that is <c>sw rs2,imm(csp)</c>.</summary>
+    CCswcsp,
+
+    /// <summary><c>c.csdcsp rs2,imm(csp)</c>, that is <c>sd rs2,imm(csp)</c>.</summary>
+    CCsdcsp,
 }

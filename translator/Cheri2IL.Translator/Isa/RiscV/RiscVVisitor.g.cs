@@ -2,12 +2,12 @@
 #nullable enable
 namespace Cheri2IL.Translator.Isa.RiscV;
 
-/// <summary>Calls one method per opcode. Compressed instructions arrive as the instruction they stand for, with Length 2.</summary>
+/// <summary>Calls one method per opcode of RV64. Compressed instructions arrive as the instruction they stand for, with Length 2.</summary>
 public abstract class RiscVVisitor
 {
     /// <summary>Calls the method for the instruction's opcode.</summary>
-    /// <exception cref="ArgumentException">The instruction is not a decoded one.</exception>
-    public void Visit(in RiscVInstruction i)
+    /// <exception cref="ArgumentException">The instruction is not a decoded one, or of an extension that is not visited.</exception>
+    public virtual void Visit(in RiscVInstruction i)
     {
         switch (i.Opcode)
         {
@@ -1203,4 +1203,338 @@ public abstract class RiscVVisitor
 
     /// <summary><c>czero.nez rd,rs1,rs2</c> (Zicond).</summary>
     protected abstract void VisitCzeroNez(in RiscVInstruction i);
+}
+
+/// <summary>Calls one method per opcode of RV64 and of CHERI-RISC-V.</summary>
+public abstract class CheriVisitor : RiscVVisitor
+{
+    /// <summary>Calls the method for the instruction's opcode.</summary>
+    /// <exception cref="ArgumentException">The instruction is not a decoded one, or of an extension that is not visited.</exception>
+    public override void Visit(in RiscVInstruction i)
+    {
+        switch (i.Opcode)
+        {
+            case RiscVOpcode.Cgetperm:
+                VisitCgetperm(in i);
+                return;
+            case RiscVOpcode.Cgettype:
+                VisitCgettype(in i);
+                return;
+            case RiscVOpcode.Cgetbase:
+                VisitCgetbase(in i);
+                return;
+            case RiscVOpcode.Cgetlen:
+                VisitCgetlen(in i);
+                return;
+            case RiscVOpcode.Cgettag:
+                VisitCgettag(in i);
+                return;
+            case RiscVOpcode.Cgetsealed:
+                VisitCgetsealed(in i);
+                return;
+            case RiscVOpcode.Cgetoffset:
+                VisitCgetoffset(in i);
+                return;
+            case RiscVOpcode.Cgetflags:
+                VisitCgetflags(in i);
+                return;
+            case RiscVOpcode.Crrl:
+                VisitCrrl(in i);
+                return;
+            case RiscVOpcode.Cram:
+                VisitCram(in i);
+                return;
+            case RiscVOpcode.Cmove:
+                VisitCmove(in i);
+                return;
+            case RiscVOpcode.Ccleartag:
+                VisitCcleartag(in i);
+                return;
+            case RiscVOpcode.Cclear:
+                VisitCclear(in i);
+                return;
+            case RiscVOpcode.Cgetaddr:
+                VisitCgetaddr(in i);
+                return;
+            case RiscVOpcode.Fpclear:
+                VisitFpclear(in i);
+                return;
+            case RiscVOpcode.Csealentry:
+                VisitCsealentry(in i);
+                return;
+            case RiscVOpcode.Cloadtags:
+                VisitCloadtags(in i);
+                return;
+            case RiscVOpcode.Cgethigh:
+                VisitCgethigh(in i);
+                return;
+            case RiscVOpcode.Cgettop:
+                VisitCgettop(in i);
+                return;
+            case RiscVOpcode.Cspecialrw:
+                VisitCspecialrw(in i);
+                return;
+            case RiscVOpcode.Csetbounds:
+                VisitCsetbounds(in i);
+                return;
+            case RiscVOpcode.Csetboundsexact:
+                VisitCsetboundsexact(in i);
+                return;
+            case RiscVOpcode.Cseal:
+                VisitCseal(in i);
+                return;
+            case RiscVOpcode.Cunseal:
+                VisitCunseal(in i);
+                return;
+            case RiscVOpcode.Candperm:
+                VisitCandperm(in i);
+                return;
+            case RiscVOpcode.Csetflags:
+                VisitCsetflags(in i);
+                return;
+            case RiscVOpcode.Csetoffset:
+                VisitCsetoffset(in i);
+                return;
+            case RiscVOpcode.Csetaddr:
+                VisitCsetaddr(in i);
+                return;
+            case RiscVOpcode.Cincoffset:
+                VisitCincoffset(in i);
+                return;
+            case RiscVOpcode.Ctoptr:
+                VisitCtoptr(in i);
+                return;
+            case RiscVOpcode.Cfromptr:
+                VisitCfromptr(in i);
+                return;
+            case RiscVOpcode.Csub:
+                VisitCsub(in i);
+                return;
+            case RiscVOpcode.Csethigh:
+                VisitCsethigh(in i);
+                return;
+            case RiscVOpcode.Cbuildcap:
+                VisitCbuildcap(in i);
+                return;
+            case RiscVOpcode.Ccopytype:
+                VisitCcopytype(in i);
+                return;
+            case RiscVOpcode.Ccseal:
+                VisitCcseal(in i);
+                return;
+            case RiscVOpcode.Ctestsubset:
+                VisitCtestsubset(in i);
+                return;
+            case RiscVOpcode.Cseqx:
+                VisitCseqx(in i);
+                return;
+            case RiscVOpcode.Cinvoke:
+                VisitCinvoke(in i);
+                return;
+            case RiscVOpcode.Cincoffsetimm:
+                VisitCincoffsetimm(in i);
+                return;
+            case RiscVOpcode.Csetboundsimm:
+                VisitCsetboundsimm(in i);
+                return;
+            case RiscVOpcode.Lc:
+                VisitLc(in i);
+                return;
+            case RiscVOpcode.Sc:
+                VisitSc(in i);
+                return;
+            case RiscVOpcode.LrC:
+                VisitLrC(in i);
+                return;
+            case RiscVOpcode.ScC:
+                VisitScC(in i);
+                return;
+            case RiscVOpcode.AmoswapC:
+                VisitAmoswapC(in i);
+                return;
+            case RiscVOpcode.LrB:
+                VisitLrB(in i);
+                return;
+            case RiscVOpcode.LrH:
+                VisitLrH(in i);
+                return;
+            case RiscVOpcode.ScB:
+                VisitScB(in i);
+                return;
+            case RiscVOpcode.ScH:
+                VisitScH(in i);
+                return;
+            case RiscVOpcode.Auipcc:
+                VisitAuipcc(in i);
+                return;
+            case RiscVOpcode.Cjal:
+                VisitCjal(in i);
+                return;
+            case RiscVOpcode.Cjalr:
+                VisitCjalr(in i);
+                return;
+            default:
+                base.Visit(in i);
+                return;
+        }
+    }
+
+    /// <summary><c>cgetperm rd,cs1</c> (Xcheri).</summary>
+    protected abstract void VisitCgetperm(in RiscVInstruction i);
+
+    /// <summary><c>cgettype rd,cs1</c> (Xcheri).</summary>
+    protected abstract void VisitCgettype(in RiscVInstruction i);
+
+    /// <summary><c>cgetbase rd,cs1</c> (Xcheri).</summary>
+    protected abstract void VisitCgetbase(in RiscVInstruction i);
+
+    /// <summary><c>cgetlen rd,cs1</c> (Xcheri).</summary>
+    protected abstract void VisitCgetlen(in RiscVInstruction i);
+
+    /// <summary><c>cgettag rd,cs1</c> (Xcheri).</summary>
+    protected abstract void VisitCgettag(in RiscVInstruction i);
+
+    /// <summary><c>cgetsealed rd,cs1</c> (Xcheri).</summary>
+    protected abstract void VisitCgetsealed(in RiscVInstruction i);
+
+    /// <summary><c>cgetoffset rd,cs1</c> (Xcheri).</summary>
+    protected abstract void VisitCgetoffset(in RiscVInstruction i);
+
+    /// <summary><c>cgetflags rd,cs1</c> (Xcheri).</summary>
+    protected abstract void VisitCgetflags(in RiscVInstruction i);
+
+    /// <summary><c>crrl rd,rs1</c> (Xcheri).</summary>
+    protected abstract void VisitCrrl(in RiscVInstruction i);
+
+    /// <summary><c>cram rd,rs1</c> (Xcheri).</summary>
+    protected abstract void VisitCram(in RiscVInstruction i);
+
+    /// <summary><c>cmove cd,cs1</c> (Xcheri).</summary>
+    protected abstract void VisitCmove(in RiscVInstruction i);
+
+    /// <summary><c>ccleartag cd,cs1</c> (Xcheri).</summary>
+    protected abstract void VisitCcleartag(in RiscVInstruction i);
+
+    /// <summary><c>cclear quarter,mask</c> (Xcheri).</summary>
+    protected abstract void VisitCclear(in RiscVInstruction i);
+
+    /// <summary><c>cgetaddr rd,cs1</c> (Xcheri).</summary>
+    protected abstract void VisitCgetaddr(in RiscVInstruction i);
+
+    /// <summary><c>fpclear quarter,mask</c> (Xcheri).</summary>
+    protected abstract void VisitFpclear(in RiscVInstruction i);
+
+    /// <summary><c>csealentry cd,cs1</c> (Xcheri).</summary>
+    protected abstract void VisitCsealentry(in RiscVInstruction i);
+
+    /// <summary><c>cloadtags rd,(cs1)</c> (Xcheri).</summary>
+    protected abstract void VisitCloadtags(in RiscVInstruction i);
+
+    /// <summary><c>cgethigh rd,cs1</c> (Xcheri).</summary>
+    protected abstract void VisitCgethigh(in RiscVInstruction i);
+
+    /// <summary><c>cgettop rd,cs1</c> (Xcheri).</summary>
+    protected abstract void VisitCgettop(in RiscVInstruction i);
+
+    /// <summary><c>cspecialrw cd,scr,cs1</c> (Xcheri).</summary>
+    protected abstract void VisitCspecialrw(in RiscVInstruction i);
+
+    /// <summary><c>csetbounds cd,cs1,rs2</c> (Xcheri).</summary>
+    protected abstract void VisitCsetbounds(in RiscVInstruction i);
+
+    /// <summary><c>csetboundsexact cd,cs1,rs2</c> (Xcheri).</summary>
+    protected abstract void VisitCsetboundsexact(in RiscVInstruction i);
+
+    /// <summary><c>cseal cd,cs1,cs2</c> (Xcheri).</summary>
+    protected abstract void VisitCseal(in RiscVInstruction i);
+
+    /// <summary><c>cunseal cd,cs1,cs2</c> (Xcheri).</summary>
+    protected abstract void VisitCunseal(in RiscVInstruction i);
+
+    /// <summary><c>candperm cd,cs1,rs2</c> (Xcheri).</summary>
+    protected abstract void VisitCandperm(in RiscVInstruction i);
+
+    /// <summary><c>csetflags cd,cs1,rs2</c> (Xcheri).</summary>
+    protected abstract void VisitCsetflags(in RiscVInstruction i);
+
+    /// <summary><c>csetoffset cd,cs1,rs2</c> (Xcheri).</summary>
+    protected abstract void VisitCsetoffset(in RiscVInstruction i);
+
+    /// <summary><c>csetaddr cd,cs1,rs2</c> (Xcheri).</summary>
+    protected abstract void VisitCsetaddr(in RiscVInstruction i);
+
+    /// <summary><c>cincoffset cd,cs1,rs2</c> (Xcheri).</summary>
+    protected abstract void VisitCincoffset(in RiscVInstruction i);
+
+    /// <summary><c>ctoptr rd,cs1,dcs2</c> (Xcheri).</summary>
+    protected abstract void VisitCtoptr(in RiscVInstruction i);
+
+    /// <summary><c>cfromptr cd,dcs1,rs2</c> (Xcheri).</summary>
+    protected abstract void VisitCfromptr(in RiscVInstruction i);
+
+    /// <summary><c>csub rd,cs1,cs2</c> (Xcheri).</summary>
+    protected abstract void VisitCsub(in RiscVInstruction i);
+
+    /// <summary><c>csethigh cd,cs1,rs2</c> (Xcheri).</summary>
+    protected abstract void VisitCsethigh(in RiscVInstruction i);
+
+    /// <summary><c>cbuildcap cd,dcs1,cs2</c> (Xcheri).</summary>
+    protected abstract void VisitCbuildcap(in RiscVInstruction i);
+
+    /// <summary><c>ccopytype cd,cs1,cs2</c> (Xcheri).</summary>
+    protected abstract void VisitCcopytype(in RiscVInstruction i);
+
+    /// <summary><c>ccseal cd,cs1,cs2</c> (Xcheri).</summary>
+    protected abstract void VisitCcseal(in RiscVInstruction i);
+
+    /// <summary><c>ctestsubset rd,dcs1,cs2</c> (Xcheri).</summary>
+    protected abstract void VisitCtestsubset(in RiscVInstruction i);
+
+    /// <summary><c>cseqx rd,cs1,cs2</c> (Xcheri).</summary>
+    protected abstract void VisitCseqx(in RiscVInstruction i);
+
+    /// <summary><c>cinvoke cs1,cs2</c> (Xcheri).</summary>
+    protected abstract void VisitCinvoke(in RiscVInstruction i);
+
+    /// <summary><c>cincoffsetimm cd,cs1,imm</c> (Xcheri).</summary>
+    protected abstract void VisitCincoffsetimm(in RiscVInstruction i);
+
+    /// <summary><c>csetboundsimm cd,cs1,imm</c> (Xcheri).</summary>
+    protected abstract void VisitCsetboundsimm(in RiscVInstruction i);
+
+    /// <summary><c>lc cd,imm(rs1)</c> (Xcheri).</summary>
+    protected abstract void VisitLc(in RiscVInstruction i);
+
+    /// <summary><c>sc cs2,imm(rs1)</c> (Xcheri).</summary>
+    protected abstract void VisitSc(in RiscVInstruction i);
+
+    /// <summary><c>lr.c cd,(rs1)</c> (Xcheri).</summary>
+    protected abstract void VisitLrC(in RiscVInstruction i);
+
+    /// <summary><c>sc.c rd,cs2,(rs1)</c> (Xcheri).</summary>
+    protected abstract void VisitScC(in RiscVInstruction i);
+
+    /// <summary><c>amoswap.c cd,cs2,(rs1)</c> (Xcheri).</summary>
+    protected abstract void VisitAmoswapC(in RiscVInstruction i);
+
+    /// <summary><c>lr.b rd,(rs1)</c> (Xcheri).</summary>
+    protected abstract void VisitLrB(in RiscVInstruction i);
+
+    /// <summary><c>lr.h rd,(rs1)</c> (Xcheri).</summary>
+    protected abstract void VisitLrH(in RiscVInstruction i);
+
+    /// <summary><c>sc.b rd,rs2,(rs1)</c> (Xcheri).</summary>
+    protected abstract void VisitScB(in RiscVInstruction i);
+
+    /// <summary><c>sc.h rd,rs2,(rs1)</c> (Xcheri).</summary>
+    protected abstract void VisitScH(in RiscVInstruction i);
+
+    /// <summary><c>auipcc cd,imm20</c> (Xcheri).</summary>
+    protected abstract void VisitAuipcc(in RiscVInstruction i);
+
+    /// <summary><c>cjal cd,target</c> (Xcheri).</summary>
+    protected abstract void VisitCjal(in RiscVInstruction i);
+
+    /// <summary><c>cjalr cd,imm(cs1)</c> (Xcheri).</summary>
+    protected abstract void VisitCjalr(in RiscVInstruction i);
 }

@@ -2,55 +2,56 @@
 #nullable enable
 namespace Cheri2IL.Translator.Isa.RiscV;
 
-public static partial class RiscVDecoder
+/// <summary>Fills in the operands of the row that a word matches.</summary>
+internal static class Rv64Decoder
 {
     /// <summary>Decodes a 32-bit instruction word; the result's opcode is Invalid if no row matches.</summary>
-    private static RiscVInstruction Decode32(uint w, long address)
+    public static RiscVInstruction Decode32(uint w, long address)
     {
-        var opcode = RiscVEncoding.Match32(w);
-        switch (opcode)
+        var form = Rv64Encoding.Match32(w);
+        switch (form)
         {
-            case RiscVOpcode.Lui:
-            case RiscVOpcode.Auipc:
+            case RiscVForm.Lui:
+            case RiscVForm.Auipc:
                 return new RiscVInstruction
                 {
-                    Opcode = opcode,
+                    Opcode = (RiscVOpcode)form,
                     Rd = (byte)((w >> 7) & 0x1F),
                     Immediate = (int)((w & 0xFFFFF000)),
                     Raw = w,
                     Length = 4,
                     Address = address,
                 };
-            case RiscVOpcode.Jal:
+            case RiscVForm.Jal:
                 return new RiscVInstruction
                 {
-                    Opcode = opcode,
+                    Opcode = (RiscVOpcode)form,
                     Rd = (byte)((w >> 7) & 0x1F),
                     Immediate = (int)((((w & 0x7FE00000) >> 20) | ((w & 0x80000000) >> 11) | ((w & 0x100000) >> 9) | (w & 0xFF000)) << 11) >> 11,
                     Raw = w,
                     Length = 4,
                     Address = address,
                 };
-            case RiscVOpcode.Jalr:
-            case RiscVOpcode.Lb:
-            case RiscVOpcode.Lh:
-            case RiscVOpcode.Lw:
-            case RiscVOpcode.Ld:
-            case RiscVOpcode.Lbu:
-            case RiscVOpcode.Lhu:
-            case RiscVOpcode.Lwu:
-            case RiscVOpcode.Addi:
-            case RiscVOpcode.Slti:
-            case RiscVOpcode.Sltiu:
-            case RiscVOpcode.Xori:
-            case RiscVOpcode.Ori:
-            case RiscVOpcode.Andi:
-            case RiscVOpcode.Addiw:
-            case RiscVOpcode.Flw:
-            case RiscVOpcode.Fld:
+            case RiscVForm.Jalr:
+            case RiscVForm.Lb:
+            case RiscVForm.Lh:
+            case RiscVForm.Lw:
+            case RiscVForm.Ld:
+            case RiscVForm.Lbu:
+            case RiscVForm.Lhu:
+            case RiscVForm.Lwu:
+            case RiscVForm.Addi:
+            case RiscVForm.Slti:
+            case RiscVForm.Sltiu:
+            case RiscVForm.Xori:
+            case RiscVForm.Ori:
+            case RiscVForm.Andi:
+            case RiscVForm.Addiw:
+            case RiscVForm.Flw:
+            case RiscVForm.Fld:
                 return new RiscVInstruction
                 {
-                    Opcode = opcode,
+                    Opcode = (RiscVOpcode)form,
                     Rd = (byte)((w >> 7) & 0x1F),
                     Rs1 = (byte)((w >> 15) & 0x1F),
                     Immediate = (int)((((w & 0xFFF00000) >> 20)) << 20) >> 20,
@@ -58,15 +59,15 @@ public static partial class RiscVDecoder
                     Length = 4,
                     Address = address,
                 };
-            case RiscVOpcode.Beq:
-            case RiscVOpcode.Bne:
-            case RiscVOpcode.Blt:
-            case RiscVOpcode.Bge:
-            case RiscVOpcode.Bltu:
-            case RiscVOpcode.Bgeu:
+            case RiscVForm.Beq:
+            case RiscVForm.Bne:
+            case RiscVForm.Blt:
+            case RiscVForm.Bge:
+            case RiscVForm.Bltu:
+            case RiscVForm.Bgeu:
                 return new RiscVInstruction
                 {
-                    Opcode = opcode,
+                    Opcode = (RiscVOpcode)form,
                     Rs1 = (byte)((w >> 15) & 0x1F),
                     Rs2 = (byte)((w >> 20) & 0x1F),
                     Immediate = (int)((((w & 0x7E000000) >> 20) | ((w & 0x80000000) >> 19) | ((w & 0xF00) >> 7) | ((w & 0x80) << 4)) << 19) >> 19,
@@ -74,15 +75,15 @@ public static partial class RiscVDecoder
                     Length = 4,
                     Address = address,
                 };
-            case RiscVOpcode.Sb:
-            case RiscVOpcode.Sh:
-            case RiscVOpcode.Sw:
-            case RiscVOpcode.Sd:
-            case RiscVOpcode.Fsw:
-            case RiscVOpcode.Fsd:
+            case RiscVForm.Sb:
+            case RiscVForm.Sh:
+            case RiscVForm.Sw:
+            case RiscVForm.Sd:
+            case RiscVForm.Fsw:
+            case RiscVForm.Fsd:
                 return new RiscVInstruction
                 {
-                    Opcode = opcode,
+                    Opcode = (RiscVOpcode)form,
                     Rs1 = (byte)((w >> 15) & 0x1F),
                     Rs2 = (byte)((w >> 20) & 0x1F),
                     Immediate = (int)((((w & 0xFE000000) >> 20) | ((w & 0xF80) >> 7)) << 20) >> 20,
@@ -90,18 +91,18 @@ public static partial class RiscVDecoder
                     Length = 4,
                     Address = address,
                 };
-            case RiscVOpcode.Slli:
-            case RiscVOpcode.Srli:
-            case RiscVOpcode.Srai:
-            case RiscVOpcode.SlliUw:
-            case RiscVOpcode.Rori:
-            case RiscVOpcode.Bclri:
-            case RiscVOpcode.Bexti:
-            case RiscVOpcode.Binvi:
-            case RiscVOpcode.Bseti:
+            case RiscVForm.Slli:
+            case RiscVForm.Srli:
+            case RiscVForm.Srai:
+            case RiscVForm.SlliUw:
+            case RiscVForm.Rori:
+            case RiscVForm.Bclri:
+            case RiscVForm.Bexti:
+            case RiscVForm.Binvi:
+            case RiscVForm.Bseti:
                 return new RiscVInstruction
                 {
-                    Opcode = opcode,
+                    Opcode = (RiscVOpcode)form,
                     Rd = (byte)((w >> 7) & 0x1F),
                     Rs1 = (byte)((w >> 15) & 0x1F),
                     Immediate = ((w & 0x3F00000) >> 20),
@@ -109,77 +110,77 @@ public static partial class RiscVDecoder
                     Length = 4,
                     Address = address,
                 };
-            case RiscVOpcode.Add:
-            case RiscVOpcode.Sub:
-            case RiscVOpcode.Sll:
-            case RiscVOpcode.Slt:
-            case RiscVOpcode.Sltu:
-            case RiscVOpcode.Xor:
-            case RiscVOpcode.Srl:
-            case RiscVOpcode.Sra:
-            case RiscVOpcode.Or:
-            case RiscVOpcode.And:
-            case RiscVOpcode.Addw:
-            case RiscVOpcode.Subw:
-            case RiscVOpcode.Sllw:
-            case RiscVOpcode.Srlw:
-            case RiscVOpcode.Sraw:
-            case RiscVOpcode.Mul:
-            case RiscVOpcode.Mulh:
-            case RiscVOpcode.Mulhsu:
-            case RiscVOpcode.Mulhu:
-            case RiscVOpcode.Div:
-            case RiscVOpcode.Divu:
-            case RiscVOpcode.Rem:
-            case RiscVOpcode.Remu:
-            case RiscVOpcode.Mulw:
-            case RiscVOpcode.Divw:
-            case RiscVOpcode.Divuw:
-            case RiscVOpcode.Remw:
-            case RiscVOpcode.Remuw:
-            case RiscVOpcode.FsgnjS:
-            case RiscVOpcode.FsgnjnS:
-            case RiscVOpcode.FsgnjxS:
-            case RiscVOpcode.FminS:
-            case RiscVOpcode.FmaxS:
-            case RiscVOpcode.FleS:
-            case RiscVOpcode.FltS:
-            case RiscVOpcode.FeqS:
-            case RiscVOpcode.FsgnjD:
-            case RiscVOpcode.FsgnjnD:
-            case RiscVOpcode.FsgnjxD:
-            case RiscVOpcode.FminD:
-            case RiscVOpcode.FmaxD:
-            case RiscVOpcode.FleD:
-            case RiscVOpcode.FltD:
-            case RiscVOpcode.FeqD:
-            case RiscVOpcode.AddUw:
-            case RiscVOpcode.Sh1add:
-            case RiscVOpcode.Sh2add:
-            case RiscVOpcode.Sh3add:
-            case RiscVOpcode.Sh1addUw:
-            case RiscVOpcode.Sh2addUw:
-            case RiscVOpcode.Sh3addUw:
-            case RiscVOpcode.Andn:
-            case RiscVOpcode.Orn:
-            case RiscVOpcode.Xnor:
-            case RiscVOpcode.Min:
-            case RiscVOpcode.Minu:
-            case RiscVOpcode.Max:
-            case RiscVOpcode.Maxu:
-            case RiscVOpcode.Rol:
-            case RiscVOpcode.Ror:
-            case RiscVOpcode.Rolw:
-            case RiscVOpcode.Rorw:
-            case RiscVOpcode.Bclr:
-            case RiscVOpcode.Bext:
-            case RiscVOpcode.Binv:
-            case RiscVOpcode.Bset:
-            case RiscVOpcode.CzeroEqz:
-            case RiscVOpcode.CzeroNez:
+            case RiscVForm.Add:
+            case RiscVForm.Sub:
+            case RiscVForm.Sll:
+            case RiscVForm.Slt:
+            case RiscVForm.Sltu:
+            case RiscVForm.Xor:
+            case RiscVForm.Srl:
+            case RiscVForm.Sra:
+            case RiscVForm.Or:
+            case RiscVForm.And:
+            case RiscVForm.Addw:
+            case RiscVForm.Subw:
+            case RiscVForm.Sllw:
+            case RiscVForm.Srlw:
+            case RiscVForm.Sraw:
+            case RiscVForm.Mul:
+            case RiscVForm.Mulh:
+            case RiscVForm.Mulhsu:
+            case RiscVForm.Mulhu:
+            case RiscVForm.Div:
+            case RiscVForm.Divu:
+            case RiscVForm.Rem:
+            case RiscVForm.Remu:
+            case RiscVForm.Mulw:
+            case RiscVForm.Divw:
+            case RiscVForm.Divuw:
+            case RiscVForm.Remw:
+            case RiscVForm.Remuw:
+            case RiscVForm.FsgnjS:
+            case RiscVForm.FsgnjnS:
+            case RiscVForm.FsgnjxS:
+            case RiscVForm.FminS:
+            case RiscVForm.FmaxS:
+            case RiscVForm.FleS:
+            case RiscVForm.FltS:
+            case RiscVForm.FeqS:
+            case RiscVForm.FsgnjD:
+            case RiscVForm.FsgnjnD:
+            case RiscVForm.FsgnjxD:
+            case RiscVForm.FminD:
+            case RiscVForm.FmaxD:
+            case RiscVForm.FleD:
+            case RiscVForm.FltD:
+            case RiscVForm.FeqD:
+            case RiscVForm.AddUw:
+            case RiscVForm.Sh1add:
+            case RiscVForm.Sh2add:
+            case RiscVForm.Sh3add:
+            case RiscVForm.Sh1addUw:
+            case RiscVForm.Sh2addUw:
+            case RiscVForm.Sh3addUw:
+            case RiscVForm.Andn:
+            case RiscVForm.Orn:
+            case RiscVForm.Xnor:
+            case RiscVForm.Min:
+            case RiscVForm.Minu:
+            case RiscVForm.Max:
+            case RiscVForm.Maxu:
+            case RiscVForm.Rol:
+            case RiscVForm.Ror:
+            case RiscVForm.Rolw:
+            case RiscVForm.Rorw:
+            case RiscVForm.Bclr:
+            case RiscVForm.Bext:
+            case RiscVForm.Binv:
+            case RiscVForm.Bset:
+            case RiscVForm.CzeroEqz:
+            case RiscVForm.CzeroNez:
                 return new RiscVInstruction
                 {
-                    Opcode = opcode,
+                    Opcode = (RiscVOpcode)form,
                     Rd = (byte)((w >> 7) & 0x1F),
                     Rs1 = (byte)((w >> 15) & 0x1F),
                     Rs2 = (byte)((w >> 20) & 0x1F),
@@ -187,13 +188,13 @@ public static partial class RiscVDecoder
                     Length = 4,
                     Address = address,
                 };
-            case RiscVOpcode.Slliw:
-            case RiscVOpcode.Srliw:
-            case RiscVOpcode.Sraiw:
-            case RiscVOpcode.Roriw:
+            case RiscVForm.Slliw:
+            case RiscVForm.Srliw:
+            case RiscVForm.Sraiw:
+            case RiscVForm.Roriw:
                 return new RiscVInstruction
                 {
-                    Opcode = opcode,
+                    Opcode = (RiscVOpcode)form,
                     Rd = (byte)((w >> 7) & 0x1F),
                     Rs1 = (byte)((w >> 15) & 0x1F),
                     Immediate = ((w & 0x1F00000) >> 20),
@@ -201,31 +202,31 @@ public static partial class RiscVDecoder
                     Length = 4,
                     Address = address,
                 };
-            case RiscVOpcode.Fence:
+            case RiscVForm.Fence:
                 return new RiscVInstruction
                 {
-                    Opcode = opcode,
+                    Opcode = (RiscVOpcode)form,
                     FencePredecessor = (byte)((w >> 24) & 0xF),
                     FenceSuccessor = (byte)((w >> 20) & 0xF),
                     Raw = w,
                     Length = 4,
                     Address = address,
                 };
-            case RiscVOpcode.FenceI:
-            case RiscVOpcode.Ecall:
-            case RiscVOpcode.Ebreak:
+            case RiscVForm.FenceI:
+            case RiscVForm.Ecall:
+            case RiscVForm.Ebreak:
                 return new RiscVInstruction
                 {
-                    Opcode = opcode,
+                    Opcode = (RiscVOpcode)form,
                     Raw = w,
                     Length = 4,
                     Address = address,
                 };
-            case RiscVOpcode.LrW:
-            case RiscVOpcode.LrD:
+            case RiscVForm.LrW:
+            case RiscVForm.LrD:
                 return new RiscVInstruction
                 {
-                    Opcode = opcode,
+                    Opcode = (RiscVOpcode)form,
                     Rd = (byte)((w >> 7) & 0x1F),
                     Rs1 = (byte)((w >> 15) & 0x1F),
                     Acquire = (w & 0x4000000) != 0,
@@ -234,29 +235,29 @@ public static partial class RiscVDecoder
                     Length = 4,
                     Address = address,
                 };
-            case RiscVOpcode.ScW:
-            case RiscVOpcode.AmoswapW:
-            case RiscVOpcode.AmoaddW:
-            case RiscVOpcode.AmoxorW:
-            case RiscVOpcode.AmoandW:
-            case RiscVOpcode.AmoorW:
-            case RiscVOpcode.AmominW:
-            case RiscVOpcode.AmomaxW:
-            case RiscVOpcode.AmominuW:
-            case RiscVOpcode.AmomaxuW:
-            case RiscVOpcode.ScD:
-            case RiscVOpcode.AmoswapD:
-            case RiscVOpcode.AmoaddD:
-            case RiscVOpcode.AmoxorD:
-            case RiscVOpcode.AmoandD:
-            case RiscVOpcode.AmoorD:
-            case RiscVOpcode.AmominD:
-            case RiscVOpcode.AmomaxD:
-            case RiscVOpcode.AmominuD:
-            case RiscVOpcode.AmomaxuD:
+            case RiscVForm.ScW:
+            case RiscVForm.AmoswapW:
+            case RiscVForm.AmoaddW:
+            case RiscVForm.AmoxorW:
+            case RiscVForm.AmoandW:
+            case RiscVForm.AmoorW:
+            case RiscVForm.AmominW:
+            case RiscVForm.AmomaxW:
+            case RiscVForm.AmominuW:
+            case RiscVForm.AmomaxuW:
+            case RiscVForm.ScD:
+            case RiscVForm.AmoswapD:
+            case RiscVForm.AmoaddD:
+            case RiscVForm.AmoxorD:
+            case RiscVForm.AmoandD:
+            case RiscVForm.AmoorD:
+            case RiscVForm.AmominD:
+            case RiscVForm.AmomaxD:
+            case RiscVForm.AmominuD:
+            case RiscVForm.AmomaxuD:
                 return new RiscVInstruction
                 {
-                    Opcode = opcode,
+                    Opcode = (RiscVOpcode)form,
                     Rd = (byte)((w >> 7) & 0x1F),
                     Rs1 = (byte)((w >> 15) & 0x1F),
                     Rs2 = (byte)((w >> 20) & 0x1F),
@@ -266,17 +267,17 @@ public static partial class RiscVDecoder
                     Length = 4,
                     Address = address,
                 };
-            case RiscVOpcode.FmaddS:
-            case RiscVOpcode.FmsubS:
-            case RiscVOpcode.FnmsubS:
-            case RiscVOpcode.FnmaddS:
-            case RiscVOpcode.FmaddD:
-            case RiscVOpcode.FmsubD:
-            case RiscVOpcode.FnmsubD:
-            case RiscVOpcode.FnmaddD:
+            case RiscVForm.FmaddS:
+            case RiscVForm.FmsubS:
+            case RiscVForm.FnmsubS:
+            case RiscVForm.FnmaddS:
+            case RiscVForm.FmaddD:
+            case RiscVForm.FmsubD:
+            case RiscVForm.FnmsubD:
+            case RiscVForm.FnmaddD:
                 return new RiscVInstruction
                 {
-                    Opcode = opcode,
+                    Opcode = (RiscVOpcode)form,
                     Rd = (byte)((w >> 7) & 0x1F),
                     Rs1 = (byte)((w >> 15) & 0x1F),
                     Rs2 = (byte)((w >> 20) & 0x1F),
@@ -286,17 +287,17 @@ public static partial class RiscVDecoder
                     Length = 4,
                     Address = address,
                 };
-            case RiscVOpcode.FaddS:
-            case RiscVOpcode.FsubS:
-            case RiscVOpcode.FmulS:
-            case RiscVOpcode.FdivS:
-            case RiscVOpcode.FaddD:
-            case RiscVOpcode.FsubD:
-            case RiscVOpcode.FmulD:
-            case RiscVOpcode.FdivD:
+            case RiscVForm.FaddS:
+            case RiscVForm.FsubS:
+            case RiscVForm.FmulS:
+            case RiscVForm.FdivS:
+            case RiscVForm.FaddD:
+            case RiscVForm.FsubD:
+            case RiscVForm.FmulD:
+            case RiscVForm.FdivD:
                 return new RiscVInstruction
                 {
-                    Opcode = opcode,
+                    Opcode = (RiscVOpcode)form,
                     Rd = (byte)((w >> 7) & 0x1F),
                     Rs1 = (byte)((w >> 15) & 0x1F),
                     Rs2 = (byte)((w >> 20) & 0x1F),
@@ -305,29 +306,29 @@ public static partial class RiscVDecoder
                     Length = 4,
                     Address = address,
                 };
-            case RiscVOpcode.FsqrtS:
-            case RiscVOpcode.FcvtWS:
-            case RiscVOpcode.FcvtWuS:
-            case RiscVOpcode.FcvtLS:
-            case RiscVOpcode.FcvtLuS:
-            case RiscVOpcode.FcvtSW:
-            case RiscVOpcode.FcvtSWu:
-            case RiscVOpcode.FcvtSL:
-            case RiscVOpcode.FcvtSLu:
-            case RiscVOpcode.FcvtSD:
-            case RiscVOpcode.FsqrtD:
-            case RiscVOpcode.FcvtWD:
-            case RiscVOpcode.FcvtWuD:
-            case RiscVOpcode.FcvtLD:
-            case RiscVOpcode.FcvtLuD:
-            case RiscVOpcode.FcvtDW:
-            case RiscVOpcode.FcvtDWu:
-            case RiscVOpcode.FcvtDL:
-            case RiscVOpcode.FcvtDLu:
-            case RiscVOpcode.FcvtDS:
+            case RiscVForm.FsqrtS:
+            case RiscVForm.FcvtWS:
+            case RiscVForm.FcvtWuS:
+            case RiscVForm.FcvtLS:
+            case RiscVForm.FcvtLuS:
+            case RiscVForm.FcvtSW:
+            case RiscVForm.FcvtSWu:
+            case RiscVForm.FcvtSL:
+            case RiscVForm.FcvtSLu:
+            case RiscVForm.FcvtSD:
+            case RiscVForm.FsqrtD:
+            case RiscVForm.FcvtWD:
+            case RiscVForm.FcvtWuD:
+            case RiscVForm.FcvtLD:
+            case RiscVForm.FcvtLuD:
+            case RiscVForm.FcvtDW:
+            case RiscVForm.FcvtDWu:
+            case RiscVForm.FcvtDL:
+            case RiscVForm.FcvtDLu:
+            case RiscVForm.FcvtDS:
                 return new RiscVInstruction
                 {
-                    Opcode = opcode,
+                    Opcode = (RiscVOpcode)form,
                     Rd = (byte)((w >> 7) & 0x1F),
                     Rs1 = (byte)((w >> 15) & 0x1F),
                     RoundingMode = (byte)((w >> 12) & 0x7),
@@ -335,30 +336,30 @@ public static partial class RiscVDecoder
                     Length = 4,
                     Address = address,
                 };
-            case RiscVOpcode.FmvXW:
-            case RiscVOpcode.FclassS:
-            case RiscVOpcode.FmvWX:
-            case RiscVOpcode.FmvXD:
-            case RiscVOpcode.FclassD:
-            case RiscVOpcode.FmvDX:
+            case RiscVForm.FmvXW:
+            case RiscVForm.FclassS:
+            case RiscVForm.FmvWX:
+            case RiscVForm.FmvXD:
+            case RiscVForm.FclassD:
+            case RiscVForm.FmvDX:
                 return new RiscVInstruction
                 {
-                    Opcode = opcode,
+                    Opcode = (RiscVOpcode)form,
                     Rd = (byte)((w >> 7) & 0x1F),
                     Rs1 = (byte)((w >> 15) & 0x1F),
                     Raw = w,
                     Length = 4,
                     Address = address,
                 };
-            case RiscVOpcode.Csrrw:
-            case RiscVOpcode.Csrrs:
-            case RiscVOpcode.Csrrc:
-            case RiscVOpcode.Csrrwi:
-            case RiscVOpcode.Csrrsi:
-            case RiscVOpcode.Csrrci:
+            case RiscVForm.Csrrw:
+            case RiscVForm.Csrrs:
+            case RiscVForm.Csrrc:
+            case RiscVForm.Csrrwi:
+            case RiscVForm.Csrrsi:
+            case RiscVForm.Csrrci:
                 return new RiscVInstruction
                 {
-                    Opcode = opcode,
+                    Opcode = (RiscVOpcode)form,
                     Rd = (byte)((w >> 7) & 0x1F),
                     Rs1 = (byte)((w >> 15) & 0x1F),
                     Immediate = ((w & 0xFFF00000) >> 20),
@@ -366,20 +367,20 @@ public static partial class RiscVDecoder
                     Length = 4,
                     Address = address,
                 };
-            case RiscVOpcode.Clz:
-            case RiscVOpcode.Ctz:
-            case RiscVOpcode.Cpop:
-            case RiscVOpcode.Clzw:
-            case RiscVOpcode.Ctzw:
-            case RiscVOpcode.Cpopw:
-            case RiscVOpcode.SextB:
-            case RiscVOpcode.SextH:
-            case RiscVOpcode.ZextH:
-            case RiscVOpcode.OrcB:
-            case RiscVOpcode.Rev8:
+            case RiscVForm.Clz:
+            case RiscVForm.Ctz:
+            case RiscVForm.Cpop:
+            case RiscVForm.Clzw:
+            case RiscVForm.Ctzw:
+            case RiscVForm.Cpopw:
+            case RiscVForm.SextB:
+            case RiscVForm.SextH:
+            case RiscVForm.ZextH:
+            case RiscVForm.OrcB:
+            case RiscVForm.Rev8:
                 return new RiscVInstruction
                 {
-                    Opcode = opcode,
+                    Opcode = (RiscVOpcode)form,
                     Rd = (byte)((w >> 7) & 0x1F),
                     Rs1 = (byte)((w >> 15) & 0x1F),
                     Raw = w,
@@ -392,11 +393,11 @@ public static partial class RiscVDecoder
     }
 
     /// <summary>Decodes a 16-bit instruction word as the base instruction; Invalid if no row matches.</summary>
-    private static RiscVInstruction Decode16(uint w, long address)
+    public static RiscVInstruction Decode16(uint w, long address)
     {
-        switch (RiscVEncoding.Match16(w))
+        switch (Rv64Encoding.Match16(w))
         {
-            case RiscVCompressedForm.CAddi4spn:
+            case RiscVForm.CAddi4spn:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Addi,
@@ -407,7 +408,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CFld:
+            case RiscVForm.CFld:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Fld,
@@ -418,7 +419,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CLw:
+            case RiscVForm.CLw:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Lw,
@@ -429,7 +430,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CLd:
+            case RiscVForm.CLd:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Ld,
@@ -440,7 +441,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CFsd:
+            case RiscVForm.CFsd:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Fsd,
@@ -451,7 +452,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CSw:
+            case RiscVForm.CSw:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Sw,
@@ -462,7 +463,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CSd:
+            case RiscVForm.CSd:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Sd,
@@ -473,7 +474,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CNop:
+            case RiscVForm.CNop:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Addi,
@@ -484,7 +485,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CAddi:
+            case RiscVForm.CAddi:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Addi,
@@ -495,7 +496,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CAddiw:
+            case RiscVForm.CAddiw:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Addiw,
@@ -506,7 +507,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CLi:
+            case RiscVForm.CLi:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Addi,
@@ -517,7 +518,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CAddi16sp:
+            case RiscVForm.CAddi16sp:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Addi,
@@ -528,7 +529,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CLui:
+            case RiscVForm.CLui:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Lui,
@@ -538,7 +539,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CSrli:
+            case RiscVForm.CSrli:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Srli,
@@ -549,7 +550,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CSrai:
+            case RiscVForm.CSrai:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Srai,
@@ -560,7 +561,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CAndi:
+            case RiscVForm.CAndi:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Andi,
@@ -571,7 +572,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CSub:
+            case RiscVForm.CSub:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Sub,
@@ -582,7 +583,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CXor:
+            case RiscVForm.CXor:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Xor,
@@ -593,7 +594,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.COr:
+            case RiscVForm.COr:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Or,
@@ -604,7 +605,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CAnd:
+            case RiscVForm.CAnd:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.And,
@@ -615,7 +616,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CSubw:
+            case RiscVForm.CSubw:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Subw,
@@ -626,7 +627,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CAddw:
+            case RiscVForm.CAddw:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Addw,
@@ -637,7 +638,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CJ:
+            case RiscVForm.CJ:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Jal,
@@ -647,7 +648,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CBeqz:
+            case RiscVForm.CBeqz:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Beq,
@@ -658,7 +659,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CBnez:
+            case RiscVForm.CBnez:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Bne,
@@ -669,7 +670,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CSlli:
+            case RiscVForm.CSlli:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Slli,
@@ -680,7 +681,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CFldsp:
+            case RiscVForm.CFldsp:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Fld,
@@ -691,7 +692,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CLwsp:
+            case RiscVForm.CLwsp:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Lw,
@@ -702,7 +703,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CLdsp:
+            case RiscVForm.CLdsp:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Ld,
@@ -713,7 +714,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CJr:
+            case RiscVForm.CJr:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Jalr,
@@ -724,7 +725,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CMv:
+            case RiscVForm.CMv:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Add,
@@ -735,7 +736,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CEbreak:
+            case RiscVForm.CEbreak:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Ebreak,
@@ -743,7 +744,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CJalr:
+            case RiscVForm.CJalr:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Jalr,
@@ -754,7 +755,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CAdd:
+            case RiscVForm.CAdd:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Add,
@@ -765,7 +766,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CFsdsp:
+            case RiscVForm.CFsdsp:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Fsd,
@@ -776,7 +777,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CSwsp:
+            case RiscVForm.CSwsp:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Sw,
@@ -787,7 +788,7 @@ public static partial class RiscVDecoder
                     Length = 2,
                     Address = address,
                 };
-            case RiscVCompressedForm.CSdsp:
+            case RiscVForm.CSdsp:
                 return new RiscVInstruction
                 {
                     Opcode = RiscVOpcode.Sd,
