@@ -76,7 +76,7 @@ public sealed class AssemblyWriter
             new BlobWriter(encoded.Instructions).WriteBytes(body.Code);
             _metadata.AddMethodDefinition(
                 MethodAttributes.Public | MethodAttributes.Static | MethodAttributes.HideBySig,
-                Implementation(body),
+                MethodImplAttributes.IL,
                 _metadata.GetOrAddString(method.Name),
                 signature,
                 encoded.Offset,
@@ -108,13 +108,6 @@ public sealed class AssemblyWriter
         new BlobWriter(mvid.Content).WriteGuid(id.Guid);
         return image.ToArray();
     }
-
-    /// <summary>
-    /// crossgen2 calls the methods of Vector256 instead of expanding them, so what it makes of a loop in vector form is eight
-    /// times slower than the JIT compiler's code. It leaves methods marked for aggressive optimization to the JIT compiler.
-    /// </summary>
-    private static MethodImplAttributes Implementation(EmittedMethod body)
-        => body.Locals.Contains(LocalType.Vector) ? MethodImplAttributes.IL | MethodImplAttributes.AggressiveOptimization : MethodImplAttributes.IL;
 
     private DebugDirectoryBuilder DebugDirectory(PortablePdb symbols)
     {
