@@ -1,40 +1,55 @@
+using Cheri2IL.Cli.Commands;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator.RunTime;
 
 namespace Cheri2IL.Cli;
 
 /// <summary>The run-time translator, made at first use: it parses symbols and unwind tables, which most runs never need.</summary>
-/// <param name="make">Makes it.</param>
+/// <remarks>No <see cref="Lazy{T}"/>: making one would load the translator's assembly at every start.</remarks>
+/// <param name="code">Makes it.</param>
+/// <param name="isExecutable">Whether a guest address is mapped executable.</param>
 /// <param name="isPreciseOnDemand">Whether a guest that handles faults gets code whose faults are precise.</param>
-internal sealed unsafe class LazyFallback(Func<RunTimeTranslator> make, bool isPreciseOnDemand) : ICodeFallback
+internal sealed unsafe class LazyFallback(GuestCode code, Func<long, bool> isExecutable, bool isPreciseOnDemand) : ICodeFallback
 {
-    private readonly Lazy<RunTimeTranslator> _translator = new(make);
+    private readonly Lock _gate = new();
+    private RunTimeTranslator? _translator;
 
     /// <summary>Regions translated at run time.</summary>
-    public int RegionsTranslated => _translator.IsValueCreated ? _translator.Value.RegionsTranslated : 0;
+    public int RegionsTranslated => _translator?.RegionsTranslated ?? 0;
 
     /// <summary>Assemblies loaded at run time.</summary>
-    public int ModulesLoaded => _translator.IsValueCreated ? _translator.Value.ModulesLoaded : 0;
+    public int ModulesLoaded => _translator?.ModulesLoaded ?? 0;
 
     /// <summary>Entries into the evaluator.</summary>
-    public long Evaluations => _translator.IsValueCreated ? _translator.Value.Evaluations : 0;
+    public long Evaluations => _translator?.Evaluations ?? 0;
 
     /// <inheritdoc/>
-    public TranslatedModule? Translate(GuestState* state, long pc) => _translator.Value.Translate(state, pc);
+    public TranslatedModule? Translate(GuestState* state, long pc) => Translator().Translate(state, pc);
 
     /// <inheritdoc/>
-    public TranslatedModule? TranslatePrecisely() => isPreciseOnDemand ? _translator.Value.TranslatePrecisely() : null;
+    public TranslatedModule? TranslatePrecisely() => isPreciseOnDemand ? Translator().TranslatePrecisely() : null;
 
     /// <inheritdoc/>
-    public void Evaluate(GuestState* state) => _translator.Value.Evaluate(state);
+    public void Evaluate(GuestState* state) => Translator().Evaluate(state);
 
     /// <inheritdoc/>
     public void Invalidate(long start, long length)
     {
-        if (_translator.IsValueCreated)
-            _translator.Value.Invalidate(start, length);
+        // One that is not made yet has derived nothing.
+        if (Volatile.Read(ref _translator) is { } made)
+            made.Invalidate(start, length);
     }
 
     /// <inheritdoc/>
-    public bool HasChanged(byte* memory, long start, long length) => _translator.Value.HasChanged(memory, start, length);
+    public bool HasChanged(byte* memory, long start, long length) => Translator().HasChanged(memory, start, length);
+
+    private RunTimeTranslator Translator()
+    {
+        lock (_gate)
+        {
+            if (_translator is null)
+                Volatile.Write(ref _translator, code.NewTranslator(isExecutable));
+            return _translator;
+        }
+    }
 }

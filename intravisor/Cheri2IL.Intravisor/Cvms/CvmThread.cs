@@ -15,8 +15,11 @@ public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
 {
     private readonly Lock _life = new();
 
-    /// <summary>1: a wake-up is pending. Pinned, because the host sleeps on its address.</summary>
-    private readonly int[] _token = GC.AllocateArray<int>(1, pinned: true);
+    /// <summary>
+    /// An int, 1: a wake-up is pending. Pinned, because the host sleeps on its address; of bytes, because what allocates other
+    /// arrays so is not compiled ahead of time.
+    /// </summary>
+    private readonly byte[] _token = GC.AllocateUninitializedArray<byte>(sizeof(int), pinned: true);
     private readonly GuestThread _guest;
     private int _attention;
     private bool _redirected;
@@ -27,6 +30,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
     {
         Cvm = cvm;
         Id = id;
+        *Token = 0;
         Waiter = new FutexWaiter(this);
         _guest = new GuestThread(this, cvm.Code, cvm.Dispatch, cvm.Space.Base, cvm.Space.Size);
     }
@@ -139,7 +143,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
     {
         while (true)
         {
-            if (Interlocked.Exchange(ref _token[0], 0) != 0)
+            if (Interlocked.Exchange(ref *Token, 0) != 0)
                 return IsInterrupted ? ParkResult.Interrupted : ParkResult.Woken;
             if (IsInterrupted)
                 return ParkResult.Interrupted;
@@ -158,7 +162,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
     /// <summary>Ends this thread's <see cref="Park"/>, the present or else the next one.</summary>
     public void Unpark()
     {
-        if (Interlocked.Exchange(ref _token[0], 1) == 0)
+        if (Interlocked.Exchange(ref *Token, 1) == 0)
             Cvm.Host.Unpark(Token);
     }
 

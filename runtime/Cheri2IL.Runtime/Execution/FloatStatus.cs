@@ -11,15 +11,15 @@ namespace Cheri2IL.Runtime.Execution;
 /// Between <see cref="Enter"/> and <see cref="Leave"/>, fflags is <see cref="GuestState.FloatFlags"/> or-ed with the
 /// host's flags. The runtime's own arithmetic on a guest thread shows as guest flags: when it compiles a method at its
 /// first call (not when it enters precompiled code) and when it collects garbage, inexact may be raised without the
-/// guest's doing. So when the guest first clears flags, what its floating-point instructions call is compiled, and its own functions
-/// are, unless there are too many (<see cref="TranslatedCode"/>).
+/// guest's doing. So when the guest first clears flags, what translated code calls is compiled, and the guest's own functions
+/// are, unless there are too many (<see cref="TranslatedCode"/>). Most guests never do, and start sooner for it.
 /// </remarks>
 public static unsafe class FloatStatus
 {
     /// <summary>Largest frm value (RUP; RNE, RTZ and RDN are 0 to 2) that the host can round by.</summary>
     public const int LastHostMode = 3;
 
-    private static volatile bool _isArithmeticCompiled;
+    private static volatile bool _isRuntimeCompiled;
 
     /// <summary>Before translated code runs: drops the flags that host code raised and sets the guest's rounding mode.</summary>
     public static void Enter(GuestState* state)
@@ -68,16 +68,16 @@ public static unsafe class FloatStatus
     {
         state->HasClearedFlags = 1;
         var control = HostFloatEnvironment.Change(0);
-        if (!_isArithmeticCompiled)
-            CompileArithmetic();
+        if (!_isRuntimeCompiled)
+            CompileRuntime();
         if (state->Thread != 0)
             GuestThread.Of(state).Code.CompileAhead();
         HostFloatEnvironment.Restore(control);
     }
 
-    private static void CompileArithmetic()
+    private static void CompileRuntime()
     {
-        foreach (var type in (Type[])[typeof(FloatOps), typeof(SoftFloat), typeof(FloatFlags), typeof(FloatStatus), typeof(HostFloatEnvironment)])
+        foreach (var type in (Type[])[typeof(FloatOps), typeof(SoftFloat), typeof(FloatFlags), typeof(FloatStatus), typeof(HostFloatEnvironment), typeof(IntegerOps), typeof(Atomics), typeof(GuestRuntime)])
         {
             foreach (var method in type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
             {
@@ -86,13 +86,15 @@ public static unsafe class FloatStatus
             }
         }
 
+        RuntimeHelpers.PrepareMethod(typeof(DispatchTable).GetMethod(nameof(DispatchTable.Lookup))!.MethodHandle);
+
         // What these call in turn, 128-bit arithmetic above all, is compiled by running them.
         const int NearestAway = LastHostMode + 1;
         var third = SoftFloat.Divide(1.0, 3.0, NearestAway);
         third = SoftFloat.MultiplyAdd(third, third, SoftFloat.SquareRoot(SoftFloat.Multiply(third, third, NearestAway), NearestAway), NearestAway);
         SoftFloat.ToInteger(-SoftFloat.Add(third, third, NearestAway), NearestAway, 0, ulong.MaxValue);
         SoftFloat.Narrow(SoftFloat.DoubleOf(negative: true, ulong.MaxValue, NearestAway), NearestAway);
-        _isArithmeticCompiled = true;
+        _isRuntimeCompiled = true;
     }
 
     /// <summary>frm, 0..7.</summary>

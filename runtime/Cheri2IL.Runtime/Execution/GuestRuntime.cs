@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Runtime.CompilerServices;
 
 namespace Cheri2IL.Runtime.Execution;
@@ -113,23 +112,5 @@ public static unsafe class GuestRuntime
         var value = GuestThread.Of(state).Host.ReadCounter(csr);
         FloatStatus.Enter(state);
         return value;
-    }
-
-    /// <summary>
-    /// Compiles what translated code calls, so that the JIT, which raises the host's inexact flag, does not run for it in the
-    /// midst of a guest.
-    /// </summary>
-    internal static void Prepare()
-    {
-        foreach (var type in (Type[])[typeof(GuestRuntime), typeof(FloatStatus), typeof(FloatOps), typeof(IntegerOps), typeof(Atomics)])
-        {
-            foreach (var method in type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.DeclaredOnly))
-            {
-                if (!method.ContainsGenericParameters)
-                    RuntimeHelpers.PrepareMethod(method.MethodHandle);
-            }
-        }
-
-        RuntimeHelpers.PrepareMethod(typeof(DispatchTable).GetMethod(nameof(DispatchTable.Lookup))!.MethodHandle);
     }
 }

@@ -19,8 +19,6 @@ public sealed unsafe class GuestThread : IDisposable
     private ulong _hostStackLimit;
     private GuestState* _state;
 
-    static GuestThread() => GuestRuntime.Prepare();
-
     /// <summary>Makes a thread whose registers are all zero.</summary>
     /// <param name="host">System calls and faults.</param>
     /// <param name="code">Translated code of the address space.</param>

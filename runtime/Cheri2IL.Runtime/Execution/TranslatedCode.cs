@@ -49,12 +49,6 @@ public sealed unsafe class TranslatedCode : IGuestCode
     private bool _modified;
     private bool _isCompiledAhead;
 
-    static TranslatedCode()
-    {
-        // As GuestRuntime.Prepare: a guest is running when this is first called.
-        RuntimeHelpers.PrepareMethod(typeof(TranslatedCode).GetMethod(nameof(EvaluateEntry), BindingFlags.Static | BindingFlags.NonPublic)!.MethodHandle);
-    }
-
     /// <summary>Makes the code of an address space.</summary>
     /// <param name="dispatch">Its dispatch table.</param>
     /// <param name="modules">Translated assemblies of the mapped files.</param>
@@ -143,6 +137,7 @@ public sealed unsafe class TranslatedCode : IGuestCode
             if (_isCompiledAhead)
                 return;
             _isCompiledAhead = true;
+            RuntimeHelpers.PrepareMethod(typeof(TranslatedCode).GetMethod(nameof(EvaluateEntry), BindingFlags.Static | BindingFlags.NonPublic)!.MethodHandle);
             CompileModules();
         }
     }

@@ -55,11 +55,12 @@ internal static class GuestRun
             Limits = new CvmLimits { MemoryBytes = arguments.Memory },
             Trace = arguments.Trace ? Trace(traceFile ?? Console.Error, arguments.TraceFilter) : null,
             SystemCalls = statistics?.SystemCalls,
-            Report = Console.Error.Write,
+            // Not the method itself as a delegate: that would open the console's stream for a guest that has nothing to report.
+            Report = text => Console.Error.Write(text),
             CodeDescription = code.Describe,
             CodeFactory = (space, dispatch) =>
             {
-                fallback = new LazyFallback(() => code.NewTranslator(space.IsExecutable), isPreciseOnDemand: arguments.PreciseFaults == "auto");
+                fallback = new LazyFallback(code, space.IsExecutable, isPreciseOnDemand: arguments.PreciseFaults == "auto");
                 return NewCode(space, dispatch, code.Module, fallback);
             },
         });

@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
+using System.Runtime.InteropServices;
 using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Intravisor.LibOs.Mm;
@@ -67,8 +67,7 @@ public sealed unsafe class GuestMemory
         }
     }
 
-    /// <summary>Reads a structure or integer; no alignment is needed.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    /// <summary>Reads a structure; no alignment is needed.</summary>
     public bool TryRead<T>(long address, out T value)
         where T : unmanaged
     {
@@ -78,14 +77,52 @@ public sealed unsafe class GuestMemory
         return done;
     }
 
-    /// <summary>Writes a structure or integer; no alignment is needed.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    /// <summary>Writes a structure; no alignment is needed.</summary>
     public bool TryWrite<T>(long address, in T value)
         where T : unmanaged
     {
         var local = value;
         return TryWrite(address, new ReadOnlySpan<byte>(&local, sizeof(T)));
     }
+
+    // Integers have methods of their own: instances of the generic ones for types of another assembly are not compiled ahead of
+    // time, and every guest would wait for the JIT compiler.
+
+    /// <inheritdoc cref="TryRead{T}(long, out T)"/>
+    public bool TryRead(long address, out int value)
+    {
+        int local = 0;
+        var done = TryRead(address, new Span<byte>(&local, sizeof(int)));
+        value = local;
+        return done;
+    }
+
+    /// <inheritdoc cref="TryWrite{T}(long, in T)"/>
+    public bool TryWrite(long address, int value) => TryWrite(address, new ReadOnlySpan<byte>(&value, sizeof(int)));
+
+    /// <inheritdoc cref="TryRead{T}(long, out T)"/>
+    public bool TryRead(long address, out long value)
+    {
+        long local = 0;
+        var done = TryRead(address, new Span<byte>(&local, sizeof(long)));
+        value = local;
+        return done;
+    }
+
+    /// <inheritdoc cref="TryWrite{T}(long, in T)"/>
+    public bool TryWrite(long address, long value) => TryWrite(address, new ReadOnlySpan<byte>(&value, sizeof(long)));
+
+    /// <inheritdoc cref="TryRead{T}(long, out T)"/>
+    public bool TryRead(long address, out ulong value)
+    {
+        ulong local = 0;
+        var done = TryRead(address, new Span<byte>(&local, sizeof(ulong)));
+        value = local;
+        return done;
+    }
+
+    /// <inheritdoc cref="TryWrite{T}(long, in T)"/>
+    public bool TryWrite(long address, ulong value) => TryWrite(address, new ReadOnlySpan<byte>(&value, sizeof(ulong)));
 
     /// <summary>Zeroes guest memory.</summary>
     public bool TryClear(long address, ulong length)
@@ -181,8 +218,8 @@ public sealed unsafe class GuestMemory
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Copy(byte* from, byte* to, nuint length)
     {
-        for (; length >= 32; length -= 32, from += 32, to += 32)
-            Vector256.Load(from).Store(to);
+        for (; length >= (nuint)sizeof(Block); length -= (nuint)sizeof(Block), from += sizeof(Block), to += sizeof(Block))
+            Unsafe.WriteUnaligned(to, Unsafe.ReadUnaligned<Block>(from));
         for (; length >= 8; length -= 8, from += 8, to += 8)
             Unsafe.WriteUnaligned(to, Unsafe.ReadUnaligned<ulong>(from));
         for (; length > 0; length--)
@@ -192,8 +229,8 @@ public sealed unsafe class GuestMemory
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Fill(byte* to, nuint length)
     {
-        for (; length >= 32; length -= 32, to += 32)
-            Vector256<byte>.Zero.Store(to);
+        for (; length >= (nuint)sizeof(Block); length -= (nuint)sizeof(Block), to += sizeof(Block))
+            Unsafe.WriteUnaligned(to, default(Block));
         for (; length > 0; length--)
             *to++ = 0;
     }
@@ -217,4 +254,11 @@ public sealed unsafe class GuestMemory
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static int ExchangeWord(int* word, int value, int comparand) => Interlocked.CompareExchange(ref *word, value, comparand);
+
+    /// <summary>
+    /// What the loops move at a time. The compiler makes vector moves of it, also ahead of time; methods that name vectors are
+    /// left to the JIT compiler, for which every guest would wait at its first system call.
+    /// </summary>
+    [StructLayout(LayoutKind.Sequential, Size = 32)]
+    private struct Block;
 }
