@@ -6,7 +6,7 @@ using Cheri2IL.Translator.Lifting;
 namespace Cheri2IL.FileTests;
 
 /// <summary>Guest code of a fixture: instructions from <see cref="Start"/> on, and data elsewhere.</summary>
-internal sealed class GuestCode(long start, string name) : ICodeSource
+internal sealed class GuestCode(long start, string name, RiscVIsa isa = RiscVIsa.Rv64) : ICodeSource
 {
     private readonly List<byte> _code = [];
     private readonly List<(long Address, byte[] Content)> _data = [];
@@ -16,6 +16,9 @@ internal sealed class GuestCode(long start, string name) : ICodeSource
 
     /// <summary>Guest address behind the last instruction.</summary>
     public long End => start + _code.Count;
+
+    /// <inheritdoc/>
+    public RiscVIsa Isa => isa;
 
     /// <summary>Name in the fixture.</summary>
     public string Name => name;
@@ -47,7 +50,7 @@ internal sealed class GuestCode(long start, string name) : ICodeSource
     {
         instruction = default;
         absent = address >= Start && address < End ? null : address;
-        return absent is null && RiscVDecoder.TryDecode(_code.ToArray().AsSpan((int)(address - Start)), address, out instruction);
+        return absent is null && RiscVDecoder.TryDecode(_code.ToArray().AsSpan((int)(address - Start)), address, isa, out instruction);
     }
 
     /// <inheritdoc/>

@@ -8,7 +8,8 @@ using Cheri2IL.Translator.Lifting;
 namespace Cheri2IL.FileTests;
 
 /// <summary>
-/// Stage lift: guest code and the IR it becomes. A piece is a line <c>code ADDRESS "name"</c>, one encoded instruction per
+/// Stage lift: guest code and the IR it becomes. A piece is a line <c>code ADDRESS "name"</c>, for CHERI-RISC-V with <c>integer</c> or
+/// <c>capability</c> (the encoding mode) behind it, one encoded instruction per
 /// indented line, and perhaps lines <c>data ADDRESS BYTES</c>. The runner writes the disassembly behind each instruction and
 /// the lifted function behind each piece.
 /// </summary>
@@ -19,7 +20,7 @@ internal static partial class LiftRunner
         var text = new StringBuilder(fixture.Header);
         foreach (var piece in Pieces(fixture.Body))
         {
-            text.Append("\ncode 0x").Append(piece.Start.ToString("x", CultureInfo.InvariantCulture)).Append(" \"").Append(piece.Name).Append("\"\n");
+            text.Append("\ncode 0x").Append(piece.Start.ToString("x", CultureInfo.InvariantCulture)).Append(" \"").Append(piece.Name).Append('"').Append(Mode(piece.Isa)).Append('\n');
             foreach (var (address, word) in piece.Words)
             {
                 text.Append("  ").Append(word);
@@ -44,7 +45,7 @@ internal static partial class LiftRunner
         foreach (var line in body.Split('\n'))
         {
             if (CodeLine().Match(line) is { Success: true } code)
-                pieces.Add(new GuestCode(Parse(code.Groups[1].Value), code.Groups[2].Value));
+                pieces.Add(new GuestCode(Parse(code.Groups[1].Value), code.Groups[2].Value, Isa(code.Groups[3].Value)));
             else if (WordLine().Match(line) is { Success: true } word)
                 pieces[^1].AddWord(word.Groups[1].Value);
             else if (DataLine().Match(line) is { Success: true } data)
@@ -56,7 +57,21 @@ internal static partial class LiftRunner
 
     private static long Parse(string hexadecimal) => long.Parse(hexadecimal, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
 
-    [GeneratedRegex("^code 0x([0-9a-f]+) \"([^\"]*)\"$")]
+    private static RiscVIsa Isa(string mode) => mode switch
+    {
+        "" => RiscVIsa.Rv64,
+        " integer" => RiscVIsa.CheriV9Integer,
+        _ => RiscVIsa.CheriV9Capability,
+    };
+
+    private static string Mode(RiscVIsa isa) => isa switch
+    {
+        RiscVIsa.Rv64 => "",
+        RiscVIsa.CheriV9Integer => " integer",
+        _ => " capability",
+    };
+
+    [GeneratedRegex("^code 0x([0-9a-f]+) \"([^\"]*)\"( integer| capability)?$")]
     private static partial Regex CodeLine();
 
     [GeneratedRegex("^  ([0-9a-f]{8}|[0-9a-f]{4})( ;.*)?$")]

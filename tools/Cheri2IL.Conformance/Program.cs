@@ -1,10 +1,10 @@
 using Cheri2IL.Conformance;
 
-// usage: Cheri2IL.Conformance vectors DIRECTORY
-// Ends with the line "N passed, N failed"; exit status 0 only if there were rows and none failed.
-if (args is not ["vectors", var directory])
+// usage: Cheri2IL.Conformance vectors|traces DIRECTORY
+// Ends with the line "N passed, N failed"; exit status 0 only if there were cases and none failed.
+if (args is not ["vectors" or "traces", var directory])
 {
-    Console.Error.WriteLine("usage: Cheri2IL.Conformance vectors DIRECTORY");
+    Console.Error.WriteLine("usage: Cheri2IL.Conformance vectors|traces DIRECTORY");
     return 64;
 }
 
@@ -14,10 +14,11 @@ if (!Directory.Exists(directory))
     return 66;
 }
 
-var files = VectorFile.Find(directory);
+var isTraces = args[0] == "traces";
+var files = isTraces ? TraceFile.Find(directory) : VectorFile.Find(directory);
 if (files.Count == 0)
 {
-    Console.Error.WriteLine($"Cheri2IL.Conformance: no *.csv or *.csv.gz in '{directory}'");
+    Console.Error.WriteLine($"Cheri2IL.Conformance: no {(isTraces ? "*.jsonl or *.jsonl.gz" : "*.csv or *.csv.gz")} in '{directory}'");
     return 66;
 }
 
@@ -25,7 +26,7 @@ const int ShownFailures = 10;
 var (passed, failed) = (0, 0);
 foreach (var path in files)
 {
-    var result = VectorFile.Run(path);
+    var result = isTraces ? TraceFile.Run(path) : VectorFile.Run(path);
     foreach (var failure in result.Failures.Take(ShownFailures))
         Console.WriteLine(failure);
     if (result.Failures.Count > ShownFailures)

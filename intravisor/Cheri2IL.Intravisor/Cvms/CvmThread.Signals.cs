@@ -305,7 +305,7 @@ public sealed unsafe partial class CvmThread
                 return SignalInfo.OfFault(Signal.SIGILL, Signal.ILL_ILLOPC, fault.Pc);
             case GuestFaultKind.Breakpoint:
                 return SignalInfo.OfFault(Signal.SIGTRAP, Signal.TRAP_BRKPT, fault.Pc);
-            case GuestFaultKind.MisalignedAtomic:
+            case GuestFaultKind.MisalignedAtomic or GuestFaultKind.MisalignedLoad or GuestFaultKind.MisalignedStore:
                 // Linux gives the pc here, not the data's address (arch/riscv/kernel/traps_misaligned.c).
                 return SignalInfo.OfFault(Signal.SIGBUS, Signal.BUS_ADRALN, fault.Pc);
             default:

@@ -75,6 +75,8 @@ internal sealed unsafe class FaultReport
 
     private string Cause(GuestFault fault)
     {
+        if (fault.Kind == GuestFaultKind.Capability)
+            return $"{fault.CapabilityCause}, authority {CapabilityRegister(fault.CapabilityRegister)}";
         var what = fault.Kind switch
         {
             GuestFaultKind.LoadAccess => "load from address",
@@ -82,12 +84,21 @@ internal sealed unsafe class FaultReport
             GuestFaultKind.InstructionAccess => "no executable code at address",
             GuestFaultKind.IllegalInstruction => "illegal instruction",
             GuestFaultKind.MisalignedAtomic => "misaligned atomic access to address",
+            GuestFaultKind.MisalignedLoad => "misaligned load from address",
+            GuestFaultKind.MisalignedStore => "misaligned store to address",
             _ => "breakpoint",
         };
         return fault.Kind is GuestFaultKind.IllegalInstruction or GuestFaultKind.Breakpoint
             ? what
             : string.Create(CultureInfo.InvariantCulture, $"{what} 0x{fault.Address:x}{Mapping(fault.Address)}");
     }
+
+    private static string CapabilityRegister(byte number) => number switch
+    {
+        0x20 => "pcc",
+        0x21 => "ddc",
+        _ => $"c{number}",
+    };
 
     private string Place(long pc)
     {

@@ -56,6 +56,32 @@ public static unsafe class Atomics
         return Interlocked.CompareExchange(ref *(long*)address, value, expected) == expected ? 0 : 1;
     }
 
+    /// <summary><c>lr.b</c> and <c>lr.h</c> of CHERI-RISC-V: loads 8 or 16 bits, sign-extended, and takes the reservation.</summary>
+    public static long LoadReservedNarrow(GuestState* state, byte* address, int size)
+        => Reserve(state, address, size, size == 1 ? Volatile.Read(ref *(sbyte*)address) : Volatile.Read(ref *(short*)address));
+
+    /// <summary><c>sc.b</c> and <c>sc.h</c> of CHERI-RISC-V: as <see cref="StoreConditional32"/>, 8 or 16 bits.</summary>
+    public static long StoreConditionalNarrow(GuestState* state, byte* address, int size, long value)
+    {
+        if (!TakeReservation(state, address, size))
+        {
+            if (size == 1)
+                Interlocked.CompareExchange(ref *address, 0, 0);
+            else
+                Interlocked.CompareExchange(ref *(short*)address, 0, 0);
+            return 1;
+        }
+
+        if (size == 1)
+        {
+            var expected = (byte)state->ReservationValue;
+            return Interlocked.CompareExchange(ref *address, (byte)value, expected) == expected ? 0 : 1;
+        }
+
+        var half = (short)state->ReservationValue;
+        return Interlocked.CompareExchange(ref *(short*)address, (short)value, half) == half ? 0 : 1;
+    }
+
     /// <summary><c>amoswap.w</c>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static long Swap32(byte* address, long value) => Interlocked.Exchange(ref *(int*)address, (int)value);
@@ -142,7 +168,7 @@ public static unsafe class Atomics
         }
     }
 
-    private static long Reserve(GuestState* state, byte* address, int size, long value)
+    internal static long Reserve(GuestState* state, byte* address, int size, long value)
     {
         state->ReservationAddress = address - state->MemoryBase;
         state->ReservationSize = size;
@@ -150,7 +176,7 @@ public static unsafe class Atomics
         return value;
     }
 
-    private static bool TakeReservation(GuestState* state, byte* address, int size)
+    internal static bool TakeReservation(GuestState* state, byte* address, int size)
     {
         var held = state->ReservationSize == size && state->ReservationAddress == address - state->MemoryBase;
         state->ReservationSize = 0;

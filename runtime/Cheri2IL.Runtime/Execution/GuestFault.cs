@@ -1,3 +1,5 @@
+using Cheri2IL.Runtime.Capabilities;
+
 namespace Cheri2IL.Runtime.Execution;
 
 /// <summary>Why the guest cannot go on at an instruction. Values are project-internal; <see cref="GuestFault"/> carries one.</summary>
@@ -20,6 +22,15 @@ public enum GuestFaultKind
 
     /// <summary><c>ebreak</c> (SIGTRAP).</summary>
     Breakpoint,
+
+    /// <summary>Capability check (xcause 28): <see cref="GuestFault.CapabilityCause"/>, <see cref="GuestFault.CapabilityRegister"/>.</summary>
+    Capability,
+
+    /// <summary>Load of a capability, or LR with capabilities, that is not naturally aligned (xcause 4).</summary>
+    MisalignedLoad,
+
+    /// <summary>Store of a capability, or SC or AMO with capabilities, that is not naturally aligned (xcause 6).</summary>
+    MisalignedStore,
 }
 
 /// <summary>
@@ -55,6 +66,15 @@ public sealed class GuestFault : Exception
     /// code without precise faults, whose registers were in the host's: pc and address are exact, the rest is of the last spill.
     /// </summary>
     public bool AreRegistersExact { get; init; } = true;
+
+    /// <summary>Cause of a fault of the kind Capability; None for others.</summary>
+    public CapabilityFaultCause CapabilityCause { get; init; }
+
+    /// <summary>
+    /// The register whose capability was not sufficient: 0..31, 0x20 PCC, 0x21 DDC, as in bits 10..5 of xtval (CHERI ISAv9, "CHERI
+    /// exceptions").
+    /// </summary>
+    public byte CapabilityRegister { get; init; }
 
     /// <summary>Guest address of the faulting instruction.</summary>
     public long Pc { get; }

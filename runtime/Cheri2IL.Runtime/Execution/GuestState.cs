@@ -209,6 +209,9 @@ public unsafe struct GuestState
     /// <summary>What was counted.</summary>
     public CheckCounts Counts;
 
+    /// <summary>State of code with capabilities; other code does not touch it.</summary>
+    public CapabilityState Capabilities;
+
     /// <summary>
     /// Makes the thread leave translated code: at the next loop turn, method entry or system call. Any thread may call it.
     /// </summary>

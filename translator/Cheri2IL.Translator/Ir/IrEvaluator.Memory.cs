@@ -30,12 +30,20 @@ public sealed unsafe partial class IrEvaluator
                 return 0;
             case IrOp.LoadReserved:
                 var loaded = Confine(i, a, GuestFaultKind.LoadAccess, state);
-                return i.Access == MemoryAccess.I32 ? Atomics.LoadReserved32(state, loaded) : Atomics.LoadReserved64(state, loaded);
+                return i.Access switch
+                {
+                    MemoryAccess.I32 => Atomics.LoadReserved32(state, loaded),
+                    MemoryAccess.I64 => Atomics.LoadReserved64(state, loaded),
+                    _ => Atomics.LoadReservedNarrow(state, loaded, IrSignature.SizeOf(i.Access)),
+                };
             case IrOp.StoreConditional:
                 var stored = Confine(i, a, GuestFaultKind.StoreAccess, state);
-                return i.Access == MemoryAccess.I32
-                    ? Atomics.StoreConditional32(state, stored, b)
-                    : Atomics.StoreConditional64(state, stored, b);
+                return i.Access switch
+                {
+                    MemoryAccess.I32 => Atomics.StoreConditional32(state, stored, b),
+                    MemoryAccess.I64 => Atomics.StoreConditional64(state, stored, b),
+                    _ => Atomics.StoreConditionalNarrow(state, stored, IrSignature.SizeOf(i.Access), b),
+                };
             case IrOp.Amo:
                 var target = Confine(i, a, GuestFaultKind.StoreAccess, state);
                 return i.Access == MemoryAccess.I32 ? Update32(i.Amo, target, b) : Update64(i.Amo, target, b);
@@ -52,8 +60,11 @@ public sealed unsafe partial class IrEvaluator
     /// never-mapped pages around the slot raise in translated code, without relying on a preceding check.
     /// </summary>
     private static byte* Confine(IrInstruction i, long address, GuestFaultKind kind, GuestState* state)
+        => Confine(i, address, IrSignature.SizeOf(i.Access), kind, state);
+
+    private static byte* Confine(IrInstruction i, long address, int size, GuestFaultKind kind, GuestState* state)
     {
-        if ((ulong)address > state->Limit - (ulong)(IrSignature.SizeOf(i.Access) - 1))
+        if ((ulong)address > state->Limit - (ulong)(size - 1))
             throw new GuestFault(kind, i.Pc, address);
         return state->MemoryBase + address;
     }

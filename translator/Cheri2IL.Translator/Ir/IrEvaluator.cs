@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Cheri2IL.Runtime.Capabilities;
 using Cheri2IL.Runtime.Execution;
 
 namespace Cheri2IL.Translator.Ir;
@@ -16,6 +17,8 @@ namespace Cheri2IL.Translator.Ir;
 public sealed unsafe partial class IrEvaluator
 {
     private long[] _values = new long[256];
+    private Capability[] _capabilities = [];
+    private bool _hasCapabilities;
 
     static IrEvaluator()
     {
@@ -35,6 +38,7 @@ public sealed unsafe partial class IrEvaluator
     /// </exception>
     public long Run(IrFunction function, GuestState* state)
     {
+        _hasCapabilities = function.HasCapabilities;
         var block = function.Blocks[0];
         while (Execute(block, state) is { } next)
             block = next;
@@ -47,6 +51,8 @@ public sealed unsafe partial class IrEvaluator
         var instructions = CollectionsMarshal.AsSpan(block.Instructions);
         if (_values.Length < instructions.Length)
             Array.Resize(ref _values, instructions.Length * 2);
+        if (_hasCapabilities && _capabilities.Length < _values.Length)
+            Array.Resize(ref _capabilities, _values.Length);
         var values = _values;
         foreach (var i in instructions)
         {
@@ -60,6 +66,8 @@ public sealed unsafe partial class IrEvaluator
                     break;
                 case IrOp.Set:
                     *RegisterAddress(state, i.Register) = values[i.A!.Id];
+                    if (_hasCapabilities && i.Register < GuestRegister.F0)
+                        CapabilityState.ClearMetadata(state, i.Register);
                     break;
                 case <= IrOp.Select:
                     var variable = i.Op is >= IrOp.Eq and <= IrOp.GeU ? i.A!.Type : i.Type;
@@ -67,6 +75,9 @@ public sealed unsafe partial class IrEvaluator
                     break;
                 case <= IrOp.Fence:
                     values[i.Id] = Access(i, Value(i.A), Value(i.B), state);
+                    break;
+                case >= IrOp.GetC and <= IrOp.ClearTags:
+                    Capabilities(i, state);
                     break;
                 case < IrOp.Poll:
                     values[i.Id] = Float(i, Value(i.A), Value(i.B), Value(i.C), state);

@@ -13,6 +13,11 @@ public sealed class IrFunction
     /// <summary>Guest pc of the entry.</summary>
     public long EntryPc { get; }
 
+    /// <summary>
+    /// Whether registers and memory have tags: then Set of an x register makes it an integer, without tag, with NULL's metadata.
+    /// </summary>
+    public bool HasCapabilities { get; init; }
+
     /// <summary>Symbol, if known.</summary>
     public string? Name { get; }
 

@@ -36,11 +36,17 @@ public sealed class IrInstruction
     /// <summary>Constant, offset, rounding mode, pc... as the operation defines.</summary>
     public long Immediate { get; set; }
 
-    /// <summary>Guest register of Get, Set, Call: 0..31 = x, 32..63 = f (<see cref="GuestRegister"/>).</summary>
+    /// <summary>
+    /// Guest register of Get, Set, Call: 0..31 = x, 32..63 = f; of capability operations: 0..31 = c, 64 = PCC, 65 = DDC
+    /// (<see cref="GuestRegister"/>).
+    /// </summary>
     public byte Register { get; set; }
 
     /// <summary>Width and extension of Load, Store, LoadReserved, StoreConditional, Amo.</summary>
     public MemoryAccess Access { get; set; }
+
+    /// <summary>What CapCheck and CapCheckValue want.</summary>
+    public CapabilityAccess Capability { get; set; }
 
     /// <summary>Kind of Amo.</summary>
     public AmoKind Amo { get; set; }
@@ -90,9 +96,21 @@ public static class GuestRegister
     /// <summary>First floating-point register.</summary>
     public const byte F0 = 32;
 
-    /// <summary>Number of registers.</summary>
+    /// <summary>Number of integer and floating-point registers.</summary>
     public const int Count = 64;
 
-    /// <summary>"x5", "f12".</summary>
-    public static string Name(int register) => register < F0 ? $"x{register}" : $"f{register - F0}";
+    /// <summary>The program counter capability.</summary>
+    public const byte Pcc = CapabilityState.Pcc;
+
+    /// <summary>The default data capability.</summary>
+    public const byte Ddc = CapabilityState.Ddc;
+
+    /// <summary>"x5" (c5, too), "f12", "pcc", "ddc".</summary>
+    public static string Name(int register) => register switch
+    {
+        < F0 => $"x{register}",
+        Pcc => "pcc",
+        Ddc => "ddc",
+        _ => $"f{register - F0}",
+    };
 }

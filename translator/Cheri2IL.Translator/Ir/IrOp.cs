@@ -17,6 +17,9 @@ public enum IrType : byte
 
     /// <summary>IEEE 754 binary64; also the raw image of a floating-point register.</summary>
     F64,
+
+    /// <summary>Capability: 128 bits and a tag (<see cref="Runtime.Capabilities.Capability"/>).</summary>
+    Cap,
 }
 
 /// <summary>Width and extension of a memory access. Integer loads yield I64.</summary>
@@ -48,6 +51,34 @@ public enum MemoryAccess : byte
 
     /// <summary>64 bits as F64.</summary>
     F64,
+}
+
+/// <summary>
+/// What a memory access wants of its authority, checked in this order after tag and seal: permissions, then bounds. CHERI ISAv9,
+/// "Capability loads and stores".
+/// </summary>
+public enum CapabilityAccess : byte
+{
+    /// <summary>Permit_Load.</summary>
+    Load,
+
+    /// <summary>Permit_Store.</summary>
+    Store,
+
+    /// <summary>Permit_Load, Permit_Store: a read-modify-write.</summary>
+    Update,
+
+    /// <summary>Permit_Store; for a tagged value Permit_Store_Capability, and Permit_Store_Local_Capability unless it is global. 16 bytes.</summary>
+    StoreCapability,
+
+    /// <summary>Permit_Load, then as StoreCapability.</summary>
+    SwapCapability,
+
+    /// <summary>Permit_Load. 16 bytes.</summary>
+    LoadCapability,
+
+    /// <summary>Permit_Load, Permit_Load_Capability. 64 bytes.</summary>
+    LoadTags,
 }
 
 /// <summary>Operation of <see cref="IrOp.Amo"/>.</summary>
@@ -340,6 +371,169 @@ public enum IrOp : byte
 
     /// <summary>Counter CSR imm (0xC00 cycle, 0xC01 time, 0xC02 instret), as I64.</summary>
     ReadCounter,
+
+    // ---- capabilities (CHERI ISAv9): values. Operations are those of Runtime.Capabilities.Capability and never fault.
+    /// <summary>Capability in <see cref="IrInstruction.Register"/>: c1..c31, PCC (with this instruction's pc as address) or DDC.</summary>
+    GetC,
+
+    /// <summary>Writes A to <see cref="IrInstruction.Register"/>: c1..c31 (x too), DDC, or PCC without its address.</summary>
+    SetC,
+
+    /// <summary>A register that holds the integer A.</summary>
+    CapInteger,
+
+    /// <summary>Address of A.</summary>
+    CapAddress,
+
+    /// <summary>Permissions of A as CGetPerm shows them.</summary>
+    CapPermissions,
+
+    /// <summary>Type of A, as CGetType shows it.</summary>
+    CapType,
+
+    /// <summary>Base of A.</summary>
+    CapBase,
+
+    /// <summary>Length of A, at most 2^64 - 1.</summary>
+    CapLength,
+
+    /// <summary>Top of A, at most 2^64 - 1.</summary>
+    CapTop,
+
+    /// <summary>Tag of A, 0 or 1.</summary>
+    CapTag,
+
+    /// <summary>1 if A is sealed.</summary>
+    CapSealed,
+
+    /// <summary>Address of A less its base.</summary>
+    CapOffset,
+
+    /// <summary>Flags of A, 0 or 1.</summary>
+    CapFlags,
+
+    /// <summary>Upper 64 bits of A as in memory.</summary>
+    CapHigh,
+
+    /// <summary>A without tag.</summary>
+    CapClearTag,
+
+    /// <summary>A as sentry.</summary>
+    CapSealEntry,
+
+    /// <summary>A with the type unsealed, tag kept: what a jump to A makes PCC.</summary>
+    CapUnsealed,
+
+    /// <summary>A with address B; exact check.</summary>
+    CapSetAddress,
+
+    /// <summary>A with B added to its address; fast check.</summary>
+    CapIncrement,
+
+    /// <summary>A with address base + B; fast check.</summary>
+    CapSetOffset,
+
+    /// <summary>A with bounds [address, address + B).</summary>
+    CapSetBounds,
+
+    /// <summary>The same, without tag if the bounds had to be rounded.</summary>
+    CapSetBoundsExact,
+
+    /// <summary>A with the permissions that B has, too.</summary>
+    CapAndPermissions,
+
+    /// <summary>A with flags B.</summary>
+    CapSetFlags,
+
+    /// <summary>A with upper 64 bits B, without tag.</summary>
+    CapSetHigh,
+
+    /// <summary>NULL if B is 0, else as CapSetOffset.</summary>
+    CapFromPointer,
+
+    /// <summary>A sealed under the authority B.</summary>
+    CapSeal,
+
+    /// <summary>A unsealed under the authority B.</summary>
+    CapUnseal,
+
+    /// <summary>CCSeal of A under B.</summary>
+    CapConditionalSeal,
+
+    /// <summary>A with the type of B as address.</summary>
+    CapCopyType,
+
+    /// <summary>A with a tag if the authority B could have derived it.</summary>
+    CapBuild,
+
+    /// <summary>1 if A is a subset of B.</summary>
+    CapSubset,
+
+    /// <summary>1 if all bits and tags are equal.</summary>
+    CapEqual,
+
+    /// <summary>Address of A less base of B; 0 if A is untagged.</summary>
+    CapToPointer,
+
+    /// <summary>CRRL of the length A.</summary>
+    CapRoundLength,
+
+    /// <summary>CRAM of the length A.</summary>
+    CapAlignmentMask,
+
+    // ---- capabilities: checks. A failure is a fault of the kind Capability with the cause that comes first in this text.
+    /// <summary>
+    /// Access to B (I64) + imm, modulo 2^64, under authority A, whose number is <see cref="IrInstruction.Register"/>: tag; seal; permissions of
+    /// <see cref="IrInstruction.Capability"/>; bounds, for the size of <see cref="IrInstruction.Access"/> unless
+    /// <see cref="IrInstruction.Capability"/> gives one.
+    /// </summary>
+    CapCheck,
+
+    /// <summary>CapCheck for a store of the capability C, which StoreCapability and SwapCapability depend on.</summary>
+    CapCheckValue,
+
+    /// <summary>Faults (MisalignedLoad, or MisalignedStore when <see cref="IrInstruction.IsStore"/>; address A + offset 0) unless A is a multiple of imm (2..64).</summary>
+    CapCheckAlignment,
+
+    /// <summary>Fetch of the instruction here, of imm bytes (2 or 4): PCC's tag, seal, Permit_Execute, bounds.</summary>
+    CapCheckFetch,
+
+    /// <summary>If A (I32) is not 0: two bytes at B (I64) are within PCC's bounds.</summary>
+    CapCheckTarget,
+
+    /// <summary>
+    /// Jump to the capability A in <see cref="IrInstruction.Register"/>: tag; seal, unless it is a sentry and imm is 0; Permit_Execute; bounds for two
+    /// bytes at its address + imm, bit 0 cleared.
+    /// </summary>
+    CapCheckJump,
+
+    /// <summary>
+    /// CInvoke of A in <see cref="IrInstruction.Register"/> and B in register imm: tags of A, B; A, B sealed with ordinary types; equal types;
+    /// Permit_CInvoke of A, B; Permit_Execute of A, not of B; bounds for two bytes at A's address, bit 0 cleared.
+    /// </summary>
+    CapCheckInvoke,
+
+    // ---- capabilities: memory, at guest address A + imm that was checked and is aligned
+    /// <summary>Loads a capability; without its tag if the authority B lacks Permit_Load_Capability.</summary>
+    CapLoad,
+
+    /// <summary>Stores the capability B.</summary>
+    CapStore,
+
+    /// <summary>CapLoad that takes the reservation; imm is 0.</summary>
+    CapLoadReserved,
+
+    /// <summary>Stores B if the reservation is held; 0 on success, 1 on failure, as I64; imm is 0.</summary>
+    CapStoreConditional,
+
+    /// <summary>Exchanges with B; yields the old value, without its tag if the authority C lacks Permit_Load_Capability; imm is 0.</summary>
+    CapSwap,
+
+    /// <summary>Tags of the four granules at A; imm is 0.</summary>
+    CapLoadTags,
+
+    /// <summary>Clears the tags of what an access of <see cref="IrInstruction.Access"/> touches, unless B (I64) is not 0.</summary>
+    ClearTags,
 
     // ---- control: not terminators
     /// <summary>If an exit was requested: leave to the dispatcher with the pc of this block. First in loop headers.</summary>

@@ -43,6 +43,12 @@ public static class IrOpInfo
         IrOp.Load => MemoryLoad,
         IrOp.Store => IrEffects.MayFault | IrEffects.WritesMemory,
         IrOp.LoadReserved or IrOp.StoreConditional or IrOp.Amo => MemoryUpdate,
+        IrOp.SetC => IrEffects.WritesRegister,
+        IrOp.CapCheck or IrOp.CapCheckValue or IrOp.CapCheckAlignment or IrOp.CapCheckFetch or IrOp.CapCheckTarget or IrOp.CapCheckJump
+            or IrOp.CapCheckInvoke => IrEffects.MayFault,
+        IrOp.CapLoad or IrOp.CapLoadTags => MemoryLoad,
+        IrOp.CapStore or IrOp.ClearTags => IrEffects.MayFault | IrEffects.WritesMemory,
+        IrOp.CapLoadReserved or IrOp.CapStoreConditional or IrOp.CapSwap => MemoryUpdate,
         IrOp.Fence or IrOp.ReadCounter or IrOp.Poll or IrOp.Commit => IrEffects.Ordered,
         IrOp.FAdd or IrOp.FSub or IrOp.FMul or IrOp.FDiv or IrOp.FSqrt or IrOp.FMulAdd or IrOp.FMin or IrOp.FMax
             or IrOp.FEq or IrOp.FLt or IrOp.FLe or IrOp.FConvert or IrOp.FToInteger or IrOp.IntegerToF => IrEffects.FloatStatus,

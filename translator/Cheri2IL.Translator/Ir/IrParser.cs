@@ -87,8 +87,12 @@ public sealed class IrParser
         SkipBlanks();
         var name = Peek() == '"' ? Quoted() : null;
         SkipBlanks();
+        var hasCapabilities = LookingAt("capabilities");
+        if (hasCapabilities)
+            Word();
+        SkipBlanks();
         Expect('{');
-        _function = new IrFunction(entry, name);
+        _function = new IrFunction(entry, name) { HasCapabilities = hasCapabilities };
         _functionLines[_function] = _line + 1;
         _references.Clear();
         _entries.Clear();
@@ -218,6 +222,8 @@ public sealed class IrParser
             }
         }
 
+        if ((qualifiers & IrQualifiers.Capability) != 0)
+            instruction.Capability = Suffix<CapabilityAccess>(suffixes, next++, start);
         if ((qualifiers & IrQualifiers.Amo) != 0)
             instruction.Amo = Suffix<AmoKind>(suffixes, next++, start);
         if ((qualifiers & (IrQualifiers.Access | IrQualifiers.AtomicAccess)) != 0)
@@ -264,6 +270,10 @@ public sealed class IrParser
                     break;
                 case 'x' or 'f' when (signature.Qualifiers & IrQualifiers.Register) != 0 && char.IsAsciiDigit(PeekAt(1)):
                     instruction.Register = Register();
+                    break;
+                case 'p' or 'd' when (signature.Qualifiers & IrQualifiers.Register) != 0 && (LookingAt("pcc") || LookingAt("ddc")):
+                    instruction.Register = Peek() == 'p' ? GuestRegister.Pcc : GuestRegister.Ddc;
+                    _column += 3;
                     break;
                 case 'l' when LookingAt("link"):
                     _column += 4;

@@ -32,6 +32,8 @@ public static class IrPrinter
         text.Append("function ").Append(Number(function.EntryPc, hexadecimal: true));
         if (function.Name is { } name)
             text.Append(' ').Append(Quote(name));
+        if (function.HasCapabilities)
+            text.Append(" capabilities");
         text.Append(" {\n");
         foreach (var block in function.Blocks)
         {
@@ -123,6 +125,8 @@ public static class IrPrinter
     {
         if ((qualifiers & IrQualifiers.Direction) != 0)
             text.Append(instruction.IsStore ? ".store" : ".load").Append(instruction.Polls ? ".polls" : "");
+        if ((qualifiers & IrQualifiers.Capability) != 0)
+            Append(instruction.Capability);
         if ((qualifiers & IrQualifiers.Amo) != 0)
             Append(instruction.Amo);
         if ((qualifiers & (IrQualifiers.Access | IrQualifiers.AtomicAccess)) != 0)

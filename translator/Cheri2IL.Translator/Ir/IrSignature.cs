@@ -29,6 +29,9 @@ public enum TypeRule : byte
 
     /// <summary>The other floating-point type than the variable.</summary>
     OtherFloat,
+
+    /// <summary>Always Cap.</summary>
+    Cap,
 }
 
 /// <summary>What <see cref="IrInstruction.Immediate"/> means to an operation.</summary>
@@ -66,7 +69,7 @@ public enum IrQualifiers : byte
     /// <summary><see cref="IrInstruction.Access"/>, any width.</summary>
     Access = 4,
 
-    /// <summary><see cref="IrInstruction.Access"/>, I32 or I64 only.</summary>
+    /// <summary><see cref="IrInstruction.Access"/>, I32 or I64; LoadReserved and StoreConditional of functions with capabilities also I8, I16.</summary>
     AtomicAccess = 8,
 
     /// <summary><see cref="IrInstruction.Format"/>.</summary>
@@ -77,6 +80,9 @@ public enum IrQualifiers : byte
 
     /// <summary><see cref="IrInstruction.Register"/>, an operand and not a suffix.</summary>
     Register = 64,
+
+    /// <summary><see cref="IrInstruction.Capability"/>.</summary>
+    Capability = 128,
 }
 
 /// <summary>
@@ -147,6 +153,7 @@ public sealed record IrSignature(
         TypeRule.I64 => IrType.I64,
         TypeRule.F32 => IrType.F32,
         TypeRule.F64 => IrType.F64,
+        TypeRule.Cap => IrType.Cap,
         TypeRule.Register => TypeOfRegister(instruction.Register),
         TypeRule.Access => TypeOf(instruction.Access),
         TypeRule.OtherFloat => variable == IrType.F32 ? IrType.F64 : IrType.F32,
@@ -158,6 +165,8 @@ public sealed record IrSignature(
         const TypeRule T = TypeRule.Variable;
         const ImmediateRule Number = ImmediateRule.Number;
         const ImmediateRule Rounding = ImmediateRule.Rounding;
+        const TypeRule Cap = TypeRule.Cap;
+        const IrQualifiers Checked = IrQualifiers.Access | IrQualifiers.Register | IrQualifiers.Capability;
         return op switch
         {
             IrOp.Const => Make(Int, T, immediate: Number),
@@ -201,6 +210,33 @@ public sealed record IrSignature(
             IrOp.ReadFlags or IrOp.ReadRounding => Make(NoTypes, TypeRule.I64),
             IrOp.WriteFlags or IrOp.WriteRounding => Make(NoTypes, TypeRule.None, TypeRule.I64),
             IrOp.ReadCounter => Make(NoTypes, TypeRule.I64, immediate: Number),
+
+            IrOp.GetC => Make(NoTypes, Cap, qualifiers: IrQualifiers.Register),
+            IrOp.SetC => Make(NoTypes, TypeRule.None, Cap, qualifiers: IrQualifiers.Register),
+            IrOp.CapInteger => Make(NoTypes, Cap, TypeRule.I64),
+            IrOp.CapAddress or IrOp.CapPermissions or IrOp.CapType or IrOp.CapBase or IrOp.CapLength or IrOp.CapTop or IrOp.CapTag
+                or IrOp.CapSealed or IrOp.CapOffset or IrOp.CapFlags or IrOp.CapHigh => Make(NoTypes, TypeRule.I64, Cap),
+            IrOp.CapClearTag or IrOp.CapSealEntry or IrOp.CapUnsealed => Make(NoTypes, Cap, Cap),
+            IrOp.CapSetAddress or IrOp.CapIncrement or IrOp.CapSetOffset or IrOp.CapSetBounds or IrOp.CapSetBoundsExact
+                or IrOp.CapAndPermissions or IrOp.CapSetFlags or IrOp.CapSetHigh or IrOp.CapFromPointer
+                => Make(NoTypes, Cap, Cap, TypeRule.I64),
+            IrOp.CapSeal or IrOp.CapUnseal or IrOp.CapConditionalSeal or IrOp.CapCopyType or IrOp.CapBuild => Make(NoTypes, Cap, Cap, Cap),
+            IrOp.CapSubset or IrOp.CapEqual or IrOp.CapToPointer => Make(NoTypes, TypeRule.I64, Cap, Cap),
+            IrOp.CapRoundLength or IrOp.CapAlignmentMask => Make(NoTypes, TypeRule.I64, TypeRule.I64),
+            IrOp.CapCheck => Make(NoTypes, TypeRule.None, Cap, TypeRule.I64, immediate: Number, qualifiers: Checked),
+            IrOp.CapCheckValue => Make(NoTypes, TypeRule.None, Cap, TypeRule.I64, Cap, Number, Checked),
+            IrOp.CapCheckAlignment => Make(NoTypes, TypeRule.None, TypeRule.I64, immediate: Number, qualifiers: IrQualifiers.Direction),
+            IrOp.CapCheckFetch => Make(NoTypes, TypeRule.None, immediate: Number),
+            IrOp.CapCheckTarget => Make(NoTypes, TypeRule.None, TypeRule.I32, TypeRule.I64),
+            IrOp.CapCheckJump => Make(NoTypes, TypeRule.None, Cap, immediate: Number, qualifiers: IrQualifiers.Register),
+            IrOp.CapCheckInvoke => Make(NoTypes, TypeRule.None, Cap, Cap, immediate: Number, qualifiers: IrQualifiers.Register),
+            IrOp.CapLoad => Make(NoTypes, Cap, TypeRule.I64, Cap, immediate: Number),
+            IrOp.CapStore => Make(NoTypes, TypeRule.None, TypeRule.I64, Cap, immediate: Number),
+            IrOp.CapLoadReserved => Make(NoTypes, Cap, TypeRule.I64, Cap),
+            IrOp.CapStoreConditional => Make(NoTypes, TypeRule.I64, TypeRule.I64, Cap),
+            IrOp.CapSwap => Make(NoTypes, Cap, TypeRule.I64, Cap, Cap),
+            IrOp.CapLoadTags => Make(NoTypes, TypeRule.I64, TypeRule.I64),
+            IrOp.ClearTags => Make(NoTypes, TypeRule.None, TypeRule.I64, TypeRule.I64, immediate: Number, qualifiers: IrQualifiers.Access),
 
             IrOp.Poll or IrOp.Commit or IrOp.Jump or IrOp.Ecall => Make(NoTypes, TypeRule.None),
             IrOp.Branch => Make(NoTypes, TypeRule.None, TypeRule.I32),

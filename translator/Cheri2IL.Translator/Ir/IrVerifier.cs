@@ -14,8 +14,9 @@ namespace Cheri2IL.Translator.Ir;
 /// <item>Each operand is defined earlier in the same block and yields a value.</item>
 /// <item>Types of operands and result are those of <see cref="IrSignature"/>, and the type variable takes one of the listed types.</item>
 /// <item>Get and Set name a register below <see cref="GuestRegister.Count"/>, never x0. The link of a Call is an x register; 0 stands for x1.</item>
-/// <item>Fields are in range: Access exists, and is I32 or I64 for atomics; a rounding mode is 0..4 or 7; CheckAlignment takes 4 or 8;
-/// a counter is 0xC00..0xC02; fence sets are 8 bits; an I32 constant is given sign-extended.</item>
+/// <item>GetC and SetC name c1..c31, PCC or DDC; only functions with capabilities use capability operations.</item>
+/// <item>Fields are in range: Access exists, and is I32 or I64 for atomics (I8 and I16 for those that CHERI adds); a rounding mode is 0..4 or
+/// 7; CheckAlignment takes 4 or 8, CapCheckAlignment a power of two up to 64; a fetch is of 2 or 4 bytes; a counter is 0xC00..0xC02; fence sets are 8 bits; an I32 constant is given sign-extended.</item>
 /// <item>Poll is the first instruction of its block: it leaves with the block's pc, so nothing may have happened before.</item>
 /// </list>
 /// <para>Confinement:</para>
@@ -24,6 +25,7 @@ namespace Cheri2IL.Translator.Ir;
 /// the value that was set. A Check of the store kind stands before what writes.</item>
 /// <item>The offset of an access, its width included, is within <see cref="CheckWindow"/> of the checked value.</item>
 /// <item>LoadReserved, StoreConditional and Amo also stand behind a CheckAlignment of their width.</item>
+/// <item>In a function with capabilities, every access stands behind a CapCheck or CapCheckValue of its address value and offset, too.</item>
 /// <item>Only a Check can be elided.</item>
 /// </list>
 /// </remarks>
@@ -141,6 +143,8 @@ public static class IrVerifier
                 Report(instruction, "poll must be the first instruction of its block");
             if (instruction.Register < GuestRegister.Count)
                 FollowRegisters(instruction);
+            if (instruction.Op is (IrOp.CapCheck or IrOp.CapCheckValue) && instruction.B is { } authorised)
+                Guard(_sameAs.GetValueOrDefault(authorised, authorised), instruction.Immediate, Guards.Authorised);
             if (instruction.A is { } address)
                 VerifyConfinement(instruction, _sameAs.GetValueOrDefault(address, address));
         }
@@ -194,10 +198,13 @@ public static class IrVerifier
             var immediate = instruction.Immediate;
             if (signature.Immediate == ImmediateRule.Rounding && immediate is not ((>= 0 and <= 4) or 7))
                 Report(instruction, $"{immediate} is no rounding mode");
-            if ((signature.Qualifiers & IrQualifiers.AtomicAccess) != 0 && instruction.Access is not (MemoryAccess.I32 or MemoryAccess.I64))
+            var isNarrow = function.HasCapabilities && instruction.Op != IrOp.Amo && instruction.Access is (MemoryAccess.I8 or MemoryAccess.I16);
+            if ((signature.Qualifiers & IrQualifiers.AtomicAccess) != 0 && !isNarrow && instruction.Access is not (MemoryAccess.I32 or MemoryAccess.I64))
                 Report(instruction, "an atomic access must be i32 or i64");
+            if (instruction.Op is >= IrOp.GetC and <= IrOp.ClearTags && !function.HasCapabilities)
+                Report(instruction, "the function has no capabilities");
             if (!Enum.IsDefined(instruction.Access) || !Enum.IsDefined(instruction.Amo) || !Enum.IsDefined(instruction.Format)
-                || !Enum.IsDefined(instruction.Fault))
+                || !Enum.IsDefined(instruction.Fault) || !Enum.IsDefined(instruction.Capability))
                 Report(instruction, "a field holds no value of its enumeration");
             switch (instruction.Op)
             {
@@ -206,6 +213,15 @@ public static class IrVerifier
                     break;
                 case IrOp.Get or IrOp.Set when instruction.Register >= GuestRegister.Count:
                     Report(instruction, $"there is no register {instruction.Register}");
+                    break;
+                case IrOp.GetC or IrOp.SetC when instruction.Register is not ((> 0 and < GuestRegister.F0) or GuestRegister.Pcc or GuestRegister.Ddc):
+                    Report(instruction, "there is no such capability register");
+                    break;
+                case IrOp.CapCheckAlignment when immediate is not (2 or 4 or 8 or 16 or 64):
+                    Report(instruction, "alignment must be 2, 4, 8, 16 or 64");
+                    break;
+                case IrOp.CapCheckFetch when immediate is not (2 or 4):
+                    Report(instruction, "an instruction has 2 or 4 bytes");
                     break;
                 case IrOp.Call when instruction.Register >= GuestRegister.F0:
                     Report(instruction, "the link must be an x register");
@@ -230,6 +246,8 @@ public static class IrVerifier
             ref var held = ref _registers[instruction.Register];
             if (instruction.Op == IrOp.Set && instruction.A is { } value)
                 held = _sameAs.GetValueOrDefault(value, value);
+            else if (instruction.Op == IrOp.SetC)
+                held = null;
             else if (instruction.Op == IrOp.Get && held is not null)
                 _sameAs[instruction] = held;
             else if (instruction.Op == IrOp.Get)
@@ -246,10 +264,16 @@ public static class IrVerifier
                 case IrOp.CheckAlignment:
                     Guard(address, 0, instruction.Immediate == 8 ? Guards.Aligned4 | Guards.Aligned8 : Guards.Aligned4);
                     break;
-                case IrOp.Load:
+                case IrOp.CapCheckAlignment:
+                    Guard(address, 0, Guards.Aligned2 | (instruction.Immediate >= 4 ? Guards.Aligned4 : 0) | (instruction.Immediate >= 8 ? Guards.Aligned8 : 0));
+                    break;
+                case IrOp.Load or IrOp.CapLoad or IrOp.CapLoadReserved or IrOp.CapLoadTags:
                     Demand(instruction, address, Guards.Load);
                     break;
-                case IrOp.Store:
+                case IrOp.CapStoreConditional or IrOp.CapSwap:
+                    Demand(instruction, address, Guards.Store);
+                    break;
+                case IrOp.Store or IrOp.CapStore:
                     Demand(instruction, address, Guards.Store);
                     break;
                 case IrOp.LoadReserved:
@@ -266,6 +290,8 @@ public static class IrVerifier
 
         private void Demand(IrInstruction instruction, IrInstruction address, Guards guards)
         {
+            if (function.HasCapabilities)
+                guards |= Guards.Authorised;
             var missing = guards & ~_guards.GetValueOrDefault((address, instruction.Immediate));
             if (missing != 0)
                 Report(instruction, $"no check before the access ({missing})");
@@ -274,8 +300,13 @@ public static class IrVerifier
                 Report(instruction, $"offset {offset} is outside of the window of {CheckWindow} bytes");
         }
 
-        private static Guards AlignmentOf(IrInstruction instruction)
-            => instruction.Access == MemoryAccess.I64 ? Guards.Aligned8 : Guards.Aligned4;
+        private static Guards AlignmentOf(IrInstruction instruction) => instruction.Access switch
+        {
+            MemoryAccess.I64 => Guards.Aligned8,
+            MemoryAccess.I16 => Guards.Aligned2,
+            MemoryAccess.I8 => Guards.None,
+            _ => Guards.Aligned4,
+        };
 
         private static string Name(IrType type) => type.ToString().ToLowerInvariant();
 
@@ -289,6 +320,8 @@ public static class IrVerifier
             Store = 2,
             Aligned4 = 4,
             Aligned8 = 8,
+            Aligned2 = 16,
+            Authorised = 32,
         }
     }
 }

@@ -5,6 +5,9 @@ namespace Cheri2IL.Translator.Lifting;
 /// <summary>Where guest code comes from: an ELF image ahead of time, or guest memory at run time.</summary>
 public interface ICodeSource
 {
+    /// <summary>What it decodes, also where nothing decodes.</summary>
+    RiscVIsa Isa => RiscVIsa.Rv64;
+
     /// <summary>
     /// Decodes the instruction at <paramref name="address"/>. False when it does not decode, or is not wholly in executable
     /// memory: then <paramref name="absent"/> is the address of the half-word that is not, else null.

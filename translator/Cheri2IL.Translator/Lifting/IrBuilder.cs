@@ -35,6 +35,18 @@ public sealed class IrBuilder
     public IrInstruction GetX(int register)
         => register == 0 ? Const(0) : Append(new IrInstruction(IrOp.Get, IrType.I64) { Register = (byte)register });
 
+    /// <summary>Capability register c0..c31, PCC or DDC; c0 is NULL.</summary>
+    public IrInstruction GetC(int register) => register == 0
+        ? To(IrOp.CapInteger, IrType.Cap, Const(0))
+        : Append(new IrInstruction(IrOp.GetC, IrType.Cap) { Register = (byte)register });
+
+    /// <summary>Writes a capability register; c0 drops the value.</summary>
+    public void SetC(int register, IrInstruction value)
+    {
+        if (register != 0)
+            Append(new IrInstruction(IrOp.SetC, IrType.Void, value) { Register = (byte)register });
+    }
+
     /// <summary>Floating-point register image.</summary>
     public IrInstruction GetF(int register) => Append(new IrInstruction(IrOp.Get, IrType.F64) { Register = (byte)(GuestRegister.F0 + register) });
 

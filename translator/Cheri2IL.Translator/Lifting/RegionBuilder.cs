@@ -37,7 +37,7 @@ public sealed class RegionBuilder : IControlFlow
         _code = code;
         _start = start;
         _end = end;
-        _function = new IrFunction(entry, name);
+        _function = new IrFunction(entry, name) { HasCapabilities = code.Isa != RiscVIsa.Rv64 };
     }
 
     /// <summary>Guest pcs that direct calls reach.</summary>
@@ -115,7 +115,7 @@ public sealed class RegionBuilder : IControlFlow
                     Visit(start, next, work);
                     Visit(start, pc + instruction.Immediate, work);
                     return;
-                case RiscVOpcode.Jal:
+                case RiscVOpcode.Jal or RiscVOpcode.Cjal:
                     if (instruction.Rd == GuestRegister.Ra)
                     {
                         CallTargets.Add(pc + instruction.Immediate);
@@ -136,7 +136,12 @@ public sealed class RegionBuilder : IControlFlow
                 case RiscVOpcode.Ecall:
                     Visit(start, next, work);
                     return;
-                case RiscVOpcode.Ebreak or RiscVOpcode.FenceI:
+                case RiscVOpcode.Cjalr:
+                    // PCC changes, and perhaps the mode: only what a call returns to belongs to this function.
+                    if (instruction.Rd == GuestRegister.Ra)
+                        Visit(start, next, work);
+                    return;
+                case RiscVOpcode.Ebreak or RiscVOpcode.FenceI or RiscVOpcode.Cinvoke:
                     return;
                 case RiscVOpcode.Csrrw or RiscVOpcode.Csrrs or RiscVOpcode.Csrrc or RiscVOpcode.Csrrwi or RiscVOpcode.Csrrsi or RiscVOpcode.Csrrci:
                     // A write of frm ends its block (a poll follows); treating every CSR access so costs nothing.
@@ -241,6 +246,8 @@ public sealed class RegionBuilder : IControlFlow
         for (var i = index - 1; i >= 0; i--)
         {
             var instruction = list[i];
+            if (instruction.Opcode == RiscVOpcode.Cclear)
+                return null;
             if (instruction.DestinationX() != register)
                 continue;
             switch (instruction.Opcode)
@@ -332,6 +339,7 @@ public sealed class RegionBuilder : IControlFlow
         {
             _builder.Pc = instruction.Address;
             var before = _builder.Block.Instructions.Count;
+            CheckFetch(instruction.Length);
             lifter.Visit(instruction);
             if (_tableLoads.TryGetValue(instruction.Address, out var jump))
                 RememberTable(before, _tables[jump]);
@@ -352,13 +360,21 @@ public sealed class RegionBuilder : IControlFlow
 
     private void TrapUndecodable(long pc)
     {
-        _code.TryDecode(pc, out _, out var absent);
+        _code.TryDecode(pc, out var undecodable, out var absent);
+        CheckFetch(undecodable.Length);
         if (absent == pc)
             _builder.TailCall(pc);
         else if (absent is { } half)
             _builder.Trap(GuestFaultKind.InstructionAccess, half);
         else
             _builder.Trap(GuestFaultKind.IllegalInstruction, pc);
+    }
+
+    /// <summary>PCC has to allow every instruction, also one that is not there. Its first two bytes come first where nothing is known.</summary>
+    private void CheckFetch(int length)
+    {
+        if (_function.HasCapabilities)
+            _builder.Append(new IrInstruction(IrOp.CapCheckFetch, IrType.Void) { Immediate = Math.Max(length, 2) });
     }
 
     private void RememberTable(int firstInstruction, JumpTable table)
@@ -372,6 +388,8 @@ public sealed class RegionBuilder : IControlFlow
 
     private void TrackConstant(in RiscVInstruction i)
     {
+        if (i.Opcode == RiscVOpcode.Cclear)
+            Array.Clear(_constants);
         var destination = i.DestinationX();
         if (destination <= 0)
             return;

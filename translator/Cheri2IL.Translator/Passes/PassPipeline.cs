@@ -60,8 +60,11 @@ public static class PassPipeline
 
     /// <summary>Runs every pass and leaves the function numbered.</summary>
     /// <exception cref="InvalidOperationException">Verification is on and a pass broke an invariant.</exception>
+    /// <exception cref="NotSupportedException">The function has capabilities: passes do not know what else a register holds then.</exception>
     public static void Run(IrFunction function, PassOptions options)
     {
+        if (function.HasCapabilities)
+            throw new NotSupportedException($"the function at 0x{function.EntryPc:x} has capabilities, which passes and emitter do not know");
         Watch("input", function, options);
         foreach (var pass in Passes)
         {

@@ -10,27 +10,37 @@ namespace Cheri2IL.Translator.Lifting.RiscV;
 /// </remarks>
 public sealed partial class RiscVLifter
 {
-    private IrInstruction AtomicAddress(MemoryAccess access, bool isStore, in RiscVInstruction i)
+    private IrInstruction AtomicAddress(CapabilityAccess kind, MemoryAccess access, in RiscVInstruction i)
     {
-        var address = _b.GetX(i.Rs1);
-        _b.Append(new IrInstruction(IrOp.CheckAlignment, IrType.Void, address) { Immediate = access == MemoryAccess.I32 ? 4 : 8 });
+        var isStore = kind != CapabilityAccess.Load;
+        var address = Authorise(kind, access, i);
+        if (i.Authority != MemoryAuthority.None)
+            CheckAlignment(address, IrSignature.SizeOf(access), isStore);
+        else
+            _b.Append(new IrInstruction(IrOp.CheckAlignment, IrType.Void, address) { Immediate = IrSignature.SizeOf(access) });
         _b.Check(address, 0, isStore);
         return address;
     }
 
     private void LoadReserved(MemoryAccess access, in RiscVInstruction i)
-        => _b.SetX(i.Rd, _b.Append(new IrInstruction(IrOp.LoadReserved, IrType.I64, AtomicAddress(access, false, i)) { Access = access }));
+        => _b.SetX(i.Rd, _b.Append(new IrInstruction(IrOp.LoadReserved, IrType.I64, AtomicAddress(CapabilityAccess.Load, access, i)) { Access = access }));
 
     private void StoreConditional(MemoryAccess access, in RiscVInstruction i)
     {
-        var address = AtomicAddress(access, true, i);
-        _b.SetX(i.Rd, _b.Append(new IrInstruction(IrOp.StoreConditional, IrType.I64, address, _b.GetX(i.Rs2)) { Access = access }));
+        var address = AtomicAddress(CapabilityAccess.Store, access, i);
+        var failed = _b.Append(new IrInstruction(IrOp.StoreConditional, IrType.I64, address, _b.GetX(i.Rs2)) { Access = access });
+        if (i.Authority != MemoryAuthority.None)
+            ClearTags(access, address, 0, failed);
+        _b.SetX(i.Rd, failed);
     }
 
     private void Amo(AmoKind kind, MemoryAccess access, in RiscVInstruction i)
     {
-        var address = AtomicAddress(access, true, i);
-        _b.SetX(i.Rd, _b.Append(new IrInstruction(IrOp.Amo, IrType.I64, address, _b.GetX(i.Rs2)) { Access = access, Amo = kind }));
+        var address = AtomicAddress(CapabilityAccess.Update, access, i);
+        var old = _b.Append(new IrInstruction(IrOp.Amo, IrType.I64, address, _b.GetX(i.Rs2)) { Access = access, Amo = kind });
+        if (i.Authority != MemoryAuthority.None)
+            ClearTags(access, address, 0, _b.Const(0));
+        _b.SetX(i.Rd, old);
     }
 
     /// <inheritdoc/>

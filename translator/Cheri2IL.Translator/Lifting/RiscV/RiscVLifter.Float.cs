@@ -89,19 +89,19 @@ public sealed partial class RiscVLifter
 
     /// <inheritdoc/>
     protected override void VisitFlw(in RiscVInstruction i)
-        => Result(i.Rd, _b.Load(MemoryAccess.F32, _b.GetX(i.Rs1), i.Immediate));
+        => Result(i.Rd, LoadValue(MemoryAccess.F32, i));
 
     /// <inheritdoc/>
     protected override void VisitFld(in RiscVInstruction i)
-        => Result(i.Rd, _b.Load(MemoryAccess.F64, _b.GetX(i.Rs1), i.Immediate));
+        => Result(i.Rd, LoadValue(MemoryAccess.F64, i));
 
     /// <summary>21.2: stores the low 32 bits whatever the boxing.</summary>
     protected override void VisitFsw(in RiscVInstruction i)
-        => _b.Store(MemoryAccess.I32, _b.GetX(i.Rs1), i.Immediate, _b.To(IrOp.Bits, IrType.I64, _b.GetF(i.Rs2)));
+        => StoreValue(MemoryAccess.I32, Authorise(CapabilityAccess.Store, MemoryAccess.I32, i), _b.To(IrOp.Bits, IrType.I64, _b.GetF(i.Rs2)), i);
 
     /// <inheritdoc/>
     protected override void VisitFsd(in RiscVInstruction i)
-        => _b.Store(MemoryAccess.F64, _b.GetX(i.Rs1), i.Immediate, _b.GetF(i.Rs2));
+        => StoreValue(MemoryAccess.F64, Authorise(CapabilityAccess.Store, MemoryAccess.F64, i), _b.GetF(i.Rs2), i);
 
     /// <inheritdoc/>
     protected override void VisitFmvXW(in RiscVInstruction i) => SetW(i.Rd, _b.Truncate(_b.To(IrOp.Bits, IrType.I64, _b.GetF(i.Rs1))));

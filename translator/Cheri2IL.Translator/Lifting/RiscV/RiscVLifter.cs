@@ -5,11 +5,11 @@ using Cheri2IL.Translator.Isa.RiscV;
 namespace Cheri2IL.Translator.Lifting.RiscV;
 
 /// <summary>
-/// The semantics of RV64GC and its extensions, written once: turns each guest instruction into IR. Straight-line
+/// The semantics of RV64GC and its extensions, CHERI-RISC-V among them, written once: turns each guest instruction into IR. Straight-line
 /// instructions append to the current block; control transfers end it through <see cref="IControlFlow"/>.
 /// </summary>
 /// <remarks>Sections cited are those of the RISC-V unprivileged specification, 20240411.</remarks>
-public sealed partial class RiscVLifter(IrBuilder builder, IControlFlow flow) : RiscVVisitor
+public sealed partial class RiscVLifter(IrBuilder builder, IControlFlow flow) : CheriVisitor
 {
     private readonly IrBuilder _b = builder;
     private readonly IControlFlow _flow = flow;
@@ -34,7 +34,10 @@ public sealed partial class RiscVLifter(IrBuilder builder, IControlFlow flow) : 
         => _b.SetX(i.Rd, _b.ZeroExtend(_b.Compare(op, _b.GetX(i.Rs1), _b.GetX(i.Rs2))));
 
     private void ShiftImmediate(IrOp op, in RiscVInstruction i)
-        => _b.SetX(i.Rd, _b.Binary(op, _b.GetX(i.Rs1), _b.Const32((int)i.Immediate)));
+    {
+        if (!IsHint(i))
+            _b.SetX(i.Rd, _b.Binary(op, _b.GetX(i.Rs1), _b.Const32((int)i.Immediate)));
+    }
 
     private void ShiftRegister(IrOp op, in RiscVInstruction i)
         => _b.SetX(i.Rd, _b.Binary(op, _b.GetX(i.Rs1), _b.Truncate(_b.GetX(i.Rs2))));
@@ -49,14 +52,28 @@ public sealed partial class RiscVLifter(IrBuilder builder, IControlFlow flow) : 
     private void RegisterW(IrOp op, in RiscVInstruction i) => SetW(i.Rd, _b.Binary(op, W(i.Rs1), W(i.Rs2)));
 
     // ---- 2.6 loads and stores
-    private void Load(MemoryAccess access, in RiscVInstruction i) => _b.SetX(i.Rd, _b.Load(access, _b.GetX(i.Rs1), i.Immediate));
+    private IrInstruction LoadValue(MemoryAccess access, in RiscVInstruction i)
+        => _b.Load(access, Authorise(CapabilityAccess.Load, access, i), i.Immediate);
+
+    private void Load(MemoryAccess access, in RiscVInstruction i) => _b.SetX(i.Rd, LoadValue(access, i));
+
+    private void StoreValue(MemoryAccess access, IrInstruction address, IrInstruction value, in RiscVInstruction i)
+    {
+        _b.Store(access, address, i.Immediate, value);
+        if (i.Authority != MemoryAuthority.None)
+            ClearTags(access, address, i.Immediate, _b.Const(0));
+    }
 
     private void Store(MemoryAccess access, in RiscVInstruction i)
-        => _b.Store(access, _b.GetX(i.Rs1), i.Immediate, _b.GetX(i.Rs2));
+        => StoreValue(access, Authorise(CapabilityAccess.Store, access, i), _b.GetX(i.Rs2), i);
 
     // ---- 2.5.2 conditional branches
     private void Branch(IrOp op, in RiscVInstruction i)
-        => _flow.Branch(_b.Compare(op, _b.GetX(i.Rs1), _b.GetX(i.Rs2)), i.Address + i.Immediate, Next(i));
+    {
+        var condition = _b.Compare(op, _b.GetX(i.Rs1), _b.GetX(i.Rs2));
+        CheckTarget(condition, i.Address + i.Immediate, i);
+        _flow.Branch(condition, i.Address + i.Immediate, Next(i));
+    }
 
     /// <inheritdoc/>
     protected override void VisitLui(in RiscVInstruction i) => _b.SetX(i.Rd, _b.Const(i.Immediate));
@@ -67,6 +84,8 @@ public sealed partial class RiscVLifter(IrBuilder builder, IControlFlow flow) : 
     /// <inheritdoc/>
     protected override void VisitAddi(in RiscVInstruction i)
     {
+        if (IsHint(i))
+            return;
         if (i.Rs1 == 0)
             _b.SetX(i.Rd, _b.Const(i.Immediate));
         else if (i.Immediate == 0)
@@ -224,6 +243,7 @@ public sealed partial class RiscVLifter(IrBuilder builder, IControlFlow flow) : 
     protected override void VisitJal(in RiscVInstruction i)
     {
         var target = i.Address + i.Immediate;
+        CheckTarget(null, target, i);
         if (i.Rd != 0)
             _b.SetX(i.Rd, _b.Const(Next(i)));
         if (i.Rd == GuestRegister.Ra)
@@ -246,9 +266,12 @@ public sealed partial class RiscVLifter(IrBuilder builder, IControlFlow flow) : 
             if (i.Immediate != 0)
                 target = _b.Binary(IrOp.Add, target, _b.Const(i.Immediate));
             // A return's odd bit is seen to where the return address is compared.
-            if (!(i.Rd == 0 && i.Rs1 == GuestRegister.Ra && i.Immediate == 0))
+            if (i.Isa != RiscVIsa.Rv64 || !(i.Rd == 0 && i.Rs1 == GuestRegister.Ra && i.Immediate == 0))
                 target = _b.Binary(IrOp.And, target, _b.Const(~1L));
         }
+
+        if (i.Isa != RiscVIsa.Rv64)
+            CheckTarget(null, target ?? _b.Const(constant!.Value));
 
         if (i.Rd != 0)
             _b.SetX(i.Rd, _b.Const(Next(i)));

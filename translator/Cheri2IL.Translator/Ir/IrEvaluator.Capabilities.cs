@@ -1,0 +1,225 @@
+using Cheri2IL.Runtime.Capabilities;
+using Cheri2IL.Runtime.Execution;
+
+namespace Cheri2IL.Translator.Ir;
+
+/// <content>Capability values, checks and memory (CHERI ISAv9; where sources differ, the Sail model).</content>
+public sealed unsafe partial class IrEvaluator
+{
+    private const int FaultNumberOfPcc = 0x20;
+    private const int TagLine = 4 * CapabilityState.Granule;
+
+    private Capability Cap(IrInstruction? operand) => _capabilities[operand!.Id];
+
+    private void Capabilities(IrInstruction i, GuestState* state)
+    {
+        state->Pc = i.Pc;
+        if (i.Op >= IrOp.CapLoad)
+            AccessCapability(i, state);
+        else if (i.Op >= IrOp.CapCheck)
+            CapabilityCheck(i, state);
+        else if (i.Op == IrOp.SetC)
+            CapabilityState.Write(state, i.Register, Cap(i.A));
+        else if (i.Type == IrType.Cap)
+            _capabilities[i.Id] = CapabilityValue(i, state);
+        else
+            _values[i.Id] = (long)IntegerOfCapability(i);
+    }
+
+    private Capability CapabilityValue(IrInstruction i, GuestState* state)
+    {
+        if (i.Op == IrOp.GetC)
+            return CapabilityState.Read(state, i.Register);
+        if (i.Op == IrOp.CapInteger)
+            return Capability.FromInteger((ulong)Value(i.A));
+        var a = Cap(i.A);
+        var integer = i.B is { Type: IrType.I64 } ? (ulong)Value(i.B) : 0;
+        return i.Op switch
+        {
+            IrOp.CapClearTag => a.ClearTag(),
+            IrOp.CapSealEntry => a.SealEntry(),
+            IrOp.CapUnsealed => a.WithoutSeal(),
+            IrOp.CapSetAddress => a.SetAddress(integer),
+            IrOp.CapIncrement => a.IncrementOffset(integer),
+            IrOp.CapSetOffset => a.SetOffset(integer),
+            IrOp.CapSetBounds => a.SetBounds(integer),
+            IrOp.CapSetBoundsExact => a.SetBoundsExact(integer),
+            IrOp.CapAndPermissions => a.AndPermissions((CapabilityPermissions)integer),
+            IrOp.CapSetFlags => a.SetFlags(integer),
+            IrOp.CapSetHigh => a.SetHigh(integer),
+            IrOp.CapFromPointer => a.FromPointer(integer),
+            IrOp.CapSeal => a.Seal(Cap(i.B)),
+            IrOp.CapUnseal => a.Unseal(Cap(i.B)),
+            IrOp.CapConditionalSeal => a.ConditionalSeal(Cap(i.B)),
+            IrOp.CapCopyType => a.CopyType(Cap(i.B)),
+            IrOp.CapBuild => a.Build(Cap(i.B)),
+            _ => throw new InvalidOperationException($"operation {i.Op} yields no capability"),
+        };
+    }
+
+    private ulong IntegerOfCapability(IrInstruction i) => i.Op switch
+    {
+        IrOp.CapAddress => Cap(i.A).Address,
+        IrOp.CapPermissions => (ulong)Cap(i.A).Permissions,
+        IrOp.CapType => Cap(i.A).TypeValue,
+        IrOp.CapBase => Cap(i.A).Bounds.Base,
+        IrOp.CapLength => Cap(i.A).Bounds.SaturatedLength,
+        IrOp.CapTop => Cap(i.A).Bounds.SaturatedTop,
+        IrOp.CapTag => Cap(i.A).IsTagged ? 1UL : 0,
+        IrOp.CapSealed => Cap(i.A).IsSealed ? 1UL : 0,
+        IrOp.CapOffset => Cap(i.A).Offset,
+        IrOp.CapFlags => Cap(i.A).IsCapabilityMode ? 1UL : 0,
+        IrOp.CapHigh => Cap(i.A).Metadata,
+        IrOp.CapSubset => Cap(i.A).IsSubsetOf(Cap(i.B)) ? 1UL : 0,
+        IrOp.CapEqual => Cap(i.A) == Cap(i.B) ? 1UL : 0,
+        IrOp.CapToPointer => Cap(i.A).ToPointer(Cap(i.B)),
+        IrOp.CapRoundLength => Capability.RepresentableLength((ulong)Value(i.A)),
+        IrOp.CapAlignmentMask => Capability.RepresentableAlignmentMask((ulong)Value(i.A)),
+        _ => throw new InvalidOperationException($"operation {i.Op} yields no integer"),
+    };
+
+    // ---- checks
+    private void CapabilityCheck(IrInstruction i, GuestState* state)
+    {
+        switch (i.Op)
+        {
+            case IrOp.CapCheck or IrOp.CapCheckValue:
+                CheckAccess(i);
+                break;
+            case IrOp.CapCheckAlignment:
+                if ((Value(i.A) & (i.Immediate - 1)) != 0)
+                    throw new GuestFault(i.IsStore ? GuestFaultKind.MisalignedStore : GuestFaultKind.MisalignedLoad, i.Pc, Value(i.A));
+                break;
+            case IrOp.CapCheckFetch:
+                var pcc = CapabilityState.Read(state, GuestRegister.Pcc);
+                CheckUsable(i, pcc, FaultNumberOfPcc);
+                Require(i, pcc.Permits(CapabilityPermissions.Execute), CapabilityFaultCause.PermitExecuteViolation, FaultNumberOfPcc);
+                Require(i, pcc.Bounds.Covers((ulong)i.Pc, (ulong)i.Immediate), CapabilityFaultCause.LengthViolation, FaultNumberOfPcc);
+                break;
+            case IrOp.CapCheckTarget:
+                var bounds = CapabilityState.Read(state, GuestRegister.Pcc).Bounds;
+                Require(i, (int)Value(i.A) == 0 || bounds.Covers((ulong)Value(i.B), 2), CapabilityFaultCause.LengthViolation, FaultNumberOfPcc);
+                break;
+            case IrOp.CapCheckJump:
+                CheckJump(i, Cap(i.A));
+                break;
+            default:
+                CheckInvoke(i, Cap(i.A), Cap(i.B), i.Register, (int)i.Immediate);
+                break;
+        }
+    }
+
+    private void CheckAccess(IrInstruction i)
+    {
+        var authority = Cap(i.A);
+        var number = i.Register < GuestRegister.F0 ? i.Register : FaultNumberOfPcc + (i.Register - GuestRegister.Pcc);
+        var access = i.Capability;
+        CheckUsable(i, authority, number);
+        if (access is CapabilityAccess.Load or CapabilityAccess.Update or CapabilityAccess.SwapCapability
+            or CapabilityAccess.LoadCapability or CapabilityAccess.LoadTags)
+        {
+            Require(i, authority.Permits(CapabilityPermissions.Load), CapabilityFaultCause.PermitLoadViolation, number);
+        }
+
+        if (access == CapabilityAccess.LoadTags)
+            Require(i, authority.Permits(CapabilityPermissions.LoadCapability), CapabilityFaultCause.PermitLoadCapViolation, number);
+        if (access is CapabilityAccess.Store or CapabilityAccess.Update or CapabilityAccess.StoreCapability
+            or CapabilityAccess.SwapCapability)
+        {
+            Require(i, authority.Permits(CapabilityPermissions.Store), CapabilityFaultCause.PermitStoreViolation, number);
+        }
+
+        if (i.C != null && Cap(i.C) is { IsTagged: true } value)
+        {
+            Require(i, authority.Permits(CapabilityPermissions.StoreCapability), CapabilityFaultCause.PermitStoreCapViolation, number);
+            Require(
+                i,
+                value.Permits(CapabilityPermissions.Global) || authority.Permits(CapabilityPermissions.StoreLocalCapability),
+                CapabilityFaultCause.PermitStoreLocalCapViolation,
+                number);
+        }
+
+        var size = access switch
+        {
+            CapabilityAccess.LoadTags => TagLine,
+            >= CapabilityAccess.StoreCapability => CapabilityState.Granule,
+            _ => IrSignature.SizeOf(i.Access),
+        };
+        var address = (ulong)(Value(i.B) + i.Immediate);
+        Require(i, authority.Bounds.Covers(address, (ulong)size), CapabilityFaultCause.LengthViolation, number);
+    }
+
+    private static void CheckJump(IrInstruction i, in Capability target)
+    {
+        Require(i, target.IsTagged, CapabilityFaultCause.TagViolation, i.Register);
+        Require(i, !target.IsSealed || (target.IsSentry && i.Immediate == 0), CapabilityFaultCause.SealViolation, i.Register);
+        Require(i, target.Permits(CapabilityPermissions.Execute), CapabilityFaultCause.PermitExecuteViolation, i.Register);
+        var address = (target.Address + (ulong)i.Immediate) & ~1UL;
+        Require(i, target.Bounds.Covers(address, 2), CapabilityFaultCause.LengthViolation, i.Register);
+    }
+
+    private static void CheckInvoke(IrInstruction i, in Capability code, in Capability data, int codeNumber, int dataNumber)
+    {
+        Require(i, code.IsTagged, CapabilityFaultCause.TagViolation, codeNumber);
+        Require(i, data.IsTagged, CapabilityFaultCause.TagViolation, dataNumber);
+        Require(i, code.Type <= ObjectType.Last, CapabilityFaultCause.SealViolation, codeNumber);
+        Require(i, data.Type <= ObjectType.Last, CapabilityFaultCause.SealViolation, dataNumber);
+        Require(i, code.Type == data.Type, CapabilityFaultCause.TypeViolation, codeNumber);
+        Require(i, code.Permits(CapabilityPermissions.Invoke), CapabilityFaultCause.PermitCInvokeViolation, codeNumber);
+        Require(i, data.Permits(CapabilityPermissions.Invoke), CapabilityFaultCause.PermitCInvokeViolation, dataNumber);
+        Require(i, code.Permits(CapabilityPermissions.Execute), CapabilityFaultCause.PermitExecuteViolation, codeNumber);
+        Require(i, !data.Permits(CapabilityPermissions.Execute), CapabilityFaultCause.PermitExecuteViolation, dataNumber);
+        Require(i, code.Bounds.Covers(code.Address & ~1UL, 2), CapabilityFaultCause.LengthViolation, codeNumber);
+    }
+
+    private static void CheckUsable(IrInstruction i, in Capability authority, int number)
+    {
+        Require(i, authority.IsTagged, CapabilityFaultCause.TagViolation, number);
+        Require(i, !authority.IsSealed, CapabilityFaultCause.SealViolation, number);
+    }
+
+    private static void Require(IrInstruction i, bool holds, CapabilityFaultCause cause, int number)
+    {
+        if (!holds)
+            throw new GuestFault(GuestFaultKind.Capability, i.Pc, 0) { CapabilityCause = cause, CapabilityRegister = (byte)number };
+    }
+
+    // ---- memory
+    private void AccessCapability(IrInstruction i, GuestState* state)
+    {
+        var address = Value(i.A) + i.Immediate;
+        var isWrite = (IrOpInfo.Effects(i.Op) & IrEffects.WritesMemory) != 0 && i.Op != IrOp.CapLoadReserved;
+        var size = i.Op switch
+        {
+            IrOp.ClearTags => IrSignature.SizeOf(i.Access),
+            IrOp.CapLoadTags => TagLine,
+            _ => CapabilityState.Granule,
+        };
+        Confine(i, address, size, isWrite ? GuestFaultKind.StoreAccess : GuestFaultKind.LoadAccess, state);
+        switch (i.Op)
+        {
+            case IrOp.CapLoad:
+                _capabilities[i.Id] = CapabilityMemory.Load(state, address, Cap(i.B).Permits(CapabilityPermissions.LoadCapability));
+                break;
+            case IrOp.CapStore:
+                CapabilityMemory.Store(state, address, Cap(i.B));
+                break;
+            case IrOp.CapLoadReserved:
+                _capabilities[i.Id] = CapabilityMemory.LoadReserved(state, address, Cap(i.B).Permits(CapabilityPermissions.LoadCapability));
+                break;
+            case IrOp.CapStoreConditional:
+                _values[i.Id] = CapabilityMemory.StoreConditional(state, address, Cap(i.B));
+                break;
+            case IrOp.CapSwap:
+                _capabilities[i.Id] = CapabilityMemory.Swap(state, address, Cap(i.B), Cap(i.C).Permits(CapabilityPermissions.LoadCapability));
+                break;
+            case IrOp.CapLoadTags:
+                _values[i.Id] = CapabilityMemory.LoadTags(state, address);
+                break;
+            default:
+                if (Value(i.B) == 0)
+                    CapabilityState.ClearTags(state, address, size);
+                break;
+        }
+    }
+}
