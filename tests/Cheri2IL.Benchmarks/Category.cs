@@ -15,6 +15,9 @@ internal static class Category
     /// <summary>Conversions between floats and integers.</summary>
     public const string Conversion = "Conversion";
 
+    /// <summary>Capabilities.</summary>
+    public const string Capability = "Capability";
+
     /// <summary>Floating-point status: what a system call or a CSR instruction pays.</summary>
     public const string Status = "Status";
 }

@@ -288,6 +288,26 @@ public sealed class CapabilityJumpTests : IDisposable
             Assert.Equal(register == 1 ? Capability.Omnipotent : _machine[GuestRegister.Pcc].SetAddress(Code), _machine[11]);
     }
 
+    /// <summary>Of the CSRs of user mode, uccsr alone needs a permission.</summary>
+    [Theory]
+    [InlineData(0x8c0, 0xc0000001)]
+    [InlineData(0x003, 0)]
+    public void Csr_WithoutAccessSystemRegisters_FaultsIfItIsNotAnExemptOne(long csr, ulong value)
+    {
+        Write(Code, Word("csrrs", rd: 10, imm: (ulong)csr), Word("csrrw", rd: 11, rs1: 0, imm: (ulong)csr));
+        Assert.Equal(GuestFaultKind.Breakpoint, Run(Code).Kind);
+        Assert.Equal((Capability.FromInteger(value), Capability.FromInteger(value)), (_machine[10], _machine[11]));
+
+        _machine[10] = CodeCapability;
+        _machine[GuestRegister.Pcc] = CodeCapability.AndPermissions(~CapabilityPermissions.AccessSystemRegisters);
+        var fault = Run(Code);
+        if (csr == 0x8c0)
+            AssertFault(fault, Code, CapabilityFaultCause.AccessSystemRegsViolation, ProgramCounter);
+        else
+            Assert.Equal(GuestFaultKind.Breakpoint, fault.Kind);
+        Assert.Equal(csr == 0x8c0 ? CodeCapability : Capability.FromInteger(0), _machine[10]);
+    }
+
     private static uint Word(string mnemonic, int rd = 0, int rs1 = 0, int rs2 = 0, ulong imm = 0) =>
         Encoder.Word(Rows[mnemonic], new Fields(Rd: rd, Rs1: rs1, Rs2: rs2, Imm: (long)imm));
 

@@ -103,6 +103,10 @@ public sealed unsafe partial class IrEvaluator
             case IrOp.CapCheckJump:
                 CheckJump(i, Cap(i.A));
                 break;
+            case IrOp.CapCheckSystem:
+                var permitted = CapabilityState.Read(state, GuestRegister.Pcc).Permits(CapabilityPermissions.AccessSystemRegisters);
+                Require(i, permitted, CapabilityFaultCause.AccessSystemRegsViolation, FaultNumberOfPcc);
+                break;
             default:
                 CheckInvoke(i, Cap(i.A), Cap(i.B), i.Register, (int)i.Immediate);
                 break;

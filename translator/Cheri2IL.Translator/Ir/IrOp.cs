@@ -513,6 +513,9 @@ public enum IrOp : byte
     /// </summary>
     CapCheckInvoke,
 
+    /// <summary>PCC has Access_System_Registers.</summary>
+    CapCheckSystem,
+
     // ---- capabilities: memory, at guest address A + imm that was checked and is aligned
     /// <summary>Loads a capability; without its tag if the authority B lacks Permit_Load_Capability.</summary>
     CapLoad,

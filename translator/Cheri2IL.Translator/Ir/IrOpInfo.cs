@@ -45,7 +45,7 @@ public static class IrOpInfo
         IrOp.LoadReserved or IrOp.StoreConditional or IrOp.Amo => MemoryUpdate,
         IrOp.SetC => IrEffects.WritesRegister,
         IrOp.CapCheck or IrOp.CapCheckValue or IrOp.CapCheckAlignment or IrOp.CapCheckFetch or IrOp.CapCheckTarget or IrOp.CapCheckJump
-            or IrOp.CapCheckInvoke => IrEffects.MayFault,
+            or IrOp.CapCheckInvoke or IrOp.CapCheckSystem => IrEffects.MayFault,
         IrOp.CapLoad or IrOp.CapLoadTags => MemoryLoad,
         IrOp.CapStore or IrOp.ClearTags => IrEffects.MayFault | IrEffects.WritesMemory,
         IrOp.CapLoadReserved or IrOp.CapStoreConditional or IrOp.CapSwap => MemoryUpdate,

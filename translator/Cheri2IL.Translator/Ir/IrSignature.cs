@@ -230,6 +230,7 @@ public sealed record IrSignature(
             IrOp.CapCheckTarget => Make(NoTypes, TypeRule.None, TypeRule.I32, TypeRule.I64),
             IrOp.CapCheckJump => Make(NoTypes, TypeRule.None, Cap, immediate: Number, qualifiers: IrQualifiers.Register),
             IrOp.CapCheckInvoke => Make(NoTypes, TypeRule.None, Cap, Cap, immediate: Number, qualifiers: IrQualifiers.Register),
+            IrOp.CapCheckSystem => Make(NoTypes, TypeRule.None),
             IrOp.CapLoad => Make(NoTypes, Cap, TypeRule.I64, Cap, immediate: Number),
             IrOp.CapStore => Make(NoTypes, TypeRule.None, TypeRule.I64, Cap, immediate: Number),
             IrOp.CapLoadReserved => Make(NoTypes, Cap, TypeRule.I64, Cap),

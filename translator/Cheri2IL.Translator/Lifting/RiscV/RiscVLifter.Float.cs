@@ -11,6 +11,12 @@ public sealed partial class RiscVLifter
     private const int CsrRounding = 0x002;
     private const int CsrFcsr = 0x003;
 
+    /// <summary>uccsr, which user mode can read: what CHERI is like (CHERI ISAv9, "Capability control and status registers").</summary>
+    private const int CsrCheri = 0x8C0;
+
+    /// <summary>Enabled (bit 0), addresses are not relative to DDC and PCC (30), tags are cleared instead of faulting (31).</summary>
+    private const long CheriFeatures = 0xC0000001;
+
     private IrInstruction Single(int register) => _b.To(IrOp.Unbox, IrType.F32, _b.GetF(register));
 
     private IrInstruction Operand(IrType type, int register) => type == IrType.F32 ? Single(register) : _b.GetF(register);
@@ -127,10 +133,19 @@ public sealed partial class RiscVLifter
 
     /// <summary>
     /// Reads, then writes when <paramref name="writes"/>: rs1 or an immediate combined with the old value. CSRs other than
-    /// fcsr's three views and the read-only user counters are illegal instructions.
+    /// fcsr's three views, the read-only user counters and CHERI's uccsr are illegal instructions. With CHERI only uccsr needs
+    /// Access_System_Registers.
     /// </summary>
     private void Csr(in RiscVInstruction i, bool writes, Func<IrInstruction, IrInstruction> combine)
     {
+        if (i.Immediate == CsrCheri && i.Isa != RiscVIsa.Rv64)
+        {
+            // All of its fields are read-only: writes are ignored.
+            _b.Append(new IrInstruction(IrOp.CapCheckSystem, IrType.Void));
+            _b.SetX(i.Rd, _b.Const(CheriFeatures));
+            return;
+        }
+
         if (i.Immediate is not (CsrFlags or CsrRounding or CsrFcsr) && (writes || !IsCounter(i.Immediate)))
         {
             _b.Trap(GuestFaultKind.IllegalInstruction, i.Address);
