@@ -40,7 +40,7 @@ public class CapabilityBenchmarks
     {
         var count = 0;
         foreach (var c in _capabilities)
-            count += c.IsUsable && c.Permits(CapabilityPermissions.Load) && c.Bounds.Covers(c.Address, 8) ? 1 : 0;
+            count += AccessWindow.Of(c, CapabilityPermissions.Load, 8).Allows(c.Address) ? 1 : 0;
         return count;
     }
 
@@ -49,9 +49,9 @@ public class CapabilityBenchmarks
     public int CheckedLoadDecoded()
     {
         var count = 0;
-        var bounds = _capabilities[0].Bounds;
+        var window = AccessWindow.Of(_capabilities[0], CapabilityPermissions.Load, 8);
         foreach (var word in _words)
-            count += bounds.Covers((ulong)word, 8) ? 1 : 0;
+            count += window.Allows((ulong)word) ? 1 : 0;
         return count;
     }
 

@@ -58,6 +58,7 @@ public sealed class CapabilityAllocationTests
         var bounds = c.Bounds;
         return (sum * 31) + c.Metadata + c.Address + c.Offset + c.TypeValue + (ulong)c.Permissions + (ulong)c.Reserved
             + (c.IsTagged ? 1UL : 0) + (c.IsCapabilityMode ? 1UL : 0) + bounds.Base + bounds.SaturatedTop + bounds.SaturatedLength
-            + (ulong)bounds.Top + (bounds.Covers(c.Address, 8) ? 1UL : 0);
+            + (ulong)bounds.Top + (bounds.Covers(c.Address, 8) ? 1UL : 0)
+            + (AccessWindow.Of(c, CapabilityPermissions.Load, 8).Allows(c.Address) ? 1UL : 0);
     }
 }

@@ -55,6 +55,28 @@ public sealed class CapabilityPropertyTests
             },
             iter: Iterations);
 
+    /// <summary>Also for patterns that nothing derives, with a tag that nothing gave them.</summary>
+    [Fact]
+    public void AccessWindow_AnyAuthority_IsTagSealPermissionsAndBounds() =>
+        Gen.Select(
+            Gen.OneOf(CapabilityGenerators.Pattern, CapabilityGenerators.Derived), Gen.Bool, Gen.Int[0, 6], Gen.UInt, CapabilityGenerators.Word).Sample(
+            (capability, isTagged, log, permissions, word) =>
+            {
+                var authority = new Capability(capability.Metadata, capability.Address, isTagged);
+                var needed = (CapabilityPermissions)permissions & (CapabilityPermissions)0x78FFF & ((word & 1) == 0 ? authority.Permissions : ~CapabilityPermissions.None);
+                var size = 1u << log;
+                var window = AccessWindow.Of(authority, needed, size);
+                var bounds = authority.Bounds;
+                foreach (var a in (ulong[])[word, bounds.Base, bounds.Base - 1, bounds.TopLow, bounds.TopLow - size, bounds.TopLow - size + 1, ulong.MaxValue])
+                {
+                    Assert.Equal(
+                        authority.IsTagged && !authority.IsSealed && (authority.Permissions & needed) == needed
+                            && a >= bounds.Base && (UInt128)a + size <= bounds.Top,
+                        window.Allows(a));
+                }
+            },
+            iter: Iterations);
+
     [Fact]
     public void IsSameWindow_AnyPattern_IsThatBoundsAreEqual() =>
         (from pattern in CapabilityGenerators.Pattern

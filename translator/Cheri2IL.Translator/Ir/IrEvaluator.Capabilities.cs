@@ -9,6 +9,16 @@ public sealed unsafe partial class IrEvaluator
     private const int FaultNumberOfPcc = 0x20;
     private const int TagLine = 4 * CapabilityState.Granule;
 
+    /// <summary>Permissions of accesses in the order in which they are missed.</summary>
+    private static readonly (CapabilityPermissions Permission, CapabilityFaultCause Cause)[] PermissionCauses =
+    [
+        (CapabilityPermissions.Load, CapabilityFaultCause.PermitLoadViolation),
+        (CapabilityPermissions.LoadCapability, CapabilityFaultCause.PermitLoadCapViolation),
+        (CapabilityPermissions.Store, CapabilityFaultCause.PermitStoreViolation),
+        (CapabilityPermissions.StoreCapability, CapabilityFaultCause.PermitStoreCapViolation),
+        (CapabilityPermissions.StoreLocalCapability, CapabilityFaultCause.PermitStoreLocalCapViolation),
+    ];
+
     private Capability Cap(IrInstruction? operand) => _capabilities[operand!.Id];
 
     private void Capabilities(IrInstruction i, GuestState* state)
@@ -116,42 +126,38 @@ public sealed unsafe partial class IrEvaluator
     private void CheckAccess(IrInstruction i)
     {
         var authority = Cap(i.A);
-        var number = i.Register < GuestRegister.F0 ? i.Register : FaultNumberOfPcc + (i.Register - GuestRegister.Pcc);
-        var access = i.Capability;
-        CheckUsable(i, authority, number);
-        if (access is CapabilityAccess.Load or CapabilityAccess.Update or CapabilityAccess.SwapCapability
-            or CapabilityAccess.LoadCapability or CapabilityAccess.LoadTags)
-        {
-            Require(i, authority.Permits(CapabilityPermissions.Load), CapabilityFaultCause.PermitLoadViolation, number);
-        }
-
-        if (access == CapabilityAccess.LoadTags)
-            Require(i, authority.Permits(CapabilityPermissions.LoadCapability), CapabilityFaultCause.PermitLoadCapViolation, number);
-        if (access is CapabilityAccess.Store or CapabilityAccess.Update or CapabilityAccess.StoreCapability
-            or CapabilityAccess.SwapCapability)
-        {
-            Require(i, authority.Permits(CapabilityPermissions.Store), CapabilityFaultCause.PermitStoreViolation, number);
-        }
-
-        if (i.C != null && Cap(i.C) is { IsTagged: true } value)
-        {
-            Require(i, authority.Permits(CapabilityPermissions.StoreCapability), CapabilityFaultCause.PermitStoreCapViolation, number);
-            Require(
-                i,
-                value.Permits(CapabilityPermissions.Global) || authority.Permits(CapabilityPermissions.StoreLocalCapability),
-                CapabilityFaultCause.PermitStoreLocalCapViolation,
-                number);
-        }
-
-        var size = access switch
+        var address = (ulong)(Value(i.B) + i.Immediate);
+        var size = i.Capability switch
         {
             CapabilityAccess.LoadTags => TagLine,
             >= CapabilityAccess.StoreCapability => CapabilityState.Granule,
             _ => IrSignature.SizeOf(i.Access),
         };
-        var address = (ulong)(Value(i.B) + i.Immediate);
+        var stored = i.C == null ? CapabilityPermissions.None : NeededToStore(Cap(i.C));
+        var needed = NeededFor(i.Capability) | stored;
+        if (AccessWindow.Of(authority, needed, (uint)size).Allows(address))
+            return;
+
+        var number = i.Register < GuestRegister.F0 ? i.Register : FaultNumberOfPcc + (i.Register - GuestRegister.Pcc);
+        CheckUsable(i, authority, number);
+        foreach (var (permission, cause) in PermissionCauses)
+            Require(i, (needed & permission) == 0 || authority.Permits(permission), cause, number);
         Require(i, authority.Bounds.Covers(address, (ulong)size), CapabilityFaultCause.LengthViolation, number);
+        throw new InvalidOperationException($"an access at 0x{address:x} through {authority} is refused without a cause");
     }
+
+    private static CapabilityPermissions NeededFor(CapabilityAccess access) => access switch
+    {
+        CapabilityAccess.Load or CapabilityAccess.LoadCapability => CapabilityPermissions.Load,
+        CapabilityAccess.Store or CapabilityAccess.StoreCapability => CapabilityPermissions.Store,
+        CapabilityAccess.LoadTags => CapabilityPermissions.Load | CapabilityPermissions.LoadCapability,
+        _ => CapabilityPermissions.Load | CapabilityPermissions.Store,
+    };
+
+    private static CapabilityPermissions NeededToStore(in Capability value) =>
+        !value.IsTagged ? CapabilityPermissions.None
+        : value.Permits(CapabilityPermissions.Global) ? CapabilityPermissions.StoreCapability
+        : CapabilityPermissions.StoreCapability | CapabilityPermissions.StoreLocalCapability;
 
     private static void CheckJump(IrInstruction i, in Capability target)
     {
