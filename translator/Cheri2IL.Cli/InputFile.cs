@@ -10,28 +10,30 @@ internal static class InputFile
 
     /// <summary>The bytes of <paramref name="path"/>.</summary>
     /// <exception cref="ToolException">It is missing, not a regular file, unreadable or too large.</exception>
-    public static byte[] Read(string path) => Read(path, out _);
-
-    /// <summary>The bytes of <paramref name="path"/>, and what the file was while they were read.</summary>
-    /// <exception cref="ToolException">It is missing, not a regular file, unreadable or too large.</exception>
-    public static byte[] Read(string path, out FileIdentity identity)
+    public static byte[] Read(string path)
     {
-        using var file = HostFile.TryOpen(path, out var error);
-        if (file is null)
-        {
-            throw error switch
-            {
-                HostFile.NoEntry or HostFile.NotDirectory => new ToolException(ExitCode.NoInput, $"{path}: no such file"),
-                HostFile.AccessDenied => new ToolException(ExitCode.NoInput, $"{path}: permission denied"),
-                HostFile.IsDirectory => new ToolException(ExitCode.NoInput, $"{path}: is a directory"),
-                HostFile.Invalid => new ToolException(ExitCode.NoInput, $"{path}: not a regular file"),
-                _ => new ToolException(ExitCode.NoInput, $"{path}: {new System.ComponentModel.Win32Exception(error).Message}"),
-            };
-        }
+        using var file = Open(path);
+        return Read(file, path);
+    }
 
+    /// <summary>Opens <paramref name="path"/> without reading it.</summary>
+    /// <exception cref="ToolException">It is missing, not a regular file, or unreadable.</exception>
+    public static HostFile Open(string path)
+        => HostFile.TryOpen(path, out var error) ?? throw (error switch
+        {
+            HostFile.NoEntry or HostFile.NotDirectory => new ToolException(ExitCode.NoInput, $"{path}: no such file"),
+            HostFile.AccessDenied => new ToolException(ExitCode.NoInput, $"{path}: permission denied"),
+            HostFile.IsDirectory => new ToolException(ExitCode.NoInput, $"{path}: is a directory"),
+            HostFile.Invalid => new ToolException(ExitCode.NoInput, $"{path}: not a regular file"),
+            _ => new ToolException(ExitCode.NoInput, $"{path}: {new System.ComponentModel.Win32Exception(error).Message}"),
+        });
+
+    /// <summary>The bytes of a file that was opened.</summary>
+    /// <exception cref="ToolException">It is too large, or changed meanwhile.</exception>
+    public static byte[] Read(HostFile file, string path)
+    {
         if (file.Length > MaxLength)
             throw new ToolException(ExitCode.BadInput, $"{path}: larger than 2 GiB");
-        identity = file.Identity;
         try
         {
             return file.ReadAll();

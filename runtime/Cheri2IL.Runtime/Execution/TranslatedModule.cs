@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Reflection;
@@ -52,12 +53,8 @@ public sealed unsafe class TranslatedModule
     /// <summary>Guest pcs with an entry, ascending.</summary>
     public int EntryCount => _count;
 
-    /// <summary>The ELF file, byte for byte.</summary>
-    public byte[] ReadImage()
-    {
-        var image = Resource(Assembly, ModuleFormat.ImageResource, out var length);
-        return new ReadOnlySpan<byte>(image, length).ToArray();
-    }
+    /// <summary>The ELF file, byte for byte, where the assembly is mapped: nothing is read or copied.</summary>
+    public ReadOnlyMemory<byte> Image => new MappedBytes(Resource(Assembly, ModuleFormat.ImageResource, out var length), length).Memory;
 
     /// <summary>Entry point of the method for <paramref name="pc"/>, or 0. Compiles it if that has not happened yet.</summary>
     /// <remarks>
@@ -125,6 +122,22 @@ public sealed unsafe class TranslatedModule
 
     // In bounds: the constructor has compared the count with the length.
     private ReadOnlySpan<byte> Entry(int offset, int length) => new(_entries + offset, length);
+
+    /// <summary>Bytes of the mapped assembly, which is never unmapped.</summary>
+    private sealed class MappedBytes(byte* start, int length) : MemoryManager<byte>
+    {
+        public override Span<byte> GetSpan() => new(start, length);
+
+        public override MemoryHandle Pin(int elementIndex = 0) => new(start + elementIndex);
+
+        public override void Unpin()
+        {
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+        }
+    }
 
     /// <summary>A resource where it is mapped, which it stays while the assembly lives: large ones are hardly ever read.</summary>
     private static byte* Resource(Assembly assembly, string name, out int length)

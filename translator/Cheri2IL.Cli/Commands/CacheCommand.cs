@@ -137,19 +137,20 @@ internal static class CacheCommand
     {
         if (RunArguments.Parse(["--checks", checks, "--", path]) is not { } arguments)
             throw new ToolException(ExitCode.Usage, "no program given");
-        var file = InputFile.Read(path, out var identity);
-        if (GuestProgram.IsAssembly(file))
+        using var file = InputFile.Open(path);
+        var content = InputFile.Read(file, path);
+        if (GuestProgram.IsAssembly(content))
             throw new ToolException(ExitCode.BadInput, $"{path}: is a translated assembly; only ELF programs are cached");
         try
         {
-            GuestCode.Load(arguments, file, identity);
+            GuestCode.Load(arguments, file);
         }
         catch (ElfFormatException error)
         {
             throw new ToolException(ExitCode.BadInput, error.Message);
         }
 
-        var name = TranslationKey.Of(file, new TranslationOptions { Checks = CommonOptions.ParseChecks(checks) });
+        var name = TranslationKey.Of(content, new TranslationOptions { Checks = CommonOptions.ParseChecks(checks) });
         NativeCompiler.Compile(TranslationCache.OfUser, name);
         if (!TranslationCache.OfUser.HasNative(name))
             throw new ToolException(ExitCode.CannotCreate, $"{path}: not compiled: the cache cannot be written, or another process is at it");

@@ -32,7 +32,7 @@ internal sealed class GuestCode
     }
 
     /// <summary>The ELF file.</summary>
-    public byte[] Image { get; private set; } = [];
+    public ReadOnlyMemory<byte> Image { get; private set; }
 
     /// <summary>Its code.</summary>
     public TranslatedModule Module { get; private set; } = null!;
@@ -43,25 +43,27 @@ internal sealed class GuestCode
 
     private bool IsPrecise => _arguments.PreciseFaults == "always";
 
-    /// <summary>Finds or makes the code of the program in <paramref name="file"/>.</summary>
+    /// <summary>Whether it counts the checks that it executes: assemblies are taken as they were translated.</summary>
+    public bool CountsChecks { get; private set; }
+
+    /// <summary>Finds or makes the code of the program in <paramref name="file"/>, which on a warm start is not read.</summary>
     /// <exception cref="ToolException">The assembly cannot be loaded.</exception>
     /// <exception cref="ElfFormatException">The file is malformed.</exception>
-    public static GuestCode Load(RunArguments arguments, byte[] file, FileIdentity identity)
+    public static GuestCode Load(RunArguments arguments, HostFile file)
     {
-        var code = new GuestCode(arguments);
-        if (GuestProgram.IsAssembly(file))
+        var code = new GuestCode(arguments) { CountsChecks = arguments.Stats };
+        code._cached = code._cache?.TryStart(file.Identity, code.Variant);
+        if (code._cached is not null)
         {
-            code.Module = LoadAssembly(arguments.Program);
-            code.Image = code.Module.ReadImage();
-            return code;
+            // The translation has the file within it.
+            code.Module = code._cached.Module;
+            code.Image = code.Module.Image;
+        }
+        else
+        {
+            code.Read(file);
         }
 
-        code.Image = file;
-        code._cached = code._cache?.TryStart(identity, code.Variant);
-        if (code._cached is null)
-            code.Find(identity);
-        else
-            code.Module = code._cached.Module;
         return code;
     }
 
@@ -74,7 +76,7 @@ internal sealed class GuestCode
     [MethodImpl(MethodImplOptions.NoInlining)]
     public ICodeDescription Describe() => new CodeDescription(GuestImage());
 
-    private GuestImage GuestImage() => ElfImage.Parse(Image, _arguments.Program).ToGuestImage(Module.LoadBias);
+    private GuestImage GuestImage() => ElfImage.Parse(Image.ToArray(), _arguments.Program).ToGuestImage(Module.LoadBias);
 
     /// <summary>After the run: has machine code made if the JIT compiler took its time.</summary>
     public void KeepForNextStart()
@@ -83,18 +85,33 @@ internal sealed class GuestCode
             NativeCompiler.StartInBackground(_cache!, _name);
     }
 
-    /// <summary>By the file's content; the next start finds the result by the file's identity.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Find(FileIdentity identity)
+    private void Read(HostFile file)
+    {
+        var content = InputFile.Read(file, _arguments.Program);
+        if (GuestProgram.IsAssembly(content))
+        {
+            Module = LoadAssembly(_arguments.Program);
+            Image = Module.Image;
+            CountsChecks = false;
+            return;
+        }
+
+        Image = content;
+        Find(content, file.Identity);
+    }
+
+    /// <summary>By the file's content; the next start finds the result by the file's identity.</summary>
+    private void Find(byte[] content, FileIdentity identity)
     {
         // Malformed files end here, before anything is looked up or written.
-        var elf = ElfExecutable.Parse(Image, _arguments.Program);
-        _name = TranslationKey.Of(Image, Options());
+        var elf = ElfExecutable.Parse(content, _arguments.Program);
+        _name = TranslationKey.Of(content, Options());
         if (_cache is not null)
         {
             try
             {
-                _cached = _cache.Load(_name, () => Translate(elf));
+                _cached = _cache.Load(_name, () => Translate(content, elf));
                 Module = _cached.Module;
                 _cache.RecordStart(identity, _arguments.Program, Variant, _name);
                 return;
@@ -107,15 +124,15 @@ internal sealed class GuestCode
             }
         }
 
-        Module ??= new TranslatedModule(new AssemblyLoadContext("guest").LoadFromStream(new MemoryStream(Translate(elf))));
+        Module ??= new TranslatedModule(new AssemblyLoadContext("guest").LoadFromStream(new MemoryStream(Translate(content, elf))));
     }
 
     private TranslationOptions Options() => new() { Checks = CommonOptions.ParseChecks(_arguments.Checks), CountChecks = _arguments.Stats, PreciseFaults = IsPrecise };
 
-    private byte[] Translate(ElfExecutable elf)
+    private byte[] Translate(byte[] content, ElfExecutable elf)
     {
         var progress = new TranslationProgress(Path.GetFileName(_arguments.Program));
-        var image = ElfImage.Parse(Image, _arguments.Program).ToGuestImage(GuestProgram.BiasOf(elf));
+        var image = ElfImage.Parse(content, _arguments.Program).ToGuestImage(GuestProgram.BiasOf(elf));
         var translation = ModuleTranslator.Translate(image, Options() with { Progress = progress.Report }, "g_" + _name);
         progress.Finish(translation.Statistics.Instructions, translation.Statistics.Elapsed);
         return translation.Assembly;

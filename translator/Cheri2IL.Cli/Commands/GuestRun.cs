@@ -14,14 +14,14 @@ internal static class GuestRun
     /// <summary>Runs the guest to its end; the result is the tool's exit status.</summary>
     public static int Execute(RunArguments arguments)
     {
-        var file = InputFile.Read(arguments.Program, out var identity);
+        using var file = InputFile.Open(arguments.Program);
         var root = OpenRoot(arguments.Root);
         if (arguments.Checks == "none")
             Console.Error.WriteLine("cheri2il: warning: --checks=none: this guest is NOT confined");
-        using var statistics = arguments.Stats ? new RunStatistics(countsChecks: !GuestProgram.IsAssembly(file)) : null;
+        using var statistics = arguments.Stats ? new RunStatistics() : null;
         try
         {
-            var code = GuestCode.Load(arguments, file, identity);
+            var code = GuestCode.Load(arguments, file);
             var elf = ElfExecutable.Parse(code.Image, arguments.Program);
             if (elf.Interpreter is { } interpreter)
                 throw new ToolException(ExitCode.BadInput, $"{arguments.Program}: is dynamically linked (it needs {interpreter}); only static programs can be run yet");
@@ -73,7 +73,7 @@ internal static class GuestRun
         }
 
         var exit = cvm.Wait();
-        statistics?.Write(cvm.Checks, fallback, arguments.Json);
+        statistics?.Write(code.CountsChecks ? cvm.Checks : null, fallback, arguments.Json);
         return timedOut ? ExitCode.TimedOut : exit.ShellStatus;
     }
 

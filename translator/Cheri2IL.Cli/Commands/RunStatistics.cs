@@ -9,8 +9,7 @@ using Cheri2IL.Translator.Emit;
 namespace Cheri2IL.Cli.Commands;
 
 /// <summary>What <c>run --stats</c> counts, from before the guest's code is loaded to its end.</summary>
-/// <param name="countsChecks">Whether the guest's code was translated to count checks.</param>
-internal sealed class RunStatistics(bool countsChecks) : IDisposable
+internal sealed class RunStatistics : IDisposable
 {
     private readonly JitObserver _jit = new(sizesOnly: true);
 
@@ -18,10 +17,10 @@ internal sealed class RunStatistics(bool countsChecks) : IDisposable
     public SyscallCounts SystemCalls { get; } = new();
 
     /// <summary>Reports on stderr: stdout is the guest's.</summary>
-    /// <param name="checks">What the guest's threads executed.</param>
+    /// <param name="checks">What the guest's threads executed; null if their code was not translated to count.</param>
     /// <param name="fallback">The run-time translator.</param>
     /// <param name="json">As one line of JSON, else as text.</param>
-    public void Write(CheckCounts checks, LazyFallback? fallback, bool json)
+    public void Write(CheckCounts? checks, LazyFallback? fallback, bool json)
     {
         var methods = _jit.Complete().Values;
         (string, object?)[] report =
@@ -34,7 +33,7 @@ internal sealed class RunStatistics(bool countsChecks) : IDisposable
             ("modules", 1L + (fallback?.ModulesLoaded ?? 0)),
             ("regionsTranslatedAtRunTime", (long)(fallback?.RegionsTranslated ?? 0)),
             ("evaluations", fallback?.Evaluations ?? 0),
-            ("checks", countsChecks ? Checks(checks) : null),
+            ("checks", checks is { } counts ? Checks(counts) : null),
             ("systemCalls", SystemCalls.NonZero().Select(c => (c.Name, (object?)c.Count)).ToArray()),
         ];
         Console.Error.WriteLine(json ? Json(report) : Text(report));
