@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Cheri2IL.Translator.Isa.RiscV;
 using Cheri2IL.Translator.Lifting;
 
@@ -26,23 +27,27 @@ public sealed class GuestImage : ICodeSource
     private readonly long[] _seeds;
     private readonly GuestRange[] _code;
     private readonly Func<long, (string File, int Line)?>? _lines;
+    private readonly IReadOnlyDictionary<long, long> _pointers;
 
     /// <summary>Makes an image.</summary>
     /// <param name="file">The ELF file, to be carried in the assembly.</param>
     /// <param name="loadBias">Guest address minus ELF address.</param>
     /// <param name="segments">Loadable segments.</param>
     /// <param name="ranges">Function extents from symbols and unwind tables; may overlap.</param>
-    /// <param name="seeds">Guest addresses where functions may start; those outside <paramref name="code"/> are ignored.</param>
+    /// <param name="seeds">Guest addresses where functions may start; those outside <paramref name="code"/> and those inside a function are ignored.</param>
     /// <param name="code">
     /// Where executable segments hold instructions rather than constants; null or empty if that is not known. Only what is found
     /// ahead of time depends on it, not what can run.
     /// </param>
     /// <param name="lines">Source line of a guest address, where it has one; null: none has.</param>
+    /// <param name="pointers">By guest address: words that relocation fills in with another guest address.</param>
     public GuestImage(
         byte[] file, long loadBias, IEnumerable<GuestSegment> segments, IEnumerable<GuestRange> ranges, IEnumerable<long> seeds,
-        IEnumerable<GuestRange>? code = null, Func<long, (string File, int Line)?>? lines = null)
+        IEnumerable<GuestRange>? code = null, Func<long, (string File, int Line)?>? lines = null,
+        IReadOnlyDictionary<long, long>? pointers = null)
     {
         _lines = lines;
+        _pointers = pointers ?? new Dictionary<long, long>();
         File = file;
         LoadBias = loadBias;
         _segments = [.. segments.OrderBy(s => s.Start)];
@@ -51,7 +56,7 @@ public sealed class GuestImage : ICodeSource
         _ranges = [.. ranges.Where(r => r.End > r.Start).GroupBy(r => r.Start)
             .Select(g => new GuestRange(g.Key, g.Max(r => r.End), g.Select(r => r.Name).FirstOrDefault(n => n is not null)))
             .OrderBy(r => r.Start)];
-        _seeds = [.. seeds.Concat(_ranges.Select(r => r.Start)).Where(IsCode).Distinct().Order()];
+        _seeds = [.. seeds.Where(s => !IsInsideFunction(s)).Concat(_ranges.Select(r => r.Start)).Where(IsCode).Distinct().Order()];
     }
 
     /// <summary>The ELF file.</summary>
@@ -72,6 +77,16 @@ public sealed class GuestImage : ICodeSource
     /// <summary>Whether an even guest address lies where instructions are expected: not among the constants of an executable segment.</summary>
     public bool IsCode(long address)
         => IsExecutable(address) && (_code.Length == 0 || Array.Exists(_code, c => address >= c.Start && address < c.End));
+
+    /// <summary>
+    /// Whether the address lies in a function whose extent is known, behind its start. A pointer there is an entry of a jump table
+    /// rather than to a function; if it is called nevertheless, it is translated then.
+    /// </summary>
+    public bool IsInsideFunction(long address)
+    {
+        var index = UpperBound(_ranges, address) - 1;
+        return index >= 0 && address < _ranges[index].End && address != _ranges[index].Start;
+    }
 
     /// <summary>
     /// The extent of the function that contains <paramref name="pc"/>: from unwind tables or symbols, or else up to the
@@ -128,6 +143,12 @@ public sealed class GuestImage : ICodeSource
     /// <inheritdoc/>
     public bool TryRead(long address, Span<byte> destination)
     {
+        if (destination.Length == sizeof(long) && _pointers.TryGetValue(address, out var pointer))
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(destination, pointer);
+            return true;
+        }
+
         if (Find(address) is not { } segment || address - segment.Start + destination.Length > segment.Content.Length)
             return false;
         segment.Content.Span.Slice((int)(address - segment.Start), destination.Length).CopyTo(destination);

@@ -129,8 +129,15 @@ public sealed partial class ElfImage
             .Where(r => r.Length > 0)
             .Select(r => new GuestRange(r.Start + loadBias, r.Start + r.Length + loadBias, r.Name));
         var code = Sections.Where(s => s.IsCode && Inside(s.Address, s.Size) == s.Size).Select(s => new GuestRange(s.Address + loadBias, s.Address + s.Size + loadBias, s.Name));
+        var pointers = new Dictionary<long, long>();
+        foreach (var relocation in Relocations)
+        {
+            if (relocation.Type == RelocationType.Relative)
+                pointers[relocation.Offset + loadBias] = relocation.Addend + loadBias;
+        }
+
         return new GuestImage(
-            _data, loadBias, segments, ranges, Seeds(functions).Select(a => a + loadBias), code, Lines is { } lines ? pc => lines.Find(pc - loadBias) : null);
+            _data, loadBias, segments, ranges, Seeds(functions).Select(a => a + loadBias), code, Lines is { } lines ? pc => lines.Find(pc - loadBias) : null, pointers);
     }
 
     private ProgramHeader? SegmentAt(long address)

@@ -15,16 +15,19 @@ public sealed record JumpTable(long LoadPc, long Base, int EntrySize, long[] Tar
 
     /// <summary>
     /// Recognises the forms that gcc and clang emit: base-relative 32-bit entries (<c>lw; add; jr</c>), and absolute
-    /// entries of 4 or 8 bytes. The index's bound need not be found: entries are read while they lead into the function,
-    /// and <see cref="Ir.IrOp.Switch"/> verifies each jump.
+    /// entries of 4 or 8 bytes. Entries are read while they lead into the function, up to the bound that the index was
+    /// compared with or, where that is not found, up to the next address that the function computes;
+    /// <see cref="Ir.IrOp.Switch"/> verifies each jump.
     /// </summary>
     /// <param name="trace">Instructions leading to the jump, in order of execution, the jump last.</param>
     /// <param name="blockStart">Index in <paramref name="trace"/> at which the jump's own block starts.</param>
     /// <param name="constantOf">The one constant that the function ever puts in a register, or null.</param>
     /// <param name="code">Table contents.</param>
     /// <param name="isTarget">Whether a pc can be a target: inside the function.</param>
+    /// <param name="addresses">Addresses that the function computes: of other tables, among others.</param>
     public static JumpTable? Recover(
-        List<RiscVInstruction> trace, int blockStart, Func<int, long?> constantOf, ICodeSource code, Func<long, bool> isTarget)
+        List<RiscVInstruction> trace, int blockStart, Func<int, long?> constantOf, ICodeSource code, Func<long, bool> isTarget,
+        IReadOnlyCollection<long> addresses)
     {
         var walker = new BackwardWalker(trace, constantOf);
         var jump = trace[^1];
@@ -54,9 +57,12 @@ public sealed record JumpTable(long LoadPc, long Base, int EntrySize, long[] Tar
             return null;
         tableBase += trace[load].Immediate;
         var size = trace[load].Opcode == RiscVOpcode.Ld ? 8 : 4;
+        var most = walker.IndexBound(load) is { } bound && bound < MaxEntries
+            ? bound
+            : addresses.Where(a => a > tableBase).Select(a => (a - tableBase) / size).Append(MaxEntries).Min();
         var targets = new List<long>();
         Span<byte> bytes = stackalloc byte[8];
-        while (targets.Count < MaxEntries && code.TryRead(tableBase + ((long)targets.Count * size), bytes[..size]))
+        while (targets.Count < most && code.TryRead(tableBase + ((long)targets.Count * size), bytes[..size]))
         {
             var value = size == 8 ? BinaryPrimitives.ReadInt64LittleEndian(bytes) : BinaryPrimitives.ReadInt32LittleEndian(bytes);
             var target = value + (relativeTo ?? 0);
@@ -135,6 +141,66 @@ public sealed record JumpTable(long LoadPc, long Base, int EntrySize, long[] Tar
                 _ => null,
             };
         }
+
+        /// <summary>How many values the index of the table load at <paramref name="load"/> can have, where a mask or a comparison tells; else null.</summary>
+        public long? IndexBound(int load)
+        {
+            var at = Definition(trace[load].Rs1, load);
+            if (at >= 0 && trace[at].Opcode == RiscVOpcode.Add)
+            {
+                var left = ScaledIndex(trace[at].Rs1, at);
+                return BoundOf(left.Register >= 0 ? left : ScaledIndex(trace[at].Rs2, at));
+            }
+
+            return at >= 0 && trace[at].Opcode is RiscVOpcode.Sh2add or RiscVOpcode.Sh3add or RiscVOpcode.Sh2addUw or RiscVOpcode.Sh3addUw
+                ? BoundOf((trace[at].Rs1, at))
+                : null;
+        }
+
+        /// <summary>The register that the given one is a multiple of, and where; register -1 if it is none.</summary>
+        private (int Register, int Before) ScaledIndex(int register, int before)
+        {
+            var at = Definition(register, before);
+            if (at < 0)
+                return (-1, 0);
+            if (trace[at].Opcode == RiscVOpcode.Slli)
+                return (trace[at].Rs1, at);
+
+            // The index of 32 bits, zero-extended and scaled: slli 32; srli 30 or 29.
+            var upper = trace[at].Opcode == RiscVOpcode.Srli ? Definition(trace[at].Rs1, at) : -1;
+            return upper >= 0 && trace[upper].Opcode == RiscVOpcode.Slli && trace[upper].Immediate == 32 ? (trace[upper].Rs1, upper) : (-1, 0);
+        }
+
+        private long? BoundOf((int Register, int Before) index)
+        {
+            if (index.Register <= 0)
+                return null;
+            for (var i = index.Before - 1; i >= 0; i--)
+            {
+                var instruction = trace[i];
+                if (instruction.DestinationX() == index.Register)
+                    return instruction.Opcode == RiscVOpcode.Andi && instruction.Immediate >= 0 ? instruction.Immediate + 1 : null;
+                var taken = trace[i + 1].Address != instruction.Address + instruction.Length;
+                var bound = instruction.Opcode switch
+                {
+                    // Not above the constant.
+                    RiscVOpcode.Bltu when !taken && instruction.Rs2 == index.Register => SmallConstant(instruction.Rs1, i) + 1,
+                    RiscVOpcode.Bgeu when taken && instruction.Rs2 == index.Register => SmallConstant(instruction.Rs1, i) + 1,
+
+                    // Below it.
+                    RiscVOpcode.Bltu when taken && instruction.Rs1 == index.Register => SmallConstant(instruction.Rs2, i),
+                    RiscVOpcode.Bgeu when !taken && instruction.Rs1 == index.Register => SmallConstant(instruction.Rs2, i),
+                    _ => null,
+                };
+                if (bound is not null)
+                    return bound;
+            }
+
+            return null;
+        }
+
+        private long? SmallConstant(int register, int before)
+            => Constant(register, before, 0) is { } value and >= 0 and < MaxEntries ? value : null;
 
         private static bool IsMove(in RiscVInstruction i, out int source)
         {

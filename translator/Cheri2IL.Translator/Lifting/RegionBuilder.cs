@@ -14,6 +14,8 @@ public sealed class RegionBuilder : IControlFlow
     /// <summary>Most instructions of one region: guards against runaway descent through data.</summary>
     public const int MaxInstructions = 60_000;
 
+    private const int MaxTableAddresses = 256;
+
     private readonly ICodeSource _code;
     private readonly long _start;
     private readonly long _end;
@@ -21,6 +23,7 @@ public sealed class RegionBuilder : IControlFlow
     private readonly Dictionary<long, (long Block, int Index)> _instructions = [];
     private readonly Dictionary<long, long> _predecessor = [];
     private readonly Dictionary<long, JumpTable> _tables = [];
+    private Dictionary<long, JumpTable> _tablesOfWhole = [];
     private readonly Dictionary<long, long> _tableLoads = [];
     private readonly Dictionary<long, IrBlock> _irBlocks = [];
     private readonly HashSet<long> _loopHeaders = [];
@@ -52,6 +55,9 @@ public sealed class RegionBuilder : IControlFlow
     /// <summary>Guest pcs of indirect jumps whose targets were not recovered.</summary>
     public List<long> UnrecoveredJumps { get; } = [];
 
+    /// <summary>Whether the stack pointer is stored elsewhere than on the stack, as setjmp does.</summary>
+    public bool SavesStackPointer { get; private set; }
+
     /// <summary>Number of jump tables recovered.</summary>
     public int RecoveredTables => _tables.Count;
 
@@ -62,9 +68,20 @@ public sealed class RegionBuilder : IControlFlow
     public IrFunction Function => _function;
 
     /// <summary>Builds the region that starts at <paramref name="entry"/> and stays inside [start, end).</summary>
+    /// <remarks>
+    /// Where that is the middle of a function, the function is explored from its start first: what a jump table is known by may
+    /// stand before the entry.
+    /// </remarks>
     public static RegionBuilder Build(ICodeSource code, long entry, long start, long end, string? name = null)
     {
         var region = new RegionBuilder(code, entry, start, end, name);
+        if (entry != start)
+        {
+            var whole = new RegionBuilder(code, start, start, end, name);
+            whole.Explore();
+            region._tablesOfWhole = whole._tables;
+        }
+
         region.Explore();
         region.Lift();
         return region;
@@ -133,6 +150,9 @@ public sealed class RegionBuilder : IControlFlow
                 case RiscVOpcode.Addi when UpperHalf(list) is { } upper:
                     Addresses.Add(upper + instruction.Immediate);
                     break;
+                case RiscVOpcode.Sd:
+                    SavesStackPointer |= instruction.Rs2 == GuestRegister.Sp && instruction.Rs1 != GuestRegister.Sp;
+                    break;
                 case RiscVOpcode.Ecall:
                     Visit(start, next, work);
                     return;
@@ -197,7 +217,16 @@ public sealed class RegionBuilder : IControlFlow
             trace.AddRange(_blocks[chain[i]]);
         var blockStart = trace.Count;
         trace.AddRange(block);
-        return JumpTable.Recover(trace, blockStart, ConstantInFunction, _code, Inside);
+        if (_tablesOfWhole.TryGetValue(block[^1].Address, out var known) && block.Exists(i => i.Address == known.LoadPc))
+            return known;
+        if (JumpTable.Recover(trace, blockStart, ConstantInFunction, _code, Inside, Addresses) is { } table)
+            return table;
+
+        // An interpreter's main loop keeps the table's address in a register that it also spills, so that the register is
+        // not constant. Any address that the function computes may be it; data that is no table hardly leads into the function.
+        return Addresses.Take(MaxTableAddresses)
+            .Select(address => JumpTable.Recover(trace, blockStart, register => ConstantInFunction(register) ?? address, _code, Inside, Addresses))
+            .MaxBy(t => t?.Targets.Length ?? 0);
     }
 
     /// <summary>The one constant that auipc/lui (+ addi) sequences put in a register anywhere in the function.</summary>
