@@ -26,6 +26,9 @@ internal sealed unsafe class EvalMachine : IDisposable
     private const ulong HostStackBytes = 512 * 1024;
     private const ulong ArenaSize = 4 * SlotSize;
 
+    /// <summary>What an outcome ends with where translated code did not keep the registers for the fault.</summary>
+    public const string RegistersLost = " registers lost";
+
     /// <summary>The slot of every machine, inside an arena for which the fault trap is installed: one machine exists at a time.</summary>
     private static readonly byte* Slot = MakeArena() + SlotSize;
 
@@ -75,7 +78,7 @@ internal sealed unsafe class EvalMachine : IDisposable
                 return $"next={Number(fault.Pc)}";
             // The dispatcher makes the fault for a hardware trap itself, and throws it nowhere.
             return fault.StackTrace is not null
-                ? Describe(fault)
+                ? Describe(fault) + (fault.AreRegistersExact ? "" : RegistersLost)
                 : $"trap {(fault.Kind == GuestFaultKind.StoreAccess ? "write" : "read")} pc={Number(fault.Pc)} address={Number(fault.Address)}";
         });
     }

@@ -13,7 +13,7 @@ internal static class TranslatedFunctions
     private static int s_count;
 
     /// <summary>Emits functions whose entry pcs differ; each can call the others directly.</summary>
-    public static byte[] Emit(string name, IReadOnlyList<IrFunction> functions)
+    public static byte[] Emit(string name, IReadOnlyList<IrFunction> functions, EmitOptions options = default)
     {
         var writer = new AssemblyWriter(name);
         var ordered = functions.OrderBy(f => f.EntryPc).ToArray();
@@ -21,7 +21,7 @@ internal static class TranslatedFunctions
         for (var k = 0; k < ordered.Length; k++)
             entries.Add(ordered[k].EntryPc, new MethodEntry(AssemblyWriter.MethodToken(k), 0, IsInside: false));
         MethodEntry? Entry(IrInstruction call) => entries.TryGetValue(call.Immediate, out var entry) ? entry : null;
-        var methods = ordered.Select(f => new MethodImage(f.EntryPc, $"f_{f.EntryPc:x}", MethodEmitter.Emit(f, writer.Members, Entry))).ToArray();
+        var methods = ordered.Select(f => new MethodImage(f.EntryPc, $"f_{f.EntryPc:x}", MethodEmitter.Emit(f, writer.Members, Entry, options))).ToArray();
         var rows = ordered.Select((f, k) => (f.EntryPc, k + 1)).ToArray();
         return writer.Write(
             methods,
@@ -33,10 +33,10 @@ internal static class TranslatedFunctions
     }
 
     /// <summary>Emits, loads and compiles.</summary>
-    public static TranslatedModule Load(IReadOnlyList<IrFunction> functions)
+    public static TranslatedModule Load(IReadOnlyList<IrFunction> functions, EmitOptions options = default)
     {
         var name = $"filetest{Interlocked.Increment(ref s_count)}";
-        using var stream = new MemoryStream(Emit(name, functions));
+        using var stream = new MemoryStream(Emit(name, functions, options));
         var module = new TranslatedModule(AssemblyLoadContext.Default.LoadFromStream(stream));
         foreach (var type in module.Assembly.GetTypes())
         {

@@ -124,6 +124,7 @@ internal sealed unsafe class TestProgram : IGuestHost, IDisposable
         if (fault.Kind == GuestFaultKind.Breakpoint)
             return after;
         after.Fault = fault.Kind;
+        after.HasRegisters = fault.AreRegistersExact;
         after.FaultAddress = fault.Kind == GuestFaultKind.IllegalInstruction ? 0 : (ulong)fault.Address;
         return after;
     }

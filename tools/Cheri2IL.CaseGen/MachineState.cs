@@ -38,11 +38,27 @@ public sealed class MachineState
     /// <summary>Address of a memory fault; 0 otherwise.</summary>
     public ulong FaultAddress { get; set; }
 
+    /// <summary>
+    /// Whether the registers and flags are those before the faulting instruction; false for an access that fails in code that
+    /// does not keep them for that.
+    /// </summary>
+    public bool HasRegisters { get; set; } = true;
+
     /// <summary>What integer register <paramref name="index"/> holds unless a case says otherwise.</summary>
     public static ulong FillerX(int index) => 0x5A5A_5A5A_0000_0000u | ((uint)index * 0x0101u);
 
     /// <summary>What floating-point register <paramref name="index"/> holds unless a case says otherwise: a boxed single a little above 2.</summary>
     public static ulong FillerF(int index) => 0xFFFF_FFFF_4000_0000u | (uint)index;
+
+    /// <summary>A copy with the registers and flags of another state.</summary>
+    public MachineState WithRegistersOf(MachineState other)
+    {
+        var copy = Clone();
+        other.X.CopyTo(copy.X, 0);
+        other.F.CopyTo(copy.F, 0);
+        (copy.Frm, copy.Fflags) = (other.Frm, other.Fflags);
+        return copy;
+    }
 
     /// <summary>An independent copy.</summary>
     public MachineState Clone() => new()
@@ -55,5 +71,6 @@ public sealed class MachineState
         Data = [.. Data],
         Fault = Fault,
         FaultAddress = FaultAddress,
+        HasRegisters = HasRegisters,
     };
 }

@@ -26,7 +26,7 @@ internal static class CommonOptions
     }
 
     /// <summary><c>--precise-faults</c>, where there is nothing to wait for.</summary>
-    public static Option<bool> PreciseFaults() => new("--precise-faults") { Description = "Make code whose registers are exact also at faults that the hardware finds; slower." };
+    public static Option<bool> PreciseFaults() => new("--precise-faults") { Description = "Make code whose registers are exact also at memory faults; slower." };
 
     /// <summary>The mode with that name.</summary>
     public static CheckMode ParseChecks(string name) => name switch

@@ -86,10 +86,12 @@ public sealed record Translation(byte[] Assembly, byte[]? Symbols, TranslationSt
 public sealed class ModuleTranslator
 {
     /// <summary>
-    /// Bounds above which RyuJIT compiles a method without optimising; the limits are 8,000 local references and 2,000 basic
-    /// blocks, besides <see cref="TranslationOptions.MaxCodeBytes"/>.
+    /// Bounds above which RyuJIT compiles a method without optimising; the limits are 8,000 local references, 20,000 IL
+    /// instructions and 2,000 basic blocks, besides <see cref="TranslationOptions.MaxCodeBytes"/>.
     /// </summary>
     private const int MaxLocalReferences = 7_600;
+
+    private const int MaxILInstructions = 19_500;
 
     private const int MaxInlinedInstructions = 48;
 
@@ -173,7 +175,7 @@ public sealed class ModuleTranslator
             {
                 AddRegion(region);
                 found.UnionWith(region.CallTargets.Concat(region.TailTargets).Where(t => _image.IsExecutable(t) && known.Add(t)));
-                found.UnionWith(region.Addresses.Where(t => _image.IsCode(t) && known.Add(t)));
+                found.UnionWith(region.Addresses.Where(t => _image.IsCode(t) && !_image.IsInsideFunction(t) && known.Add(t)));
             }
 
             _options.Progress?.Invoke(0, _regions.Count + found.Count);
@@ -203,7 +205,7 @@ public sealed class ModuleTranslator
             Optimize(regions[k]);
             var function = regions[k].Function;
             checks[k] = EmitStatistics.Count([function]);
-            bodies[k] = MethodEmitter.Emit(function, _writer.Members, Entry, counts: _options.CountChecks);
+            bodies[k] = MethodEmitter.Emit(function, _writer.Members, Entry, EmitOptionsOf(function, part: 0));
             _options.Progress?.Invoke(Interlocked.Increment(ref done), regions.Length);
         });
 
@@ -212,7 +214,7 @@ public sealed class ModuleTranslator
             methods.Add(new MethodImage(regions[k].Function.EntryPc, MethodName(regions[k].Function, part: 0), bodies[k]));
         for (var k = 0; k < regions.Length; k++)
         {
-            if (IsTooLarge(bodies[k]))
+            if (Fullness(bodies[k]) > 1)
                 checks[k] = Split(regions[k].Function, bodies[k], k, methods);
         }
 
@@ -243,19 +245,35 @@ public sealed class ModuleTranslator
         });
     }
 
+    private EmitOptions EmitOptionsOf(IrFunction function, int part) => new()
+    {
+        IsPart = part > 0,
+        CountsChecks = _options.CountChecks,
+        IsPrecise = _options.PreciseFaults,
+        Extent = _image.RangeOf(function.EntryPc),
+    };
+
     private MethodEntry? Entry(IrInstruction call) => _entries.TryGetValue(call.Immediate, out var entry) ? entry : null;
 
-    private bool IsTooLarge(EmittedMethod body)
-        => body.LocalReferences > MaxLocalReferences || body.Code.Length > _options.MaxCodeBytes || body.Blocks > MaxBlocks;
+    /// <summary>Size by the limit that it is nearest to; the method is too large above 1.</summary>
+    private double Fullness(EmittedMethod body)
+        => new[]
+        {
+            (double)body.LocalReferences / MaxLocalReferences,
+            (double)body.Instructions / MaxILInstructions,
+            (double)body.Code.Length / _options.MaxCodeBytes,
+            (double)body.Blocks / MaxBlocks,
+        }.Max();
 
     /// <summary>Replaces a method that is too large by parts; the first keeps its row, the others are appended. Counts their checks.</summary>
     private EmitStatistics Split(IrFunction function, EmittedMethod whole, int index, List<MethodImage> methods)
     {
-        for (var count = PartsFor(whole); ; count = (count * 3 / 2) + 1)
+        var share = LargestShare(whole);
+        while (true)
         {
             // Splitting rewires successors: each attempt starts from a fresh lift.
             var source = Relift(function.EntryPc);
-            var (parts, entries) = FunctionSplitter.Split(source, count);
+            var (parts, entries) = FunctionSplitter.Split(source, share);
             // A part can be entered at its entries with any register values: what was checked in another part does not count.
             foreach (var part in parts)
             {
@@ -272,10 +290,15 @@ public sealed class ModuleTranslator
                 return new MethodEntry(token, entry, IsInside: (part, entry) != (0, 0));
             }
 
-            var bodies = parts.Select((p, index) => MethodEmitter.Emit(p, _writer.Members, PartEntry, index > 0, _options.CountChecks)).ToArray();
+            var bodies = parts.Select((p, index) => MethodEmitter.Emit(p, _writer.Members, PartEntry, EmitOptionsOf(source, index))).ToArray();
             // Where every block is a part of its own, no more can be done.
-            if (bodies.Any(IsTooLarge) && count < source.Blocks.Sum(b => b.Instructions.Count))
+            var excess = bodies.Max(Fullness);
+            if (excess > 1 && share * source.Blocks.Sum(b => b.Instructions.Count) > 1)
+            {
+                share *= Math.Min(0.97, 0.99 / excess);
                 continue;
+            }
+
             methods[index] = methods[index] with { Body = bodies[0] };
             for (var p = 1; p < parts.Count; p++)
                 methods.Add(new MethodImage(parts[p].EntryPc, MethodName(parts[p], p), bodies[p]));
@@ -284,8 +307,15 @@ public sealed class ModuleTranslator
     }
 
     /// <summary>A fresh lift of a function that may be small enough to be inlined.</summary>
+    /// <remarks>
+    /// Not one that calls setjmp: longjmp goes on in the method of the function that it returns to
+    /// (<see cref="GuestRuntime.Reenter"/>), so that function needs a method of its own.
+    /// </remarks>
     private IrFunction? InlineCandidate(long pc)
-        => _regions.TryGetValue(pc, out var region) && region.InstructionCount <= MaxInlinedInstructions ? Build(pc).Function : null;
+        => _regions.TryGetValue(pc, out var region) && region.InstructionCount <= MaxInlinedInstructions
+            && !region.CallTargets.Any(t => _regions.TryGetValue(t, out var callee) && callee.SavesStackPointer)
+            ? Build(pc).Function
+            : null;
 
     private IrFunction Relift(long pc)
     {
@@ -294,8 +324,8 @@ public sealed class ModuleTranslator
         return function;
     }
 
-    private int PartsFor(EmittedMethod body)
-        => 1 + Math.Max(body.LocalReferences / (MaxLocalReferences * 3 / 4), Math.Max(body.Code.Length / (_options.MaxCodeBytes * 3 / 4), body.Blocks / (MaxBlocks * 3 / 4)));
+    /// <summary>The share of a function that a part may have, at most: parts without calls are less dense than the whole.</summary>
+    private double LargestShare(EmittedMethod body) => 1.3 / Fullness(body);
 
     private static string MethodName(IrFunction function, int part)
     {

@@ -44,8 +44,8 @@ internal sealed unsafe class FaultReport
         var state = _thread.State;
         Append($"cvm {_thread.Cvm.Id}: thread {_thread.Id} killed by {Signal.Name(info.Number)} ({Signal.CodeName(info.Number, info.Code)}): ");
         Append(fault is null ? $"bad signal frame, sp 0x{state->X2:x}{Mapping(state->X2)}\n" : $"{Cause(fault)}\n");
-        // A load that the compiler has moved is taken for the instruction that uses its value.
-        var near = fault is { AreRegistersExact: false, Kind: GuestFaultKind.LoadAccess } ? " or shortly before" : "";
+        // A load that trapped and that the compiler has moved is taken for the instruction that uses its value.
+        var near = fault is { AreRegistersExact: false, Kind: GuestFaultKind.LoadAccess, InnerException: not null } ? " or shortly before" : "";
         Append($"  at{near} {Place(state->Pc)}{Instruction(state->Pc)}\n");
         if (fault is not null)
         {
@@ -62,6 +62,7 @@ internal sealed unsafe class FaultReport
         Append("  registers:\n");
         for (var k = 1; k < 32; k++)
             Append($"{(k % 4 == 1 ? " " : "")} {RegisterNames[k],4} {GuestState.X(state, k):x16}{(k % 4 == 0 || k == 31 ? "\n" : "")}");
+
         return _text.ToString();
     }
 

@@ -58,7 +58,8 @@ public static unsafe class FloatStatus
     /// <summary>Sets fflags to the low 5 bits of <paramref name="flags"/>.</summary>
     public static void WriteFlags(GuestState* state, long flags)
     {
-        if (state->HasClearedFlags == 0)
+        // What only raises flags (csrs) needs no more than before.
+        if (state->HasClearedFlags == 0 && (ReadFlags(state) & ~flags) != 0)
             CompileAhead(state);
         state->FloatFlags = (int)flags & 31;
         HostFloatEnvironment.ClearFlags();

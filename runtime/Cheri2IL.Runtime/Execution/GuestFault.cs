@@ -62,8 +62,9 @@ public sealed class GuestFault : Exception
     public GuestFaultKind Kind { get; }
 
     /// <summary>
-    /// Whether the state block holds the registers as they were before the instruction. False for a hardware trap in translated
-    /// code without precise faults, whose registers were in the host's: pc and address are exact, the rest is of the last spill.
+    /// Whether the state block holds the registers as they were before the instruction. False for an access that failed in
+    /// translated code without precise faults, whose registers were in the host's: pc and address are exact, the rest is of the
+    /// last spill.
     /// </summary>
     public bool AreRegistersExact { get; init; } = true;
 

@@ -61,11 +61,11 @@ public static unsafe class GuestRuntime
 
     /// <summary>
     /// The exception to throw when a check that polls failed: the fault if <paramref name="value"/> is beyond the slot, else the
-    /// exit that somebody asked for, to go on at the check. The state block is complete.
+    /// exit that somebody asked for, to go on at the check. The state block holds every register that is still read.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static Exception LeaveOrFault(GuestState* state, GuestFaultKind kind, long pc, long value, long offset)
-        => (ulong)value > state->Limit ? Fault(kind, pc, value + offset) : LeaveLoop(state, pc);
+    public static Exception LeaveOrFault(GuestState* state, GuestFaultKind kind, bool isExact, long pc, long value, long offset)
+        => (ulong)value > state->Limit ? Fault(kind, isExact, pc, value + offset) : LeaveLoop(state, pc);
 
     /// <summary>
     /// A callee, entered with <paramref name="sp"/>, came back to another pc than its call's return address: completes the state
@@ -85,16 +85,68 @@ public static unsafe class GuestRuntime
         return result;
     }
 
+    /// <summary>
+    /// Whether frames unwind to the code behind a call, with the call's stack pointer: then they need not any more, and it goes
+    /// on as after an ordinary return.
+    /// </summary>
+    /// <param name="state">State block.</param>
+    /// <param name="result">What the callee returned.</param>
+    /// <param name="sp">Stack pointer of the call.</param>
+    /// <param name="continuation">Guest address behind the call.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static bool HasReturned(GuestState* state, GuestReturn result, long sp, long continuation)
+    {
+        if (state->Unwinding == 0 || result.Pc != (continuation | 1) || state->X1 != continuation || state->X2 != sp || !MayGoOn(state))
+            return false;
+        state->Unwinding = 0;
+        return true;
+    }
+
+    /// <summary>Whether the thread may stay in translated code.</summary>
+    private static bool MayGoOn(GuestState* state) => state->RoundingMode <= FloatStatus.LastHostMode && !GuestState.IsExitRequested(state);
+
+    /// <summary>
+    /// The method to enter when a callee came back to another place of the function that called it, [start, end), with the stack
+    /// pointer of the call: longjmp. The state block is complete then. 0: the frames have to unwind. Other host stack frames than
+    /// the guest expects cost time, never correctness, since every call verifies where it comes back to.
+    /// </summary>
+    /// <param name="state">State block.</param>
+    /// <param name="result">What the callee returned.</param>
+    /// <param name="sp">Stack pointer of the call.</param>
+    /// <param name="start">First guest address of the function, where unwinding for the host stack's sake goes on.</param>
+    /// <param name="end">Guest address behind the function.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static nint Reenter(GuestState* state, GuestReturn result, long sp, long start, long end)
+    {
+        var pc = result.Pc & ~1L;
+        var isUnwinding = state->Unwinding != 0;
+        if (pc <= start || pc >= end || (isUnwinding && state->X2 != sp) || !MayGoOn(state))
+            return 0;
+        state->X10 = result.A0;
+        if (!isUnwinding)
+        {
+            state->X1 = result.Pc;
+            state->X2 = sp;
+        }
+
+        state->Unwinding = 0;
+        return Resolve(state, pc);
+    }
+
     /// <summary>After a system call that said not to go on: unwinds to the dispatcher with the state it left.</summary>
     public static GuestReturn LeaveAfterSystemCall(GuestState* state) => Leave(state, state->Pc);
 
     /// <summary>The fault that a check or trap raises; translated code throws it.</summary>
+    /// <param name="kind">Cause.</param>
+    /// <param name="isExact">Whether the state block holds the registers.</param>
+    /// <param name="pc">Guest address of the instruction.</param>
+    /// <param name="address">Guest address that was accessed.</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static Exception Fault(GuestFaultKind kind, long pc, long address)
+    public static Exception Fault(GuestFaultKind kind, bool isExact, long pc, long address)
     {
         // First of all: allocating and throwing run host code.
         var flags = HostFloatEnvironment.Flags;
-        return new GuestFault(kind, pc, address) { FloatFlags = flags };
+        return new GuestFault(kind, pc, address) { FloatFlags = flags, AreRegistersExact = isExact };
     }
 
     /// <summary><c>fence.i</c>: forgets what was derived from executable memory.</summary>

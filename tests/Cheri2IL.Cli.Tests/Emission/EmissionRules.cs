@@ -66,7 +66,7 @@ internal static class EmissionRules
             Code.Ldfld => IsStateOrResult((FieldReference)i.Operand) ? null : "reads a field that is neither the state block's nor a result's",
             Code.Stfld => IsWritten((FieldReference)i.Operand) ? null : "writes a field that translated code has no business with",
             Code.Call => i.Operand is MethodDefinition || IsRuntimeMember((MethodReference)i.Operand) ? null : "calls a method that is not on the list",
-            Code.Calli => IsDispatch(method, i) ? null : "is not a call of what the dispatch table or Resolve gave",
+            Code.Calli => IsDispatch(method, i) ? null : "is not a call of what the dispatch table, Resolve or Reenter gave",
             Code.Tail => IsTailCall(method, i) ? null : "is not followed by a call of the method's own signature and ret",
             >= Code.Ldind_I1 and <= Code.Ldind_R8 when i.OpCode.Code != Code.Ldind_I => i.Previous?.OpCode.Code == Code.Volatile ? null : "reads guest memory without volatile.",
             >= Code.Stind_Ref and <= Code.Stind_R8 => i.Previous?.OpCode.Code == Code.Volatile ? null : "writes guest memory without volatile.",
@@ -100,14 +100,14 @@ internal static class EmissionRules
         => LibraryMethods.Contains($"{method.DeclaringType.FullName}.{method.Name}")
             || RuntimeClasses.Any(t => t.FullName == method.DeclaringType.FullName && t.GetMethods().Any(m => m.IsStatic && m.Name == method.Name));
 
-    /// <summary>The last operand is a local that only holds what ldind.i read from the dispatch table or Resolve returned.</summary>
+    /// <summary>The last operand is a local that only holds what ldind.i read from the dispatch table, or Resolve or Reenter returned.</summary>
     private static bool IsDispatch(MethodDefinition method, Instruction call)
     {
         var load = call.Previous?.OpCode.Code == Code.Tail ? call.Previous.Previous : call.Previous;
         if (!HasSignatureOf(method, (IMethodSignature)call.Operand) || load is null || Local(load, isStore: false, method) is not { } entry)
             return false;
         return method.Body.Instructions.Where(i => Local(i, isStore: true, method) == entry).All(
-            i => i.Previous is { OpCode.Code: Code.Ldind_I } or { Operand: MethodReference { Name: nameof(GuestRuntime.Resolve) } });
+            i => i.Previous is { OpCode.Code: Code.Ldind_I } or { Operand: MethodReference { Name: nameof(GuestRuntime.Resolve) or nameof(GuestRuntime.Reenter) } });
     }
 
     private static bool IsTailCall(MethodDefinition method, Instruction tail)

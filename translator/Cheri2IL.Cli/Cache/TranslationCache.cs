@@ -7,9 +7,10 @@ using Cheri2IL.Translator;
 namespace Cheri2IL.Cli.Cache;
 
 /// <summary>A translation that was loaded from the cache.</summary>
+/// <param name="Name">Name of the entry.</param>
 /// <param name="Module">The module.</param>
 /// <param name="IsNative">Whether it comes with machine code.</param>
-internal sealed record CachedModule(TranslatedModule Module, bool IsNative);
+internal sealed record CachedModule(string Name, TranslatedModule Module, bool IsNative);
 
 /// <summary>
 /// Translations on disk. Each is a file called after what it was made from (<see cref="Translator.RunTime.TranslationKey"/>):
@@ -69,7 +70,7 @@ internal sealed class TranslationCache
             if (isNative && !NativeCode.IsEnabled)
                 continue;
             if (TryLoadFile(isNative ? NativePathOf(name) : PathOf(name + ".dll")) is { } module)
-                return new CachedModule(module, isNative);
+                return new CachedModule(name, module, isNative);
         }
 
         return null;

@@ -23,7 +23,6 @@ internal sealed class GuestCode
     private readonly RunArguments _arguments;
     private TranslationCache? _cache;
     private CachedModule? _cached;
-    private string? _name;
 
     private GuestCode(RunArguments arguments)
     {
@@ -70,7 +69,7 @@ internal sealed class GuestCode
     /// <summary>The run-time translator of an address space that runs this code.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public RunTimeTranslator NewTranslator(Func<long, bool> isExecutable)
-        => new(GuestImage(), Options(), _cache is null ? null : (name, make) => _cache.Load(name, make).Module, isExecutable);
+        => new(GuestImage(), Options() with { PreciseFaults = IsPrecise || Module.HasPreciseFaults }, _cache is null ? null : (name, make) => _cache.Load(name, make).Module, isExecutable);
 
     /// <summary>What reports of faults say about it.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -81,8 +80,8 @@ internal sealed class GuestCode
     /// <summary>After the run: has machine code made if the JIT compiler took its time.</summary>
     public void KeepForNextStart()
     {
-        if (_cached is { IsNative: false } && _name is not null && System.Runtime.JitInfo.GetCompilationTime() > WorthCompiling)
-            NativeCompiler.StartInBackground(_cache!, _name);
+        if (_cached is { IsNative: false } && System.Runtime.JitInfo.GetCompilationTime() > WorthCompiling)
+            NativeCompiler.StartInBackground(_cache!, _cached.Name);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -106,14 +105,14 @@ internal sealed class GuestCode
     {
         // Malformed files end here, before anything is looked up or written.
         var elf = ElfExecutable.Parse(content, _arguments.Program);
-        _name = TranslationKey.Of(content, Options());
+        var name = TranslationKey.Of(content, Options());
         if (_cache is not null)
         {
             try
             {
-                _cached = _cache.Load(_name, () => Translate(content, elf));
+                _cached = _cache.Load(name, () => Translate(name, content, elf));
                 Module = _cached.Module;
-                _cache.RecordStart(identity, _arguments.Program, Variant, _name);
+                _cache.RecordStart(identity, _arguments.Program, Variant, name);
                 return;
             }
             catch (Exception error) when (error is UnauthorizedAccessException or IOException)
@@ -124,16 +123,16 @@ internal sealed class GuestCode
             }
         }
 
-        Module ??= new TranslatedModule(new AssemblyLoadContext("guest").LoadFromStream(new MemoryStream(Translate(content, elf))));
+        Module ??= new TranslatedModule(new AssemblyLoadContext("guest").LoadFromStream(new MemoryStream(Translate(name, content, elf))));
     }
 
     private TranslationOptions Options() => new() { Checks = CommonOptions.ParseChecks(_arguments.Checks), CountChecks = _arguments.Stats, PreciseFaults = IsPrecise };
 
-    private byte[] Translate(byte[] content, ElfExecutable elf)
+    private byte[] Translate(string name, byte[] content, ElfExecutable elf)
     {
         var progress = new TranslationProgress(Path.GetFileName(_arguments.Program));
         var image = ElfImage.Parse(content, _arguments.Program).ToGuestImage(GuestProgram.BiasOf(elf));
-        var translation = ModuleTranslator.Translate(image, Options() with { Progress = progress.Report }, "g_" + _name);
+        var translation = ModuleTranslator.Translate(image, Options() with { Progress = progress.Report }, "g_" + name);
         progress.Finish(translation.Statistics.Instructions, translation.Statistics.Elapsed);
         return translation.Assembly;
     }

@@ -102,7 +102,7 @@ internal sealed class DroppedFloatResults
         // What raises flags is performed in any case: if nothing else needs it, it will be kept.
         if ((isNeeded || i.Type == IrType.Void || IrOpInfo.Effects(i.Op) != IrEffects.None) && !IsConstantAnyhow(i))
             NeedOperands(i);
-        return RegisterAnalysis.LiveBefore(i, live, dirty);
+        return _registers.LiveBefore(i, live, dirty);
     }
 
     private void NeedOperands(IrInstruction user)

@@ -14,16 +14,23 @@ public sealed record SplitFunction(IReadOnlyList<IrFunction> Functions, IReadOnl
 /// Splits a function that RyuJIT would not optimise whole into parts of bounded size. Control passes between parts by
 /// tail call; a part that is entered at several places has an entry for each.
 /// </summary>
+/// <remarks>
+/// Passing costs what a call costs. Hence the first part takes the blocks that are reached from the entry and the jump tables
+/// without a call, nearest first: of an interpreter's main loop those are the ways that end soon. Blocks that call, and what
+/// only they lead to, follow.
+/// </remarks>
 public static class FunctionSplitter
 {
+    private const int CallWeight = 40;
+
     /// <summary>
-    /// Moves the blocks of <paramref name="function"/> into <paramref name="count"/> parts or more of about equal IR size, in
-    /// block order. Jumps between parts become tail calls, which are told from those that leave the function by identity:
-    /// the pc does not tell, as a function may leave for a pc that one of its parts also begins with.
+    /// Moves the blocks of <paramref name="function"/> into parts of at most <paramref name="share"/> of its weight, unless one
+    /// block alone weighs more. Jumps between parts become tail calls, which are told from those that leave the function by
+    /// identity: the pc does not tell, as a function may leave for a pc that one of its parts also begins with.
     /// </summary>
-    public static SplitFunction Split(IrFunction function, int count)
+    public static SplitFunction Split(IrFunction function, double share)
     {
-        var blocks = Partition(function, count);
+        var blocks = Partition(function, share);
         var partOf = new Dictionary<IrBlock, int>();
         for (var p = 0; p < blocks.Count; p++)
         {
@@ -58,24 +65,70 @@ public static class FunctionSplitter
         return new SplitFunction(parts, jumps.ToDictionary(j => j.TailCall, j => (partOf[j.Target], entryOf[j.Target])));
     }
 
-    private static List<List<IrBlock>> Partition(IrFunction function, int count)
+    private static List<List<IrBlock>> Partition(IrFunction function, double share)
     {
-        var budget = Math.Max(1, function.Blocks.Sum(b => b.Instructions.Count) / count);
+        var budget = function.Blocks.Sum(Weight) * share;
         var parts = new List<List<IrBlock>> { new() };
-        var size = 0;
+        var first = new HashSet<IrBlock> { function.Blocks[0] };
+        var size = Weight(function.Blocks[0]);
+        foreach (var block in ReachedWithoutCall(function))
+        {
+            if (!first.Add(block))
+                continue;
+            size += Weight(block);
+            if (size <= budget)
+                continue;
+            first.Remove(block);
+            break;
+        }
+
+        parts[0].AddRange(function.Blocks.Where(first.Contains));
+        size = parts[0].Sum(Weight);
         foreach (var block in function.Blocks)
         {
-            if (size >= budget)
+            if (first.Contains(block))
+                continue;
+            var weight = Weight(block);
+            if (size > 0 && size + weight > budget)
             {
                 parts.Add([]);
                 size = 0;
             }
 
             parts[^1].Add(block);
-            size += block.Instructions.Count;
+            size += weight;
         }
 
         return parts;
+    }
+
+    /// <summary>About the references to locals that a block costs: registers are stored before a call and loaded after it.</summary>
+    private static int Weight(IrBlock block)
+        => block.Instructions.Count + (block.Terminator.Op is IrOp.Call or IrOp.Ecall ? CallWeight : 0);
+
+    /// <summary>Blocks that neither end with a call, nor are reached through calls alone, nor lead to calls alone; nearest first.</summary>
+    private static IEnumerable<IrBlock> ReachedWithoutCall(IrFunction function)
+    {
+        var reached = new HashSet<IrBlock>();
+        var order = new List<IrBlock>();
+        var work = new Queue<IrBlock>(function.Blocks.Where(b => b == function.Blocks[0] || b.Terminator.Op == IrOp.Switch));
+        while (work.TryDequeue(out var block))
+        {
+            if (block.Terminator.Op is IrOp.Call or IrOp.Ecall || !reached.Add(block))
+                continue;
+            order.Add(block);
+            foreach (var successor in block.Successors)
+                work.Enqueue(successor);
+        }
+
+        bool changed;
+        do
+        {
+            changed = reached.RemoveWhere(b => b.Successors.Count > 0 && !b.Successors.Exists(reached.Contains)) > 0;
+        }
+        while (changed);
+
+        return order.Where(reached.Contains);
     }
 
     /// <summary>Makes the edges that leave part <paramref name="p"/> lead to new blocks with a tail call each, and returns those.</summary>

@@ -437,7 +437,7 @@ public sealed partial class MethodEmitter
         switch (i.Op)
         {
             case IrOp.FSqrt:
-                _il.Emit(ILOpCode.Call, _members.Static(math, "Sqrt", host), 1, 1);
+                _il.Emit(ILOpCode.Call, _members.Static(typeof(FloatOps), nameof(FloatOps.SquareRoot), host), 1, 1);
                 break;
             case IrOp.FMulAdd:
                 _il.Emit(ILOpCode.Call, _members.Static(math, "FusedMultiplyAdd", host, host, host), 3, 1);

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Reflection.Metadata;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator.Ir;
@@ -37,9 +38,26 @@ public sealed record EmitStatistics
 /// <param name="Locals">Types of the IL locals.</param>
 /// <param name="Map">IL offset to guest pc, ascending; one entry per guest instruction's code.</param>
 /// <param name="Commits">IL offset to guest pc of every <see cref="IrOp.Commit"/>, ascending.</param>
+/// <param name="Instructions">IL instructions.</param>
 /// <param name="LocalReferences">ldloc, stloc, ldarg and starg count.</param>
 /// <param name="Blocks">Number of labels.</param>
-public sealed record EmittedMethod(byte[] Code, int MaxStack, LocalType[] Locals, (int Offset, long Pc)[] Map, (int Offset, long Pc)[] Commits, int LocalReferences, int Blocks);
+public sealed record EmittedMethod(byte[] Code, int MaxStack, LocalType[] Locals, (int Offset, long Pc)[] Map, (int Offset, long Pc)[] Commits, int Instructions, int LocalReferences, int Blocks);
+
+/// <summary>What is to be known of a function besides its IR.</summary>
+public readonly record struct EmitOptions
+{
+    /// <summary>Whether it is a part of a split function other than the one that begins it.</summary>
+    public bool IsPart { get; init; }
+
+    /// <summary>Whether the code counts the checks that it executes.</summary>
+    public bool CountsChecks { get; init; }
+
+    /// <summary>Whether every register is stored where a check fails, dead ones too.</summary>
+    public bool IsPrecise { get; init; }
+
+    /// <summary>Guest addresses of the function's code, where known: what longjmp to one of them returns to is entered in place of the method.</summary>
+    public GuestRange Extent { get; init; }
+}
 
 /// <summary>A translated method and which of its entries to take.</summary>
 /// <param name="Token">Metadata token.</param>
@@ -80,17 +98,19 @@ public sealed partial class MethodEmitter
 {
     private const int StateArgument = 0;
 
+    /// <summary>Registers that an entry of a part may need before it shares the code that loads them.</summary>
+    private const int MostOwnLoads = 6;
+
     private readonly IrFunction _function;
     private readonly RegisterAnalysis _registers;
     private readonly StackBalance _balance;
-    private readonly bool _isPart;
-    private readonly bool _counts;
+    private readonly EmitOptions _options;
     private readonly HashSet<IrInstruction> _droppedFloatResults;
     private readonly RuntimeMembers _members;
     private readonly Func<IrInstruction, MethodEntry?> _methodEntry;
     private readonly ILWriter _il = new();
     private readonly BlockScheduler _schedule = new();
-    private readonly NaNPlacement _nans = new();
+    private readonly NaNPlacement _nans;
     private readonly Dictionary<IrInstruction, (int A, int B)> _factors = [];
     private readonly List<LocalType> _locals = [];
     private readonly int[] _home = new int[GuestRegister.Count];
@@ -109,17 +129,20 @@ public sealed partial class MethodEmitter
     private int _entryPoint = -1;
     private int _entrySp = -1;
     private ILLabel? _mismatch;
+    private readonly Dictionary<(int Token, ulong Dirty, long SpOffset), ILLabel> _passages = [];
+    private ulong[] _liveBefore = [];
     private ulong _dirty;
+    private ulong _live;
 
-    private MethodEmitter(IrFunction function, RuntimeMembers members, Func<IrInstruction, MethodEntry?> methodEntry, bool isPart, bool counts)
+    private MethodEmitter(IrFunction function, RuntimeMembers members, Func<IrInstruction, MethodEntry?> methodEntry, EmitOptions options)
     {
         _function = function;
-        _isPart = isPart;
-        _counts = counts;
+        _options = options;
+        _nans = new NaNPlacement(options.IsPrecise);
         _balance = new StackBalance(function);
         _members = members;
         _methodEntry = methodEntry;
-        _registers = new RegisterAnalysis(function);
+        _registers = new RegisterAnalysis(function, options.IsPrecise);
         _droppedFloatResults = DroppedFloatResults.Find(function, _registers);
     }
 
@@ -127,11 +150,10 @@ public sealed partial class MethodEmitter
     /// <param name="function">Verified IR.</param>
     /// <param name="members">Tokens of the runtime's members.</param>
     /// <param name="methodEntry">The method that a call or tail call to a constant pc enters, or null when that is for the dispatch table to say.</param>
-    /// <param name="isPart">Whether it is a part of a split function other than the one that begins it.</param>
-    /// <param name="counts">Whether it counts the checks that it executes.</param>
-    public static EmittedMethod Emit(IrFunction function, RuntimeMembers members, Func<IrInstruction, MethodEntry?> methodEntry, bool isPart = false, bool counts = false)
+    /// <param name="options">What else is to be known.</param>
+    public static EmittedMethod Emit(IrFunction function, RuntimeMembers members, Func<IrInstruction, MethodEntry?> methodEntry, EmitOptions options = default)
     {
-        var emitter = new MethodEmitter(function, members, methodEntry, isPart, counts);
+        var emitter = new MethodEmitter(function, members, methodEntry, options);
         return emitter.Run();
     }
 
@@ -157,7 +179,7 @@ public sealed partial class MethodEmitter
 
         var code = _il.Encode(out var offsets);
         (int, long)[] ByOffset(List<(int Instruction, long Pc)> places) => [.. places.Select(p => (offsets[p.Instruction], p.Pc))];
-        return new EmittedMethod(code, _il.MaxStack, [.. _locals], ByOffset(_map), ByOffset(_commits), _il.LocalReferences, _il.Labels);
+        return new EmittedMethod(code, _il.MaxStack, [.. _locals], ByOffset(_map), ByOffset(_commits), _il.Count, _il.LocalReferences, _il.Labels);
     }
 
     // ---- registers and locals
@@ -205,23 +227,31 @@ public sealed partial class MethodEmitter
     }
 
     /// <summary>Stores registers to the state block.</summary>
-    private void Spill(ulong mask)
+    private void Spill(ulong mask) => ForEach(mask, register =>
     {
-        foreach (var register in RegisterAnalysis.Registers(mask))
-        {
-            _il.LoadArgument(StateArgument);
-            LoadRegister(register);
-            _il.Emit(ILOpCode.Stfld, _members.StateRegister(register), 2, 0);
-        }
-    }
+        LoadRegister(register);
+        _il.Emit(ILOpCode.Stfld, _members.StateRegister(register), 2, 0);
+    });
 
     /// <summary>Loads registers from the state block.</summary>
-    private void Reload(ulong mask)
+    private void Reload(ulong mask) => ForEach(mask, register =>
     {
-        foreach (var register in RegisterAnalysis.Registers(mask))
+        _il.Emit(ILOpCode.Ldfld, _members.StateRegister(register), 1, 1);
+        StoreRegister(register);
+    });
+
+    /// <summary>Emits something for each register, with the state block's address on the stack.</summary>
+    /// <remarks>It is loaded once and duplicated, for references to locals are what RyuJIT's limit is short of.</remarks>
+    private void ForEach(ulong mask, Action<int> emit)
+    {
+        if (mask == 0)
+            return;
+        _il.LoadArgument(StateArgument);
+        for (var rest = mask; rest != 0; rest &= rest - 1)
         {
-            LoadState(_members.StateRegister(register));
-            StoreRegister(register);
+            if ((rest & (rest - 1)) != 0)
+                _il.Emit(ILOpCode.Dup);
+            emit(BitOperations.TrailingZeroCount(rest));
         }
     }
 
@@ -272,7 +302,7 @@ public sealed partial class MethodEmitter
     /// <summary>Counts an execution, in code that is translated to count: the counter of <see cref="CheckCounts"/> with that name.</summary>
     private void Count(string kind)
     {
-        if (!_counts)
+        if (!_options.CountsChecks)
             return;
         _il.LoadArgument(StateArgument);
         _il.Emit(ILOpCode.Ldflda, _members.Counts, 1, 1);
@@ -312,10 +342,10 @@ public sealed partial class MethodEmitter
     /// </summary>
     private void EmitEntrySp()
     {
-        if (!_isPart && _function.ExtraEntries.Count == 0 && _function.Blocks.TrueForAll(b => !LeavesFunction(b) || _balance.AtEnd(b) is not null))
+        if (!_options.IsPart && _function.ExtraEntries.Count == 0 && _function.Blocks.TrueForAll(b => !LeavesFunction(b) || _balance.AtEnd(b) is not null))
             return;
         _entrySp = NewLocal(LocalType.Int64);
-        if (_isPart)
+        if (_options.IsPart)
             LoadState(_members.PartSp);
         else
             LoadRegister(GuestRegister.Sp);
@@ -339,9 +369,10 @@ public sealed partial class MethodEmitter
     /// Loads the slot's base and limit where <paramref name="block"/> and what follows need them. They are loaded again
     /// after every call: one load, as from a stack slot, and nothing to keep across the call.
     /// </summary>
-    private void LoadSlot(IrBlock block)
+    private void LoadSlot(IrBlock block) => LoadSlot(_registers.SlotIn(block));
+
+    private void LoadSlot(SlotUse needed)
     {
-        var needed = _registers.SlotIn(block);
         if (needed.HasFlag(SlotUse.Base))
         {
             LoadState(_members.MemoryBase);
@@ -361,33 +392,53 @@ public sealed partial class MethodEmitter
     private void EmitEntrySwitch()
     {
         var entry = NewLocal(LocalType.Int32);
-        var labels = new ILLabel[_function.ExtraEntries.Count + 1];
-        for (var k = 0; k < labels.Length; k++)
-            labels[k] = _il.DefineLabel();
+        var first = _il.DefineLabel();
         LoadState(_members.PartEntry);
         _il.StoreLocal(entry);
-        _il.LoadArgument(StateArgument);
-        _il.LoadConstant(0);
-        _il.Emit(ILOpCode.Stfld, _members.PartEntry, 2, 0);
         _il.LoadLocal(entry);
-        _il.Switch(labels);
-        _il.Branch(ILOpCode.Br, labels[0]);
-        for (var k = 1; k < labels.Length; k++)
+        _il.Branch(ILOpCode.Brfalse, first);
+        StoreState(_members.PartEntry, () => _il.LoadConstant(0));
+        if (!_options.IsPart)
         {
-            _il.MarkLabel(labels[k]);
-            LoadSlot(_function.ExtraEntries[k - 1]);
-            if (!_isPart)
-            {
-                LoadState(_members.PartSp);
-                _il.StoreLocal(_entrySp);
-            }
-
-            Reload(_registers.LiveIn(_function.ExtraEntries[k - 1]) & ~RegisterAnalysis.Arguments);
-            _il.Branch(ILOpCode.Br, _labels[_function.ExtraEntries[k - 1]]);
+            LoadState(_members.PartSp);
+            _il.StoreLocal(_entrySp);
         }
 
-        _il.MarkLabel(labels[0]);
+        // Entries that need much share the code that loads what any of them needs, or it would be the most of a part. To
+        // load too much is no mistake: the state block is complete here.
+        var own = _function.ExtraEntries.Where(e => BitOperations.PopCount(LoadedAt(e)) <= MostOwnLoads).ToDictionary(e => e, _ => _il.DefineLabel());
+        void Switch(Func<IrBlock, ILLabel> target)
+        {
+            _il.LoadLocal(entry);
+            _il.LoadConstant(1);
+            _il.Emit(ILOpCode.Sub);
+            _il.Switch([.. _function.ExtraEntries.Select(target)]);
+        }
+
+        var others = _function.ExtraEntries.Where(e => !own.ContainsKey(e)).ToArray();
+        ILLabel? shared = others.Length > 0 ? _il.DefineLabel() : null;
+        Switch(e => own.TryGetValue(e, out var label) ? label : shared!.Value);
+        _il.Branch(ILOpCode.Br, first);
+        foreach (var (block, label) in own)
+        {
+            _il.MarkLabel(label);
+            LoadSlot(block);
+            Reload(LoadedAt(block));
+            _il.Branch(ILOpCode.Br, _labels[block]);
+        }
+
+        if (shared is not null)
+        {
+            _il.MarkLabel(shared.Value);
+            LoadSlot(others.Aggregate(SlotUse.None, (all, e) => all | _registers.SlotIn(e)));
+            Reload(others.Aggregate(0UL, (all, e) => all | LoadedAt(e)));
+            Switch(e => _labels[e]);
+        }
+
+        _il.MarkLabel(first);
     }
+
+    private ulong LoadedAt(IrBlock entry) => _registers.LiveIn(entry) & ~RegisterAnalysis.Arguments;
 
     private bool AnyInstruction(Func<IrInstruction, bool> predicate)
     {
@@ -427,9 +478,27 @@ public sealed partial class MethodEmitter
         _il.Emit(ILOpCode.Ret);
     }
 
+    /// <summary>
+    /// Cold: a callee came back otherwise than by the return of the method that was called, but here nevertheless, for the code
+    /// behind a longjmp or a signal returns by unwinding. Goes on at <paramref name="returned"/>, or unwinds further.
+    /// </summary>
+    private void EmitElsewhere(ILLabel label, long continuation, ILLabel returned)
+    {
+        _il.MarkLabel(label);
+        _il.LoadArgument(StateArgument);
+        _il.LoadLocal(_result);
+        LoadRegister(GuestRegister.Sp);
+        _il.LoadConstant(continuation);
+        _il.Emit(ILOpCode.Call, _members.HasReturned, 4, 1);
+        _il.Branch(ILOpCode.Brtrue, returned);
+        _il.Branch(ILOpCode.Br, _mismatch ??= _il.DefineLabel());
+    }
+
     private void EmitMismatch(ILLabel label)
     {
         _il.MarkLabel(label);
+        if (_options.Extent.End != 0)
+            EmitReentry();
         _il.LoadArgument(StateArgument);
         _il.LoadLocal(_result);
         LoadRegister(GuestRegister.Sp);
@@ -438,12 +507,38 @@ public sealed partial class MethodEmitter
     }
 
     /// <summary>
+    /// Where a callee came back to another place in this function, in the same frame (longjmp), goes on there, in this method's
+    /// place: its callers then need not unwind, and go on in their methods when it returns.
+    /// </summary>
+    private void EmitReentry()
+    {
+        var entry = Shared(ref _entryPoint, LocalType.Native);
+        var unwind = _il.DefineLabel();
+        _il.LoadArgument(StateArgument);
+        _il.LoadLocal(_result);
+        LoadRegister(GuestRegister.Sp);
+        _il.LoadConstant(_options.Extent.Start);
+        _il.LoadConstant(_options.Extent.End);
+        _il.Emit(ILOpCode.Call, _members.Reenter, 5, 1);
+        _il.StoreLocal(entry);
+        _il.LoadLocal(entry);
+        _il.Branch(ILOpCode.Brfalse, unwind);
+        Reload(RegisterAnalysis.Arguments);
+        LoadArguments();
+        _il.LoadLocal(entry);
+        _il.Emit(ILOpCode.Tail);
+        _il.Emit(ILOpCode.Calli, _members.MethodSignature, 7, 1);
+        _il.Emit(ILOpCode.Ret);
+        _il.MarkLabel(unwind);
+    }
+
+    /// <summary>
     /// Goes to <paramref name="unbalanced"/> when sp is not what it was at the entry of the function: the caller relies on that
     /// when it goes on in line. Emits nothing where that is known. False: control never comes back, sp certainly differs.
     /// </summary>
     private bool EmitBalanceCheck(IrBlock block, Action unbalanced)
     {
-        if (!_isPart && _function.ExtraEntries.Count == 0 && _balance.AtEnd(block) is { } distance)
+        if (!_options.IsPart && _function.ExtraEntries.Count == 0 && _balance.AtEnd(block) is { } distance)
         {
             if (distance == 0)
                 return true;
@@ -486,9 +581,15 @@ public sealed partial class MethodEmitter
         _factors.Clear();
         _nans.Analyse(block);
         _dirty = _registers.DirtyIn(block);
-        Attribute(block.Instructions[0].Pc);
-        foreach (var i in block.Instructions)
+        var code = block.Instructions;
+        if (_liveBefore.Length < code.Count)
+            _liveBefore = new ulong[code.Count * 2];
+        _registers.LiveBefore(block, _liveBefore.AsSpan(0, code.Count));
+        Attribute(code[0].Pc);
+        for (var k = 0; k < code.Count; k++)
         {
+            var i = code[k];
+            _live = _liveBefore[k];
             if (i.Pc != _pc)
                 Attribute(i.Pc);
             foreach (var settlement in _nans.Before(i))
@@ -656,16 +757,18 @@ public sealed partial class MethodEmitter
 
     private void AddColdFault(ILLabel label, GuestFaultKind kind, IrInstruction at, IrInstruction address, long offset)
     {
-        var dirty = _dirty;
+        // Without precise faults the guest ends here, unless it is a poll that leaves.
+        var kept = _options.IsPrecise || at.Polls ? _dirty & _live : 0;
         // The address is pushed in the cold block from where it is now: a temporary, or registers not yet overwritten.
         var temporary = _temporaries.TryGetValue(address, out var local) ? local : -1;
         AddCold(() =>
         {
             _il.MarkLabel(label);
-            Spill(dirty);
+            Spill(kept);
             if (at.Polls)
                 _il.LoadArgument(StateArgument);
             _il.LoadConstant((int)kind);
+            _il.LoadConstant(_options.IsPrecise ? 1 : 0);
             _il.LoadConstant(at.Pc);
             if (temporary >= 0)
                 _il.LoadLocal(temporary);
@@ -674,7 +777,7 @@ public sealed partial class MethodEmitter
             if (at.Polls)
             {
                 _il.LoadConstant(offset);
-                _il.Emit(ILOpCode.Call, _members.LeaveOrFault, 5, 1);
+                _il.Emit(ILOpCode.Call, _members.LeaveOrFault, 6, 1);
                 _il.Emit(ILOpCode.Throw);
                 return;
             }
@@ -685,7 +788,7 @@ public sealed partial class MethodEmitter
                 _il.Emit(ILOpCode.Add);
             }
 
-            _il.Emit(ILOpCode.Call, _members.Fault, 3, 1);
+            _il.Emit(ILOpCode.Call, _members.Fault, 4, 1);
             _il.Emit(ILOpCode.Throw);
         });
     }
@@ -786,9 +889,10 @@ public sealed partial class MethodEmitter
             case IrOp.Trap:
                 Spill(_dirty);
                 _il.LoadConstant((int)i.Fault);
+                _il.LoadConstant(1);
                 _il.LoadConstant(i.Pc);
                 _il.LoadConstant(i.Immediate);
-                _il.Emit(ILOpCode.Call, _members.Fault, 3, 1);
+                _il.Emit(ILOpCode.Call, _members.Fault, 4, 1);
                 _il.Emit(ILOpCode.Throw);
                 break;
             default:
@@ -906,12 +1010,15 @@ public sealed partial class MethodEmitter
         }
 
         var result = Shared(ref _result, LocalType.Return);
-        var mismatch = _mismatch ??= _il.DefineLabel();
+        var elsewhere = _il.DefineLabel();
+        var returned = _il.DefineLabel();
         _il.StoreLocal(result);
         _il.LoadLocal(result);
         _il.Emit(ILOpCode.Ldfld, _members.ResultPc, 1, 1);
         _il.LoadConstant(continuation.Pc);
-        _il.Branch(ILOpCode.Bne_un, mismatch);
+        _il.Branch(ILOpCode.Bne_un, elsewhere);
+        AddCold(() => EmitElsewhere(elsewhere, continuation.Pc, returned));
+        _il.MarkLabel(returned);
         _il.LoadLocal(result);
         _il.Emit(ILOpCode.Ldfld, _members.ResultA0, 1, 1);
         StoreRegister(GuestRegister.A0);
@@ -969,19 +1076,16 @@ public sealed partial class MethodEmitter
     {
         if (i.A is null && _methodEntry(i) is { } method)
         {
-            Spill(_dirty & ~RegisterAnalysis.Arguments);
-            void Call() => _il.Emit(ILOpCode.Call, method.Token, 6, 1);
             if (method.IsInside)
             {
-                // sp is compared where the function is left.
-                StoreState(_members.PartEntry, () => _il.LoadConstant(method.Part));
-                StoreState(_members.PartSp, () => LoadEntrySp(block));
-            }
-            else if (!EmitBalanceCheck(block, () => EmitUnbalancedTailCall(Call)))
-            {
+                EmitPassage(block, method);
                 return;
             }
 
+            Spill(_dirty & ~RegisterAnalysis.Arguments);
+            void Call() => _il.Emit(ILOpCode.Call, method.Token, 6, 1);
+            if (!EmitBalanceCheck(block, () => EmitUnbalancedTailCall(Call)))
+                return;
             LoadArguments();
             _il.Emit(ILOpCode.Tail);
             Call();
@@ -997,6 +1101,29 @@ public sealed partial class MethodEmitter
         _il.StoreLocal(pc);
         Spill(_dirty & ~RegisterAnalysis.Arguments);
         EmitTailCallTo(block, pc);
+    }
+
+    /// <summary>To another part of the function. sp is compared where the function is left.</summary>
+    /// <remarks>Passages that store the same registers share the code for it, which is long.</remarks>
+    private void EmitPassage(IrBlock block, MethodEntry method)
+    {
+        StoreState(_members.PartEntry, () => _il.LoadConstant(method.Part));
+        var dirty = _dirty & ~RegisterAnalysis.Arguments;
+        var key = (method.Token, dirty, _entrySp >= 0 ? 0 : _balance.AtEnd(block)!.Value);
+        if (_passages.TryGetValue(key, out var passage))
+        {
+            _il.Branch(ILOpCode.Br, passage);
+            return;
+        }
+
+        _passages.Add(key, passage = _il.DefineLabel());
+        _il.MarkLabel(passage);
+        Spill(dirty);
+        StoreState(_members.PartSp, () => LoadEntrySp(block));
+        LoadArguments();
+        _il.Emit(ILOpCode.Tail);
+        _il.Emit(ILOpCode.Call, method.Token, 6, 1);
+        _il.Emit(ILOpCode.Ret);
     }
 
     private void EmitTailCallTo(IrBlock block, int pc)

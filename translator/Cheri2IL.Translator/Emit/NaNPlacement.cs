@@ -17,9 +17,10 @@ internal sealed record NaNSettlement(IrInstruction Value, ulong Registers, IRead
 /// (unprivileged specification, 20.6; Intel SDM, FMA): that flag is raised later, when a result turns out to be a NaN; what is
 /// computed from it inherits that and stands for it.
 /// Seen are: what is stored, moved to an integer register or changed in its sign alone; every register where the
-/// guest may leave the block or fault; and the flags where they are read. So at the end of each block nothing is left to do.
+/// guest may leave the block; and the flags where they are read. So at the end of each block nothing is left to do. A check
+/// that fails ends the guest, unless faults are precise: then it sees every register too.
 /// </remarks>
-internal sealed class NaNPlacement
+internal sealed class NaNPlacement(bool isPrecise)
 {
     private readonly HashSet<IrInstruction> _raw = [];
     private readonly Dictionary<IrInstruction, IrInstruction[]> _sources = [];
@@ -43,13 +44,37 @@ internal sealed class NaNPlacement
         _owing.Clear();
         Array.Clear(_registers);
         FindObserved(block);
-        foreach (var i in block.Instructions)
+        for (var k = 0; k < block.Instructions.Count; k++)
         {
-            if (RegisterAnalysis.IsSpillPoint(i) || IrOpInfo.IsTerminator(i.Op) || TouchesStatus(i.Op))
+            var i = block.Instructions[k];
+
+            // What an access stores, before its check rather than between the two: nothing comes between them.
+            if (i.Op == IrOp.Check && i.IsStore && StoredBehind(block, k) is { } stored)
+                Settle(stored, i);
+            if (MayLeave(i) || IrOpInfo.IsTerminator(i.Op) || TouchesStatus(i.Op))
                 SettleAll(i);
             Visit(i);
         }
     }
+
+    /// <summary>What is stored behind the check at <paramref name="index"/> by the same guest instruction, or null.</summary>
+    private IrInstruction? StoredBehind(IrBlock block, int index)
+    {
+        var check = block.Instructions[index];
+        for (var k = index + 1; k < block.Instructions.Count && block.Instructions[k].Pc == check.Pc; k++)
+        {
+            if (block.Instructions[k] is not { Op: IrOp.Store, B: { } stored })
+                continue;
+
+            // A register that is read behind the check holds then what it holds now.
+            return stored.Op == IrOp.Get && block.Instructions.IndexOf(stored, index) >= 0 ? _registers[stored.Register] : Resolve(stored);
+        }
+
+        return null;
+    }
+
+    private bool MayLeave(IrInstruction i)
+        => RegisterAnalysis.IsSpillPoint(i) && (isPrecise || i.Polls || i.Op is not (IrOp.Check or IrOp.CheckAlignment));
 
     private static bool TouchesStatus(IrOp op) => op is IrOp.ReadFlags or IrOp.WriteFlags or IrOp.ReadRounding or IrOp.WriteRounding;
 

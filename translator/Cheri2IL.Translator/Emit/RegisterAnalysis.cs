@@ -22,8 +22,11 @@ public enum SlotUse : byte
 /// registers are bit masks (bit r = register r of <see cref="GuestRegister"/>).
 /// </summary>
 /// <remarks>
-/// A place that stores the state (call, exit, fault, poll) stores every register that may be dirty there; such a place
-/// therefore counts as a use of them, which makes every path to it hold a valid local. So no path ever stores a stale one.
+/// A place that stores the state (call, exit, poll) stores every register that may be dirty there; such a place therefore
+/// counts as a use of them, which makes every path to it hold a valid local. So no path ever stores a stale one.
+/// The cold paths of checks do so with precise faults alone. Otherwise a check that fails stores nothing, since it ends the
+/// guest, and one that polls stores what the guest's code still reads; neither is a use. As uses they would have a register
+/// that is overwritten next carried along, around every loop, for the sake of a report.
 /// </remarks>
 public sealed class RegisterAnalysis
 {
@@ -38,10 +41,14 @@ public sealed class RegisterAnalysis
     private readonly ulong[] _dirtyIn;
     private readonly ulong[] _liveIn;
     private readonly SlotUse[] _slotIn;
+    private readonly bool _isPrecise;
 
     /// <summary>Analyses <paramref name="function"/>.</summary>
-    public RegisterAnalysis(IrFunction function)
+    /// <param name="function">Function.</param>
+    /// <param name="isPrecise">Whether every register is stored where a check fails.</param>
+    public RegisterAnalysis(IrFunction function, bool isPrecise)
     {
+        _isPrecise = isPrecise;
         for (var i = 0; i < function.Blocks.Count; i++)
             _index[function.Blocks[i]] = i;
         _dirtyIn = new ulong[function.Blocks.Count];
@@ -87,7 +94,7 @@ public sealed class RegisterAnalysis
     };
 
     /// <summary>Registers that must be valid before the instruction, from those after it and those dirty at it.</summary>
-    internal static ulong LiveBefore(IrInstruction i, ulong live, ulong dirty)
+    internal ulong LiveBefore(IrInstruction i, ulong live, ulong dirty)
     {
         switch (i.Op)
         {
@@ -104,6 +111,8 @@ public sealed class RegisterAnalysis
                 return dirty | Sp | Ra | A0;
             case IrOp.Ecall:
                 return dirty;
+            case IrOp.Check or IrOp.CheckAlignment when !_isPrecise:
+                return live;
             default:
                 return IsSpillPoint(i) ? live | dirty : live;
         }
@@ -192,23 +201,29 @@ public sealed class RegisterAnalysis
         _ => (IrOpInfo.Effects(i.Op) & (IrEffects.ReadsMemory | IrEffects.WritesMemory)) != 0 ? SlotUse.Base : SlotUse.None,
     };
 
-    private ulong LiveAtStart(IrBlock block)
+    /// <summary>Registers that must be valid before each instruction of <paramref name="block"/>, into <paramref name="live"/>.</summary>
+    public void LiveBefore(IrBlock block, Span<ulong> live)
     {
-        var count = block.Instructions.Count;
-        Span<ulong> dirty = count <= 512 ? stackalloc ulong[count] : new ulong[count];
         var before = DirtyIn(block);
-        for (var k = 0; k < count; k++)
+        for (var k = 0; k < live.Length; k++)
         {
-            dirty[k] = before;
+            live[k] = before;
             before = DirtyAfter(block.Instructions[k], before);
         }
 
-        var live = 0UL;
+        var after = 0UL;
         foreach (var successor in block.Successors)
-            live |= _liveIn[_index[successor]];
-        for (var k = count - 1; k >= 0; k--)
-            live = LiveBefore(block.Instructions[k], live, dirty[k]);
-        return live;
+            after |= _liveIn[_index[successor]];
+        for (var k = live.Length - 1; k >= 0; k--)
+            live[k] = after = LiveBefore(block.Instructions[k], after, dirty: live[k]);
+    }
+
+    private ulong LiveAtStart(IrBlock block)
+    {
+        var count = block.Instructions.Count;
+        Span<ulong> live = count <= 512 ? stackalloc ulong[count] : new ulong[count];
+        LiveBefore(block, live);
+        return live[0];
     }
 
     /// <summary>Registers in a mask, ascending.</summary>

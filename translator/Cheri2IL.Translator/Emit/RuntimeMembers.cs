@@ -55,6 +55,8 @@ public sealed unsafe class RuntimeMembers
         Scratch = Field(typeof(GuestState), nameof(GuestState.Scratch));
         LeaveAfterSystemCall = Static(typeof(GuestRuntime), nameof(GuestRuntime.LeaveAfterSystemCall));
         Unwind = Static(typeof(GuestRuntime), nameof(GuestRuntime.Unwind));
+        Reenter = Static(typeof(GuestRuntime), nameof(GuestRuntime.Reenter));
+        HasReturned = Static(typeof(GuestRuntime), nameof(GuestRuntime.HasReturned));
         Fault = Static(typeof(GuestRuntime), nameof(GuestRuntime.Fault));
         FenceI = Static(typeof(GuestRuntime), nameof(GuestRuntime.FenceI));
         ReadCounter = Static(typeof(GuestRuntime), nameof(GuestRuntime.ReadCounter));
@@ -78,8 +80,6 @@ public sealed unsafe class RuntimeMembers
     [
         Method(typeof(Math), nameof(Math.FusedMultiplyAdd), typeof(double), typeof(double), typeof(double)),
         Method(typeof(MathF), nameof(MathF.FusedMultiplyAdd), typeof(float), typeof(float), typeof(float)),
-        Method(typeof(Math), nameof(Math.Sqrt), typeof(double)),
-        Method(typeof(MathF), nameof(MathF.Sqrt), typeof(float)),
         Method(typeof(Math), nameof(Math.Abs), typeof(double)),
         Method(typeof(MathF), nameof(MathF.Abs), typeof(float)),
         Method(typeof(BitConverter), nameof(BitConverter.DoubleToInt64Bits), typeof(double)),
@@ -163,6 +163,12 @@ public sealed unsafe class RuntimeMembers
 
     /// <summary>Method token of <see cref="GuestRuntime.LeaveAfterSystemCall"/>.</summary>
     public int LeaveAfterSystemCall { get; }
+
+    /// <summary>Method token of <see cref="GuestRuntime.Reenter"/>.</summary>
+    public int Reenter { get; }
+
+    /// <summary>Method token of <see cref="GuestRuntime.HasReturned"/>.</summary>
+    public int HasReturned { get; }
 
     /// <summary>Method token of <see cref="GuestRuntime.Unwind"/>.</summary>
     public int Unwind { get; }

@@ -9,7 +9,7 @@ namespace Cheri2IL.Translator.Passes;
 /// <remarks>
 /// Every loop has a poll at its header when it comes here. One whose every turn passes an emitted check loses its poll: take
 /// the blocks with an emitted check away, and what is still a cycle needs its polls. The first checks of loop headers become
-/// polling ones, and those of other blocks where headers do not suffice. A poll right behind a write of the rounding mode always stands: the next operation may be one
+/// polling ones, of as many as it takes, and those of other blocks where headers do not suffice. A poll right behind a write of the rounding mode always stands: the next operation may be one
 /// that the host cannot round.
 /// </remarks>
 public sealed class PollPlacement
@@ -30,11 +30,16 @@ public sealed class PollPlacement
     {
         var checks = _function.Blocks.ConvertAll(b => b.Instructions.Find(i => i.Op == IrOp.Check && i.Elided is null));
         // Headers first: copies of an unrolled body need no poll of their own.
-        var polling = _function.Blocks.ConvertAll(b => checks[b.Id] is not null && b.Instructions[0].Op == IrOp.Poll);
+        var polling = new bool[_function.Blocks.Count];
         var onCycle = Cycles(b => !polling[b.Id]);
-        for (var b = 0; b < polling.Count; b++)
-            polling[b] |= onCycle[b] && checks[b] is not null;
-        var onUncheckedCycle = Cycles(b => !polling[b.Id]);
+        foreach (var block in _function.Blocks.OrderBy(b => b.Instructions[0].Op != IrOp.Poll))
+        {
+            if (checks[block.Id] is null || !onCycle[block.Id])
+                continue;
+            polling[block.Id] = true;
+            onCycle = Cycles(b => !polling[b.Id]);
+        }
+
         var behindRounding = new HashSet<IrBlock>();
         foreach (var block in _function.Blocks)
         {
@@ -46,7 +51,7 @@ public sealed class PollPlacement
         {
             foreach (var i in block.Instructions)
                 i.Polls = polling[block.Id] && ReferenceEquals(i, checks[block.Id]);
-            if (block.Instructions[0].Op == IrOp.Poll && !onUncheckedCycle[block.Id] && !behindRounding.Contains(block))
+            if (block.Instructions[0].Op == IrOp.Poll && !onCycle[block.Id] && !behindRounding.Contains(block))
                 block.Instructions.RemoveAt(0);
         }
     }
