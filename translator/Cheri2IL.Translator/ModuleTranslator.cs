@@ -103,6 +103,7 @@ public sealed class ModuleTranslator
     private readonly AssemblyWriter _writer;
     private readonly SortedDictionary<long, RegionBuilder> _regions = [];
     private readonly Dictionary<long, MethodEntry> _entries = [];
+    private bool _usesSetjmp;
 
     private ModuleTranslator(GuestImage image, TranslationOptions options, string assemblyName)
     {
@@ -195,6 +196,8 @@ public sealed class ModuleTranslator
     private Translation Finish(Stopwatch clock, bool withImage)
     {
         var regions = _regions.Values.ToArray();
+        // A region that is translated at run time may be what a longjmp returned to.
+        _usesSetjmp = !withImage || Array.Exists(regions, CallsSetjmp);
         for (var k = 0; k < regions.Length; k++)
             _entries[regions[k].Function.EntryPc] = new MethodEntry(AssemblyWriter.MethodToken(k), 0, IsInside: false);
         var bodies = new EmittedMethod[regions.Length];
@@ -250,7 +253,7 @@ public sealed class ModuleTranslator
         IsPart = part > 0,
         CountsChecks = _options.CountChecks,
         IsPrecise = _options.PreciseFaults,
-        Extent = _image.RangeOf(function.EntryPc),
+        Extent = _usesSetjmp ? _image.RangeOf(function.EntryPc) : default,
     };
 
     private MethodEntry? Entry(IrInstruction call) => _entries.TryGetValue(call.Immediate, out var entry) ? entry : null;
@@ -313,9 +316,11 @@ public sealed class ModuleTranslator
     /// </remarks>
     private IrFunction? InlineCandidate(long pc)
         => _regions.TryGetValue(pc, out var region) && region.InstructionCount <= MaxInlinedInstructions
-            && !region.CallTargets.Any(t => _regions.TryGetValue(t, out var callee) && callee.SavesStackPointer)
+            && !CallsSetjmp(region)
             ? Build(pc).Function
             : null;
+
+    private bool CallsSetjmp(RegionBuilder region) => region.CallTargets.Any(t => _regions.TryGetValue(t, out var callee) && callee.SavesStackPointer);
 
     private IrFunction Relift(long pc)
     {

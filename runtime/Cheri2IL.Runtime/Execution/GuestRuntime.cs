@@ -61,7 +61,7 @@ public static unsafe class GuestRuntime
 
     /// <summary>
     /// The exception to throw when a check that polls failed: the fault if <paramref name="value"/> is beyond the slot, else the
-    /// exit that somebody asked for, to go on at the check. The state block holds every register that is still read.
+    /// exit that somebody asked for, to go on at the check. The state block is complete.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static Exception LeaveOrFault(GuestState* state, GuestFaultKind kind, bool isExact, long pc, long value, long offset)

@@ -52,10 +52,14 @@ public readonly record struct EmitOptions
     /// <summary>Whether the code counts the checks that it executes.</summary>
     public bool CountsChecks { get; init; }
 
-    /// <summary>Whether every register is stored where a check fails, dead ones too.</summary>
+    /// <summary>Whether registers are stored where a check fails that does not poll.</summary>
     public bool IsPrecise { get; init; }
 
-    /// <summary>Guest addresses of the function's code, where known: what longjmp to one of them returns to is entered in place of the method.</summary>
+    /// <summary>
+    /// Guest addresses of the function's code, if a longjmp may return to it: then it goes on there in the method's place, and
+    /// the method itself goes on where code behind a longjmp returns to it. Empty otherwise: ways back into a loop cost
+    /// RyuJIT registers even if they are never taken.
+    /// </summary>
     public GuestRange Extent { get; init; }
 }
 
@@ -130,9 +134,7 @@ public sealed partial class MethodEmitter
     private int _entrySp = -1;
     private ILLabel? _mismatch;
     private readonly Dictionary<(int Token, ulong Dirty, long SpOffset), ILLabel> _passages = [];
-    private ulong[] _liveBefore = [];
     private ulong _dirty;
-    private ulong _live;
 
     private MethodEmitter(IrFunction function, RuntimeMembers members, Func<IrInstruction, MethodEntry?> methodEntry, EmitOptions options)
     {
@@ -494,10 +496,12 @@ public sealed partial class MethodEmitter
         _il.Branch(ILOpCode.Br, _mismatch ??= _il.DefineLabel());
     }
 
+    private bool MayReenter => _options.Extent.End != 0;
+
     private void EmitMismatch(ILLabel label)
     {
         _il.MarkLabel(label);
-        if (_options.Extent.End != 0)
+        if (MayReenter)
             EmitReentry();
         _il.LoadArgument(StateArgument);
         _il.LoadLocal(_result);
@@ -581,15 +585,9 @@ public sealed partial class MethodEmitter
         _factors.Clear();
         _nans.Analyse(block);
         _dirty = _registers.DirtyIn(block);
-        var code = block.Instructions;
-        if (_liveBefore.Length < code.Count)
-            _liveBefore = new ulong[code.Count * 2];
-        _registers.LiveBefore(block, _liveBefore.AsSpan(0, code.Count));
-        Attribute(code[0].Pc);
-        for (var k = 0; k < code.Count; k++)
+        Attribute(block.Instructions[0].Pc);
+        foreach (var i in block.Instructions)
         {
-            var i = code[k];
-            _live = _liveBefore[k];
             if (i.Pc != _pc)
                 Attribute(i.Pc);
             foreach (var settlement in _nans.Before(i))
@@ -758,17 +756,18 @@ public sealed partial class MethodEmitter
     private void AddColdFault(ILLabel label, GuestFaultKind kind, IrInstruction at, IrInstruction address, long offset)
     {
         // Without precise faults the guest ends here, unless it is a poll that leaves.
-        var kept = _options.IsPrecise || at.Polls ? _dirty & _live : 0;
+        var isExact = _options.IsPrecise || at.Polls;
+        var dirty = isExact ? _dirty : 0;
         // The address is pushed in the cold block from where it is now: a temporary, or registers not yet overwritten.
         var temporary = _temporaries.TryGetValue(address, out var local) ? local : -1;
         AddCold(() =>
         {
             _il.MarkLabel(label);
-            Spill(kept);
+            Spill(dirty);
             if (at.Polls)
                 _il.LoadArgument(StateArgument);
             _il.LoadConstant((int)kind);
-            _il.LoadConstant(_options.IsPrecise ? 1 : 0);
+            _il.LoadConstant(isExact ? 1 : 0);
             _il.LoadConstant(at.Pc);
             if (temporary >= 0)
                 _il.LoadLocal(temporary);
@@ -1010,15 +1009,23 @@ public sealed partial class MethodEmitter
         }
 
         var result = Shared(ref _result, LocalType.Return);
-        var elsewhere = _il.DefineLabel();
-        var returned = _il.DefineLabel();
         _il.StoreLocal(result);
         _il.LoadLocal(result);
         _il.Emit(ILOpCode.Ldfld, _members.ResultPc, 1, 1);
         _il.LoadConstant(continuation.Pc);
-        _il.Branch(ILOpCode.Bne_un, elsewhere);
-        AddCold(() => EmitElsewhere(elsewhere, continuation.Pc, returned));
-        _il.MarkLabel(returned);
+        if (MayReenter)
+        {
+            var elsewhere = _il.DefineLabel();
+            var returned = _il.DefineLabel();
+            _il.Branch(ILOpCode.Bne_un, elsewhere);
+            AddCold(() => EmitElsewhere(elsewhere, continuation.Pc, returned));
+            _il.MarkLabel(returned);
+        }
+        else
+        {
+            _il.Branch(ILOpCode.Bne_un, _mismatch ??= _il.DefineLabel());
+        }
+
         _il.LoadLocal(result);
         _il.Emit(ILOpCode.Ldfld, _members.ResultA0, 1, 1);
         StoreRegister(GuestRegister.A0);

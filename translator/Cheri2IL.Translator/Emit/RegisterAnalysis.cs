@@ -24,9 +24,8 @@ public enum SlotUse : byte
 /// <remarks>
 /// A place that stores the state (call, exit, poll) stores every register that may be dirty there; such a place therefore
 /// counts as a use of them, which makes every path to it hold a valid local. So no path ever stores a stale one.
-/// The cold paths of checks do so with precise faults alone. Otherwise a check that fails stores nothing, since it ends the
-/// guest, and one that polls stores what the guest's code still reads; neither is a use. As uses they would have a register
-/// that is overwritten next carried along, around every loop, for the sake of a report.
+/// The cold paths of checks that do not poll do so with precise faults alone. Otherwise they store nothing, since the guest
+/// ends there, and are no uses: those would have a register that is overwritten next carried along for the sake of a report.
 /// </remarks>
 public sealed class RegisterAnalysis
 {
@@ -45,7 +44,7 @@ public sealed class RegisterAnalysis
 
     /// <summary>Analyses <paramref name="function"/>.</summary>
     /// <param name="function">Function.</param>
-    /// <param name="isPrecise">Whether every register is stored where a check fails.</param>
+    /// <param name="isPrecise">Whether registers are stored where a check fails that does not poll.</param>
     public RegisterAnalysis(IrFunction function, bool isPrecise)
     {
         _isPrecise = isPrecise;
@@ -111,7 +110,7 @@ public sealed class RegisterAnalysis
                 return dirty | Sp | Ra | A0;
             case IrOp.Ecall:
                 return dirty;
-            case IrOp.Check or IrOp.CheckAlignment when !_isPrecise:
+            case IrOp.Check or IrOp.CheckAlignment when !_isPrecise && !i.Polls:
                 return live;
             default:
                 return IsSpillPoint(i) ? live | dirty : live;
@@ -201,29 +200,23 @@ public sealed class RegisterAnalysis
         _ => (IrOpInfo.Effects(i.Op) & (IrEffects.ReadsMemory | IrEffects.WritesMemory)) != 0 ? SlotUse.Base : SlotUse.None,
     };
 
-    /// <summary>Registers that must be valid before each instruction of <paramref name="block"/>, into <paramref name="live"/>.</summary>
-    public void LiveBefore(IrBlock block, Span<ulong> live)
-    {
-        var before = DirtyIn(block);
-        for (var k = 0; k < live.Length; k++)
-        {
-            live[k] = before;
-            before = DirtyAfter(block.Instructions[k], before);
-        }
-
-        var after = 0UL;
-        foreach (var successor in block.Successors)
-            after |= _liveIn[_index[successor]];
-        for (var k = live.Length - 1; k >= 0; k--)
-            live[k] = after = LiveBefore(block.Instructions[k], after, dirty: live[k]);
-    }
-
     private ulong LiveAtStart(IrBlock block)
     {
         var count = block.Instructions.Count;
-        Span<ulong> live = count <= 512 ? stackalloc ulong[count] : new ulong[count];
-        LiveBefore(block, live);
-        return live[0];
+        Span<ulong> dirty = count <= 512 ? stackalloc ulong[count] : new ulong[count];
+        var before = DirtyIn(block);
+        for (var k = 0; k < count; k++)
+        {
+            dirty[k] = before;
+            before = DirtyAfter(block.Instructions[k], before);
+        }
+
+        var live = 0UL;
+        foreach (var successor in block.Successors)
+            live |= _liveIn[_index[successor]];
+        for (var k = count - 1; k >= 0; k--)
+            live = LiveBefore(block.Instructions[k], live, dirty[k]);
+        return live;
     }
 
     /// <summary>Registers in a mask, ascending.</summary>
