@@ -272,7 +272,8 @@ public sealed class ModuleTranslator
     private EmitStatistics Split(IrFunction function, EmittedMethod whole, int index, List<MethodImage> methods)
     {
         var share = LargestShare(whole);
-        while (true)
+        // Ever bolder steps, so that a block that is too large alone does not take hundreds of attempts.
+        for (var step = 0.97; ; step *= 0.97)
         {
             // Splitting rewires successors: each attempt starts from a fresh lift.
             var source = Relift(function.EntryPc);
@@ -298,7 +299,7 @@ public sealed class ModuleTranslator
             var excess = bodies.Max(Fullness);
             if (excess > 1 && share * source.Blocks.Sum(b => b.Instructions.Count) > 1)
             {
-                share *= Math.Min(0.97, 0.99 / excess);
+                share *= Math.Min(step, 0.99 / excess);
                 continue;
             }
 

@@ -68,7 +68,6 @@ public static class FunctionSplitter
     private static List<List<IrBlock>> Partition(IrFunction function, double share)
     {
         var budget = function.Blocks.Sum(Weight) * share;
-        var parts = new List<List<IrBlock>> { new() };
         var first = new HashSet<IrBlock> { function.Blocks[0] };
         var size = Weight(function.Blocks[0]);
         foreach (var block in ReachedWithoutCall(function))
@@ -82,7 +81,7 @@ public static class FunctionSplitter
             break;
         }
 
-        parts[0].AddRange(function.Blocks.Where(first.Contains));
+        var parts = new List<List<IrBlock>> { function.Blocks.Where(first.Contains).ToList() };
         size = parts[0].Sum(Weight);
         foreach (var block in function.Blocks)
         {
@@ -121,12 +120,16 @@ public static class FunctionSplitter
                 work.Enqueue(successor);
         }
 
-        bool changed;
-        do
+        // Each removal looks at its predecessors only: a function may be one long way to a call.
+        var predecessors = order.SelectMany(b => b.Successors.Select(s => (From: b, To: s))).ToLookup(e => e.To, e => e.From);
+        var last = new Stack<IrBlock>(order);
+        while (last.TryPop(out var block))
         {
-            changed = reached.RemoveWhere(b => b.Successors.Count > 0 && !b.Successors.Exists(reached.Contains)) > 0;
+            if (block.Successors.Count == 0 || block.Successors.Exists(reached.Contains) || !reached.Remove(block))
+                continue;
+            foreach (var predecessor in predecessors[block])
+                last.Push(predecessor);
         }
-        while (changed);
 
         return order.Where(reached.Contains);
     }

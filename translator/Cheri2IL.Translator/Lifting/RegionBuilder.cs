@@ -16,6 +16,9 @@ public sealed class RegionBuilder : IControlFlow
 
     private const int MaxTableAddresses = 256;
 
+    /// <summary>Instructions and addresses looked at in search of tables: guards against functions made of jumps that have none.</summary>
+    private long _tableSearch = 100_000_000;
+
     private readonly ICodeSource _code;
     private readonly long _start;
     private readonly long _end;
@@ -219,13 +222,27 @@ public sealed class RegionBuilder : IControlFlow
         trace.AddRange(block);
         if (_tablesOfWhole.TryGetValue(block[^1].Address, out var known) && block.Exists(i => i.Address == known.LoadPc))
             return known;
-        if (JumpTable.Recover(trace, blockStart, ConstantInFunction, _code, Inside, Addresses) is { } table)
+        // One pass over the function for each register, however many addresses are tried.
+        var constants = new Dictionary<int, long?>();
+        var isAddressOpen = false;
+        long? ConstantOf(int register, long? otherwise)
+        {
+            if (!constants.TryGetValue(register, out var constant))
+                constants.Add(register, constant = ConstantInFunction(register));
+            isAddressOpen |= constant is null;
+            return constant ?? otherwise;
+        }
+
+        if (JumpTable.Recover(trace, blockStart, register => ConstantOf(register, null), _code, Inside, Addresses) is { } table)
             return table;
+        if (!isAddressOpen)
+            return null;
 
         // An interpreter's main loop keeps the table's address in a register that it also spills, so that the register is
         // not constant. Any address that the function computes may be it; data that is no table hardly leads into the function.
         return Addresses.Take(MaxTableAddresses)
-            .Select(address => JumpTable.Recover(trace, blockStart, register => ConstantInFunction(register) ?? address, _code, Inside, Addresses))
+            .TakeWhile(_ => (_tableSearch -= trace.Count + Addresses.Count) > 0)
+            .Select(address => JumpTable.Recover(trace, blockStart, register => ConstantOf(register, address), _code, Inside, Addresses))
             .MaxBy(t => t?.Targets.Length ?? 0);
     }
 

@@ -14,6 +14,9 @@ namespace Cheri2IL.Translator.Passes;
 /// </remarks>
 public sealed class PollPlacement
 {
+    /// <summary>Guards against functions of thousands of loops: from there on every check on a cycle polls.</summary>
+    private const int MaxBlocksLookedAt = 5_000_000;
+
     private readonly IrFunction _function;
 
     private PollPlacement(IrFunction function) => _function = function;
@@ -32,14 +35,18 @@ public sealed class PollPlacement
         // Headers first: copies of an unrolled body need no poll of their own.
         var polling = new bool[_function.Blocks.Count];
         var onCycle = Cycles(b => !polling[b.Id]);
+        var turns = MaxBlocksLookedAt / polling.Length;
         foreach (var block in _function.Blocks.OrderBy(b => b.Instructions[0].Op != IrOp.Poll))
         {
             if (checks[block.Id] is null || !onCycle[block.Id])
                 continue;
             polling[block.Id] = true;
-            onCycle = Cycles(b => !polling[b.Id]);
+            if (turns-- > 0)
+                onCycle = Cycles(b => !polling[b.Id]);
         }
 
+        if (turns < 0)
+            onCycle = Cycles(b => !polling[b.Id]);
         var behindRounding = new HashSet<IrBlock>();
         foreach (var block in _function.Blocks)
         {
