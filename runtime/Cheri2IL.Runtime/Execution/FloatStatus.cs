@@ -58,20 +58,23 @@ public static unsafe class FloatStatus
     /// <summary>Sets fflags to the low 5 bits of <paramref name="flags"/>.</summary>
     public static void WriteFlags(GuestState* state, long flags)
     {
-        // What only raises flags (csrs) needs no more than before.
-        if (state->HasClearedFlags == 0 && (ReadFlags(state) & ~flags) != 0)
-            CompileAhead(state);
+        if (state->HasClearedFlags == 0)
+            CompileAhead(state, isClearing: (ReadFlags(state) & ~flags) != 0);
         state->FloatFlags = (int)flags & 31;
         HostFloatEnvironment.ClearFlags();
     }
 
-    private static void CompileAhead(GuestState* state)
+    /// <summary>The runtime's part at the first write of flags; the guest's functions, which may be many, at the first that clears some.</summary>
+    private static void CompileAhead(GuestState* state, bool isClearing)
     {
-        state->HasClearedFlags = 1;
+        if (isClearing)
+            state->HasClearedFlags = 1;
+        else if (_isRuntimeCompiled)
+            return;
         var control = HostFloatEnvironment.Change(0);
         if (!_isRuntimeCompiled)
             CompileRuntime();
-        if (state->Thread != 0)
+        if (isClearing && state->Thread != 0)
             GuestThread.Of(state).Code.CompileAhead();
         HostFloatEnvironment.Restore(control);
     }
