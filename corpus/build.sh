@@ -1,5 +1,5 @@
 #!/bin/bash
-# Builds the committed freestanding guests (kernels, hello, programs, attacks) with clang 19 and corpus/lib, and the
+# Builds the committed freestanding guests (kernels, hello, programs, attacks, cheri) with clang 19 and corpus/lib, and the
 # manifest that lists them.
 #
 #   corpus/build.sh           rebuild them in place
@@ -33,14 +33,25 @@ done
 
 # Extra compiler options of one program stand in its source, after "build:".
 build() { # source elf
-    local extra
+    local extra attributes=()
+    if [ "${1%/*}" = cheri/purecap ]; then
+        # The whole file is one section of the object: lib/include/cheri/purecap.h.
+        "$CLANG" "${common[@]}" -mno-relax -c "$1" -o "$work/object.o"
+        ld.lld-19 --oformat=binary -Ttext=0 --entry=_start "$work/object.o" -o "$2"
+        return
+    fi
+    # What makes a program hybrid is an attribute that clang does not know.
+    if [ "${1%/*}" = cheri/hybrid ]; then
+        "$CLANG" "${common[@]}" -mno-default-build-attributes -c cheri/attributes.S -o "$work/attributes.o"
+        attributes=("$work/attributes.o")
+    fi
     extra=$(sed -n 's,^\(//\|#\) build: ,,p' "$1")
     # shellcheck disable=SC2086  # the options are words
     "$CLANG" "${common[@]}" "${warn[@]}" -O2 $extra -c "$1" -o "$work/object.o"
-    "$CLANG" "${link[@]}" "$work/object.o" -Wl,--start-lib "${lib[@]}" -Wl,--end-lib -o "$2"
+    "$CLANG" "${link[@]}" "$work/object.o" "${attributes[@]}" -Wl,--start-lib "${lib[@]}" -Wl,--end-lib -o "$2"
     # Line numbers only where somebody profiles or steps; the attacks are many and stay small.
     case $1 in
-        attacks/*) "$OBJCOPY" --remove-section=.comment --strip-debug "$2" ;;
+        attacks/* | cheri/*) "$OBJCOPY" --remove-section=.comment --strip-debug "$2" ;;
         *) "$OBJCOPY" --remove-section=.comment "$2" ;;
     esac
 }
@@ -50,13 +61,17 @@ output() { # source: where its guest belongs
     echo "${name%/*}/bin/${name##*/}.elf"
 }
 
+folders=(hello kernels programs attacks cheri/hybrid cheri/purecap)
+all=()
+for folder in "${folders[@]}"; do
+    for source in "$folder"/*.[cS]; do [ -e "$source" ] && all+=("$source"); done
+done
+
 sources=()
 if [ $# -gt 0 ]; then
     for name in "$@"; do sources+=("$(ls "$name".[cS])"); done
 else
-    for folder in hello kernels programs attacks; do
-        for source in "$folder"/*.[cS]; do [ -e "$source" ] && sources+=("$source"); done
-    done
+    sources=("${all[@]}")
 fi
 
 manifest() { # folder that holds the guests
@@ -66,8 +81,7 @@ manifest() { # folder that holds the guests
     echo '  "origin": "built by corpus/build.sh from the named source and corpus/lib, all written for this project",'
     echo "  \"compiler\": \"$("$CLANG" --version | head -1)\","
     echo '  "files": ['
-    for source in hello/*.[cS] kernels/*.[cS] programs/*.[cS] attacks/*.[cS]; do
-        [ -e "$source" ] || continue
+    for source in "${all[@]}"; do
         elf=$(output "$source")
         [ $first = yes ] || echo ','
         first=no
@@ -98,7 +112,7 @@ for source in "${sources[@]}"; do
 done
 if [ $# -eq 0 ]; then
     manifest "$work/fresh" | diff - manifest.json || differing=$((differing + 1))
-    for elf in {hello,kernels,programs,attacks}/bin/*.elf; do
+    for elf in {hello,kernels,programs,attacks,cheri/hybrid,cheri/purecap}/bin/*.elf; do
         [ ! -e "$elf" ] || [ -e "$work/fresh/$elf" ] || { echo "$elf has no source" >&2; differing=$((differing + 1)); }
     done
 fi

@@ -8,6 +8,7 @@ public sealed class BadInputTests : IDisposable
 {
     private const int Machine = 18;
     private const int Flags = 48;
+    private const int Flags32 = 36;
     private readonly TemporaryDirectory _directory = new();
 
     [Theory]
@@ -54,9 +55,54 @@ public sealed class BadInputTests : IDisposable
     [Fact]
     public void Program_BigEndian_BadInputStatus() => AssertRefused("big-endian", file => file[5] = 2);
 
+    [Theory]
+    [InlineData(0x10005)]
+    [InlineData(0x20005)]
+    public void Program_HalfOfPureCapabilityFlags_BadInputStatus(uint flags)
+        => AssertRefused("EF_RISCV_CAP_MODE", file => PutFlags(file, flags));
+
     [Fact]
-    public void Program_PureCapability_BadInputStatus()
-        => AssertRefused("CHERI", file => BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(Flags), 0x10005));
+    public void Program_ForCheriStandard_BadInputStatus() => AssertRefused("RVY", file => PutFlags(file, 0x45));
+
+    [Fact]
+    public void Program_ForCheriot_BadInputStatus() => AssertRefused("CHERIoT", file =>
+    {
+        file[4] = 1;
+        BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(Flags32), 0x30009);
+    });
+
+    [Fact]
+    public void Program_Cheri32_BadInputStatus() => AssertRefused("32-bit CHERI-RISC-V", file =>
+    {
+        file[4] = 1;
+        BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(Flags32), 0x30001);
+    });
+
+    [Theory]
+    [InlineData(0x30C15006)]
+    [InlineData(0x30C20006)]
+    public void Program_ForCheriMips_BadInputStatus(uint flags)
+    {
+        AssertRefused("CHERI-MIPS", file =>
+        {
+            file[5] = 2;
+            BinaryPrimitives.WriteUInt16BigEndian(file.AsSpan(Machine), 8);
+            BinaryPrimitives.WriteUInt32BigEndian(file.AsSpan(Flags), flags);
+        });
+        AssertRefused("CHERI-MIPS", file =>
+        {
+            Put16(file, Machine, 8);
+            PutFlags(file, flags);
+        });
+    }
+
+    [Theory]
+    [InlineData("rv64y1p0_m2p0", "RVY")]
+    [InlineData("rv64i2p1_zcherihybrid0p9", "RVY")]
+    [InlineData("rv64i2p1_zcheripurecap0p9", "RVY")]
+    [InlineData("rv64i2p1_xcheriot1p0", "CHERIoT")]
+    public void Program_WithArchitectureOfAnotherCheri_BadInputStatus(string architecture, string named)
+        => AssertRefused(named, file => PutArchitecture(file, architecture));
 
     [Theory]
     [InlineData(0)]
@@ -126,6 +172,18 @@ public sealed class BadInputTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     private static void Put16(byte[] file, int offset, ushort value) => BinaryPrimitives.WriteUInt16LittleEndian(file.AsSpan(offset), value);
+
+    private static void PutFlags(byte[] file, uint flags) => BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(Flags), flags);
+
+    /// <summary>Replaces Tag_RISCV_arch by a name that is not longer; the rest becomes an extension that nobody knows.</summary>
+    private static void PutArchitecture(byte[] file, string architecture)
+    {
+        var name = file.AsSpan().IndexOf("rv64i2p1_"u8);
+        var length = file.AsSpan(name).IndexOf((byte)0);
+        file.AsSpan(name, length).Fill((byte)'x');
+        System.Text.Encoding.ASCII.GetBytes(architecture, file.AsSpan(name));
+        file[name + architecture.Length] = (byte)'_';
+    }
 
     private void AssertRefused(string named, Action<byte[]> change)
     {

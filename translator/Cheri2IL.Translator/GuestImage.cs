@@ -59,6 +59,10 @@ public sealed class GuestImage : ICodeSource
         _seeds = [.. seeds.Where(s => !IsInsideFunction(s)).Concat(_ranges.Select(r => r.Start)).Where(IsCode).Distinct().Order()];
     }
 
+    /// <inheritdoc/>
+    /// <remarks>The mode in which a program with capabilities starts. It may change it, which only running it shows.</remarks>
+    public RiscVIsa Isa { get; init; }
+
     /// <summary>The ELF file.</summary>
     public byte[] File { get; }
 
@@ -137,7 +141,7 @@ public sealed class GuestImage : ICodeSource
         if (Find(address) is not { IsExecutable: true } segment || address - segment.Start + 2 > segment.Content.Length)
             return false;
         absent = null;
-        return RiscVDecoder.TryDecode(segment.Content.Span[(int)(address - segment.Start)..], address, out instruction);
+        return RiscVDecoder.TryDecode(segment.Content.Span[(int)(address - segment.Start)..], address, Isa, out instruction);
     }
 
     /// <inheritdoc/>

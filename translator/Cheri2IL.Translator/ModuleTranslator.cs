@@ -3,6 +3,7 @@ using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator.Emit;
 using Cheri2IL.Translator.Ir;
+using Cheri2IL.Translator.Isa.RiscV;
 using Cheri2IL.Translator.Lifting;
 using Cheri2IL.Translator.Passes;
 
@@ -122,6 +123,9 @@ public sealed class ModuleTranslator
         PreciseFaults = _options.PreciseFaults,
     };
 
+    /// <summary>Whether IL can be emitted for a program: not yet for one with capabilities, whose code is evaluated.</summary>
+    public static bool CanTranslate(GuestImage image) => image.Isa == RiscVIsa.Rv64;
+
     /// <summary>Translates everything that can be found in <paramref name="image"/>.</summary>
     public static Translation Translate(GuestImage image, TranslationOptions options, string assemblyName)
     {
@@ -151,6 +155,12 @@ public sealed class ModuleTranslator
     /// <summary>Takes a function to the IR that is emitted, unless it is too large and has to be split.</summary>
     public void Optimize(RegionBuilder region)
     {
+        if (!CanTranslate(_image))
+        {
+            region.Function.Number();
+            return;
+        }
+
         Inlining.Run(region.Function, InlineCandidate);
         PassPipeline.Run(region.Function, Passes);
     }
@@ -195,7 +205,7 @@ public sealed class ModuleTranslator
     // ---- emission
     private Translation Finish(Stopwatch clock, bool withImage)
     {
-        var regions = _regions.Values.ToArray();
+        RegionBuilder[] regions = CanTranslate(_image) ? [.. _regions.Values] : [];
         // A region that is translated at run time may be what a longjmp returned to.
         _usesSetjmp = !withImage || Array.Exists(regions, CallsSetjmp);
         for (var k = 0; k < regions.Length; k++)

@@ -90,6 +90,9 @@ public sealed unsafe class Cvm : IDisposable
     /// <summary>Dispatch table.</summary>
     public DispatchTable Dispatch { get; }
 
+    /// <summary>What the capabilities of its program are derived from; null if that has none.</summary>
+    internal ProcessCapabilities? Capabilities { get; private set; }
+
     /// <summary>Signal actions and process-wide pending signals.</summary>
     public ProcessSignals Signals { get; } = new();
 
@@ -156,14 +159,22 @@ public sealed unsafe class Cvm : IDisposable
             _started = true;
         }
 
-        var image = CvmLoader.Map(Space, program, Options.ProgramPath, GuestLayout.PieBase);
-        var linker = interpreter is null ? null : CvmLoader.Map(Space, interpreter, program.Interpreter ?? "interpreter", GuestLayout.InterpreterBase);
+        if (program.Capabilities != CapabilityAbi.None)
+        {
+            Space.EnableTags();
+            Capabilities = new ProcessCapabilities(program.Capabilities, Space.Size);
+        }
+
+        var image = CvmLoader.Map(Space, program, Options.ProgramPath, GuestLayout.PieBase, Capabilities);
+        var linker = interpreter is null ? null : CvmLoader.Map(Space, interpreter, program.Interpreter ?? "interpreter", GuestLayout.InterpreterBase, Capabilities);
         Space.SetBreakStart(image.End);
         CvmLoader.MapTrampoline(Space);
-        var sp = CvmLoader.MapStack(Space, Options, image, linker);
+        var stack = CvmLoader.MapStack(Space, Options, image, linker, Capabilities);
         var thread = NewThread() ?? throw new CvmLoadException("the thread limit is 0");
-        thread.State->X2 = sp;
+        thread.State->X2 = stack.Pointer;
         thread.State->Pc = linker?.Entry ?? image.Entry;
+        if (Capabilities is not null)
+            thread.SetInitialCapabilities(linker ?? image, stack);
         if (!TryLaunch(thread, Options.Limits.MainHostStack))
             throw new CvmLoadException("the host cannot start a thread");
     }
@@ -391,6 +402,7 @@ public sealed unsafe class Cvm : IDisposable
         }
 
         _slot.Dispose();
+        Space.Tags?.Dispose();
         Dispatch.Dispose();
     }
 }

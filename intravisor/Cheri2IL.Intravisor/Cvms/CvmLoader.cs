@@ -1,7 +1,10 @@
+using System.Runtime.CompilerServices;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Runtime;
+using Cheri2IL.Runtime.Capabilities;
 using Cheri2IL.Runtime.Elf;
+using Cheri2IL.Runtime.Execution;
 
 namespace Cheri2IL.Intravisor.Cvms;
 
@@ -21,8 +24,10 @@ internal static unsafe class CvmLoader
     /// <param name="elf">The file.</param>
     /// <param name="name">Its path, for /proc/self/maps.</param>
     /// <param name="dynamicBase">Load address of a position-independent file (of its address 0).</param>
+    /// <param name="capabilities">What its capabilities are derived from; null if it has none.</param>
     /// <exception cref="CvmLoadException">A segment does not fit.</exception>
-    public static LoadedImage Map(AddressSpace space, ElfExecutable elf, string name, long dynamicBase)
+    /// <exception cref="ElfFormatException">Its relocations are malformed.</exception>
+    public static LoadedImage Map(AddressSpace space, ElfExecutable elf, string name, long dynamicBase, ProcessCapabilities? capabilities)
     {
         var bias = elf.IsPositionIndependent ? dynamicBase : 0;
 
@@ -30,6 +35,8 @@ internal static unsafe class CvmLoader
         var mapped = 0L;
         foreach (var segment in elf.Segments)
             mapped = Fill(space, elf, segment, name, bias, mapped);
+        if (capabilities is not null)
+            Relocate(space, elf, capabilities, bias);
         foreach (var segment in elf.Segments)
             Restrict(space, segment, name, bias);
         return new LoadedImage(
@@ -37,6 +44,7 @@ internal static unsafe class CvmLoader
             elf.Entry + bias,
             elf.ProgramHeaderAddress == 0 ? 0 : elf.ProgramHeaderAddress + bias,
             elf.ProgramHeaders.Count,
+            elf.LowestAddress + bias,
             elf.HighestAddress + bias);
     }
 
@@ -49,8 +57,8 @@ internal static unsafe class CvmLoader
         Require(space.Protect(page, HostMemory.PageSize, MemoryFlags.PROT_READ | MemoryFlags.PROT_EXEC), "signal trampoline", page);
     }
 
-    /// <summary>Maps the main thread's stack and writes arguments, environment and auxiliary vector; returns the stack pointer.</summary>
-    public static long MapStack(AddressSpace space, CvmOptions options, LoadedImage program, LoadedImage? interpreter)
+    /// <summary>Maps the main thread's stack and writes arguments, environment and auxiliary vector.</summary>
+    public static InitialStack MapStack(AddressSpace space, CvmOptions options, LoadedImage program, LoadedImage? interpreter, ProcessCapabilities? capabilities)
     {
         var top = GuestLayout.StackTop(space.Size);
         var bottom = top - GuestLayout.StackSize;
@@ -62,12 +70,14 @@ internal static unsafe class CvmLoader
         options.Host.FillRandom(random);
 
         // As on Linux, a quarter of the stack at most.
-        var content = new InitialStack(top, (int)(GuestLayout.StackSize / 4));
+        var content = new InitialStack(bottom, top, (int)(GuestLayout.StackSize / 4), capabilities);
         content.Build(options, program, interpreter, random);
 
         // In bounds: Bytes is at most a quarter of the mapping whose end is top.
         content.Bytes.CopyTo(new Span<byte>(space.Base + content.Pointer, content.Bytes.Length));
-        return content.Pointer;
+        foreach (var (address, capability) in content.Capabilities)
+            Store(space, address, capability);
+        return content;
     }
 
     /// <summary>Maps the pages of a segment from <paramref name="mapped"/> on and copies its content; returns the end of its pages.</summary>
@@ -86,6 +96,46 @@ internal static unsafe class CvmLoader
         content.CopyTo(new Span<byte>(space.Base + segment.VirtualAddress + bias, content.Length));
         return Math.Max(mapped, end);
     }
+
+    /// <summary>
+    /// Fills in words and capabilities (RISC-V ELF psABI; CHERI LLVM's __cap_relocs). Every location is in a mapped segment, which
+    /// nobody but the loader uses yet.
+    /// </summary>
+    private static void Relocate(AddressSpace space, ElfExecutable elf, ProcessCapabilities capabilities, long bias)
+    {
+        var code = capabilities.CodeOf(elf.LowestAddress + bias, elf.HighestAddress + bias);
+        var data = capabilities.DataOf(elf.LowestAddress + bias, elf.HighestAddress + bias);
+        foreach (var relocation in LoadRelocationReader.Read(elf))
+        {
+            var (location, address) = (relocation.Location + bias, (ulong)(relocation.Value + bias));
+            switch (relocation.Kind)
+            {
+                case LoadRelocationKind.Number:
+                    Unsafe.WriteUnaligned(space.Base + location, relocation.Value);
+                    break;
+                case LoadRelocationKind.Address:
+                    Unsafe.WriteUnaligned(space.Base + location, address);
+                    break;
+                case LoadRelocationKind.Null:
+                    Store(space, location, Capability.Null);
+                    break;
+                case LoadRelocationKind.Function:
+                    Store(space, location, code.SetAddress(address).IncrementOffset((ulong)relocation.Offset));
+                    break;
+                default:
+                    var target = data.SetAddress(address);
+                    if (relocation.Length != 0)
+                        target = target.SetBounds((ulong)relocation.Length);
+                    if (relocation.Kind == LoadRelocationKind.ReadOnlyData)
+                        target = target.AndPermissions(~ProcessCapabilities.WriteData);
+                    Store(space, location, target.IncrementOffset((ulong)relocation.Offset));
+                    break;
+            }
+        }
+    }
+
+    private static void Store(AddressSpace space, long address, in Capability capability)
+        => CapabilityMemory.Store(space.Base + address, ref space.Tags!.Base[(ulong)address / CapabilityState.Granule], capability);
 
     private static void Restrict(AddressSpace space, ProgramHeader segment, string name, long bias)
     {

@@ -77,7 +77,8 @@ public sealed unsafe partial class CvmThread
     internal void ReturnFromHandler(GuestState* state)
     {
         Redirect();
-        if ((state->X2 & 15) != 0 || !Memory.TryRead(state->X2, out SignalFrame frame))
+        _authority?.Set(StackAuthority(state));
+        if ((state->X2 & 15) != 0 || !Memory.TryRead(state->X2, out SignalFrame frame) || (_authority is not null && !HasCapabilityFrame(state->X2)))
         {
             Force(state, SignalInfo.OfFault(Signal.SIGSEGV, Signal.SI_KERNEL, 0), null);
             return;
@@ -91,9 +92,14 @@ public sealed unsafe partial class CvmThread
             return;
         }
 
+        var address = state->X2;
         frame.Restore(state);
+        if (_authority is not null)
+            RestoreCapabilities(state, address + SignalFrame.Bytes);
         SetMask(frame.Mask);
-        _ = TrySetAlternateStack(frame.Stack, state->X2);
+        // Whoever wrote the frame need not have authority over the stack that it names.
+        if (_authority is null)
+            _ = TrySetAlternateStack(frame.Stack, state->X2);
         // What the handler's mask held back comes before the guest goes on.
         if (IsInterrupted)
             _guest.RequestExit();
@@ -159,7 +165,7 @@ public sealed unsafe partial class CvmThread
 
             if (restart != 0 && (restart == Errno.ERESTARTNOHAND || (action.Flags & Signal.SA_RESTART) == 0))
             {
-                state->X10 = -Errno.EINTR;
+                SetResult(state, -Errno.EINTR);
                 state->Pc += 4;
             }
 
@@ -214,7 +220,10 @@ public sealed unsafe partial class CvmThread
             onAlternate = true;
         }
 
-        var address = (sp - SignalFrame.Bytes) & ~15L;
+        var bytes = SignalFrame.Bytes + (_authority is null ? 0 : CapabilityFrameBytes);
+        var address = (sp - bytes) & ~15L;
+        var stackAuthority = onAlternate && !IsOnAlternateStack(state->X2) ? _alternateStack : StackAuthority(state);
+        _authority?.Set(stackAuthority);
         var frame = default(SignalFrame);
         frame.Info = info;
         frame.Stack = AlternateStack;
@@ -224,7 +233,7 @@ public sealed unsafe partial class CvmThread
         _maskAfterHandler = null;
         frame.Save(state);
         var fits = !onAlternate || address >= AlternateStack.Pointer;
-        if (!fits || !Memory.TryWrite(address, frame))
+        if (!fits || !Memory.TryWrite(address, frame) || (_authority is not null && !SaveCapabilities(state, address + SignalFrame.Bytes)))
         {
             // force_sigsegv: a SIGSEGV whose own frame does not fit kills.
             if (info.Number == Signal.SIGSEGV)
@@ -253,6 +262,8 @@ public sealed unsafe partial class CvmThread
         state->X11 = address;
         state->X12 = address + SignalFrame.UserContext;
         state->Pc = action.Handler & ~1L;
+        if (_authority is not null)
+            EnterHandler(state, info.Number, stackAuthority);
         SetMask(Mask | action.Mask | ((action.Flags & Signal.SA_NODEFER) != 0 ? 0 : Signal.Bit(info.Number)));
     }
 
@@ -305,6 +316,8 @@ public sealed unsafe partial class CvmThread
                 return SignalInfo.OfFault(Signal.SIGILL, Signal.ILL_ILLOPC, fault.Pc);
             case GuestFaultKind.Breakpoint:
                 return SignalInfo.OfFault(Signal.SIGTRAP, Signal.TRAP_BRKPT, fault.Pc);
+            case GuestFaultKind.Capability:
+                return SignalInfo.OfFault(Signal.SIGSEGV, CodeOf(fault.CapabilityCause), fault.Address);
             case GuestFaultKind.MisalignedAtomic or GuestFaultKind.MisalignedLoad or GuestFaultKind.MisalignedStore:
                 // Linux gives the pc here, not the data's address (arch/riscv/kernel/traps_misaligned.c).
                 return SignalInfo.OfFault(Signal.SIGBUS, Signal.BUS_ADRALN, fault.Pc);

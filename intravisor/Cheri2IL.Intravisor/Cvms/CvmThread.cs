@@ -33,6 +33,13 @@ public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
         *Token = 0;
         Waiter = new FutexWaiter(this);
         _guest = new GuestThread(this, cvm.Code, cvm.Dispatch, cvm.Space.Base, cvm.Space.Size);
+        Memory = cvm.Space.Memory;
+        if (cvm.Space.Tags is { } tags)
+        {
+            State->Capabilities.MemoryTags = tags.Base;
+            _authority = new GuestAuthority();
+            Memory = cvm.Space.MemoryFor(_authority);
+        }
     }
 
     /// <summary>The cVM.</summary>
@@ -41,8 +48,8 @@ public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
     /// <summary>Thread id; the main thread's is the process id.</summary>
     public int Id { get; }
 
-    /// <summary>Validated guest memory.</summary>
-    public GuestMemory Memory => Cvm.Space.Memory;
+    /// <summary>Validated guest memory, on behalf of this thread.</summary>
+    public GuestMemory Memory { get; }
 
     /// <summary>Registers.</summary>
     public GuestState* State => _guest.State;
@@ -76,11 +83,14 @@ public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
         var firstArgument = state->X10;
         var arguments = new SyscallArguments(firstArgument, state->X11, state->X12, state->X13, state->X14, state->X15);
         Cvm.Options.SystemCalls?.Add(state->X17);
+        var row = SyscallTable.Find(state->X17);
+        if (_authority is not null)
+            TakeAuthority(state, row?.PointerArguments ?? 0);
         var traced = Cvm.Options.Trace?.Begin(this, state->X17, in arguments);
         long result;
         try
         {
-            result = SyscallTable.Find(state->X17) is { Handler: { } handler }
+            result = row is { Handler: { } handler }
                 ? handler(this, in arguments)
                 : -Errno.ENOSYS;
         }
@@ -99,7 +109,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
             return false;
         }
 
-        state->X10 = result;
+        SetResult(state, result);
         return (Volatile.Read(ref _attention) == 0 && result is not (-Errno.ERESTARTSYS or -Errno.ERESTARTNOHAND))
             || FinishInterrupted(state, result, firstArgument);
     }
@@ -208,6 +218,8 @@ public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
         var to = State;
         for (var k = 1; k < 32; k++)
             GuestState.X(to, k) = GuestState.X(from, k);
+        if (_authority is not null)
+            CopyCapabilities(from);
         for (var k = 0; k < 32; k++)
             GuestState.F(to, k) = GuestState.F(from, k);
         to->Pc = from->Pc;
@@ -231,6 +243,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
     {
         // Guest memory is touched outside Run here.
         var entered = Runtime.FaultTrap.EnterThread();
+        _authority?.Set(IsPure ? _clearChildId : CapabilityState.Read(State, CapabilityState.Ddc));
         RobustFutexes.Release(this);
         if (ClearChildId != 0 && Memory.TryWrite(ClearChildId, 0))
             Cvm.Futexes.Wake(ClearChildId, 1, uint.MaxValue);
@@ -253,6 +266,8 @@ public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
         {
             // Without a handler the call is made again.
             state->X10 = firstArgument;
+            if (_authority is not null)
+                CapabilityState.Write(state, A0, _firstArgument);
         }
         else
         {

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Runtime.Capabilities;
 using Cheri2IL.Runtime.Execution;
 
 namespace Cheri2IL.Intravisor.Cvms;
@@ -11,6 +12,9 @@ internal sealed unsafe class FaultReport
 {
     /// <summary>Callers shown; endless recursion has more of them than anybody wants to see.</summary>
     private const int MostCallers = 12;
+
+    /// <summary>Number of PCC; DDC is the next one.</summary>
+    private const byte FirstSpecial = 0x20;
 
     private static readonly string[] RegisterNames =
     [
@@ -47,6 +51,8 @@ internal sealed unsafe class FaultReport
         // A load that trapped and that the compiler has moved is taken for the instruction that uses its value.
         var near = fault is { AreRegistersExact: false, Kind: GuestFaultKind.LoadAccess, InnerException: not null } ? " or shortly before" : "";
         Append($"  at{near} {Place(state->Pc)}{Instruction(state->Pc)}\n");
+        if (fault is { Kind: GuestFaultKind.Capability })
+            WriteAuthority(fault.CapabilityRegister);
         if (fault is not null)
         {
             WriteCallers(GuestBacktrace.Callers(fault));
@@ -62,9 +68,47 @@ internal sealed unsafe class FaultReport
         Append("  registers:\n");
         for (var k = 1; k < 32; k++)
             Append($"{(k % 4 == 1 ? " " : "")} {RegisterNames[k],4} {GuestState.X(state, k):x16}{(k % 4 == 0 || k == 31 ? "\n" : "")}");
+        if (_thread.Cvm.Capabilities is not null)
+            WriteCapabilities();
 
         return _text.ToString();
     }
+
+    /// <summary>The register that was not sufficient, field by field.</summary>
+    private void WriteAuthority(byte number)
+    {
+        var capability = CapabilityState.Read(_thread.State, RegisterOf(number));
+        var bounds = capability.Bounds;
+        Append($"  {CapabilityRegister(number)}: address 0x{capability.Address:x}, base 0x{bounds.Base:x}, top 0x{bounds.Top:x}, ");
+        Append($"permissions 0x{(uint)capability.Permissions:x} ({capability.PermissionText}), type {TypeName(capability)}, tag {(capability.IsTagged ? 1 : 0)}\n");
+    }
+
+    private static string TypeName(in Capability capability) => capability.Type switch
+    {
+        ObjectType.Unsealed => "unsealed",
+        ObjectType.Sentry => "sentry",
+        var type => string.Create(CultureInfo.InvariantCulture, $"0x{type:x}"),
+    };
+
+    /// <summary>Registers that hold capabilities; the others hold integers.</summary>
+    private void WriteCapabilities()
+    {
+        Append("  capabilities:\n");
+        for (var number = 1; number < 34; number++)
+        {
+            var capability = CapabilityState.Read(_thread.State, RegisterOf((byte)number));
+            if (capability.IsTagged || number >= 32)
+                Append($"   {CapabilityRegister((byte)number),5} {capability}\n");
+        }
+    }
+
+    /// <summary>The register that a number of xtval names (CHERI ISAv9, "CHERI exceptions").</summary>
+    private static int RegisterOf(byte number) => number switch
+    {
+        FirstSpecial => CapabilityState.Pcc,
+        FirstSpecial + 1 => CapabilityState.Ddc,
+        _ => number,
+    };
 
     private void WriteCallers(IReadOnlyList<long> callers)
     {
@@ -77,7 +121,7 @@ internal sealed unsafe class FaultReport
     private string Cause(GuestFault fault)
     {
         if (fault.Kind == GuestFaultKind.Capability)
-            return $"{fault.CapabilityCause}, authority {CapabilityRegister(fault.CapabilityRegister)}";
+            return string.Create(CultureInfo.InvariantCulture, $"{fault.CapabilityCause} of {CapabilityRegister(fault.CapabilityRegister)}, address 0x{fault.Address:x}{Mapping(fault.Address)}");
         var what = fault.Kind switch
         {
             GuestFaultKind.LoadAccess => "load from address",
@@ -96,9 +140,9 @@ internal sealed unsafe class FaultReport
 
     private static string CapabilityRegister(byte number) => number switch
     {
-        0x20 => "pcc",
-        0x21 => "ddc",
-        _ => $"c{number}",
+        FirstSpecial => "pcc",
+        FirstSpecial + 1 => "ddc",
+        _ => "c" + RegisterNames[number & 31],
     };
 
     private string Place(long pc)
@@ -121,7 +165,7 @@ internal sealed unsafe class FaultReport
         if (_code is null || _thread.Cvm.Space.ExecutableBytes(pc) is var executable && executable < 2)
             return "";
         Span<byte> bytes = stackalloc byte[executable >= 4 ? 4 : 2];
-        return _thread.Memory.TryRead(pc, bytes) ? $": {_code.Disassemble(bytes, pc)}" : "";
+        return _thread.Cvm.Space.Memory.TryRead(pc, bytes) ? $": {_code.Disassemble(bytes, pc)}" : "";
     }
 
     private void Append(FormattableString text) => _text.Append(text.ToString(CultureInfo.InvariantCulture));

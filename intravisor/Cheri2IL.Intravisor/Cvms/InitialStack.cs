@@ -1,12 +1,16 @@
 using System.Buffers.Binary;
 using System.Text;
 using Cheri2IL.Runtime;
+using Cheri2IL.Runtime.Capabilities;
+using Cheri2IL.Runtime.Elf;
+using Cheri2IL.Runtime.Execution;
 
 namespace Cheri2IL.Intravisor.Cvms;
 
 /// <summary>
 /// Builds what a program finds at its first stack pointer: argc, argv, envp, the auxiliary vector, and above them the strings
-/// (fs/binfmt_elf.c, create_elf_tables).
+/// (fs/binfmt_elf.c, create_elf_tables). With pure capabilities every word of the tables has the size of one, and pointers are
+/// capabilities with the bounds of what they point to.
 /// </summary>
 internal sealed class InitialStack
 {
@@ -31,18 +35,45 @@ internal sealed class InitialStack
     /// <summary>Bits of the single-letter extensions I, M, A, F, D and C.</summary>
     private const long HardwareCapabilities = 1 << 8 | 1 << 12 | 1 << 0 | 1 << 5 | 1 << 3 | 1 << 2;
 
+    // Those of Linux for Morello (include/uapi/linux/auxvec.h): the program's data and code, its stack, and the object types.
+    private const int AT_CHERI_EXEC_RW_CAP = 60;
+    private const int AT_CHERI_EXEC_RX_CAP = 61;
+    private const int AT_CHERI_STACK_CAP = 64;
+    private const int AT_CHERI_SEAL_CAP = 65;
+
     private readonly byte[] _bytes;
+    private readonly long _bottom;
     private readonly long _top;
+    private readonly ProcessCapabilities? _pure;
+    private readonly List<(long Address, Capability Value)> _capabilities = [];
     private int _used;
 
     /// <summary>Starts at the top of the stack.</summary>
+    /// <param name="bottom">First address of the stack.</param>
     /// <param name="top">First address above the stack; 16-byte aligned.</param>
     /// <param name="limit">Most bytes the strings and tables may take.</param>
-    public InitialStack(long top, int limit)
+    /// <param name="capabilities">What its capabilities are derived from; null for a program without.</param>
+    public InitialStack(long bottom, long top, int limit, ProcessCapabilities? capabilities)
     {
+        _bottom = bottom;
         _top = top;
         _bytes = new byte[limit];
+        _pure = capabilities is { IsPure: true } ? capabilities : null;
     }
+
+    /// <summary>Capabilities among <see cref="Bytes"/>, which have their addresses: what to store besides.</summary>
+    public IReadOnlyList<(long Address, Capability Value)> Capabilities => _capabilities;
+
+    /// <summary>Address of the auxiliary vector.</summary>
+    public long AuxiliaryVector { get; private set; }
+
+    /// <summary>Bytes of the auxiliary vector.</summary>
+    public long AuxiliaryVectorBytes { get; private set; }
+
+    /// <summary>The stack as a capability; for pure capabilities.</summary>
+    public Capability Stack => _pure!.DataOf(_bottom, _top);
+
+    private int WordBytes => _pure is null ? sizeof(long) : CapabilityState.Granule;
 
     /// <summary>What to copy to <see cref="Pointer"/>.</summary>
     public ReadOnlySpan<byte> Bytes => _bytes.AsSpan(_bytes.Length - _used);
@@ -58,63 +89,88 @@ internal sealed class InitialStack
         var path = PushString(options.ProgramPath);
         var environment = PushStrings(options.Environment);
         var arguments = PushStrings(options.Arguments);
-        var randomAddress = Push(random);
+        var randomBytes = new Range(Push(random), random.Length);
         Align(16);
-        long[] auxiliary =
+        (int Type, long Value, Capability Pointer)[] auxiliary =
         [
-            AT_HWCAP, HardwareCapabilities,
-            AT_PAGESZ, HostMemory.PageSize,
-            AT_CLKTCK, 100,
-            AT_PHDR, program.ProgramHeaders,
-            AT_PHENT, Runtime.Elf.ElfExecutable.ProgramHeaderSize,
-            AT_PHNUM, program.ProgramHeaderCount,
-            AT_BASE, interpreter?.Bias ?? 0,
-            AT_FLAGS, 0,
-            AT_ENTRY, program.Entry,
-            AT_UID, options.UserId,
-            AT_EUID, options.UserId,
-            AT_GID, options.UserId,
-            AT_EGID, options.UserId,
-            AT_SECURE, 0,
-            AT_RANDOM, randomAddress,
-            AT_EXECFN, path,
-            AT_NULL, 0,
+            (AT_HWCAP, HardwareCapabilities, default),
+            (AT_PAGESZ, HostMemory.PageSize, default),
+            (AT_CLKTCK, 100, default),
+            (AT_PHDR, program.ProgramHeaders, Code(program, program.ProgramHeaders)),
+            (AT_PHENT, ElfExecutable.ProgramHeaderSize, default),
+            (AT_PHNUM, program.ProgramHeaderCount, default),
+            (AT_BASE, interpreter?.Bias ?? 0, default),
+            (AT_FLAGS, 0, default),
+            (AT_ENTRY, program.Entry, Code(program, program.Entry)),
+            (AT_UID, options.UserId, default),
+            (AT_EUID, options.UserId, default),
+            (AT_GID, options.UserId, default),
+            (AT_EGID, options.UserId, default),
+            (AT_SECURE, 0, default),
+            (AT_RANDOM, randomBytes.Address, OnStack(randomBytes)),
+            (AT_EXECFN, path.Address, OnStack(path)),
+            .. _pure is null ? ((int, long, Capability)[])[] :
+            [
+                (AT_CHERI_EXEC_RW_CAP, program.Start, _pure.DataOf(program.Start, program.End)),
+                (AT_CHERI_EXEC_RX_CAP, program.Start, _pure.CodeOf(program.Start, program.End)),
+                (AT_CHERI_STACK_CAP, _bottom, Stack),
+                (AT_CHERI_SEAL_CAP, 0, _pure.Seals),
+            ],
+            (AT_NULL, 0, default),
         ];
 
         // argc, argv and its null, envp and its null, pairs: the stack pointer below them is a multiple of 16.
-        var words = 1 + arguments.Length + 1 + environment.Length + 1 + auxiliary.Length;
+        var words = 1 + arguments.Length + 1 + environment.Length + 1 + (2 * auxiliary.Length);
         if (words % 2 != 0)
             PushWord(0);
         for (var k = auxiliary.Length - 1; k >= 0; k--)
-            PushWord(auxiliary[k]);
+        {
+            PushWord(auxiliary[k].Value, auxiliary[k].Pointer);
+            PushWord(auxiliary[k].Type);
+        }
 
+        AuxiliaryVector = Pointer;
+        AuxiliaryVectorBytes = 2L * auxiliary.Length * WordBytes;
         PushTable(environment);
         PushTable(arguments);
         PushWord(arguments.Length);
     }
 
-    private void PushTable(long[] addresses)
+    private Capability OnStack(Range range) => _pure is null ? default : _pure.DataOf(range.Address, range.Address + range.Length);
+
+    private Capability Code(LoadedImage image, long address)
+        => _pure is null || address == 0 ? default : _pure.CodeOf(image.Start, image.End).SetAddress((ulong)address);
+
+    private void PushTable(Range[] strings)
     {
         PushWord(0);
-        for (var k = addresses.Length - 1; k >= 0; k--)
-            PushWord(addresses[k]);
+        for (var k = strings.Length - 1; k >= 0; k--)
+            PushWord(strings[k].Address, OnStack(strings[k]));
     }
 
-    private long[] PushStrings(IReadOnlyList<string> strings)
+    private Range[] PushStrings(IReadOnlyList<string> strings)
     {
-        var addresses = new long[strings.Count];
+        var ranges = new Range[strings.Count];
         for (var k = strings.Count - 1; k >= 0; k--)
-            addresses[k] = PushString(strings[k]);
-        return addresses;
+            ranges[k] = PushString(strings[k]);
+        return ranges;
     }
 
-    private long PushString(string text) => Push(Encoding.UTF8.GetBytes(text + "\0"));
-
-    private void PushWord(long value)
+    private Range PushString(string text)
     {
-        Span<byte> word = stackalloc byte[8];
+        var bytes = Encoding.UTF8.GetBytes(text + "\0");
+        return new Range(Push(bytes), bytes.Length);
+    }
+
+    /// <summary>Pushes an integer, or the pointer that has it as address.</summary>
+    private void PushWord(long value, in Capability pointer = default)
+    {
+        Span<byte> word = stackalloc byte[WordBytes];
+        word.Clear();
         BinaryPrimitives.WriteInt64LittleEndian(word, value);
         Push(word);
+        if (pointer.IsTagged)
+            _capabilities.Add((Pointer, pointer));
     }
 
     private void Align(int alignment) => Take((int)(Pointer & (alignment - 1)));
@@ -132,4 +188,7 @@ internal sealed class InitialStack
         _used += count;
         return _bytes.AsSpan(_bytes.Length - _used, count);
     }
+
+    /// <summary>Bytes on the stack.</summary>
+    private readonly record struct Range(long Address, long Length);
 }

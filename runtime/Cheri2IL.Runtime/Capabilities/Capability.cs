@@ -114,6 +114,12 @@ public readonly partial struct Capability : IEquatable<Capability>
         return (Metadata & bits) == bits;
     }
 
+    /// <summary>What an authority needs beyond <see cref="CapabilityPermissions.Store"/> for this to be stored through it.</summary>
+    public CapabilityPermissions NeededToStore =>
+        !IsTagged ? CapabilityPermissions.None
+        : Permits(CapabilityPermissions.Global) ? CapabilityPermissions.StoreCapability
+        : CapabilityPermissions.StoreCapability | CapabilityPermissions.StoreLocalCapability;
+
     /// <summary>CTestSubset rd, <paramref name="other"/>, this: tags are equal, bounds and permissions within the other's.</summary>
     public bool IsSubsetOf(in Capability other) =>
         IsTagged == other.IsTagged && other.Bounds.Contains(Bounds) && other.Permits(Permissions);
@@ -134,23 +140,31 @@ public readonly partial struct Capability : IEquatable<Capability>
     /// <summary>Whether the tag or any bit differs.</summary>
     public static bool operator !=(Capability left, Capability right) => !left.Equals(right);
 
+    /// <summary>The permissions that show in its text: r, w, x for load, store, execute; R, W for loading and storing capabilities.</summary>
+    public string PermissionText
+    {
+        get
+        {
+            Span<char> letters = stackalloc char[5];
+            var count = 0;
+            foreach (var (letter, permission) in PermissionLetters)
+            {
+                if (Permits(permission))
+                    letters[count++] = letter;
+            }
+
+            return new string(letters[..count]);
+        }
+    }
+
     /// <summary>
-    /// Address, permissions, bounds and attributes, as in <c>0x1008 [rwRW,0x1000-0x2000] (invalid,sealed 0x4)</c>. r, w, x: load,
-    /// store, execute; R, W: load and store capabilities.
+    /// Address, <see cref="PermissionText"/>, bounds and attributes, as in <c>0x1008 [rwRW,0x1000-0x2000] (invalid,sealed 0x4)</c>.
     /// </summary>
     public override string ToString()
     {
-        Span<char> letters = stackalloc char[5];
-        var count = 0;
-        foreach (var (letter, permission) in PermissionLetters)
-        {
-            if (Permits(permission))
-                letters[count++] = letter;
-        }
-
         var type = !IsSealed ? "" : IsSentry ? "sentry" : $"sealed 0x{Type:x}";
         var attributes = string.Join(',', new[] { IsTagged ? "" : "invalid", type }.Where(text => text.Length > 0));
-        return $"0x{Address:x} [{letters[..count]},{Bounds}]{(attributes.Length > 0 ? $" ({attributes})" : "")}";
+        return $"0x{Address:x} [{PermissionText},{Bounds}]{(attributes.Length > 0 ? $" ({attributes})" : "")}";
     }
 
     private static ReadOnlySpan<(char Letter, CapabilityPermissions Permission)> PermissionLetters =>

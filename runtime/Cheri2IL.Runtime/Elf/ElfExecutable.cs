@@ -25,14 +25,24 @@ public sealed class ElfExecutable
     /// </summary>
     public const long AddressLimit = 1L << 47;
 
+    private const int MachineMips = 8;
     private const int MachineAArch64 = 183;
     private const int MachineRiscV = 243;
     private const int MaxProgramHeaders = 256;
     private const long PageSize = 4096;
+    private const int SectionHeaderSize = 64;
     private const uint FlagRve = 0x8;
     private const uint FlagMorello = 0x10000;
+
+    // EF_RISCV_RVY; the two below it are those of CHERI-RISC-V ISAv9.
+    private const uint FlagRvy = 0x40;
     private const uint FlagCheriAbi = 0x10000;
     private const uint FlagCapabilityMode = 0x20000;
+
+    // EF_MIPS_MACH, and its values EF_MIPS_MACH_CHERI128 and EF_MIPS_MACH_CHERI256.
+    private const uint FlagsMipsMachine = 0xff0000;
+    private const uint FlagsMipsCheri128 = 0xc10000;
+    private const uint FlagsMipsCheri256 = 0xc20000;
 
     private readonly ReadOnlyMemory<byte> _data;
     private readonly string _file;
@@ -48,6 +58,12 @@ public sealed class ElfExecutable
 
     /// <summary>e_flags.</summary>
     public uint Flags { get; private set; }
+
+    /// <summary>What it knows of capabilities.</summary>
+    public CapabilityAbi Capabilities { get; private set; }
+
+    /// <summary>Tag_RISCV_arch of the attributes segment, or null.</summary>
+    public string? Architecture { get; private set; }
 
     /// <summary>e_entry, before the load bias; 0 if none (shared objects).</summary>
     public long Entry { get; private set; }
@@ -108,11 +124,69 @@ public sealed class ElfExecutable
         elf.ReadProgramHeaders(data.Span);
         elf.CheckSegments();
         elf.FindInterpreter();
+        elf.ReadAttributes();
         elf.CheckEntry();
         return elf;
     }
 
-    private ElfFormatException Error(long offset, string message) => new(_file, offset, message);
+    /// <summary>An error about the byte at <paramref name="offset"/> of this file.</summary>
+    public ElfFormatException Error(long offset, string message) => new(_file, offset, message);
+
+    /// <summary>The segment that contains an address before the load bias, or null.</summary>
+    public ProgramHeader? SegmentAt(long address)
+    {
+        var (low, high) = (0, Segments.Count);
+        while (low < high)
+        {
+            var middle = (low + high) >> 1;
+            if (Segments[middle].End <= address)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+
+        return low < Segments.Count && address >= Segments[low].VirtualAddress ? Segments[low] : null;
+    }
+
+    /// <summary>Bytes at an address before the load bias, up to the end of the segment's content; empty if there are none.</summary>
+    public ReadOnlySpan<byte> BytesAt(long address)
+    {
+        if (SegmentAt(address) is not { } segment || address - segment.VirtualAddress >= segment.FileSize)
+            return default;
+        return Content(segment).Span[(int)(address - segment.VirtualAddress)..];
+    }
+
+    /// <summary>Where in the file the content of an address before the load bias is; 0 if nowhere.</summary>
+    public long FileOffset(long address) => SegmentAt(address) is { } segment ? segment.Offset + address - segment.VirtualAddress : 0;
+
+    /// <summary>Address before the load bias and bytes of the first section of that name; null if there is none, or no section headers.</summary>
+    public (long Address, long Size)? FindSection(ReadOnlySpan<byte> name)
+    {
+        if (SectionHeader(SectionNameIndex) is not { IsEmpty: false } header)
+            return null;
+        var (_, _, namesOffset, namesSize) = Section(header);
+        for (var k = 0; k < SectionCount && SectionHeader(k) is { IsEmpty: false } candidate; k++)
+        {
+            var (at, address, _, size) = Section(candidate);
+            if (Slice(namesOffset, namesSize) is var names && at < names.Length && new ElfReader(names[at..]).CString().SequenceEqual(name))
+                return (address, size);
+        }
+
+        return null;
+    }
+
+    private static (int Name, long Address, long Offset, long Size) Section(ReadOnlySpan<byte> header)
+        => ((int)Math.Min(BinaryPrimitives.ReadUInt32LittleEndian(header), int.MaxValue),
+            BinaryPrimitives.ReadInt64LittleEndian(header[16..]),
+            BinaryPrimitives.ReadInt64LittleEndian(header[24..]),
+            BinaryPrimitives.ReadInt64LittleEndian(header[32..]));
+
+    private ReadOnlySpan<byte> SectionHeader(int index)
+        => SectionHeaderOffset <= 0 || SectionHeaderOffset > _data.Length ? default : Slice(SectionHeaderOffset + ((long)index * SectionHeaderSize), SectionHeaderSize);
+
+    /// <summary>Bytes of the file; empty if they are not all there.</summary>
+    private ReadOnlySpan<byte> Slice(long offset, long length)
+        => offset < 0 || length < 0 || length > _data.Length || offset > _data.Length - length ? default : _data.Span.Slice((int)offset, (int)length);
 
     private void ReadHeader(ReadOnlySpan<byte> data)
     {
@@ -120,21 +194,34 @@ public sealed class ElfExecutable
             throw Error(0, "not an ELF file (it does not start with 7f 45 4c 46)");
         if (data.Length < HeaderSize)
             throw Error(0, $"the ELF header is cut off: {HeaderSize} bytes are needed, the file has {data.Length}");
+        var bigEndianMachine = BinaryPrimitives.ReadUInt16BigEndian(data[18..]);
+        if (data[5] == 2 && bigEndianMachine == MachineMips && IsCheriMips(BinaryPrimitives.ReadUInt32BigEndian(data[(data[4] == 2 ? 48 : 36)..])))
+            throw Error(18, "a CHERI-MIPS file; only CHERI-RISC-V ISAv9 is supported");
         if (data[5] == 2)
-            throw Error(5, $"a big-endian file for {MachineName(BinaryPrimitives.ReadUInt16BigEndian(data[18..]))}; only 64-bit little-endian RISC-V is supported");
+            throw Error(5, $"a big-endian file for {MachineName(bigEndianMachine)}; only 64-bit little-endian RISC-V is supported");
         if (data[5] != 1)
             throw Error(5, $"unknown byte order {data[5]}");
         var type = BinaryPrimitives.ReadUInt16LittleEndian(data[16..]);
         var machine = BinaryPrimitives.ReadUInt16LittleEndian(data[18..]);
+        if (data[4] == 1 && machine == MachineRiscV)
+            throw Error(4, Rv32Name(BinaryPrimitives.ReadUInt32LittleEndian(data[36..])));
         if (data[4] != 2)
-            throw Error(4, data[4] != 1 ? $"unknown ELF class {data[4]}" : machine == MachineRiscV ? "32-bit RISC-V (RV32) is not supported" : $"a 32-bit file for {MachineName(machine)}; only 64-bit RISC-V is supported");
+            throw Error(4, data[4] != 1 ? $"unknown ELF class {data[4]}" : $"a 32-bit file for {MachineName(machine)}; only 64-bit RISC-V is supported");
         Flags = BinaryPrimitives.ReadUInt32LittleEndian(data[48..]);
+        if (machine == MachineMips && IsCheriMips(Flags))
+            throw Error(18, "a CHERI-MIPS file; only CHERI-RISC-V ISAv9 is supported");
         if (machine != MachineRiscV)
             throw Error(18, machine == MachineAArch64 && (Flags & FlagMorello) != 0 ? "a Morello (AArch64, pure-capability ABI) file; not supported yet" : $"a file for {MachineName(machine)}; only 64-bit RISC-V is supported");
         if (type is not (2 or 3))
             throw Error(16, type == 1 ? "a relocatable object (ET_REL); link it first" : type == 4 ? "a core dump (ET_CORE), not a program" : $"ELF type {type} is neither a program nor a shared object");
-        if ((Flags & (FlagCheriAbi | FlagCapabilityMode)) != 0)
-            throw Error(48, "CHERI-RISC-V files are not supported yet (e_flags say pure-capability ABI or capability mode)");
+        if ((Flags & FlagRvy) != 0)
+            throw Error(48, "a file for the RISC-V CHERI standard (RVY); only CHERI-RISC-V ISAv9 is supported");
+        Capabilities = (Flags & (FlagCheriAbi | FlagCapabilityMode)) switch
+        {
+            0 => CapabilityAbi.None,
+            FlagCheriAbi | FlagCapabilityMode => CapabilityAbi.Pure,
+            _ => throw Error(48, "e_flags have one of EF_RISCV_CHERIABI and EF_RISCV_CAP_MODE without the other"),
+        };
         if ((Flags & FlagRve) != 0)
             throw Error(48, "an RV64E file; not supported");
         IsPositionIndependent = type == 3;
@@ -145,10 +232,19 @@ public sealed class ElfExecutable
         SectionNameIndex = BinaryPrimitives.ReadUInt16LittleEndian(data[62..]);
     }
 
+    private static bool IsCheriMips(uint flags) => (flags & FlagsMipsMachine) is FlagsMipsCheri128 or FlagsMipsCheri256;
+
+    private static string Rv32Name(uint flags) => (flags & (FlagCheriAbi | FlagCapabilityMode), flags & FlagRve) switch
+    {
+        (not 0, FlagRve) => "a CHERIoT file (RV32E with capabilities); only CHERI-RISC-V ISAv9 for RV64 is supported",
+        (not 0, _) => "a 32-bit CHERI-RISC-V file; only CHERI-RISC-V ISAv9 for RV64 is supported",
+        _ => "32-bit RISC-V (RV32) is not supported",
+    };
+
     private static string MachineName(int machine) => machine switch
     {
         3 => "x86",
-        8 => "MIPS",
+        MachineMips => "MIPS",
         20 => "PowerPC",
         21 => "PowerPC64",
         22 => "S/390",
@@ -239,6 +335,21 @@ public sealed class ElfExecutable
         if (path.Length is < 2 or > 4096 || path[^1] != 0 || path[..^1].Contains((byte)0))
             throw Error(header.Offset, "PT_INTERP is not a path of at most 4095 bytes with one zero byte at its end");
         Interpreter = Encoding.UTF8.GetString(path[..^1]);
+    }
+
+    /// <summary>What e_flags do not say of capabilities, the name of the architecture does.</summary>
+    private void ReadAttributes()
+    {
+        if (Find(SegmentType.RiscVAttributes) is not { } header
+            || !RiscVAttributes.TryReadArchitecture(Slice(header.Offset, header.FileSize), out var architecture))
+            return;
+        Architecture = architecture;
+        if (RiscVAttributes.HasExtension(architecture, "xcheriot"))
+            throw Error(header.Offset, "a CHERIoT file; only CHERI-RISC-V ISAv9 is supported");
+        if (RiscVAttributes.HasRvy(architecture))
+            throw Error(header.Offset, "a file for the RISC-V CHERI standard (RVY); only CHERI-RISC-V ISAv9 is supported");
+        if (Capabilities == CapabilityAbi.None && RiscVAttributes.HasExtension(architecture, "xcheri"))
+            Capabilities = CapabilityAbi.Hybrid;
     }
 
     private void CheckEntry()

@@ -16,21 +16,29 @@ public static unsafe class CapabilityMemory
     private static readonly Lock Exclusion = new();
 
     /// <summary>Loads; the tag is dropped unless <paramref name="keepsTag"/> (Permit_Load_Capability of the authority).</summary>
-    public static Capability Load(GuestState* state, long address, bool keepsTag)
+    public static Capability Load(GuestState* state, long address, bool keepsTag) =>
+        Load(state->MemoryBase + address, ref CapabilityState.TagOf(state, address), keepsTag);
+
+    /// <summary>Loads from 16 bytes of the host's and the tag that belongs to them.</summary>
+    public static Capability Load(byte* bytes, ref byte tag, bool keepsTag)
     {
         lock (Exclusion)
         {
-            var tag = Volatile.Read(ref CapabilityState.TagOf(state, address));
-            var words = (ulong*)(state->MemoryBase + address);
-            return new Capability(words[1], words[0], keepsTag && tag != 0);
+            var isTagged = Volatile.Read(ref tag) != 0;
+            var words = (ulong*)bytes;
+            return new Capability(words[1], words[0], keepsTag && isTagged);
         }
     }
 
     /// <summary>Stores all bits and the tag.</summary>
-    public static void Store(GuestState* state, long address, in Capability value)
+    public static void Store(GuestState* state, long address, in Capability value) =>
+        Store(state->MemoryBase + address, ref CapabilityState.TagOf(state, address), value);
+
+    /// <summary>Stores to 16 bytes of the host's and the tag that belongs to them.</summary>
+    public static void Store(byte* bytes, ref byte tag, in Capability value)
     {
         lock (Exclusion)
-            Write(state, address, value);
+            Write(bytes, ref tag, value);
     }
 
     /// <summary>AMOSWAP.C: stores, and yields what was there, with its tag if <paramref name="keepsTag"/>.</summary>
@@ -39,7 +47,7 @@ public static unsafe class CapabilityMemory
         lock (Exclusion)
         {
             var old = Load(state, address, keepsTag);
-            Write(state, address, value);
+            Write(state->MemoryBase + address, ref CapabilityState.TagOf(state, address), value);
             return old;
         }
     }
@@ -76,7 +84,7 @@ public static unsafe class CapabilityMemory
             var expected = new Capability(reserved.ReservationMetadata, (ulong)state->ReservationValue, reserved.ReservationTag != 0);
             if (Load(state, address, keepsTag: true) != expected)
                 return 1;
-            Write(state, address, value);
+            Write(state->MemoryBase + address, ref CapabilityState.TagOf(state, address), value);
             return 0;
         }
     }
@@ -90,13 +98,15 @@ public static unsafe class CapabilityMemory
         return tags;
     }
 
-    private static void Write(GuestState* state, long address, in Capability value)
+    private static void Write(byte* bytes, ref byte tag, in Capability value)
     {
-        ref var tag = ref CapabilityState.TagOf(state, address);
-        Volatile.Write(ref tag, 0);
-        var words = (ulong*)(state->MemoryBase + address);
+        // Only where it is set: a store that traps must not commit a page of the table.
+        if (tag != 0)
+            Volatile.Write(ref tag, 0);
+        var words = (ulong*)bytes;
         words[0] = value.Address;
         words[1] = value.Metadata;
-        Volatile.Write(ref tag, value.IsTagged ? (byte)1 : (byte)0);
+        if (value.IsTagged)
+            Volatile.Write(ref tag, 1);
     }
 }

@@ -12,7 +12,7 @@ public static class GuestBacktrace
     /// </summary>
     public static IReadOnlyList<long> Callers(GuestFault fault)
     {
-        var callers = new List<long>();
+        var callers = new List<long>(fault.EvaluatedCallers);
         foreach (var frame in new StackTrace(fault.InnerException ?? fault, fNeedFileInfo: false).GetFrames())
         {
             if (TranslatedModule.Of(frame) is not { } module)

@@ -77,6 +77,9 @@ public sealed class GuestFault : Exception
     /// </summary>
     public byte CapabilityRegister { get; init; }
 
+    /// <summary>Guest pcs of the calls in progress in evaluated code, innermost first; host frames show those in translated code.</summary>
+    public IReadOnlyList<long> EvaluatedCallers { get; set; } = [];
+
     /// <summary>Guest address of the faulting instruction.</summary>
     public long Pc { get; }
 

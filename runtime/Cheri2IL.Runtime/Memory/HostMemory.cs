@@ -26,6 +26,7 @@ public static unsafe partial class HostMemory
     private const int MapFixed = 0x10;
     private const int MapAnonymous = 0x20;
     private const int MapNoReserve = 0x4000;
+    private const int DontNeed = 4;
 
     /// <summary>Reserves address space without access or commitment.</summary>
     public static byte* Reserve(ulong length) => Map(null, length, None, MapPrivate | MapAnonymous | MapNoReserve, -1, 0);
@@ -55,6 +56,13 @@ public static unsafe partial class HostMemory
             throw new Win32Exception(Marshal.GetLastPInvokeError());
     }
 
+    /// <summary>Makes private anonymous pages zero by giving them back.</summary>
+    public static void Discard(byte* address, ulong length)
+    {
+        if (NativeAdvise(address, (nuint)length, DontNeed) != 0)
+            throw new Win32Exception(Marshal.GetLastPInvokeError());
+    }
+
     /// <summary>Unmaps pages.</summary>
     public static void Unmap(void* address, ulong length)
     {
@@ -73,6 +81,9 @@ public static unsafe partial class HostMemory
 
     [LibraryImport("libc", EntryPoint = "mprotect", SetLastError = true)]
     private static partial int NativeProtect(void* address, nuint length, int protection);
+
+    [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
+    private static partial int NativeAdvise(byte* address, nuint length, int advice);
 
     [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
     private static partial int NativeUnmap(void* address, nuint length);

@@ -1,4 +1,5 @@
 using System.Text;
+using Cheri2IL.Runtime.Elf;
 
 namespace Cheri2IL.Translator.Elf;
 

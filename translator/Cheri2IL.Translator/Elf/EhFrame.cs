@@ -1,3 +1,5 @@
+using Cheri2IL.Runtime.Elf;
+
 namespace Cheri2IL.Translator.Elf;
 
 /// <summary>Function extents from .eh_frame (Linux Standard Base, 10.6): the initial location and range of every FDE.</summary>

@@ -1,4 +1,5 @@
 using Cheri2IL.Runtime.Elf;
+using Cheri2IL.Translator.Isa.RiscV;
 
 namespace Cheri2IL.Translator.Elf;
 
@@ -55,6 +56,9 @@ public sealed partial class ElfImage
     /// <summary>Dynamic relocations: DT_RELA, DT_JMPREL and DT_RELR (the latter as RELATIVE with the word's content as addend).</summary>
     public IReadOnlyList<ElfRelocation> Relocations { get; private set; } = [];
 
+    /// <summary>What loading relocates in a program with capabilities.</summary>
+    public IReadOnlyList<LoadRelocation> LoadRelocations { get; private set; } = [];
+
     /// <summary>Function extents of the unwind tables, ascending, inside executable segments.</summary>
     public IReadOnlyList<(long Start, long Length)> UnwindRanges { get; private set; } = [];
 
@@ -74,6 +78,7 @@ public sealed partial class ElfImage
         var image = new ElfImage(data, ElfExecutable.Parse(data, file));
         image.ReadSections();
         image.ReadDynamic();
+        image.LoadRelocations = LoadRelocationReader.Read(image.Executable);
         image.Symbols = image.ReadSymbolSection();
         image.ReadUnwind();
         image.Architecture = image.ReadArchitecture();
@@ -84,16 +89,11 @@ public sealed partial class ElfImage
         return image;
     }
 
-    /// <summary>Bytes at an address before the load bias, up to the end of the segment's content; empty if there are none.</summary>
-    public ReadOnlySpan<byte> BytesAt(long address)
-    {
-        if (SegmentAt(address) is not { } segment || address - segment.VirtualAddress >= segment.FileSize)
-            return default;
-        return Executable.Content(segment).Span[(int)(address - segment.VirtualAddress)..];
-    }
+    /// <inheritdoc cref="ElfExecutable.BytesAt"/>
+    public ReadOnlySpan<byte> BytesAt(long address) => Executable.BytesAt(address);
 
     /// <summary>Whether an address before the load bias lies in an executable segment.</summary>
-    public bool IsExecutable(long address) => SegmentAt(address) is { } segment && (segment.Flags & SegmentFlags.Execute) != 0;
+    public bool IsExecutable(long address) => Executable.SegmentAt(address) is { } segment && (segment.Flags & SegmentFlags.Execute) != 0;
 
     /// <summary>The section called <paramref name="name"/>, or null.</summary>
     public ElfSection? FindSection(string name)
@@ -137,28 +137,20 @@ public sealed partial class ElfImage
         }
 
         return new GuestImage(
-            _data, loadBias, segments, ranges, Seeds(functions).Select(a => a + loadBias), code, Lines is { } lines ? pc => lines.Find(pc - loadBias) : null, pointers);
-    }
-
-    private ProgramHeader? SegmentAt(long address)
-    {
-        var segments = Executable.Segments;
-        var (low, high) = (0, segments.Count);
-        while (low < high)
+            _data, loadBias, segments, ranges, Seeds(functions).Select(a => a + loadBias), code, Lines is { } lines ? pc => lines.Find(pc - loadBias) : null, pointers)
         {
-            var middle = (low + high) >> 1;
-            if (segments[middle].End <= address)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-
-        return low < segments.Count && address >= segments[low].VirtualAddress ? segments[low] : null;
+            Isa = Executable.Capabilities switch
+            {
+                CapabilityAbi.None => RiscVIsa.Rv64,
+                CapabilityAbi.Hybrid => RiscVIsa.CheriV9Integer,
+                _ => RiscVIsa.CheriV9Capability,
+            },
+        };
     }
 
     /// <summary>How much of a claimed extent is in the executable segment that holds its start.</summary>
     private long Inside(long start, long length)
-        => SegmentAt(start) is { } segment && (segment.Flags & SegmentFlags.Execute) != 0 ? Math.Min(length, segment.End - start) : 0;
+        => Executable.SegmentAt(start) is { } segment && (segment.Flags & SegmentFlags.Execute) != 0 ? Math.Min(length, segment.End - start) : 0;
 
     private IEnumerable<long> Seeds(ElfSymbol[] functions)
     {
@@ -170,6 +162,12 @@ public sealed partial class ElfImage
         {
             if (relocation.Type is RelocationType.Relative or RelocationType.IndirectRelative)
                 yield return relocation.Addend;
+        }
+
+        foreach (var relocation in LoadRelocations)
+        {
+            if (relocation.Kind == LoadRelocationKind.Function)
+                yield return relocation.Value;
         }
 
         if (DynamicValue(DynamicTag.Init) is { } initializer)

@@ -102,20 +102,20 @@ public sealed unsafe partial class IrEvaluator
                 break;
             case IrOp.CapCheckFetch:
                 var pcc = CapabilityState.Read(state, GuestRegister.Pcc);
-                CheckUsable(i, pcc, FaultNumberOfPcc);
-                Require(i, pcc.Permits(CapabilityPermissions.Execute), CapabilityFaultCause.PermitExecuteViolation, FaultNumberOfPcc);
-                Require(i, pcc.Bounds.Covers((ulong)i.Pc, (ulong)i.Immediate), CapabilityFaultCause.LengthViolation, FaultNumberOfPcc);
+                CheckUsable(i, pcc, FaultNumberOfPcc, (ulong)i.Pc);
+                Require(i, pcc.Permits(CapabilityPermissions.Execute), CapabilityFaultCause.PermitExecuteViolation, FaultNumberOfPcc, (ulong)i.Pc);
+                Require(i, pcc.Bounds.Covers((ulong)i.Pc, (ulong)i.Immediate), CapabilityFaultCause.LengthViolation, FaultNumberOfPcc, (ulong)i.Pc);
                 break;
             case IrOp.CapCheckTarget:
                 var bounds = CapabilityState.Read(state, GuestRegister.Pcc).Bounds;
-                Require(i, (int)Value(i.A) == 0 || bounds.Covers((ulong)Value(i.B), 2), CapabilityFaultCause.LengthViolation, FaultNumberOfPcc);
+                Require(i, (int)Value(i.A) == 0 || bounds.Covers((ulong)Value(i.B), 2), CapabilityFaultCause.LengthViolation, FaultNumberOfPcc, (ulong)Value(i.B));
                 break;
             case IrOp.CapCheckJump:
                 CheckJump(i, Cap(i.A));
                 break;
             case IrOp.CapCheckSystem:
                 var permitted = CapabilityState.Read(state, GuestRegister.Pcc).Permits(CapabilityPermissions.AccessSystemRegisters);
-                Require(i, permitted, CapabilityFaultCause.AccessSystemRegsViolation, FaultNumberOfPcc);
+                Require(i, permitted, CapabilityFaultCause.AccessSystemRegsViolation, FaultNumberOfPcc, (ulong)i.Pc);
                 break;
             default:
                 CheckInvoke(i, Cap(i.A), Cap(i.B), i.Register, (int)i.Immediate);
@@ -133,16 +133,16 @@ public sealed unsafe partial class IrEvaluator
             >= CapabilityAccess.StoreCapability => CapabilityState.Granule,
             _ => IrSignature.SizeOf(i.Access),
         };
-        var stored = i.C == null ? CapabilityPermissions.None : NeededToStore(Cap(i.C));
+        var stored = i.C == null ? CapabilityPermissions.None : Cap(i.C).NeededToStore;
         var needed = NeededFor(i.Capability) | stored;
         if (AccessWindow.Of(authority, needed, (uint)size).Allows(address))
             return;
 
         var number = i.Register < GuestRegister.F0 ? i.Register : FaultNumberOfPcc + (i.Register - GuestRegister.Pcc);
-        CheckUsable(i, authority, number);
+        CheckUsable(i, authority, number, address);
         foreach (var (permission, cause) in PermissionCauses)
-            Require(i, (needed & permission) == 0 || authority.Permits(permission), cause, number);
-        Require(i, authority.Bounds.Covers(address, (ulong)size), CapabilityFaultCause.LengthViolation, number);
+            Require(i, (needed & permission) == 0 || authority.Permits(permission), cause, number, address);
+        Require(i, authority.Bounds.Covers(address, (ulong)size), CapabilityFaultCause.LengthViolation, number, address);
         throw new InvalidOperationException($"an access at 0x{address:x} through {authority} is refused without a cause");
     }
 
@@ -154,44 +154,45 @@ public sealed unsafe partial class IrEvaluator
         _ => CapabilityPermissions.Load | CapabilityPermissions.Store,
     };
 
-    private static CapabilityPermissions NeededToStore(in Capability value) =>
-        !value.IsTagged ? CapabilityPermissions.None
-        : value.Permits(CapabilityPermissions.Global) ? CapabilityPermissions.StoreCapability
-        : CapabilityPermissions.StoreCapability | CapabilityPermissions.StoreLocalCapability;
-
     private static void CheckJump(IrInstruction i, in Capability target)
     {
-        Require(i, target.IsTagged, CapabilityFaultCause.TagViolation, i.Register);
-        Require(i, !target.IsSealed || (target.IsSentry && i.Immediate == 0), CapabilityFaultCause.SealViolation, i.Register);
-        Require(i, target.Permits(CapabilityPermissions.Execute), CapabilityFaultCause.PermitExecuteViolation, i.Register);
         var address = (target.Address + (ulong)i.Immediate) & ~1UL;
-        Require(i, target.Bounds.Covers(address, 2), CapabilityFaultCause.LengthViolation, i.Register);
+        Require(i, target.IsTagged, CapabilityFaultCause.TagViolation, i.Register, address);
+        Require(i, !target.IsSealed || (target.IsSentry && i.Immediate == 0), CapabilityFaultCause.SealViolation, i.Register, address);
+        Require(i, target.Permits(CapabilityPermissions.Execute), CapabilityFaultCause.PermitExecuteViolation, i.Register, address);
+        Require(i, target.Bounds.Covers(address, 2), CapabilityFaultCause.LengthViolation, i.Register, address);
     }
 
     private static void CheckInvoke(IrInstruction i, in Capability code, in Capability data, int codeNumber, int dataNumber)
     {
-        Require(i, code.IsTagged, CapabilityFaultCause.TagViolation, codeNumber);
-        Require(i, data.IsTagged, CapabilityFaultCause.TagViolation, dataNumber);
-        Require(i, code.Type <= ObjectType.Last, CapabilityFaultCause.SealViolation, codeNumber);
-        Require(i, data.Type <= ObjectType.Last, CapabilityFaultCause.SealViolation, dataNumber);
-        Require(i, code.Type == data.Type, CapabilityFaultCause.TypeViolation, codeNumber);
-        Require(i, code.Permits(CapabilityPermissions.Invoke), CapabilityFaultCause.PermitCInvokeViolation, codeNumber);
-        Require(i, data.Permits(CapabilityPermissions.Invoke), CapabilityFaultCause.PermitCInvokeViolation, dataNumber);
-        Require(i, code.Permits(CapabilityPermissions.Execute), CapabilityFaultCause.PermitExecuteViolation, codeNumber);
-        Require(i, !data.Permits(CapabilityPermissions.Execute), CapabilityFaultCause.PermitExecuteViolation, dataNumber);
-        Require(i, code.Bounds.Covers(code.Address & ~1UL, 2), CapabilityFaultCause.LengthViolation, codeNumber);
+        var target = code.Address & ~1UL;
+        Require(i, code.IsTagged, CapabilityFaultCause.TagViolation, codeNumber, target);
+        Require(i, data.IsTagged, CapabilityFaultCause.TagViolation, dataNumber, target);
+        Require(i, code.Type <= ObjectType.Last, CapabilityFaultCause.SealViolation, codeNumber, target);
+        Require(i, data.Type <= ObjectType.Last, CapabilityFaultCause.SealViolation, dataNumber, target);
+        Require(i, code.Type == data.Type, CapabilityFaultCause.TypeViolation, codeNumber, target);
+        Require(i, code.Permits(CapabilityPermissions.Invoke), CapabilityFaultCause.PermitCInvokeViolation, codeNumber, target);
+        Require(i, data.Permits(CapabilityPermissions.Invoke), CapabilityFaultCause.PermitCInvokeViolation, dataNumber, target);
+        Require(i, code.Permits(CapabilityPermissions.Execute), CapabilityFaultCause.PermitExecuteViolation, codeNumber, target);
+        Require(i, !data.Permits(CapabilityPermissions.Execute), CapabilityFaultCause.PermitExecuteViolation, dataNumber, target);
+        Require(i, code.Bounds.Covers(target, 2), CapabilityFaultCause.LengthViolation, codeNumber, target);
     }
 
-    private static void CheckUsable(IrInstruction i, in Capability authority, int number)
+    private static void CheckUsable(IrInstruction i, in Capability authority, int number, ulong address)
     {
-        Require(i, authority.IsTagged, CapabilityFaultCause.TagViolation, number);
-        Require(i, !authority.IsSealed, CapabilityFaultCause.SealViolation, number);
+        Require(i, authority.IsTagged, CapabilityFaultCause.TagViolation, number, address);
+        Require(i, !authority.IsSealed, CapabilityFaultCause.SealViolation, number, address);
     }
 
-    private static void Require(IrInstruction i, bool holds, CapabilityFaultCause cause, int number)
+    /// <param name="i">The check.</param>
+    /// <param name="holds">What it asks for.</param>
+    /// <param name="cause">What it is if that does not hold.</param>
+    /// <param name="number">Number of the register at fault, as in xtval.</param>
+    /// <param name="address">What was to be accessed, or executed.</param>
+    private static void Require(IrInstruction i, bool holds, CapabilityFaultCause cause, int number, ulong address)
     {
         if (!holds)
-            throw new GuestFault(GuestFaultKind.Capability, i.Pc, 0) { CapabilityCause = cause, CapabilityRegister = (byte)number };
+            throw new GuestFault(GuestFaultKind.Capability, i.Pc, (long)address) { CapabilityCause = cause, CapabilityRegister = (byte)number };
     }
 
     // ---- memory

@@ -28,6 +28,9 @@ public sealed unsafe partial class IrEvaluator
         FloatStatus.Leave(&state);
     }
 
+    /// <summary>The call by which control left the last time: its pc, and where it returns to; null if it left otherwise.</summary>
+    public (long Pc, long ReturnAddress)? LastCall { get; private set; }
+
     /// <summary>Executes <paramref name="function"/> from its entry until control leaves it.</summary>
     /// <param name="function">A valid function whose instructions are numbered (<see cref="IrFunction.Number"/>).</param>
     /// <param name="state">State block; complete on entry and on exit.</param>
@@ -39,6 +42,7 @@ public sealed unsafe partial class IrEvaluator
     public long Run(IrFunction function, GuestState* state)
     {
         _hasCapabilities = function.HasCapabilities;
+        LastCall = null;
         var block = function.Blocks[0];
         while (Execute(block, state) is { } next)
             block = next;
@@ -118,6 +122,8 @@ public sealed unsafe partial class IrEvaluator
                 return null;
             case IrOp.Call or IrOp.TailCall or IrOp.Return:
                 // The lifter has written ra, so a call is just another way to leave.
+                if (i.Op == IrOp.Call)
+                    LastCall = (i.Pc, successors[0].Pc);
                 state->Pc = (i.A is null ? i.Immediate : Value(i.A)) & ~1L;
                 return null;
             case IrOp.Ecall:

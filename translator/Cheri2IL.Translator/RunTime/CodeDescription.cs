@@ -24,7 +24,7 @@ public sealed class CodeDescription(GuestImage image) : ICodeDescription
         {
             switch (instruction.Opcode)
             {
-                case RiscVOpcode.Jal or RiscVOpcode.Jalr:
+                case RiscVOpcode.Jal or RiscVOpcode.Jalr or RiscVOpcode.Cjal or RiscVOpcode.Cjalr:
                     return instruction.Rd != 0 ? at : pc;
                 case RiscVOpcode.Beq or RiscVOpcode.Bne or RiscVOpcode.Blt or RiscVOpcode.Bge or RiscVOpcode.Bltu or RiscVOpcode.Bgeu:
                     return pc;
@@ -37,7 +37,7 @@ public sealed class CodeDescription(GuestImage image) : ICodeDescription
     /// <inheritdoc/>
     public string Disassemble(ReadOnlySpan<byte> code, long pc)
     {
-        RiscVDecoder.TryDecode(code, pc, out var instruction);
+        RiscVDecoder.TryDecode(code, pc, image.Isa, out var instruction);
         return RiscVDisassembler.Format(instruction);
     }
 

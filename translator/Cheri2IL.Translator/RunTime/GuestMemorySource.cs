@@ -6,9 +6,13 @@ namespace Cheri2IL.Translator.RunTime;
 /// <summary>Guest code as it is in guest memory now.</summary>
 /// <param name="memoryBase">Host address of the slot.</param>
 /// <param name="isExecutable">Whether a guest address is mapped executable (then it is readable here, too).</param>
-internal sealed unsafe class GuestMemorySource(byte* memoryBase, Func<long, bool> isExecutable) : ICodeSource
+/// <param name="isa">What to decode.</param>
+internal sealed unsafe class GuestMemorySource(byte* memoryBase, Func<long, bool> isExecutable, RiscVIsa isa) : ICodeSource
 {
     private readonly byte* _memory = memoryBase;
+
+    /// <inheritdoc/>
+    public RiscVIsa Isa => isa;
 
     /// <inheritdoc/>
     public bool TryDecode(long address, out RiscVInstruction instruction, out long? absent)
@@ -18,7 +22,7 @@ internal sealed unsafe class GuestMemorySource(byte* memoryBase, Func<long, bool
         if (!isExecutable(address))
             return false;
         var length = isExecutable(address + 2) ? 4 : 2;
-        var decoded = RiscVDecoder.TryDecode(new ReadOnlySpan<byte>(_memory + address, length), address, out instruction);
+        var decoded = RiscVDecoder.TryDecode(new ReadOnlySpan<byte>(_memory + address, length), address, isa, out instruction);
         absent = length < instruction.Length ? address + 2 : null;
         return decoded;
     }

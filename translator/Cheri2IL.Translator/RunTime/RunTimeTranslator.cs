@@ -2,6 +2,7 @@ using System.Runtime.Loader;
 using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator.Ir;
+using Cheri2IL.Translator.Isa.RiscV;
 using Cheri2IL.Translator.Lifting;
 
 namespace Cheri2IL.Translator.RunTime;
@@ -19,7 +20,7 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
     private readonly Func<string, Func<byte[]>, TranslatedModule>? _cache;
     private readonly Func<long, bool> _isExecutable;
     private readonly Lock _gate = new();
-    private readonly Dictionary<long, IrFunction> _evaluated = [];
+    private readonly Dictionary<(long Pc, RiscVIsa Isa), IrFunction> _evaluated = [];
     private TranslationOptions _options;
     private string _key;
 
@@ -51,7 +52,7 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
     {
         lock (_gate)
         {
-            if (!_image.IsExecutable(pc) || IsModified(state, pc))
+            if (!ModuleTranslator.CanTranslate(_image) || !_image.IsExecutable(pc) || IsModified(state, pc))
                 return null;
             RegionsTranslated++;
             var name = $"{_key}_{pc:x}";
@@ -64,7 +65,7 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
     {
         lock (_gate)
         {
-            if (_options.PreciseFaults)
+            if (_options.PreciseFaults || !ModuleTranslator.CanTranslate(_image))
                 return null;
             _options = _options with { PreciseFaults = true };
             _key = TranslationKey.Of(_image.File, _options);
@@ -77,14 +78,25 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
     {
         Evaluations++;
         var evaluator = new IrEvaluator();
-        do
+        var calls = new EvaluatedCalls();
+        try
         {
-            var next = evaluator.Run(Region(state), state);
-            state->Pc = next & ~1L;
-            if (state->Interrupt != 0)
-                return;
+            do
+            {
+                var function = Region(state);
+                var next = evaluator.Run(function, state);
+                state->Pc = next & ~1L;
+                calls.Follow(evaluator.LastCall, state);
+                if (state->Interrupt != 0)
+                    return;
+            }
+            while (state->RoundingMode > FloatStatus.LastHostMode || !ModuleTranslator.CanTranslate(_image));
         }
-        while (state->RoundingMode > FloatStatus.LastHostMode);
+        catch (GuestFault fault)
+        {
+            fault.EvaluatedCallers = calls.Callers;
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -144,16 +156,19 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
     private IrFunction Region(GuestState* state)
     {
         var pc = state->Pc;
+        var isa = _image.Isa == RiscVIsa.Rv64 ? RiscVIsa.Rv64
+            : CapabilityState.Read(state, CapabilityState.Pcc).IsCapabilityMode ? RiscVIsa.CheriV9Capability
+            : RiscVIsa.CheriV9Integer;
         lock (_gate)
         {
-            if (_evaluated.TryGetValue(pc, out var function))
+            if (_evaluated.TryGetValue((pc, isa), out var function))
                 return function;
             if ((ulong)pc > state->Limit || !_isExecutable(pc))
                 throw new GuestFault(GuestFaultKind.InstructionAccess, pc, pc);
-            var source = new GuestMemorySource(state->MemoryBase, _isExecutable);
+            var source = new GuestMemorySource(state->MemoryBase, _isExecutable, isa);
             function = RegionBuilder.Build(source, pc, pc, pc + EvaluatedSpan).Function;
             function.Number();
-            _evaluated.Add(pc, function);
+            _evaluated.Add((pc, isa), function);
             return function;
         }
     }

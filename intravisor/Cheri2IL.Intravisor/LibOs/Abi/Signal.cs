@@ -150,6 +150,18 @@ public static class Signal
     /// <summary>si_code of SIGSEGV: the mapping lacks the right.</summary>
     public const int SEGV_ACCERR = 2;
 
+    /// <summary>si_code of SIGSEGV: a capability without tag. This and the next three are those of Linux for Morello.</summary>
+    public const int SEGV_CAPTAGERR = 10;
+
+    /// <summary>si_code of SIGSEGV: a sealed capability, or one sealed with another type.</summary>
+    public const int SEGV_CAPSEALEDERR = 11;
+
+    /// <summary>si_code of SIGSEGV: outside the bounds of the capability.</summary>
+    public const int SEGV_CAPBOUNDSERR = 12;
+
+    /// <summary>si_code of SIGSEGV: the capability lacks a permission.</summary>
+    public const int SEGV_CAPPERMERR = 13;
+
     /// <summary>si_code of SIGILL: illegal opcode.</summary>
     public const int ILL_ILLOPC = 1;
 
@@ -187,6 +199,10 @@ public static class Signal
         (_, SI_KERNEL) => nameof(SI_KERNEL),
         (SIGSEGV, SEGV_MAPERR) => nameof(SEGV_MAPERR),
         (SIGSEGV, SEGV_ACCERR) => nameof(SEGV_ACCERR),
+        (SIGSEGV, SEGV_CAPTAGERR) => nameof(SEGV_CAPTAGERR),
+        (SIGSEGV, SEGV_CAPSEALEDERR) => nameof(SEGV_CAPSEALEDERR),
+        (SIGSEGV, SEGV_CAPBOUNDSERR) => nameof(SEGV_CAPBOUNDSERR),
+        (SIGSEGV, SEGV_CAPPERMERR) => nameof(SEGV_CAPPERMERR),
         (SIGBUS, BUS_ADRALN) => nameof(BUS_ADRALN),
         (SIGBUS, BUS_ADRERR) => nameof(BUS_ADRERR),
         (SIGILL, ILL_ILLOPC) => nameof(ILL_ILLOPC),

@@ -63,6 +63,8 @@ public sealed unsafe partial class AddressSpace
                     var result = Guarded(() => part.IsShared ? 0 : TryPopulate(part, out var error) ? 0 : error);
                     if (result < 0)
                         return result;
+                    if (!part.IsShared)
+                        Tags?.Clear(part.Start, part.Length);
                 }
             }
 
@@ -148,6 +150,7 @@ public sealed unsafe partial class AddressSpace
             HostMemory.Protect(to, bytes, HostMemory.Read | HostMemory.Write);
             for (ulong done = 0; done < bytes; done += Page)
                 GuestMemory.CopyPage(from + done, to + done);
+            Tags?.Copy(mapping.Start, target, bytes);
             HostMemory.Protect(to, bytes, HostProtection(mapping.Protection));
         }
 

@@ -50,8 +50,11 @@ public sealed unsafe partial class AddressSpace
     /// </summary>
     public Action<long, long>? CodeChanged { get; set; }
 
-    /// <summary>Validated access to this memory.</summary>
-    public GuestMemory Memory { get; }
+    /// <summary>Validated access to this memory, on behalf of nobody.</summary>
+    public GuestMemory Memory { get; private set; }
+
+    /// <summary>Tags of this memory; null where the program has no capabilities.</summary>
+    public TagTable? Tags { get; private set; }
 
     /// <summary>Host address of guest address 0.</summary>
     public byte* Base => _slot.Base;
@@ -68,6 +71,16 @@ public sealed unsafe partial class AddressSpace
                 return _accessible;
         }
     }
+
+    /// <summary>Gives memory tags. Once, before anything is mapped.</summary>
+    public void EnableTags()
+    {
+        Tags = new TagTable(Size);
+        Memory = new GuestMemory(_slot, Tags);
+    }
+
+    /// <summary>Access to this memory that <paramref name="authority"/> limits.</summary>
+    public GuestMemory MemoryFor(GuestAuthority authority) => new(_slot, Tags, authority);
 
     /// <summary>Whether the instruction at <paramref name="address"/> may be executed.</summary>
     public bool IsExecutable(long address) => ExecutableBytes(address) > 0;
@@ -122,7 +135,9 @@ public sealed unsafe partial class AddressSpace
         {
             if ((protection & PROT_WRITE) != 0 && !source.CanWriteShared)
                 return -Errno.EACCES;
-            if (source.HostDescriptor < 0)
+
+            // Pages that are at two places, or that file writes change, cannot have tags.
+            if (source.HostDescriptor < 0 || Tags is not null)
                 return -Errno.ENODEV;
         }
 
@@ -362,6 +377,7 @@ public sealed unsafe partial class AddressSpace
         if (_mappings.Count + 1 > _mappingLimit)
             return -Errno.ENOMEM;
         HostMemory.MapFixedZero(Base + start, end - start, HostMemory.None);
+        Tags?.Clear(start, end - start);
         _accessible -= Accessible(start, end);
         _mappings.Remove(start, end);
         return 0;

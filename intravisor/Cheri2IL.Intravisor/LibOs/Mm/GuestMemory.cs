@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Cheri2IL.Runtime;
+using Cheri2IL.Runtime.Capabilities;
+using Cheri2IL.Runtime.Execution;
 
 namespace Cheri2IL.Intravisor.LibOs.Mm;
 
@@ -12,27 +14,55 @@ namespace Cheri2IL.Intravisor.LibOs.Mm;
 /// The range is compared with the slot; inside it the hardware checks the page, as for the guest itself, and the fault trap
 /// makes a <see cref="NullReferenceException"/> of it. Copies are made by managed loops, because a trap inside the host's native
 /// memmove would end the process: never make a span over guest memory. Usable on every guest thread; other threads
-/// register with <see cref="FaultTrap.EnterThread"/>. When an operation fails, part of it may have been done.
+/// register with <see cref="FaultTrap.EnterThread"/>. When an operation fails, part of it may have been done. With capabilities,
+/// what is written loses its tags, and the thread's <see cref="GuestAuthority"/> has to allow every access.
 /// </remarks>
 public sealed unsafe class GuestMemory
 {
     private readonly byte* _base;
     private readonly ulong _size;
+    private readonly TagTable? _tags;
+    private readonly GuestAuthority? _authority;
 
     /// <summary>The memory of <paramref name="slot"/>.</summary>
-    public GuestMemory(Slot slot)
+    /// <param name="slot">The slot.</param>
+    /// <param name="tags">Its tags; null where the program has no capabilities.</param>
+    /// <param name="authority">What limits accesses besides; null: nothing.</param>
+    public GuestMemory(Slot slot, TagTable? tags = null, GuestAuthority? authority = null)
     {
         _base = slot.Base;
         _size = slot.Size;
+        _tags = tags;
+        _authority = authority;
     }
 
-    /// <summary>Whether [address, address + length) lies inside the slot; says nothing about pages.</summary>
-    public bool IsInside(long address, ulong length) => (ulong)address <= _size && length <= _size - (ulong)address;
+    /// <summary>
+    /// Whether [address, address + length) may be read, or written: lies inside the slot, and its capability allows it; says nothing
+    /// about pages.
+    /// </summary>
+    public bool Permits(long address, ulong length, bool isWrite)
+        => IsInside(address, length) && IsAllowed(address, length, isWrite ? CapabilityPermissions.Store : CapabilityPermissions.Load);
+
+    private bool IsInside(long address, ulong length) => (ulong)address <= _size && length <= _size - (ulong)address;
+
+    private bool IsAllowed(long address, ulong length, CapabilityPermissions permissions)
+        => _authority is null || length == 0 || _authority.Extent((ulong)address, permissions) >= length;
+
+    private bool MayRead(long address, ulong length) => Permits(address, length, isWrite: false);
+
+    /// <summary>Whether it may be written; what is there stops being capabilities then.</summary>
+    private bool PrepareWrite(long address, ulong length)
+    {
+        if (!Permits(address, length, isWrite: true))
+            return false;
+        _tags?.Clear((ulong)address, length);
+        return true;
+    }
 
     /// <summary>Copies guest memory out.</summary>
     public bool TryRead(long address, Span<byte> destination)
     {
-        if (!IsInside(address, (ulong)destination.Length))
+        if (!MayRead(address, (ulong)destination.Length))
             return false;
         fixed (byte* to = destination)
         {
@@ -51,7 +81,7 @@ public sealed unsafe class GuestMemory
     /// <summary>Copies into guest memory.</summary>
     public bool TryWrite(long address, ReadOnlySpan<byte> source)
     {
-        if (!IsInside(address, (ulong)source.Length))
+        if (!PrepareWrite(address, (ulong)source.Length))
             return false;
         fixed (byte* from = source)
         {
@@ -127,7 +157,7 @@ public sealed unsafe class GuestMemory
     /// <summary>Zeroes guest memory.</summary>
     public bool TryClear(long address, ulong length)
     {
-        if (!IsInside(address, length))
+        if (!PrepareWrite(address, length))
             return false;
         try
         {
@@ -148,12 +178,14 @@ public sealed unsafe class GuestMemory
     {
         if ((ulong)address >= _size)
             return -1;
-        var limit = (int)Math.Min((ulong)buffer.Length, _size - (ulong)address);
+        var limit = Math.Min((ulong)buffer.Length, _size - (ulong)address);
+        var allowed = _authority?.Extent((ulong)address, CapabilityPermissions.Load) ?? limit;
         fixed (byte* to = buffer)
         {
             try
             {
-                return CopyString(_base + address, to, limit);
+                var length = CopyString(_base + address, to, (int)Math.Min(limit, allowed));
+                return (ulong)length == allowed && allowed < limit ? -1 : length;
             }
             catch (NullReferenceException)
             {
@@ -166,7 +198,7 @@ public sealed unsafe class GuestMemory
     public bool TryLoad32(long address, out int value)
     {
         value = 0;
-        if ((address & 3) != 0 || !IsInside(address, sizeof(int)))
+        if ((address & 3) != 0 || !MayRead(address, sizeof(int)))
             return false;
         try
         {
@@ -183,11 +215,51 @@ public sealed unsafe class GuestMemory
     public bool TryCompareExchange32(long address, int value, int comparand, out int found)
     {
         found = 0;
-        if ((address & 3) != 0 || !IsInside(address, sizeof(int)))
+        if ((address & 3) != 0 || !MayRead(address, sizeof(int)) || !PrepareWrite(address, sizeof(int)))
             return false;
         try
         {
             found = ExchangeWord((int*)(_base + address), value, comparand);
+            return true;
+        }
+        catch (NullReferenceException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// Reads a capability; untagged if the authority lacks Permit_Load_Capability. False also where the address is not aligned.
+    /// </summary>
+    public bool TryRead(long address, out Capability value)
+    {
+        value = default;
+        if (_tags is null || address % CapabilityState.Granule != 0 || !MayRead(address, CapabilityState.Granule))
+            return false;
+        try
+        {
+            var keepsTag = IsAllowed(address, CapabilityState.Granule, CapabilityPermissions.Load | CapabilityPermissions.LoadCapability);
+            value = CapabilityMemory.Load(_base + address, ref _tags.Base[(ulong)address / CapabilityState.Granule], keepsTag);
+            return true;
+        }
+        catch (NullReferenceException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// Writes a capability. False also where the address is not aligned, or where the authority lacks what storing it needs.
+    /// </summary>
+    public bool TryWrite(long address, in Capability value)
+    {
+        var needed = CapabilityPermissions.Store | value.NeededToStore;
+        if (_tags is null || address % CapabilityState.Granule != 0 || !IsInside(address, CapabilityState.Granule)
+            || !IsAllowed(address, CapabilityState.Granule, needed))
+            return false;
+        try
+        {
+            CapabilityMemory.Store(_base + address, ref _tags.Base[(ulong)address / CapabilityState.Granule], value);
             return true;
         }
         catch (NullReferenceException)

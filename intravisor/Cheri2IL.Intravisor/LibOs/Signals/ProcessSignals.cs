@@ -1,4 +1,5 @@
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Runtime.Capabilities;
 
 namespace Cheri2IL.Intravisor.LibOs.Signals;
 
@@ -7,6 +8,7 @@ namespace Cheri2IL.Intravisor.LibOs.Signals;
 public sealed class ProcessSignals
 {
     private readonly SignalAction[] _actions = new SignalAction[Signal.Last + 1];
+    private Capability[]? _handlers;
 
     /// <summary>The lock.</summary>
     public Lock Gate { get; } = new();
@@ -16,6 +18,9 @@ public sealed class ProcessSignals
 
     /// <summary>Action of a signal, 1..64. Hold <see cref="Gate"/>.</summary>
     public ref SignalAction Action(int signal) => ref _actions[signal];
+
+    /// <summary>The handler of a signal as a capability, where handlers are; its address is that of the action. Hold <see cref="Gate"/>.</summary>
+    public ref Capability Handler(int signal) => ref (_handlers ??= new Capability[Signal.Last + 1])[signal];
 
     /// <summary>Whether the signal does nothing when delivered. Hold <see cref="Gate"/>.</summary>
     public bool IsIgnored(int signal)

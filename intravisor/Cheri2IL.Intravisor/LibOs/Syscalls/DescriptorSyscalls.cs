@@ -290,9 +290,11 @@ internal static class DescriptorSyscalls
         if ((ulong)a.A2 > MaxVectors)
             return -Errno.EINVAL;
         var total = 0L;
+        var field = thread.PointerBytes;
         for (var k = 0; k < (int)a.A2; k++)
         {
-            if (!thread.Memory.TryRead(a.A1 + (16 * k), out long address) || !thread.Memory.TryRead(a.A1 + (16 * k) + 8, out long length))
+            var vector = a.A1 + (2 * field * k);
+            if (!thread.Memory.TryRead(vector + field, out long length) || !thread.TryReadPointer(vector, out var address))
                 return total > 0 ? total : -Errno.EFAULT;
             if (length < 0)
                 return -Errno.EINVAL;
@@ -313,7 +315,7 @@ internal static class DescriptorSyscalls
 
     private static long Move(CvmThread thread, OpenFile file, long address, long length, long offset, bool isWrite)
     {
-        if (!thread.Memory.IsInside(address, (ulong)length))
+        if (!thread.Memory.Permits(address, (ulong)length, isWrite: !isWrite))
             return -Errno.EFAULT;
         var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(BufferSize, Math.Max(length, 1)));
         try

@@ -58,6 +58,9 @@ internal static class FutexSyscalls
 
     public static long SetRobustList(CvmThread thread, in SyscallArguments a)
     {
+        // The list consists of pointers that are no capabilities.
+        if (thread.IsPure)
+            return -Errno.ENOSYS;
         if (a.A1 != RobustHeadSize)
             return -Errno.EINVAL;
         thread.RobustList = a.A0;
@@ -66,6 +69,8 @@ internal static class FutexSyscalls
 
     public static long GetRobustList(CvmThread thread, in SyscallArguments a)
     {
+        if (thread.IsPure)
+            return -Errno.ENOSYS;
         var target = (int)a.A0 == 0 ? thread : thread.Cvm.FindThread((int)a.A0);
         if (target is null)
             return -Errno.ESRCH;

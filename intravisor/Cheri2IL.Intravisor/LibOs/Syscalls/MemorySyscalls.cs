@@ -14,9 +14,27 @@ internal static class MemorySyscalls
     private const int MS_INVALIDATE = 2;
     private const int MS_SYNC = 4;
 
-    public static long Brk(CvmThread thread, in SyscallArguments a) => thread.Cvm.Space.Break(a.A0);
+    public static long Brk(CvmThread thread, in SyscallArguments a)
+    {
+        // No capability is for what brk maps: CheriABI does not have it.
+        if (thread.IsPure)
+            return -Errno.ENOSYS;
+        var end = thread.Cvm.Space.Break(0);
+        return thread.MayChangeMappings(Math.Min(end, a.A0), (ulong)Math.Abs(end - a.A0)) ? thread.Cvm.Space.Break(a.A0) : end;
+    }
 
     public static long Mmap(CvmThread thread, in SyscallArguments a)
+    {
+        var replaces = ((int)a.A3 & MemoryFlags.MAP_FIXED) != 0;
+        if (replaces && !thread.MayChangeMappings(a.A0, (ulong)a.A1))
+            return -Errno.EFAULT;
+        var result = Map(thread, a);
+        if (result >= 0 && thread.IsPure)
+            thread.ReturnCapability(replaces ? thread.Argument(0) : thread.Cvm.Capabilities!.Mapped(result, (ulong)a.A1, (int)a.A2));
+        return result;
+    }
+
+    private static long Map(CvmThread thread, in SyscallArguments a)
     {
         var flags = (int)a.A3;
         if ((flags & MemoryFlags.MAP_ANONYMOUS) != 0)
@@ -30,15 +48,31 @@ internal static class MemorySyscalls
             : -Errno.ENODEV;
     }
 
-    public static long Munmap(CvmThread thread, in SyscallArguments a) => thread.Cvm.Space.Unmap(a.A0, (ulong)a.A1);
+    public static long Munmap(CvmThread thread, in SyscallArguments a)
+        => thread.MayChangeMappings(a.A0, (ulong)a.A1) ? thread.Cvm.Space.Unmap(a.A0, (ulong)a.A1) : -Errno.EFAULT;
 
     public static long Mprotect(CvmThread thread, in SyscallArguments a)
-        => (a.A2 & ~7L) != 0 ? -Errno.EINVAL : thread.Cvm.Space.Protect(a.A0, (ulong)a.A1, (int)a.A2);
+    {
+        if ((a.A2 & ~7L) != 0)
+            return -Errno.EINVAL;
+        return thread.MayChangeMappings(a.A0, (ulong)a.A1) ? thread.Cvm.Space.Protect(a.A0, (ulong)a.A1, (int)a.A2) : -Errno.EFAULT;
+    }
 
     public static long Mremap(CvmThread thread, in SyscallArguments a)
-        => (a.A3 & ~7L) != 0 ? -Errno.EINVAL : thread.Cvm.Space.Remap(a.A0, (ulong)a.A1, (ulong)a.A2, (int)a.A3, a.A4);
+    {
+        if ((a.A3 & ~7L) != 0)
+            return -Errno.EINVAL;
+        var replaces = (a.A3 & MemoryFlags.MREMAP_FIXED) != 0;
+        if (!thread.MayChangeMappings(a.A0, (ulong)a.A1) || (replaces && !thread.MayChangeMappings(a.A4, (ulong)a.A2)))
+            return -Errno.EFAULT;
+        var result = thread.Cvm.Space.Remap(a.A0, (ulong)a.A1, (ulong)a.A2, (int)a.A3, a.A4);
+        if (result >= 0 && thread.IsPure)
+            thread.ReturnCapability(replaces ? thread.Argument(4) : thread.Cvm.Capabilities!.Moved(thread.Argument(0), result, (ulong)a.A2));
+        return result;
+    }
 
-    public static long Madvise(CvmThread thread, in SyscallArguments a) => thread.Cvm.Space.Advise(a.A0, (ulong)a.A1, (int)a.A2);
+    public static long Madvise(CvmThread thread, in SyscallArguments a)
+        => thread.MayChangeMappings(a.A0, (ulong)a.A1) ? thread.Cvm.Space.Advise(a.A0, (ulong)a.A1, (int)a.A2) : -Errno.EFAULT;
 
     public static long Msync(CvmThread thread, in SyscallArguments a)
     {

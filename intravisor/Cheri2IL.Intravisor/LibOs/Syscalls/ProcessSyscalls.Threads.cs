@@ -1,6 +1,6 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
-using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Runtime.Capabilities;
 
 namespace Cheri2IL.Intravisor.LibOs.Syscalls;
 
@@ -18,6 +18,12 @@ internal static partial class ProcessSyscalls
     private const ulong CLONE_CHILD_CLEARTID = 0x200000;
     private const ulong CLONE_DETACHED = 0x400000;
     private const ulong CLONE_CHILD_SETTID = 0x1000000;
+    private const int StackPointer = 2;
+    private const int ThreadPointer = 4;
+    private const int Result = 10;
+    private const int StackArgument = 1;
+    private const int ThreadArgument = 3;
+    private const int ChildArgument = 4;
     private const ulong ThreadFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
     private const ulong KnownFlags = ThreadFlags | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID
         | CLONE_DETACHED | CLONE_CHILD_SETTID;
@@ -36,7 +42,7 @@ internal static partial class ProcessSyscalls
 
     public static long SetTidAddress(CvmThread thread, in SyscallArguments a)
     {
-        thread.ClearChildId = a.A0;
+        thread.SetClearChildId(a.A0, thread.Argument(0));
         return thread.Id;
     }
 
@@ -47,6 +53,9 @@ internal static partial class ProcessSyscalls
     /// <summary>clone3(args, size): struct clone_args of include/uapi/linux/sched.h, version 0 or later.</summary>
     public static long Clone3(CvmThread thread, in SyscallArguments a)
     {
+        // Its structure has pointers that are no capabilities.
+        if (thread.IsPure)
+            return -Errno.ENOSYS;
         const ulong firstVersion = 64;
         const ulong mostBytes = 4096;
         if ((ulong)a.A1 < firstVersion)
@@ -174,6 +183,10 @@ internal static partial class ProcessSyscalls
     private static bool IsThread(CvmThread thread, int id)
         => id == 0 || id == thread.Id || thread.Cvm.FindThread(id) is not null;
 
+    /// <summary>A pointer that clone was given: its argument, with pure capabilities.</summary>
+    private static Capability PointerOf(CvmThread thread, int argument, long address)
+        => thread.IsPure ? thread.Argument(argument) : Capability.FromInteger((ulong)address);
+
     private static unsafe long StartThread(CvmThread parent, ulong flags, long stack, long parentId, long tls, long childId, long clearId)
     {
         if ((flags & ThreadFlags) != ThreadFlags || (flags & ~KnownFlags) != 0)
@@ -183,15 +196,14 @@ internal static partial class ProcessSyscalls
 
         // The child goes on behind the ecall with the parent's registers, a stack of its own, and 0 as result.
         child.CopyRegisters(parent);
-        var state = child.State;
-        state->Pc += 4;
-        state->X10 = 0;
+        child.State->Pc += 4;
         if (stack != 0)
-            state->X2 = stack;
+            child.SetRegister(StackPointer, PointerOf(parent, StackArgument, stack));
         if ((flags & CLONE_SETTLS) != 0)
-            state->X4 = tls;
+            child.SetRegister(ThreadPointer, PointerOf(parent, ThreadArgument, tls));
+        child.SetRegister(Result, default);
         if ((flags & CLONE_CHILD_CLEARTID) != 0)
-            child.ClearChildId = clearId;
+            child.SetClearChildId(clearId, parent.Argument(ChildArgument));
 
         // Linux ignores failures of these two stores.
         if ((flags & CLONE_PARENT_SETTID) != 0)

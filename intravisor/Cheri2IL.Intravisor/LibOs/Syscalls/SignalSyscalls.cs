@@ -1,10 +1,11 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Runtime.Capabilities;
 
 namespace Cheri2IL.Intravisor.LibOs.Syscalls;
 
 /// <summary>Signal actions, masks, waiting and sending.</summary>
-internal static class SignalSyscalls
+internal static partial class SignalSyscalls
 {
     private const int SIG_BLOCK = 0;
     private const int SIG_UNBLOCK = 1;
@@ -18,19 +19,25 @@ internal static class SignalSyscalls
             || (a.A1 != 0 && number is Signal.SIGKILL or Signal.SIGSTOP))
             return -Errno.EINVAL;
         var next = default(SignalAction);
-        if (a.A1 != 0 && !thread.Memory.TryRead(a.A1, out next))
+        var handler = default(Capability);
+        if (a.A1 != 0 && !(thread.IsPure ? TryReadAction(thread, a.A1, out next, out handler) : thread.Memory.TryRead(a.A1, out next)))
             return -Errno.EFAULT;
         if (number is Signal.SIGSEGV or Signal.SIGBUS && next.Handler is not (Signal.SIG_DFL or Signal.SIG_IGN))
             thread.Cvm.RequirePreciseFaults();
         SignalAction previous;
+        var previousHandler = default(Capability);
         lock (thread.Cvm.Signals.Gate)
         {
             ref var action = ref thread.Cvm.Signals.Action((int)number);
             previous = action;
+            if (thread.IsPure)
+                previousHandler = thread.Cvm.Signals.Handler((int)number);
             if (a.A1 != 0)
             {
                 next.Mask &= ~Signal.Unblockable;
                 action = next;
+                if (thread.IsPure)
+                    thread.Cvm.Signals.Handler((int)number) = handler;
                 if (thread.Cvm.Signals.IsIgnored((int)number))
                 {
                     // POSIX: setting a signal to ignored discards the pending one.
@@ -40,7 +47,7 @@ internal static class SignalSyscalls
             }
         }
 
-        return a.A2 == 0 || thread.Memory.TryWrite(a.A2, previous) ? 0 : -Errno.EFAULT;
+        return a.A2 == 0 || (thread.IsPure ? TryWriteAction(thread, a.A2, previous, previousHandler) : thread.Memory.TryWrite(a.A2, previous)) ? 0 : -Errno.EFAULT;
     }
 
     public static long RtSigprocmask(CvmThread thread, in SyscallArguments a)
@@ -156,14 +163,14 @@ internal static class SignalSyscalls
             previous.Flags |= Signal.SS_ONSTACK;
         if (a.A0 != 0)
         {
-            if (!thread.Memory.TryRead(a.A0, out SignalStack stack))
+            if (!TryReadStack(thread, a.A0, out var stack))
                 return -Errno.EFAULT;
             var error = thread.TrySetAlternateStack(stack, sp);
             if (error < 0)
                 return error;
         }
 
-        return a.A1 == 0 || thread.Memory.TryWrite(a.A1, previous) ? 0 : -Errno.EFAULT;
+        return a.A1 == 0 || TryWriteStack(thread, a.A1, previous) ? 0 : -Errno.EFAULT;
     }
 
     public static long Kill(CvmThread thread, in SyscallArguments a)

@@ -11,4 +11,31 @@ namespace Cheri2IL.Intravisor.LibOs.Syscalls;
 /// <param name="Support">Level of support.</param>
 /// <param name="Note">What is partial about it, one sentence; or empty.</param>
 /// <param name="Handler">The handler; null when unsupported.</param>
-public sealed record SyscallRow(int Number, string Name, string? Arguments, SyscallSupport Support, string Note, SyscallHandler? Handler);
+public sealed record SyscallRow(int Number, string Name, string? Arguments, SyscallSupport Support, string Note, SyscallHandler? Handler)
+{
+    private int _pointers = -1;
+
+    /// <summary>Bit i: argument i is a pointer.</summary>
+    public int PointerArguments
+    {
+        get
+        {
+            if (_pointers < 0)
+                _pointers = FindPointers();
+            return _pointers;
+        }
+    }
+
+    private int FindPointers()
+    {
+        var pointers = 0;
+        var words = (Arguments ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        for (var k = 0; k < words.Length && words[k] != "="; k++)
+        {
+            if (words[k].TrimEnd('>') is "address" or "path" or "data" or "vector" or "polls" or "time" or "stat" or "fdpair" or "signals" or "action")
+                pointers |= 1 << k;
+        }
+
+        return pointers;
+    }
+}

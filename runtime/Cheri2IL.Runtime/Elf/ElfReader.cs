@@ -1,12 +1,12 @@
 using System.Buffers.Binary;
 
-namespace Cheri2IL.Translator.Elf;
+namespace Cheri2IL.Runtime.Elf;
 
 /// <summary>
 /// A cursor over bytes that never reads outside them: past the end, or after malformed input, it yields zeros and
 /// <see cref="Failed"/> is set.
 /// </summary>
-internal ref struct ElfReader(ReadOnlySpan<byte> data)
+public ref struct ElfReader(ReadOnlySpan<byte> data)
 {
     private readonly ReadOnlySpan<byte> _data = data;
 

@@ -1,13 +1,13 @@
 using System.Buffers;
 using System.Text;
 
-namespace Cheri2IL.Translator.Elf;
+namespace Cheri2IL.Runtime.Elf;
 
 /// <summary>
 /// The attributes section (RISC-V ELF psABI, "Attributes"): 'A', then sub-sections of (length, vendor, groups), whose groups
 /// are (tag, length, attributes), whose attributes are (tag, number) or, for odd tags, (tag, string).
 /// </summary>
-internal static class RiscVAttributes
+public static class RiscVAttributes
 {
     private const ulong FileGroup = 1;
     private const ulong ArchitectureTag = 5;
@@ -46,6 +46,26 @@ internal static class RiscVAttributes
 
         return !sections.Failed;
     }
+
+    /// <summary>Whether the name of an architecture has an extension of several letters, with or without its version.</summary>
+    public static bool HasExtension(string? architecture, string extension)
+    {
+        foreach (var part in (architecture ?? "").Split('_'))
+        {
+            // The version is MAJORpMINOR; "xcheri" is not "xcheriot".
+            if (part.StartsWith(extension, StringComparison.Ordinal) && (part.Length == extension.Length || char.IsAsciiDigit(part[extension.Length])))
+                return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Whether the name of an architecture is one of the RISC-V CHERI standard: RV64Y, or the extensions of its drafts.</summary>
+    public static bool HasRvy(string? architecture)
+        => architecture is not null
+            && (architecture.StartsWith("rv64y", StringComparison.Ordinal)
+                || HasExtension(architecture, "y") || HasExtension(architecture, "zyhybrid")
+                || HasExtension(architecture, "zcherihybrid") || HasExtension(architecture, "zcheripurecap"));
 
     private static bool TryFind(ref ElfReader group, ref string? architecture)
     {

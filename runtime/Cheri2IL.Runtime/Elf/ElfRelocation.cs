@@ -1,4 +1,4 @@
-namespace Cheri2IL.Translator.Elf;
+namespace Cheri2IL.Runtime.Elf;
 
 /// <summary>Type of a dynamic relocation (RISC-V ELF psABI).</summary>
 public enum RelocationType : uint
@@ -35,6 +35,12 @@ public enum RelocationType : uint
 
     /// <summary>R_RISCV_IRELATIVE: the addend is an ifunc resolver.</summary>
     IndirectRelative = 58,
+
+    /// <summary>R_RISCV_CHERI_CAPABILITY: a capability for the symbol.</summary>
+    CheriCapability = 193,
+
+    /// <summary>R_RISCV_FUNC_RELATIVE: RELATIVE for the address of a function.</summary>
+    FunctionRelative = 194,
 }
 
 /// <summary>A dynamic relocation with addend.</summary>

@@ -1,4 +1,4 @@
-namespace Cheri2IL.Translator.Elf;
+namespace Cheri2IL.Runtime.Elf;
 
 /// <summary>Type of a symbol (ELF64_ST_TYPE).</summary>
 public enum SymbolType : byte

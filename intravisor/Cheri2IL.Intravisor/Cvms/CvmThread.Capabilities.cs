@@ -1,0 +1,218 @@
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Intravisor.LibOs.Signals;
+using Cheri2IL.Runtime;
+using Cheri2IL.Runtime.Capabilities;
+using Cheri2IL.Runtime.Execution;
+
+namespace Cheri2IL.Intravisor.Cvms;
+
+/// <content>Capability registers of programs that have them, and what the library OS may do on their behalf (docs/capabilities.md).</content>
+public sealed unsafe partial class CvmThread
+{
+    private const int Ra = 1;
+    private const int Sp = 2;
+    private const int A0 = 10;
+
+    /// <summary>c1 to c31, PCC, DDC.</summary>
+    private const int CapabilityFrameBytes = 33 * CapabilityState.Granule;
+
+    private readonly GuestAuthority? _authority;
+    private Capability _firstArgument;
+    private Capability _result;
+    private Capability _clearChildId;
+    private Capability _alternateStack;
+
+    /// <summary>Whether pointers of the program are capabilities.</summary>
+    public bool IsPure => Cvm.Capabilities is { IsPure: true };
+
+    /// <summary>Bytes of a pointer in structures that the program passes.</summary>
+    public int PointerBytes => IsPure ? CapabilityState.Granule : sizeof(long);
+
+    /// <summary>
+    /// The registers that a program starts with: of a hybrid one, PCC and DDC for everything; of a pure one, PCC and cra for the
+    /// image, csp for the stack, ca0 for the auxiliary vector, and no DDC (CheriBSD).
+    /// </summary>
+    internal void SetInitialCapabilities(LoadedImage image, InitialStack stack)
+    {
+        var process = Cvm.Capabilities!;
+        CapabilityState.Write(State, CapabilityState.Pcc, process.Code);
+        CapabilityState.Write(State, CapabilityState.Ddc, process.Data);
+        if (!process.IsPure)
+            return;
+        var code = process.CodeOf(image.Start, image.End).SetAddress((ulong)image.Entry);
+        CapabilityState.Write(State, CapabilityState.Pcc, code);
+        CapabilityState.Write(State, CapabilityState.Ddc, Capability.Null);
+        CapabilityState.Write(State, Ra, code);
+        CapabilityState.Write(State, Sp, stack.Stack.SetAddress((ulong)stack.Pointer));
+        CapabilityState.Write(State, A0, process.DataOf(stack.AuxiliaryVector, stack.AuxiliaryVector + stack.AuxiliaryVectorBytes));
+    }
+
+    /// <summary>Reads a pointer from a structure; with pure capabilities, it then allows what it allows the program, until the next one is read.</summary>
+    internal bool TryReadPointer(long address, out long value)
+    {
+        if (!IsPure)
+            return Memory.TryRead(address, out value);
+        var isRead = Memory.TryRead(address, out Capability pointer);
+        value = (long)pointer.Address;
+        if (isRead)
+            _authority!.Nested = pointer;
+        return isRead;
+    }
+
+    /// <summary>Writes a pointer to a structure; with pure capabilities, the alternate stack's is the only one there is.</summary>
+    internal bool TryWritePointer(long address, long value)
+        => IsPure
+            ? Memory.TryWrite(address, _alternateStack.Address == (ulong)value ? _alternateStack : Capability.FromInteger((ulong)value))
+            : Memory.TryWrite(address, value);
+
+    /// <summary>Whether the caller may change mappings of [address, address + length): always, without capabilities.</summary>
+    internal bool MayChangeMappings(long address, ulong length)
+        => _authority is null || _authority.Extent((ulong)address, ProcessCapabilities.ChangeMappings) >= length;
+
+    /// <summary>What the running system call returns instead of the integer, with pure capabilities.</summary>
+    internal void ReturnCapability(in Capability capability) => _result = capability;
+
+    /// <summary>An argument of the running system call, 0 to 5, as a capability.</summary>
+    internal Capability Argument(int index) => CapabilityState.Read(State, A0 + index);
+
+    /// <summary>Remembers by what authority <see cref="ClearChildId"/> is written when the thread ends.</summary>
+    internal void SetClearChildId(long address, in Capability authority)
+    {
+        ClearChildId = address;
+        _clearChildId = authority;
+    }
+
+    /// <summary>A pointer that a new thread starts with.</summary>
+    internal void SetRegister(int register, in Capability pointer)
+        => CapabilityState.Write(State, register, IsPure ? pointer : Capability.FromInteger(pointer.Address));
+
+    /// <summary>The alternate stack's memory is written on delivery of a signal: by the authority of who registered it.</summary>
+    internal void SetAlternateStackAuthority()
+        => _alternateStack = IsPure ? _authority!.Nested : CapabilityState.Read(State, CapabilityState.Ddc);
+
+    /// <summary>
+    /// Before a system call: memory is accessed with DDC's authority for a hybrid program, with that of the pointers among the
+    /// arguments for a pure one.
+    /// </summary>
+    private void TakeAuthority(GuestState* state, int pointerArguments)
+    {
+        _firstArgument = CapabilityState.Read(state, A0);
+        _result = default;
+        if (!IsPure)
+        {
+            _authority!.Set(CapabilityState.Read(state, CapabilityState.Ddc));
+            return;
+        }
+
+        _authority!.Clear();
+        for (var k = 0; pointerArguments >> k != 0; k++)
+        {
+            if ((pointerArguments >> k & 1) != 0)
+                _authority.Add(CapabilityState.Read(state, A0 + k));
+        }
+    }
+
+    private void SetResult(GuestState* state, long result)
+    {
+        state->X10 = result;
+        if (_authority is null)
+            return;
+        CapabilityState.ClearMetadata(state, A0);
+        if (_result.IsTagged && (ulong)result == _result.Address)
+            CapabilityState.Write(state, A0, _result);
+    }
+
+    private void CopyCapabilities(GuestState* from)
+    {
+        for (var k = 1; k < 32; k++)
+            CapabilityState.Write(State, k, CapabilityState.Read(from, k));
+        CapabilityState.Write(State, CapabilityState.Pcc, CapabilityState.Read(from, CapabilityState.Pcc));
+        CapabilityState.Write(State, CapabilityState.Ddc, CapabilityState.Read(from, CapabilityState.Ddc));
+    }
+
+    /// <summary>What a signal frame at the interrupted sp is written and read with.</summary>
+    private Capability StackAuthority(GuestState* state) => CapabilityState.Read(state, IsPure ? Sp : CapabilityState.Ddc);
+
+    private static int FrameRegister(int index) => index switch
+    {
+        31 => CapabilityState.Pcc,
+        32 => CapabilityState.Ddc,
+        _ => index + 1,
+    };
+
+    /// <summary>Stores every capability register behind the frame, with its tag, where the guest can move but not forge it.</summary>
+    private bool SaveCapabilities(GuestState* state, long address)
+    {
+        for (var k = 0; k < CapabilityFrameBytes / CapabilityState.Granule; k++)
+        {
+            if (!Memory.TryWrite(address + (k * CapabilityState.Granule), CapabilityState.Read(state, FrameRegister(k))))
+                return false;
+        }
+
+        return true;
+    }
+
+    private bool HasCapabilityFrame(long frame) => Memory.Permits(frame + SignalFrame.Bytes, CapabilityFrameBytes, isWrite: false)
+        && Memory.TryRead(frame + SignalFrame.Bytes, out Capability _)
+        && Memory.TryRead(frame + SignalFrame.Bytes + CapabilityFrameBytes - CapabilityState.Granule, out Capability _);
+
+    /// <summary>
+    /// Loads the capability registers. Where the frame's integer registers say something else, the handler has changed those: an
+    /// integer then is the register's value, and a pc the address of PCC.
+    /// </summary>
+    private void RestoreCapabilities(GuestState* state, long address)
+    {
+        for (var k = 0; k < CapabilityFrameBytes / CapabilityState.Granule; k++)
+        {
+            _ = Memory.TryRead(address + (k * CapabilityState.Granule), out Capability saved);
+            var register = FrameRegister(k);
+            if (register == CapabilityState.Pcc)
+                CapabilityState.Write(state, register, saved.Address == (ulong)state->Pc ? saved : saved.SetAddress((ulong)state->Pc));
+            else if (register == CapabilityState.Ddc || saved.Address == (ulong)GuestState.X(state, register))
+                CapabilityState.Write(state, register, saved);
+            else
+                CapabilityState.ClearMetadata(state, register);
+        }
+    }
+
+    /// <summary>
+    /// What a handler finds in the registers beyond their integers: of a hybrid program, PCC and DDC that the process started with,
+    /// whatever compartment was interrupted; of a pure one, capabilities to its frame alone and to the trampoline.
+    /// </summary>
+    private void EnterHandler(GuestState* state, int signal, in Capability stack)
+    {
+        var process = Cvm.Capabilities!;
+        foreach (var register in (ReadOnlySpan<int>)[Ra, Sp, A0, A0 + 1, A0 + 2])
+            CapabilityState.ClearMetadata(state, register);
+
+        CapabilityState.Write(state, CapabilityState.Ddc, process.IsPure ? Capability.Null : process.Data);
+        if (!process.IsPure)
+        {
+            CapabilityState.Write(state, CapabilityState.Pcc, process.Code);
+            return;
+        }
+
+        Capability handler;
+        lock (Cvm.Signals.Gate)
+            handler = Cvm.Signals.Handler(signal);
+        var frame = state->X2;
+        var trampoline = GuestLayout.TrampolinePage(Cvm.Space.Size);
+        state->Pc = (long)handler.Address & ~1L;
+        CapabilityState.Write(state, CapabilityState.Pcc, handler.IsSentry ? handler.WithoutSeal() : handler);
+        CapabilityState.Write(state, Ra, process.CodeOf(trampoline, trampoline + HostMemory.PageSize).SealEntry());
+        CapabilityState.Write(state, Sp, stack.SetAddress((ulong)frame));
+        CapabilityState.Write(state, A0 + 1, stack.SetAddress((ulong)frame).SetBounds(SignalFrame.UserContext));
+        CapabilityState.Write(
+            state, A0 + 2, stack.SetAddress((ulong)frame + SignalFrame.UserContext).SetBounds(SignalFrame.Bytes - SignalFrame.UserContext + CapabilityFrameBytes));
+    }
+
+    /// <summary>si_code of a fault: one of tag, seal, bounds and permissions.</summary>
+    private static int CodeOf(CapabilityFaultCause cause) => cause switch
+    {
+        CapabilityFaultCause.TagViolation => Signal.SEGV_CAPTAGERR,
+        CapabilityFaultCause.SealViolation or CapabilityFaultCause.TypeViolation => Signal.SEGV_CAPSEALEDERR,
+        CapabilityFaultCause.LengthViolation => Signal.SEGV_CAPBOUNDSERR,
+        _ => Signal.SEGV_CAPPERMERR,
+    };
+}

@@ -1,0 +1,78 @@
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Runtime;
+using Cheri2IL.Runtime.Capabilities;
+using Cheri2IL.Runtime.Elf;
+
+namespace Cheri2IL.Intravisor.Cvms;
+
+/// <summary>
+/// The capabilities from which all others of a process are derived, as CheriBSD makes them (CHERI ISAv9 for RISC-V; docs/capabilities.md).
+/// Their addresses are guest addresses, so that they end where the slot ends.
+/// </summary>
+internal sealed class ProcessCapabilities
+{
+    /// <summary>Software permission: what it covers may be mapped anew, protected and unmapped (CheriBSD's CHERI_PERM_SW_VMEM).</summary>
+    public const CapabilityPermissions ChangeMappings = CapabilityPermissions.User1;
+
+    private const CapabilityPermissions ReadData = CapabilityPermissions.Global | CapabilityPermissions.Load | CapabilityPermissions.LoadCapability
+        | CapabilityPermissions.Invoke | CapabilityPermissions.User0 | CapabilityPermissions.User2 | CapabilityPermissions.User3;
+
+    /// <summary>What data that is only read lacks.</summary>
+    public const CapabilityPermissions WriteData = CapabilityPermissions.Store | CapabilityPermissions.StoreCapability
+        | CapabilityPermissions.StoreLocalCapability;
+
+    private const CapabilityPermissions Sealing = CapabilityPermissions.Global | CapabilityPermissions.Seal | CapabilityPermissions.Unseal;
+
+    private readonly Capability _all;
+
+    /// <summary>Makes those of a process.</summary>
+    /// <param name="abi">Whose; not None.</param>
+    /// <param name="slotSize">Bytes of its slot.</param>
+    public ProcessCapabilities(CapabilityAbi abi, ulong slotSize)
+    {
+        IsPure = abi == CapabilityAbi.Pure;
+        _all = Capability.Omnipotent.SetBounds(slotSize).SetFlags(IsPure ? 1UL : 0);
+        Code = _all.AndPermissions(ReadData | CapabilityPermissions.Execute);
+        Data = _all.SetFlags(0).AndPermissions(ReadData | WriteData | ChangeMappings | (IsPure ? 0 : Sealing));
+        Seals = _all.SetFlags(0).AndPermissions(Sealing).SetBounds(ObjectType.Unsealed + 1);
+    }
+
+    /// <summary>Whether pointers of the program are capabilities.</summary>
+    public bool IsPure { get; }
+
+    /// <summary>Executes and reads the whole slot, in the mode in which the program starts: PCC of a hybrid program.</summary>
+    public Capability Code { get; }
+
+    /// <summary>Reads, writes and maps the whole slot: DDC of a hybrid program, which also seals with it.</summary>
+    public Capability Data { get; }
+
+    /// <summary>Seals and unseals with every object type.</summary>
+    public Capability Seals { get; }
+
+    /// <summary>Reads and writes [start, end), rounded outward to what can be represented.</summary>
+    public Capability DataOf(long start, long end)
+        => Data.SetAddress((ulong)start).SetBounds((ulong)(end - start)).AndPermissions(~ChangeMappings);
+
+    /// <summary>Executes and reads [start, end).</summary>
+    public Capability CodeOf(long start, long end) => Code.SetAddress((ulong)start).SetBounds((ulong)(end - start));
+
+    /// <summary>
+    /// What mmap returns: bounds of the pages, and the permissions of PROT_ bits. PROT_NONE counts as readable and writable, because
+    /// mprotect gives a program no new capability.
+    /// </summary>
+    public Capability Mapped(long start, ulong length, int protection)
+    {
+        var permissions = ReadData | ChangeMappings;
+        if (protection == 0 || (protection & MemoryFlags.PROT_WRITE) != 0)
+            permissions |= WriteData;
+        if ((protection & MemoryFlags.PROT_EXEC) != 0)
+            permissions |= CapabilityPermissions.Execute;
+        return Pages(start, length).AndPermissions(permissions);
+    }
+
+    /// <summary>What mremap returns: the permissions of the capability that was given.</summary>
+    public Capability Moved(in Capability old, long start, ulong length) => Pages(start, length).AndPermissions(old.Permissions);
+
+    private Capability Pages(long start, ulong length)
+        => _all.SetAddress((ulong)start).SetBounds((length + HostMemory.PageSize - 1) & ~(HostMemory.PageSize - 1UL));
+}

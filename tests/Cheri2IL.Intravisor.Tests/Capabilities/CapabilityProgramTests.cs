@@ -1,0 +1,65 @@
+using System.Text.RegularExpressions;
+using Cheri2IL.Cli;
+using Cheri2IL.Intravisor.Tests.Attacks;
+using Xunit;
+
+namespace Cheri2IL.Intravisor.Tests.Capabilities;
+
+/// <summary>
+/// The hybrid and pure-capability programs of the corpus end as their sources say: <c>expect ARGUMENTS: exit N</c>, or
+/// <c>expect ARGUMENTS: CAUSE of REGISTER</c> when a capability check kills them.
+/// </summary>
+public sealed partial class CapabilityProgramTests
+{
+    private const int Segv = 128 + 11;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    /// <summary>Folder, program, arguments, outcome of every case.</summary>
+    public static TheoryData<string, string, string, string> Cases()
+    {
+        var data = new TheoryData<string, string, string, string>();
+        foreach (var folder in new[] { "hybrid", "purecap" })
+        {
+            foreach (var source in Directory.GetFiles(Folder(folder), "*.?").Order(StringComparer.Ordinal))
+            {
+                foreach (var line in File.ReadLines(source))
+                {
+                    if (Expectation().Match(line) is { Success: true } match)
+                        data.Add(folder, Path.GetFileNameWithoutExtension(source), match.Groups[1].Value, match.Groups[2].Value);
+                }
+            }
+        }
+
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public async Task Program_Run_EndsAsItsSourceSays(string folder, string program, string arguments, string outcome)
+    {
+        var file = await File.ReadAllBytesAsync(Path.Combine(Folder(folder), "bin", program + ".elf"), TestContext.Current.CancellationToken);
+        var guest = new CorpusGuest(program, file);
+        var reports = new List<string>();
+        using var cvm = guest.Create(1, arguments.Length == 0 ? [] : arguments.Split(' '), reports.Add);
+        guest.Start(cvm);
+        var exit = await cvm.Completion.WaitAsync(Patience, TestContext.Current.CancellationToken);
+        if (outcome.StartsWith("exit ", StringComparison.Ordinal))
+        {
+            Assert.Equal((outcome, ""), ($"exit {exit.ShellStatus}", string.Concat(reports)));
+            return;
+        }
+
+        Assert.Equal(Segv, exit.ShellStatus);
+        var report = Assert.Single(reports);
+        Assert.Equal(outcome, Cause().Match(report).Groups[1].Value);
+    }
+
+    private static string Folder(string name) => Path.Combine(Repository.Root(), "corpus", "cheri", name);
+
+    [GeneratedRegex(@"^(?://|#) expect(?: ([^:]+))?: (exit \d+|\w+Violation of c?\w+)$")]
+    private static partial Regex Expectation();
+
+    [GeneratedRegex(@"\Acvm 1: thread \d+ killed by SIGSEGV \(SEGV_CAP\w+\): (\w+ of \w+), address ")]
+    private static partial Regex Cause();
+}
