@@ -94,6 +94,9 @@
     .macro  cgetddc cd
     .insn   r OPCODE_CHERI, 0, 1, \cd, x0, x1
     .endm
+    .macro  cgetpcc cd
+    .insn   r OPCODE_CHERI, 0, 1, \cd, x0, x0
+    .endm
     .macro  csetddc cs
     .insn   r OPCODE_CHERI, 0, 1, x0, \cs, x1
     .endm
