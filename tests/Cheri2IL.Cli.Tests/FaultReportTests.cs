@@ -22,6 +22,13 @@ public sealed class FaultReportTests : IDisposable
     public void Fault_Fatal_IsReportedAsExpected(string report, string attack, string arguments, int signal)
         => AssertReport(report, signal, File.ReadAllBytes(Attack(attack)), arguments);
 
+    [Theory]
+    [InlineData("capability-bounds-of-compartment", "plugin", "read-host")]
+    [InlineData("capability-sealed", "handles", "dereference")]
+    [InlineData("capability-permission", "forgery", "read-only")]
+    public void Fault_OfCapability_IsReportedAsExpected(string report, string program, string arguments)
+        => AssertReport(report, 11, File.ReadAllBytes(Path.Combine(Repository.Root(), "corpus", "cheri", "hybrid", "bin", program + ".elf")), arguments);
+
     [Fact]
     public void Fault_FoundByHardwareInOrdinaryCode_SaysThatRegistersAreLost()
         => AssertReport("registers-lost", 11, File.ReadAllBytes(Attack("access")), "load8 0x0", precise: "auto");

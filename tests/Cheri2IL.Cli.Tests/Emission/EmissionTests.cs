@@ -13,7 +13,7 @@ namespace Cheri2IL.Cli.Tests.Emission;
 public sealed class EmissionTests
 {
     /// <summary>Committed guests.</summary>
-    public static TheoryData<string> Files => CorpusFiles.All();
+    public static TheoryData<string> Files => CorpusFiles.Translatable();
 
     [Theory]
     [MemberData(nameof(Files))]
