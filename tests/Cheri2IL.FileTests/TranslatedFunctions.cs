@@ -15,7 +15,7 @@ internal static class TranslatedFunctions
     /// <summary>Emits functions whose entry pcs differ; each can call the others directly.</summary>
     public static byte[] Emit(string name, IReadOnlyList<IrFunction> functions, EmitOptions options = default)
     {
-        var writer = new AssemblyWriter(name);
+        var writer = new AssemblyWriter(name, hasCapabilities: false);
         var ordered = functions.OrderBy(f => f.EntryPc).ToArray();
         var entries = new Dictionary<long, MethodEntry>();
         for (var k = 0; k < ordered.Length; k++)

@@ -29,13 +29,13 @@ public sealed class CapabilityAccessTests
     private static readonly Dictionary<string, InstructionSet> Sets = InstructionSet.All(Generator.Read(
         Generator.FindTables(AppContext.BaseDirectory)!)).ToDictionary(set => set.Name);
 
-    public static TheoryData<string, string> Accesses { get; } = FindAccesses();
+    public static TheoryData<string, string, TraceEngine> Accesses { get; } = FindAccesses();
 
     [Theory]
     [MemberData(nameof(Accesses))]
-    public void Access_AtEveryEdgeOfItsAuthority_EndsExactly(string set, string mnemonic)
+    public void Access_AtEveryEdgeOfItsAuthority_EndsExactly(string set, string mnemonic, TraceEngine engine)
     {
-        using var machine = new TraceMachine();
+        using var machine = new TraceMachine(engine);
         foreach (var offset in Offsets(set, mnemonic))
         {
             var access = new Access(machine, set, mnemonic, offset);
@@ -108,10 +108,12 @@ public sealed class CapabilityAccessTests
     }
 
     /// <summary>c0 is NULL: as an address register in capability mode it is an untagged authority.</summary>
-    [Fact]
-    public void Access_NullRegisterInCapabilityMode_FaultsTag()
+    [Theory]
+    [InlineData(TraceEngine.Evaluator)]
+    [InlineData(TraceEngine.Emitted)]
+    public void Access_NullRegisterInCapabilityMode_FaultsTag(TraceEngine engine)
     {
-        using var machine = new TraceMachine();
+        using var machine = new TraceMachine(engine);
         machine.Reset();
         machine[GuestRegister.Pcc] = Capability.Omnipotent.SetFlags(1);
         machine[GuestRegister.Ddc] = Capability.Omnipotent;
@@ -121,16 +123,18 @@ public sealed class CapabilityAccessTests
 
     private static Capability Seal(Capability c) => c.Seal(Capability.Omnipotent.SetAddress(9));
 
-    private static TheoryData<string, string> FindAccesses()
+    private static TheoryData<string, string, TraceEngine> FindAccesses()
     {
-        var data = new TheoryData<string, string>();
+        var data = new TheoryData<string, string, TraceEngine>();
         foreach (var name in (string[])["CheriV9Integer", "CheriV9Capability"])
         {
             var set = Sets[name];
             foreach (var row in set.Words.Concat(set.Compressed).Where(row => row.Form.Contains('(', StringComparison.Ordinal)))
             {
-                if (Decode(name, Encode(row, 0)).Authority != MemoryAuthority.None)
-                    data.Add(name, row.Mnemonic);
+                if (Decode(name, Encode(row, 0)).Authority == MemoryAuthority.None)
+                    continue;
+                data.Add(name, row.Mnemonic, TraceEngine.Evaluator);
+                data.Add(name, row.Mnemonic, TraceEngine.Emitted);
             }
         }
 

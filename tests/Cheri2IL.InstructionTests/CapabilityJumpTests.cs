@@ -10,7 +10,7 @@ using Xunit;
 namespace Cheri2IL.InstructionTests;
 
 /// <summary>Instruction fetch and control transfer under PCC and through capabilities. CHERI ISAv9, "CHERI exceptions", Sail model's order.</summary>
-public sealed class CapabilityJumpTests : IDisposable
+public abstract class CapabilityJumpTests : IDisposable
 {
     private const ulong Code = 0x10000;
     private const int CodeBytes = 0x100;
@@ -25,10 +25,11 @@ public sealed class CapabilityJumpTests : IDisposable
 
     private static readonly Capability CodeCapability = Capability.Omnipotent.SetAddress(Code).SetBoundsExact(CodeBytes);
 
-    private readonly TraceMachine _machine = new();
+    private readonly TraceMachine _machine;
 
-    public CapabilityJumpTests()
+    protected CapabilityJumpTests(TraceEngine engine)
     {
+        _machine = new TraceMachine(engine);
         _machine.Reset();
         _machine.Code = ((long)Code, (long)Code + CodeBytes);
         for (var at = 0; at < CodeBytes; at += 4)
@@ -37,7 +38,11 @@ public sealed class CapabilityJumpTests : IDisposable
         _machine[GuestRegister.Pcc] = CodeCapability;
     }
 
-    public void Dispose() => _machine.Dispose();
+    public void Dispose()
+    {
+        _machine.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     [Theory]
     [InlineData(8, 0x8, CapabilityFaultCause.LengthViolation)] // the bounds end between instructions
@@ -330,3 +335,9 @@ public sealed class CapabilityJumpTests : IDisposable
         return _machine.Run();
     }
 }
+
+/// <summary>By the evaluator.</summary>
+public sealed class EvaluatedCapabilityJumpTests() : CapabilityJumpTests(TraceEngine.Evaluator);
+
+/// <summary>By emitted code.</summary>
+public sealed class EmittedCapabilityJumpTests() : CapabilityJumpTests(TraceEngine.Emitted);

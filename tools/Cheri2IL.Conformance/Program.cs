@@ -26,15 +26,27 @@ const int ShownFailures = 10;
 var (passed, failed) = (0, 0);
 foreach (var path in files)
 {
-    var result = isTraces ? TraceFile.Run(path) : VectorFile.Run(path);
-    foreach (var failure in result.Failures.Take(ShownFailures))
-        Console.WriteLine(failure);
-    if (result.Failures.Count > ShownFailures)
-        Console.WriteLine($"... and {result.Failures.Count - ShownFailures} more");
-    Console.WriteLine($"{Path.GetFileName(path)}: {result.Passed} passed, {result.Failures.Count} failed");
-    passed += result.Passed;
-    failed += result.Failures.Count;
+    if (isTraces)
+    {
+        foreach (var engine in Enum.GetValues<TraceEngine>())
+            Report($"{Path.GetFileName(path)}, {engine.ToString().ToLowerInvariant()}", TraceFile.Run(path, engine));
+    }
+    else
+    {
+        Report(Path.GetFileName(path), VectorFile.Run(path));
+    }
 }
 
 Console.WriteLine($"{passed} passed, {failed} failed");
 return failed == 0 && passed > 0 ? 0 : 1;
+
+void Report(string name, VectorResult result)
+{
+    foreach (var failure in result.Failures.Take(ShownFailures))
+        Console.WriteLine(failure);
+    if (result.Failures.Count > ShownFailures)
+        Console.WriteLine($"... and {result.Failures.Count - ShownFailures} more");
+    Console.WriteLine($"{name}: {result.Passed} passed, {result.Failures.Count} failed{(result.Evaluations > 0 ? $" ({result.Evaluations} regions evaluated)" : "")}");
+    passed += result.Passed;
+    failed += result.Failures.Count;
+}

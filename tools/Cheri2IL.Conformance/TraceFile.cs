@@ -15,12 +15,12 @@ public static class TraceFile
     ];
 
     /// <summary>Runs every trace. One that cannot be read is a failure.</summary>
-    public static VectorResult Run(string path)
+    public static VectorResult Run(string path, TraceEngine engine)
     {
         using var stream = File.OpenRead(path);
         using var reader = new StreamReader(
             path.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(stream, CompressionMode.Decompress) : stream);
-        using var machine = new TraceMachine();
+        using var machine = new TraceMachine(engine);
         var (line, passed) = (0, 0);
         var failures = new List<string>();
         while (reader.ReadLine() is { } text)
@@ -43,6 +43,6 @@ public static class TraceFile
             }
         }
 
-        return new VectorResult(passed, failures);
+        return new VectorResult(passed, failures) { Evaluations = machine.Evaluations };
     }
 }

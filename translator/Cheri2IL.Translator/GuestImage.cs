@@ -75,6 +75,10 @@ public sealed class GuestImage : ICodeSource
     /// <summary>Segments, ascending.</summary>
     public IReadOnlyList<GuestSegment> Segments => _segments;
 
+    /// <summary>The same image, decoded as <paramref name="isa"/>: code with capabilities has two encoding modes.</summary>
+    public GuestImage DecodedAs(RiscVIsa isa)
+        => isa == Isa ? this : new GuestImage(File, LoadBias, _segments, _ranges, _seeds, _code, _lines, _pointers) { Isa = isa };
+
     /// <summary>Whether an even guest address lies in an executable segment.</summary>
     public bool IsExecutable(long address) => (address & 1) == 0 && Find(address) is { IsExecutable: true };
 

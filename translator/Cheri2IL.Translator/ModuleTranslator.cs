@@ -111,7 +111,7 @@ public sealed class ModuleTranslator
         _image = image;
         _options = options;
         _name = assemblyName;
-        _writer = new AssemblyWriter(assemblyName);
+        _writer = new AssemblyWriter(assemblyName, image.Isa != RiscVIsa.Rv64);
     }
 
     private ParallelOptions Workers => new() { MaxDegreeOfParallelism = _options.Parallelism > 0 ? _options.Parallelism : Environment.ProcessorCount };
@@ -122,9 +122,6 @@ public sealed class ModuleTranslator
         GuaranteedSlotBytes = _options.GuaranteedSlotBytes,
         PreciseFaults = _options.PreciseFaults,
     };
-
-    /// <summary>Whether IL can be emitted for a program: not yet for one with capabilities, whose code is evaluated.</summary>
-    public static bool CanTranslate(GuestImage image) => image.Isa == RiscVIsa.Rv64;
 
     /// <summary>Translates everything that can be found in <paramref name="image"/>.</summary>
     public static Translation Translate(GuestImage image, TranslationOptions options, string assemblyName)
@@ -155,13 +152,9 @@ public sealed class ModuleTranslator
     /// <summary>Takes a function to the IR that is emitted, unless it is too large and has to be split.</summary>
     public void Optimize(RegionBuilder region)
     {
-        if (!CanTranslate(_image))
-        {
-            region.Function.Number();
-            return;
-        }
-
-        Inlining.Run(region.Function, InlineCandidate);
+        // Not with capabilities: a return compares its address alone there, not PCC.
+        if (!region.Function.HasCapabilities)
+            Inlining.Run(region.Function, InlineCandidate);
         PassPipeline.Run(region.Function, Passes);
     }
 
@@ -205,7 +198,7 @@ public sealed class ModuleTranslator
     // ---- emission
     private Translation Finish(Stopwatch clock, bool withImage)
     {
-        RegionBuilder[] regions = CanTranslate(_image) ? [.. _regions.Values] : [];
+        var regions = _regions.Values.ToArray();
         // A region that is translated at run time may be what a longjmp returned to.
         _usesSetjmp = !withImage || Array.Exists(regions, CallsSetjmp);
         for (var k = 0; k < regions.Length; k++)

@@ -98,6 +98,15 @@ public readonly partial struct Capability : IEquatable<Capability>
         get => CompressedBounds.Of(Metadata).Expand(Address);
     }
 
+    /// <summary>CGetBase.</summary>
+    public ulong Base => Bounds.Base;
+
+    /// <summary>CGetTop: 2^64 - 1 if it is larger.</summary>
+    public ulong Top => Bounds.SaturatedTop;
+
+    /// <summary>CGetLen: 2^64 - 1 if it is larger.</summary>
+    public ulong Length => Bounds.SaturatedLength;
+
     /// <summary>CGetOffset: address - base, modulo 2^64.</summary>
     public ulong Offset => Address - Bounds.Base;
 
@@ -120,13 +129,19 @@ public readonly partial struct Capability : IEquatable<Capability>
         : Permits(CapabilityPermissions.Global) ? CapabilityPermissions.StoreCapability
         : CapabilityPermissions.StoreCapability | CapabilityPermissions.StoreLocalCapability;
 
+    /// <summary>Where a jump to this goes: the address and <paramref name="offset"/>, bit 0 cleared.</summary>
+    public ulong JumpTarget(long offset) => (Address + (ulong)offset) & ~1UL;
+
     /// <summary>CTestSubset rd, <paramref name="other"/>, this: tags are equal, bounds and permissions within the other's.</summary>
     public bool IsSubsetOf(in Capability other) =>
         IsTagged == other.IsTagged && other.Bounds.Contains(Bounds) && other.Permits(Permissions);
 
     /// <summary>CSEQX: the tag and all 128 bits are equal.</summary>
-    public bool Equals(Capability other) =>
+    public bool IsIdenticalTo(in Capability other) =>
         Metadata == other.Metadata && Address == other.Address && IsTagged == other.IsTagged;
+
+    /// <inheritdoc/>
+    public bool Equals(Capability other) => IsIdenticalTo(other);
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is Capability other && Equals(other);

@@ -18,13 +18,26 @@ public unsafe struct CapabilityState
     /// <summary>Bytes that share a tag; the size and alignment of a capability in memory.</summary>
     public const int Granule = 16;
 
-    private fixed ulong _metadata[32];
-    private fixed bool _tags[32];
+    /// <summary>Registers that have an <see cref="Index"/>.</summary>
+    internal const int Registers = 34;
 
-    /// <summary>PCC without its address, which is the pc.</summary>
-    private Capability _pcc;
+    /// <summary>Metadata words at <see cref="Index"/>: of c0..c31, PCC and DDC.</summary>
+    public CapabilityWords Metadata;
 
-    private Capability _ddc;
+    /// <summary>Tags, likewise.</summary>
+    public CapabilityBits Tags;
+
+    /// <summary>Address of DDC. PCC's is the pc.</summary>
+    public ulong DdcAddress;
+
+    /// <summary>Where PCC, in integer mode, allows fetches: empty if it is not in this mode, or that has not been looked at.</summary>
+    public CodeWindow IntegerCode;
+
+    /// <summary>The same in capability mode.</summary>
+    public CodeWindow CapabilityCode;
+
+    /// <summary>Non-zero: the instruction at the pc is for the evaluator, because translated code does not serve what there is.</summary>
+    public int EvaluatesNext;
 
     /// <summary>One byte, 0 or 1, for each <see cref="Granule"/> of the slot; null where memory has no tags.</summary>
     public byte* MemoryTags;
@@ -35,40 +48,70 @@ public unsafe struct CapabilityState
     /// <summary>Its tag in memory.</summary>
     public byte ReservationTag;
 
+    /// <summary>Place of a register in <see cref="Metadata"/> and <see cref="Tags"/>.</summary>
+    public static int Index(int register) => register switch
+    {
+        Pcc => 32,
+        Ddc => 33,
+        _ => register & 31,
+    };
+
     /// <summary>The capability in a register. PCC has the address <see cref="GuestState.Pc"/>; c0 is NULL.</summary>
     public static Capability Read(GuestState* state, int register) => register switch
     {
-        Pcc => new Capability(state->Capabilities._pcc.Metadata, (ulong)state->Pc, state->Capabilities._pcc.IsTagged),
-        Ddc => state->Capabilities._ddc,
-        _ => new Capability(
-            state->Capabilities._metadata[register & 31], (ulong)GuestState.X(state, register), state->Capabilities._tags[register & 31]),
+        Pcc => ReadPcc(state, state->Pc),
+        Ddc => At(ref state->Capabilities, register, state->Capabilities.DdcAddress),
+        _ => At(ref state->Capabilities, register, (ulong)GuestState.X(state, register)),
     };
+
+    /// <summary>PCC at an instruction.</summary>
+    public static Capability ReadPcc(GuestState* state, long pc) => At(ref state->Capabilities, Pcc, (ulong)pc);
 
     /// <summary>Writes a register: c1..c31, DDC, or PCC without its address.</summary>
     public static void Write(GuestState* state, int register, in Capability value)
     {
+        ref var capabilities = ref state->Capabilities;
+        var index = Index(register);
         switch (register)
         {
             case Pcc:
-                state->Capabilities._pcc = value;
+                // Windows say where PCC has the bounds that they show: the address of a capability with the same words does not matter.
+                if (capabilities.Metadata[index] != value.Metadata || capabilities.Tags[index] != value.IsTagged)
+                    capabilities.IntegerCode = capabilities.CapabilityCode = default;
                 break;
             case Ddc:
-                state->Capabilities._ddc = value;
+                capabilities.DdcAddress = value.Address;
                 break;
             default:
                 GuestState.X(state, register) = (long)value.Address;
-                state->Capabilities._metadata[register & 31] = value.Metadata;
-                state->Capabilities._tags[register & 31] = value.IsTagged;
                 break;
         }
+
+        capabilities.Metadata[index] = value.Metadata;
+        capabilities.Tags[index] = value.IsTagged;
     }
 
     /// <summary>What else an integer write of x<paramref name="register"/> (1..31) does: metadata of NULL, no tag.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void ClearMetadata(GuestState* state, int register)
     {
-        state->Capabilities._metadata[register & 31] = 0;
-        state->Capabilities._tags[register & 31] = false;
+        state->Capabilities.Metadata[register & 31] = 0;
+        state->Capabilities.Tags[register & 31] = false;
+    }
+
+    /// <summary>
+    /// Whether PCC, in the mode asked for, allows the fetch of everything in [<paramref name="start"/>, <paramref name="last"/>]; then the
+    /// window of that mode says so from now on.
+    /// </summary>
+    public static bool AllowsFetch(GuestState* state, long start, long last, bool isCapabilityMode)
+    {
+        var pcc = ReadPcc(state, start);
+        var window = AccessWindow.Of(pcc, CapabilityPermissions.Execute, 1);
+        if (pcc.IsCapabilityMode != isCapabilityMode || start > last || !window.Allows((ulong)start) || !window.Allows((ulong)last))
+            return false;
+        ref var code = ref (isCapabilityMode ? ref state->Capabilities.CapabilityCode : ref state->Capabilities.IntegerCode);
+        code = new CodeWindow { Base = window.Base, Length = Math.Min(window.Span, ulong.MaxValue - 1) + 1 };
+        return true;
     }
 
     /// <summary>Tag of the granule of a guest address that is inside the slot.</summary>
@@ -84,4 +127,7 @@ public unsafe struct CapabilityState
         TagOf(state, address) = 0;
         TagOf(state, address + size - 1) = 0;
     }
+
+    private static Capability At(ref CapabilityState state, int register, ulong address) =>
+        new(state.Metadata[Index(register)], address, state.Tags[Index(register)]);
 }

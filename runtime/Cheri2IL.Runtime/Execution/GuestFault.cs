@@ -52,6 +52,20 @@ public sealed class GuestFault : Exception
         Address = address;
     }
 
+    /// <summary>The fault of a capability check.</summary>
+    /// <param name="violation">What <see cref="CapabilityChecks"/> found.</param>
+    /// <param name="pc">Guest address of the instruction.</param>
+    /// <param name="address">What was to be accessed, or executed.</param>
+    /// <param name="floatFlags">fflags bits that were raised on the host and are not banked.</param>
+    /// <param name="isExact">Whether the state block holds the registers.</param>
+    public static GuestFault OfCapability(int violation, long pc, long address, int floatFlags = 0, bool isExact = true) => new(GuestFaultKind.Capability, pc, address)
+    {
+        FloatFlags = floatFlags,
+        AreRegistersExact = isExact,
+        CapabilityCause = CapabilityChecks.CauseOf(violation),
+        CapabilityRegister = CapabilityChecks.RegisterOf(violation),
+    };
+
     /// <summary>
     /// fflags bits that were raised on the host and not banked when the guest stopped; host code has run since, so that the
     /// host's own flags no longer tell.

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Cheri2IL.Runtime.Capabilities;
 
 namespace Cheri2IL.Runtime.Execution;
 
@@ -147,6 +148,29 @@ public static unsafe class GuestRuntime
         // First of all: allocating and throwing run host code.
         var flags = HostFloatEnvironment.Flags;
         return new GuestFault(kind, pc, address) { FloatFlags = flags, AreRegistersExact = isExact };
+    }
+
+    /// <summary>The fault of a capability check that failed; translated code throws it.</summary>
+    /// <param name="violation">What <see cref="CapabilityChecks"/> found.</param>
+    /// <param name="isExact">Whether the state block holds the registers.</param>
+    /// <param name="pc">Guest address of the instruction.</param>
+    /// <param name="address">What was to be accessed, or executed.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static Exception CapabilityFault(int violation, bool isExact, long pc, long address)
+    {
+        // First of all, as in Fault.
+        var flags = HostFloatEnvironment.Flags;
+        return GuestFault.OfCapability(violation, pc, address, flags, isExact);
+    }
+
+    /// <summary>
+    /// The exception by which code leaves for the evaluator, which goes on at <paramref name="pc"/>; the state block is complete.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static Exception LeaveToEvaluator(GuestState* state, long pc)
+    {
+        state->Capabilities.EvaluatesNext = 1;
+        return LeaveLoop(state, pc);
     }
 
     /// <summary><c>fence.i</c>: forgets what was derived from executable memory.</summary>

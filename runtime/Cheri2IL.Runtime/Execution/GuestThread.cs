@@ -120,9 +120,10 @@ public sealed unsafe class GuestThread : IDisposable
                     pc = state->Pc;
                 }
 
-                if (state->RoundingMode > FloatStatus.LastHostMode)
+                if (state->RoundingMode > FloatStatus.LastHostMode || state->Capabilities.EvaluatesNext != 0)
                 {
                     // Round-to-nearest-max-magnitude and the invalid modes have no host equivalent.
+                    state->Capabilities.EvaluatesNext = 0;
                     state->Pc = pc;
                     FloatStatus.Leave(state);
                     try

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using Cheri2IL.Runtime.Capabilities;
 
 namespace Cheri2IL.Runtime.Execution;
 
@@ -68,7 +69,7 @@ public sealed unsafe class TranslatedCode : IGuestCode
     public nint Resolve(GuestState* state, long pc)
     {
         if ((ulong)pc > state->Limit || !_isExecutable(pc))
-            throw new GuestFault(GuestFaultKind.InstructionAccess, pc, pc);
+            throw FetchFault(state, pc);
         lock (_gate)
         {
             _running = true;
@@ -167,6 +168,13 @@ public sealed unsafe class TranslatedCode : IGuestCode
             _modified = true;
             _dispatch.Clear(0, long.MaxValue);
         }
+    }
+
+    /// <summary>The fault of a fetch from where nothing is executable. What PCC does not allow comes first.</summary>
+    private static GuestFault FetchFault(GuestState* state, long pc)
+    {
+        var violation = state->Capabilities.MemoryTags == null ? 0 : CapabilityChecks.Fetch(CapabilityState.ReadPcc(state, pc), (ulong)pc, sizeof(short));
+        return violation == 0 ? new GuestFault(GuestFaultKind.InstructionAccess, pc, pc) : GuestFault.OfCapability(violation, pc, pc);
     }
 
     /// <summary>Entry point of pcs that are evaluated; <see cref="Resolve"/> left the pc in the state block.</summary>

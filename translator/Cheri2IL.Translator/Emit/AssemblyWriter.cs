@@ -5,6 +5,7 @@ using System.Reflection.Metadata.Ecma335;
 using System.Reflection.PortableExecutable;
 using System.Runtime.Intrinsics;
 using System.Security.Cryptography;
+using Cheri2IL.Runtime.Capabilities;
 using Cheri2IL.Runtime.Execution;
 
 namespace Cheri2IL.Translator.Emit;
@@ -30,11 +31,11 @@ public sealed class AssemblyWriter
     private readonly MetadataBuilder _metadata = new();
     private readonly string _name;
 
-    /// <summary>Starts an assembly called <paramref name="name"/>.</summary>
-    public AssemblyWriter(string name)
+    /// <summary>Starts an assembly called <paramref name="name"/>, of code with capabilities or without.</summary>
+    public AssemblyWriter(string name, bool hasCapabilities)
     {
         _name = name;
-        Members = new RuntimeMembers(_metadata);
+        Members = new RuntimeMembers(_metadata, hasCapabilities);
     }
 
     /// <summary>Tokens of the allow-listed members.</summary>
@@ -155,6 +156,9 @@ public sealed class AssemblyWriter
                     break;
                 case LocalType.Return:
                     variable.Type(Members.Type(typeof(GuestReturn)), isValueType: true);
+                    break;
+                case LocalType.Capability:
+                    variable.Type(Members.Type(typeof(Capability)), isValueType: true);
                     break;
                 case LocalType.Vector:
                     Members.Encode(variable, typeof(Vector256<byte>));

@@ -109,7 +109,7 @@ internal sealed class BlockScheduler
             return Placement.Inline;
         if (_uses[k] == 0)
             return effects == IrEffects.None ? Placement.Dropped : Placement.Own;
-        if (i.Op == IrOp.Get)
+        if (i.Op is IrOp.Get or IrOp.GetC)
             return IsOverwritten(code, i.Register, k, _at[k]) ? Placement.Own : Placement.Inline;
         if (_uses[k] > 1 || MethodEmitter.ChecksNaN(i))
             return Placement.Own;
@@ -120,7 +120,7 @@ internal sealed class BlockScheduler
     {
         for (var k = from + 1; k < to; k++)
         {
-            if (code[k].Op == IrOp.Set && code[k].Register == register)
+            if (code[k].Op is IrOp.Set or IrOp.SetC && code[k].Register == register)
                 return true;
         }
 

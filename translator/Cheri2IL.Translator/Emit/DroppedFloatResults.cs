@@ -1,4 +1,5 @@
 using Cheri2IL.Translator.Ir;
+using RegisterSet = System.UInt128;
 
 namespace Cheri2IL.Translator.Emit;
 
@@ -15,7 +16,7 @@ internal sealed class DroppedFloatResults
 {
     private readonly IrFunction _function;
     private readonly RegisterAnalysis _registers;
-    private readonly Dictionary<IrBlock, ulong> _liveIn = [];
+    private readonly Dictionary<IrBlock, RegisterSet> _liveIn = [];
     private readonly HashSet<IrInstruction> _needed = [];
     private readonly HashSet<IrInstruction> _dropped = [];
 
@@ -62,18 +63,18 @@ internal sealed class DroppedFloatResults
         while (changed);
     }
 
-    private ulong Walk(IrBlock block)
+    private RegisterSet Walk(IrBlock block)
     {
         var code = block.Instructions;
-        var dirty = new ulong[code.Count];
+        var dirty = new RegisterSet[code.Count];
         var before = _registers.DirtyIn(block);
         for (var k = 0; k < code.Count; k++)
         {
             dirty[k] = before;
-            before = RegisterAnalysis.DirtyAfter(code[k], before);
+            before = _registers.DirtyAfter(code[k], before);
         }
 
-        var live = 0UL;
+        RegisterSet live = 0;
         foreach (var successor in block.Successors)
             live |= _liveIn.GetValueOrDefault(successor);
         for (var k = code.Count - 1; k >= 0; k--)
@@ -81,17 +82,17 @@ internal sealed class DroppedFloatResults
         return live;
     }
 
-    private ulong Before(IrInstruction i, ulong live, ulong dirty)
+    private RegisterSet Before(IrInstruction i, RegisterSet live, RegisterSet dirty)
     {
         var isNeeded = _needed.Contains(i);
         switch (i.Op)
         {
             case IrOp.Get:
-                return isNeeded ? live | (1UL << i.Register) : live;
+                return isNeeded ? live | RegisterAnalysis.Bit(i.Register) : live;
             case IrOp.Set:
-                if ((live >> i.Register & 1) != 0)
+                if ((live & RegisterAnalysis.Bit(i.Register)) != 0)
                     NeedOperands(i);
-                return live & ~(1UL << i.Register);
+                return _registers.LiveBefore(i, live, dirty);
         }
 
         if (IsCheck(i))

@@ -51,7 +51,12 @@ public static class FunctionSplitter
             var entries = blocks[p].Where(b => entered.Contains(b) || b == function.Blocks[0]).ToList();
             if (entries.Count == 0)
                 continue;
-            var part = new IrFunction(entries[0].Pc, function.Name);
+            var part = new IrFunction(entries[0].Pc, function.Name)
+            {
+                HasCapabilities = function.HasCapabilities,
+                IsCapabilityMode = function.IsCapabilityMode,
+                FetchedCode = function.FetchedCode,
+            };
             part.Blocks.Add(entries[0]);
             part.Blocks.AddRange(blocks[p].Where(b => b != entries[0]));
             part.ExtraEntries.AddRange(entries.Skip(1));

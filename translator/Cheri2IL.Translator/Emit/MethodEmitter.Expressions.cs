@@ -120,6 +120,9 @@ public sealed partial class MethodEmitter
             case IrOp.LoadReserved or IrOp.StoreConditional or IrOp.Amo:
                 EmitAtomic(i);
                 break;
+            case >= IrOp.GetC and <= IrOp.ClearTags:
+                EmitCapabilityValue(i);
+                break;
             default:
                 EmitFloat(i);
                 break;
@@ -303,6 +306,12 @@ public sealed partial class MethodEmitter
 
     private void EmitAtomic(IrInstruction i)
     {
+        if (i.Access is MemoryAccess.I8 or MemoryAccess.I16)
+        {
+            EmitNarrowReservation(i);
+            return;
+        }
+
         var is32 = i.Access == MemoryAccess.I32;
         var width = is32 ? "32" : "64";
         if (i.Op != IrOp.Amo)

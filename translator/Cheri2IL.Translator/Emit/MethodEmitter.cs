@@ -1,8 +1,8 @@
-using System.Numerics;
 using System.Reflection.Metadata;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator.Ir;
 using Cheri2IL.Translator.Passes;
+using RegisterSet = System.UInt128;
 
 namespace Cheri2IL.Translator.Emit;
 
@@ -92,6 +92,9 @@ public enum LocalType : byte
 
     /// <summary>A vector of 32 bytes.</summary>
     Vector,
+
+    /// <summary><see cref="Runtime.Capabilities.Capability"/>.</summary>
+    Capability,
 }
 
 /// <summary>
@@ -133,8 +136,8 @@ public sealed partial class MethodEmitter
     private int _entryPoint = -1;
     private int _entrySp = -1;
     private ILLabel? _mismatch;
-    private readonly Dictionary<(int Token, ulong Dirty, long SpOffset), ILLabel> _passages = [];
-    private ulong _dirty;
+    private readonly Dictionary<(int Token, RegisterSet Dirty, long SpOffset), ILLabel> _passages = [];
+    private RegisterSet _dirty;
 
     private MethodEmitter(IrFunction function, RuntimeMembers members, Func<IrInstruction, MethodEntry?> methodEntry, EmitOptions options)
     {
@@ -189,8 +192,9 @@ public sealed partial class MethodEmitter
     {
         _memoryBase = NewLocal(LocalType.Native);
         _limit = NewLocal(LocalType.Int64);
-        foreach (var register in RegisterAnalysis.Registers(_registers.Used & ~RegisterAnalysis.Arguments))
+        foreach (var register in RegisterAnalysis.Registers(_registers.Used & ~RegisterAnalysis.Arguments & ulong.MaxValue))
             _home[register] = NewLocal(register < GuestRegister.F0 ? LocalType.Int64 : LocalType.Float64);
+        AssignCapabilityHomes();
     }
 
     private int NewLocal(LocalType type)
@@ -229,22 +233,34 @@ public sealed partial class MethodEmitter
     }
 
     /// <summary>Stores registers to the state block.</summary>
-    private void Spill(ulong mask) => ForEach(mask, register =>
+    private void Spill(RegisterSet mask) => ForEach(mask, register =>
     {
+        if (register >= GuestRegister.Count)
+        {
+            SpillMetadata(register - GuestRegister.Count);
+            return;
+        }
+
         LoadRegister(register);
         _il.Emit(ILOpCode.Stfld, _members.StateRegister(register), 2, 0);
     });
 
     /// <summary>Loads registers from the state block.</summary>
-    private void Reload(ulong mask) => ForEach(mask, register =>
+    private void Reload(RegisterSet mask) => ForEach(mask, register =>
     {
+        if (register >= GuestRegister.Count)
+        {
+            ReloadMetadata(register - GuestRegister.Count);
+            return;
+        }
+
         _il.Emit(ILOpCode.Ldfld, _members.StateRegister(register), 1, 1);
         StoreRegister(register);
     });
 
     /// <summary>Emits something for each register, with the state block's address on the stack.</summary>
     /// <remarks>It is loaded once and duplicated, for references to locals are what RyuJIT's limit is short of.</remarks>
-    private void ForEach(ulong mask, Action<int> emit)
+    private void ForEach(RegisterSet mask, Action<int> emit)
     {
         if (mask == 0)
             return;
@@ -253,7 +269,7 @@ public sealed partial class MethodEmitter
         {
             if ((rest & (rest - 1)) != 0)
                 _il.Emit(ILOpCode.Dup);
-            emit(BitOperations.TrailingZeroCount(rest));
+            emit((int)RegisterSet.TrailingZeroCount(rest));
         }
     }
 
@@ -321,6 +337,7 @@ public sealed partial class MethodEmitter
         IrType.I32 => LocalType.Int32,
         IrType.F32 => LocalType.Float32,
         IrType.F64 => LocalType.Float64,
+        IrType.Cap => LocalType.Capability,
         _ => LocalType.Int64,
     };
 
@@ -333,8 +350,10 @@ public sealed partial class MethodEmitter
             EmitStackCheck();
         LoadSlot(_function.Blocks[0]);
         EmitEntrySp();
+        KeepPcc();
         if (_function.ExtraEntries.Count > 0)
             EmitEntrySwitch();
+        EmitFetchCheck();
         Reload(_registers.LiveIn(_function.Blocks[0]) & ~RegisterAnalysis.Arguments);
     }
 
@@ -408,7 +427,7 @@ public sealed partial class MethodEmitter
 
         // Entries that need much share the code that loads what any of them needs, or it would be the most of a part. To
         // load too much is no mistake: the state block is complete here.
-        var own = _function.ExtraEntries.Where(e => BitOperations.PopCount(LoadedAt(e)) <= MostOwnLoads).ToDictionary(e => e, _ => _il.DefineLabel());
+        var own = _function.ExtraEntries.Where(e => RegisterSet.PopCount(LoadedAt(e)) <= (RegisterSet)MostOwnLoads).ToDictionary(e => e, _ => _il.DefineLabel());
         void Switch(Func<IrBlock, ILLabel> target)
         {
             _il.LoadLocal(entry);
@@ -433,14 +452,14 @@ public sealed partial class MethodEmitter
         {
             _il.MarkLabel(shared.Value);
             LoadSlot(others.Aggregate(SlotUse.None, (all, e) => all | _registers.SlotIn(e)));
-            Reload(others.Aggregate(0UL, (all, e) => all | LoadedAt(e)));
+            Reload(others.Aggregate((RegisterSet)0, (all, e) => all | LoadedAt(e)));
             Switch(e => _labels[e]);
         }
 
         _il.MarkLabel(first);
     }
 
-    private ulong LoadedAt(IrBlock entry) => _registers.LiveIn(entry) & ~RegisterAnalysis.Arguments;
+    private RegisterSet LoadedAt(IrBlock entry) => _registers.LiveIn(entry) & ~RegisterAnalysis.Arguments;
 
     private bool AnyInstruction(Func<IrInstruction, bool> predicate)
     {
@@ -470,7 +489,7 @@ public sealed partial class MethodEmitter
     }
 
     /// <summary>Cold: stores registers and unwinds to the dispatcher, to go on at <paramref name="pc"/>.</summary>
-    private void EmitLeave(ILLabel label, ulong dirty, long pc)
+    private void EmitLeave(ILLabel label, RegisterSet dirty, long pc)
     {
         _il.MarkLabel(label);
         Spill(dirty);
@@ -598,7 +617,7 @@ public sealed partial class MethodEmitter
                 EmitStatement(block, i);
             else if (_schedule[i] == Placement.Own)
                 Materialise(i);
-            _dirty = RegisterAnalysis.DirtyAfter(i, _dirty);
+            _dirty = _registers.DirtyAfter(i, _dirty);
         }
     }
 
@@ -664,12 +683,13 @@ public sealed partial class MethodEmitter
             case IrOp.Set:
                 Value(i.A!);
                 StoreRegister(i.Register);
+                DropMetadata(i.Register);
                 break;
             case IrOp.Check:
                 EmitCheck(i);
                 break;
             case IrOp.CheckAlignment:
-                EmitAlignmentCheck(i);
+                EmitAlignmentCheck(i, GuestFaultKind.MisalignedAtomic);
                 break;
             case IrOp.Store:
                 EmitStore(i);
@@ -690,7 +710,8 @@ public sealed partial class MethodEmitter
                 CallWithState(_members.WriteRounding, i.A!);
                 break;
             default:
-                throw new InvalidOperationException($"{i.Op} is not a statement");
+                EmitCapabilityStatement(i);
+                break;
         }
     }
 
@@ -733,7 +754,7 @@ public sealed partial class MethodEmitter
         AddColdFault(fault, i.IsStore ? GuestFaultKind.StoreAccess : GuestFaultKind.LoadAccess, i, i.A!, i.Immediate);
     }
 
-    private void EmitAlignmentCheck(IrInstruction i)
+    private void EmitAlignmentCheck(IrInstruction i, GuestFaultKind kind)
     {
         Count(nameof(CheckCounts.Alignment));
         var fault = _il.DefineLabel();
@@ -743,7 +764,7 @@ public sealed partial class MethodEmitter
         _il.LoadConstant((int)i.Immediate - 1);
         _il.Emit(ILOpCode.And);
         _il.Branch(ILOpCode.Brtrue, fault);
-        AddColdFault(fault, GuestFaultKind.MisalignedAtomic, i, i.A!, 0);
+        AddColdFault(fault, kind, i, i.A!, 0);
     }
 
     /// <summary>Gives a value that a cold block will push again a place that outlives the expression.</summary>
@@ -757,7 +778,7 @@ public sealed partial class MethodEmitter
     {
         // Without precise faults the guest ends here, unless it is a poll that leaves.
         var isExact = _options.IsPrecise || at.Polls;
-        var dirty = isExact ? _dirty : 0;
+        var dirty = isExact ? _dirty : (RegisterSet)0;
         // The address is pushed in the cold block from where it is now: a temporary, or registers not yet overwritten.
         var temporary = _temporaries.TryGetValue(address, out var local) ? local : -1;
         AddCold(() =>
@@ -1026,6 +1047,7 @@ public sealed partial class MethodEmitter
             _il.Branch(ILOpCode.Bne_un, _mismatch ??= _il.DefineLabel());
         }
 
+        EmitPccComparison();
         _il.LoadLocal(result);
         _il.Emit(ILOpCode.Ldfld, _members.ResultA0, 1, 1);
         StoreRegister(GuestRegister.A0);
@@ -1173,7 +1195,7 @@ public sealed partial class MethodEmitter
             return;
         }
 
-        Spill(_dirty & ~((1UL << GuestRegister.A0) | (1UL << GuestRegister.Ra) | (1UL << GuestRegister.Sp)));
+        Spill(_dirty & ~(RegisterAnalysis.Bit(GuestRegister.A0) | RegisterAnalysis.Bit(GuestRegister.Ra) | RegisterAnalysis.Bit(GuestRegister.Sp)));
         _il.LoadLocal(pc);
         LoadRegister(GuestRegister.A0);
         _il.Emit(ILOpCode.Call, _members.Return, 2, 1);

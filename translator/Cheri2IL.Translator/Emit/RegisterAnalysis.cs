@@ -1,5 +1,6 @@
-using System.Numerics;
+using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator.Ir;
+using RegisterSet = System.UInt128;
 
 namespace Cheri2IL.Translator.Emit;
 
@@ -19,7 +20,8 @@ public enum SlotUse : byte
 
 /// <summary>
 /// Which guest registers each block needs in IL locals, and which locals may be newer than the state block. Sets of
-/// registers are bit masks (bit r = register r of <see cref="GuestRegister"/>).
+/// registers are bit masks: bit r is register r of <see cref="GuestRegister"/>, bit 64 + i what the capability at
+/// <see cref="CapabilityState.Index"/> i has beyond an x register: metadata and tag, and DDC's address.
 /// </summary>
 /// <remarks>
 /// A place that stores the state (call, exit, poll) stores every register that may be dirty there; such a place therefore
@@ -30,17 +32,18 @@ public enum SlotUse : byte
 public sealed class RegisterAnalysis
 {
     /// <summary>Registers that travel as arguments: sp, ra, a0, a1, a2.</summary>
-    public const ulong Arguments = (1UL << 1) | (1UL << 2) | (1UL << 10) | (1UL << 11) | (1UL << 12);
+    public static readonly RegisterSet Arguments = (1UL << 1) | (1UL << 2) | (1UL << 10) | (1UL << 11) | (1UL << 12);
 
-    private const ulong Ra = 1UL << GuestRegister.Ra;
-    private const ulong Sp = 1UL << GuestRegister.Sp;
-    private const ulong A0 = 1UL << GuestRegister.A0;
+    private static readonly RegisterSet Ra = Bit(GuestRegister.Ra);
+    private static readonly RegisterSet Sp = Bit(GuestRegister.Sp);
+    private static readonly RegisterSet A0 = Bit(GuestRegister.A0);
 
     private readonly Dictionary<IrBlock, int> _index = [];
-    private readonly ulong[] _dirtyIn;
-    private readonly ulong[] _liveIn;
+    private readonly RegisterSet[] _dirtyIn;
+    private readonly RegisterSet[] _liveIn;
     private readonly SlotUse[] _slotIn;
     private readonly bool _isPrecise;
+    private readonly bool _hasCapabilities;
 
     /// <summary>Analyses <paramref name="function"/>.</summary>
     /// <param name="function">Function.</param>
@@ -48,10 +51,11 @@ public sealed class RegisterAnalysis
     public RegisterAnalysis(IrFunction function, bool isPrecise)
     {
         _isPrecise = isPrecise;
+        _hasCapabilities = function.HasCapabilities;
         for (var i = 0; i < function.Blocks.Count; i++)
             _index[function.Blocks[i]] = i;
-        _dirtyIn = new ulong[function.Blocks.Count];
-        _liveIn = new ulong[function.Blocks.Count];
+        _dirtyIn = new RegisterSet[function.Blocks.Count];
+        _liveIn = new RegisterSet[function.Blocks.Count];
         _slotIn = new SlotUse[function.Blocks.Count];
         SolveDirty(function);
         SolveLive(function);
@@ -61,46 +65,55 @@ public sealed class RegisterAnalysis
     }
 
     /// <summary>Every register the function names or carries.</summary>
-    public ulong Used { get; } = Arguments;
+    public RegisterSet Used { get; } = Arguments;
 
     /// <summary>Registers that may be dirty at the start of a block.</summary>
-    public ulong DirtyIn(IrBlock block) => _dirtyIn[_index[block]];
+    public RegisterSet DirtyIn(IrBlock block) => _dirtyIn[_index[block]];
 
     /// <summary>Registers that must be valid in locals at the start of a block.</summary>
-    public ulong LiveIn(IrBlock block) => _liveIn[_index[block]];
+    public RegisterSet LiveIn(IrBlock block) => _liveIn[_index[block]];
 
     /// <summary>What of the slot must be in locals at the start of a block.</summary>
     public SlotUse SlotIn(IrBlock block) => _slotIn[_index[block]];
 
+    /// <summary>The set of one register of <see cref="GuestRegister"/>; of PCC and DDC, there is none.</summary>
+    public static RegisterSet Bit(int register) => register < GuestRegister.Count ? (RegisterSet)(1UL << register) : 0;
+
+    /// <summary>The set of what a capability register has beyond an x register. PCC is never in locals.</summary>
+    public static RegisterSet MetadataBit(int register)
+        => register is 0 or GuestRegister.Pcc ? 0 : new RegisterSet(1UL << CapabilityState.Index(register), 0);
+
     /// <summary>Registers that are in locals, valid, after a call returned in line.</summary>
-    public static ulong ValidAfterCall => Sp | Ra | A0;
+    public static RegisterSet ValidAfterCall => Sp | Ra | A0;
 
     /// <summary>Whether the instruction stores the dirty registers on some path.</summary>
     public static bool IsSpillPoint(IrInstruction i) => i.Op switch
     {
         IrOp.Check => i.Elided is null,
-        IrOp.CheckAlignment or IrOp.Poll or IrOp.Commit or IrOp.Call or IrOp.TailCall or IrOp.Return or IrOp.Ecall or IrOp.FenceI or IrOp.Trap or IrOp.Switch => true,
+        IrOp.CheckAlignment or (>= IrOp.CapCheck and <= IrOp.CapCheckSystem) or IrOp.Poll or IrOp.Commit or IrOp.Call or IrOp.TailCall or IrOp.Return or IrOp.Ecall or IrOp.FenceI or IrOp.Trap or IrOp.Switch => true,
         _ => false,
     };
 
     /// <summary>Dirty registers after the instruction, from those before it.</summary>
-    public static ulong DirtyAfter(IrInstruction i, ulong dirty) => i.Op switch
+    public RegisterSet DirtyAfter(IrInstruction i, RegisterSet dirty) => i.Op switch
     {
-        IrOp.Set => dirty | (1UL << i.Register),
+        IrOp.Set or IrOp.SetC => dirty | Written(i),
         IrOp.Call => Ra | A0 | Sp,
         IrOp.Ecall or IrOp.Commit => 0,
         _ => dirty,
     };
 
     /// <summary>Registers that must be valid before the instruction, from those after it and those dirty at it.</summary>
-    internal ulong LiveBefore(IrInstruction i, ulong live, ulong dirty)
+    internal RegisterSet LiveBefore(IrInstruction i, RegisterSet live, RegisterSet dirty)
     {
         switch (i.Op)
         {
             case IrOp.Get:
-                return live | (1UL << i.Register);
-            case IrOp.Set:
-                return live & ~(1UL << i.Register);
+                return live | Bit(i.Register);
+            case IrOp.GetC:
+                return live | Bit(i.Register) | MetadataBit(i.Register);
+            case IrOp.Set or IrOp.SetC:
+                return live & ~Written(i);
             case IrOp.Call:
                 // Whatever is live after it and not brought back by the call itself is reloaded from the state block.
                 return (live & (Sp | Ra) & ValidAfterCall) | dirty | Arguments;
@@ -110,20 +123,28 @@ public sealed class RegisterAnalysis
                 return dirty | Sp | Ra | A0;
             case IrOp.Ecall:
                 return dirty;
-            case IrOp.Check or IrOp.CheckAlignment when !_isPrecise && !i.Polls:
+            case IrOp.Check or IrOp.CheckAlignment or (>= IrOp.CapCheck and <= IrOp.CapCheckSystem) when !_isPrecise && !i.Polls:
                 return live;
             default:
                 return IsSpillPoint(i) ? live | dirty : live;
         }
     }
 
-    private static ulong UsedBy(IrBlock block)
+    /// <summary>What a Set or SetC writes: with capabilities, an integer has metadata, too.</summary>
+    private RegisterSet Written(IrInstruction i)
+        => _hasCapabilities && i.Register is < GuestRegister.F0 or >= GuestRegister.Count ? Bit(i.Register) | MetadataBit(i.Register) : Bit(i.Register);
+
+    private RegisterSet UsedBy(IrBlock block)
     {
-        var used = 0UL;
+        RegisterSet used = 0;
         foreach (var i in block.Instructions)
         {
-            if (i.Op is IrOp.Get or IrOp.Set)
-                used |= 1UL << i.Register;
+            if (i.Op is IrOp.Get)
+                used |= Bit(i.Register);
+            else if (i.Op == IrOp.GetC)
+                used |= Bit(i.Register) | MetadataBit(i.Register);
+            else if (i.Op is IrOp.Set or IrOp.SetC)
+                used |= Written(i);
         }
 
         return used;
@@ -197,13 +218,14 @@ public sealed class RegisterAnalysis
     {
         IrOp.Check => i.Elided is null && !i.Polls ? SlotUse.Limit : SlotUse.None,
         IrOp.Call or IrOp.TailCall or IrOp.Switch => SlotUse.Limit,
+        >= IrOp.CapLoad and <= IrOp.ClearTags => SlotUse.None,
         _ => (IrOpInfo.Effects(i.Op) & (IrEffects.ReadsMemory | IrEffects.WritesMemory)) != 0 ? SlotUse.Base : SlotUse.None,
     };
 
-    private ulong LiveAtStart(IrBlock block)
+    private RegisterSet LiveAtStart(IrBlock block)
     {
         var count = block.Instructions.Count;
-        Span<ulong> dirty = count <= 512 ? stackalloc ulong[count] : new ulong[count];
+        Span<RegisterSet> dirty = count <= 256 ? stackalloc RegisterSet[count] : new RegisterSet[count];
         var before = DirtyIn(block);
         for (var k = 0; k < count; k++)
         {
@@ -211,7 +233,7 @@ public sealed class RegisterAnalysis
             before = DirtyAfter(block.Instructions[k], before);
         }
 
-        var live = 0UL;
+        RegisterSet live = 0;
         foreach (var successor in block.Successors)
             live |= _liveIn[_index[successor]];
         for (var k = count - 1; k >= 0; k--)
@@ -219,13 +241,13 @@ public sealed class RegisterAnalysis
         return live;
     }
 
-    /// <summary>Registers in a mask, ascending.</summary>
-    public static IEnumerable<int> Registers(ulong mask)
+    /// <summary>The bits of a set, ascending.</summary>
+    public static IEnumerable<int> Registers(RegisterSet set)
     {
-        while (mask != 0)
+        while (set != 0)
         {
-            yield return BitOperations.TrailingZeroCount(mask);
-            mask &= mask - 1;
+            yield return (int)RegisterSet.TrailingZeroCount(set);
+            set &= set - 1;
         }
     }
 }

@@ -20,12 +20,14 @@ public sealed unsafe class RuntimeMembers
     private readonly MetadataBuilder _metadata;
     private readonly Dictionary<Assembly, EntityHandle> _assemblies = [];
     private readonly Dictionary<Type, EntityHandle> _types = [];
-    private readonly Dictionary<MethodInfo, int> _methods = [];
+    private readonly Dictionary<MethodBase, int> _methods = [];
     private readonly Dictionary<string, int> _counters = [];
     private readonly int[] _registers = new int[GuestRegister.Count];
 
     /// <summary>Adds the references to <paramref name="metadata"/>, always in the same order.</summary>
-    public RuntimeMembers(MetadataBuilder metadata)
+    /// <param name="metadata">The assembly's metadata.</param>
+    /// <param name="hasCapabilities">Whether its code has capabilities.</param>
+    public RuntimeMembers(MetadataBuilder metadata, bool hasCapabilities)
     {
         _metadata = metadata;
         for (var r = 0; r < GuestRegister.Count; r++)
@@ -73,6 +75,8 @@ public sealed unsafe class RuntimeMembers
         foreach (var method in Intrinsics)
             AddMethod(method);
         MethodSignature = MetadataTokens.GetToken(_metadata.AddStandaloneSignature(_metadata.GetOrAddBlob(GuestMethodSignature())));
+        if (hasCapabilities)
+            Capabilities = new CapabilityMembers(this);
     }
 
     /// <summary>Base-library methods that RyuJIT expands in line.</summary>
@@ -100,6 +104,9 @@ public sealed unsafe class RuntimeMembers
         Method(typeof(Math), nameof(Math.Min), typeof(ulong), typeof(ulong)),
         Method(typeof(Math), nameof(Math.Max), typeof(ulong), typeof(ulong)),
     ];
+
+    /// <summary>What code with capabilities may name besides; null in an assembly without.</summary>
+    public CapabilityMembers? Capabilities { get; }
 
     /// <summary>Field token: guest pc.</summary>
     public int StatePc { get; }
@@ -254,7 +261,16 @@ public sealed unsafe class RuntimeMembers
         return handle;
     }
 
-    private int Field(Type type, string name)
+    /// <summary>Adds a method, static or of a value's address; its parameters matter where it has overloads.</summary>
+    internal int Add(Type type, string name, params Type[] parameters)
+        => AddMethod((parameters.Length == 0 ? type.GetMethod(name) : type.GetMethod(name, parameters)) ?? throw new InvalidOperationException($"{type.Name}.{name} does not exist"));
+
+    /// <summary>Adds a constructor.</summary>
+    internal int Constructor(Type type, params Type[] parameters)
+        => AddMethod(type.GetConstructor(parameters) ?? throw new InvalidOperationException($"{type.Name} has no such constructor"));
+
+    /// <summary>Adds a field.</summary>
+    internal int Field(Type type, string name)
     {
         var field = type.GetField(name) ?? throw new InvalidOperationException($"{type.Name}.{name} does not exist");
         var blob = new BlobBuilder();
@@ -262,23 +278,27 @@ public sealed unsafe class RuntimeMembers
         return MetadataTokens.GetToken(_metadata.AddMemberReference(Type(type), _metadata.GetOrAddString(name), _metadata.GetOrAddBlob(blob)));
     }
 
-    private int AddMethod(MethodInfo method)
+    private int AddMethod(MethodBase method)
     {
         var blob = new BlobBuilder();
         var parameters = method.GetParameters();
-        new BlobEncoder(blob).MethodSignature().Parameters(
+        var result = method is MethodInfo function ? function.ReturnType : typeof(void);
+        new BlobEncoder(blob).MethodSignature(isInstanceMethod: !method.IsStatic).Parameters(
             parameters.Length,
             r =>
             {
-                if (method.ReturnType == typeof(void))
+                if (result == typeof(void))
                     r.Void();
                 else
-                    Encode(r.Type(), method.ReturnType);
+                    Encode(r.Type(), result);
             },
             p =>
             {
                 foreach (var parameter in parameters)
-                    Encode(p.AddParameter().Type(), parameter.ParameterType);
+                {
+                    var type = parameter.ParameterType;
+                    Encode(p.AddParameter().Type(type.IsByRef), type.IsByRef ? type.GetElementType()! : type);
+                }
             });
         var token = MetadataTokens.GetToken(
             _metadata.AddMemberReference(Type(method.DeclaringType!), _metadata.GetOrAddString(method.Name), _metadata.GetOrAddBlob(blob)));

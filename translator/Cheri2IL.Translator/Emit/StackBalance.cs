@@ -41,13 +41,13 @@ public sealed class StackBalance
         {
             switch (i.Op)
             {
-                case IrOp.Get when i.Register == GuestRegister.Sp:
+                case IrOp.Get or IrOp.GetC when i.Register == GuestRegister.Sp:
                     _values[i] = distance;
                     break;
-                case IrOp.Add when i.B is { Op: IrOp.Const }:
+                case IrOp.Add or IrOp.CapIncrement when i.B is { Op: IrOp.Const }:
                     _values[i] = Of(i.A!) + i.B.Immediate;
                     break;
-                case IrOp.Set when i.Register == GuestRegister.Sp:
+                case IrOp.Set or IrOp.SetC when i.Register == GuestRegister.Sp:
                     distance = Of(i.A!);
                     break;
             }

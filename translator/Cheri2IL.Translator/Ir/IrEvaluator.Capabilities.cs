@@ -6,19 +6,6 @@ namespace Cheri2IL.Translator.Ir;
 /// <content>Capability values, checks and memory (CHERI ISAv9; where sources differ, the Sail model).</content>
 public sealed unsafe partial class IrEvaluator
 {
-    private const int FaultNumberOfPcc = 0x20;
-    private const int TagLine = 4 * CapabilityState.Granule;
-
-    /// <summary>Permissions of accesses in the order in which they are missed.</summary>
-    private static readonly (CapabilityPermissions Permission, CapabilityFaultCause Cause)[] PermissionCauses =
-    [
-        (CapabilityPermissions.Load, CapabilityFaultCause.PermitLoadViolation),
-        (CapabilityPermissions.LoadCapability, CapabilityFaultCause.PermitLoadCapViolation),
-        (CapabilityPermissions.Store, CapabilityFaultCause.PermitStoreViolation),
-        (CapabilityPermissions.StoreCapability, CapabilityFaultCause.PermitStoreCapViolation),
-        (CapabilityPermissions.StoreLocalCapability, CapabilityFaultCause.PermitStoreLocalCapViolation),
-    ];
-
     private Capability Cap(IrInstruction? operand) => _capabilities[operand!.Id];
 
     private void Capabilities(IrInstruction i, GuestState* state)
@@ -72,16 +59,16 @@ public sealed unsafe partial class IrEvaluator
         IrOp.CapAddress => Cap(i.A).Address,
         IrOp.CapPermissions => (ulong)Cap(i.A).Permissions,
         IrOp.CapType => Cap(i.A).TypeValue,
-        IrOp.CapBase => Cap(i.A).Bounds.Base,
-        IrOp.CapLength => Cap(i.A).Bounds.SaturatedLength,
-        IrOp.CapTop => Cap(i.A).Bounds.SaturatedTop,
+        IrOp.CapBase => Cap(i.A).Base,
+        IrOp.CapLength => Cap(i.A).Length,
+        IrOp.CapTop => Cap(i.A).Top,
         IrOp.CapTag => Cap(i.A).IsTagged ? 1UL : 0,
         IrOp.CapSealed => Cap(i.A).IsSealed ? 1UL : 0,
         IrOp.CapOffset => Cap(i.A).Offset,
         IrOp.CapFlags => Cap(i.A).IsCapabilityMode ? 1UL : 0,
         IrOp.CapHigh => Cap(i.A).Metadata,
         IrOp.CapSubset => Cap(i.A).IsSubsetOf(Cap(i.B)) ? 1UL : 0,
-        IrOp.CapEqual => Cap(i.A) == Cap(i.B) ? 1UL : 0,
+        IrOp.CapEqual => Cap(i.A).IsIdenticalTo(Cap(i.B)) ? 1UL : 0,
         IrOp.CapToPointer => Cap(i.A).ToPointer(Cap(i.B)),
         IrOp.CapRoundLength => Capability.RepresentableLength((ulong)Value(i.A)),
         IrOp.CapAlignmentMask => Capability.RepresentableAlignmentMask((ulong)Value(i.A)),
@@ -91,108 +78,35 @@ public sealed unsafe partial class IrEvaluator
     // ---- checks
     private void CapabilityCheck(IrInstruction i, GuestState* state)
     {
-        switch (i.Op)
+        if (i.Op == IrOp.CapCheckAlignment)
         {
-            case IrOp.CapCheck or IrOp.CapCheckValue:
-                CheckAccess(i);
-                break;
-            case IrOp.CapCheckAlignment:
-                if ((Value(i.A) & (i.Immediate - 1)) != 0)
-                    throw new GuestFault(i.IsStore ? GuestFaultKind.MisalignedStore : GuestFaultKind.MisalignedLoad, i.Pc, Value(i.A));
-                break;
-            case IrOp.CapCheckFetch:
-                var pcc = CapabilityState.Read(state, GuestRegister.Pcc);
-                CheckUsable(i, pcc, FaultNumberOfPcc, (ulong)i.Pc);
-                Require(i, pcc.Permits(CapabilityPermissions.Execute), CapabilityFaultCause.PermitExecuteViolation, FaultNumberOfPcc, (ulong)i.Pc);
-                Require(i, pcc.Bounds.Covers((ulong)i.Pc, (ulong)i.Immediate), CapabilityFaultCause.LengthViolation, FaultNumberOfPcc, (ulong)i.Pc);
-                break;
-            case IrOp.CapCheckTarget:
-                var bounds = CapabilityState.Read(state, GuestRegister.Pcc).Bounds;
-                Require(i, (int)Value(i.A) == 0 || bounds.Covers((ulong)Value(i.B), 2), CapabilityFaultCause.LengthViolation, FaultNumberOfPcc, (ulong)Value(i.B));
-                break;
-            case IrOp.CapCheckJump:
-                CheckJump(i, Cap(i.A));
-                break;
-            case IrOp.CapCheckSystem:
-                var permitted = CapabilityState.Read(state, GuestRegister.Pcc).Permits(CapabilityPermissions.AccessSystemRegisters);
-                Require(i, permitted, CapabilityFaultCause.AccessSystemRegsViolation, FaultNumberOfPcc, (ulong)i.Pc);
-                break;
-            default:
-                CheckInvoke(i, Cap(i.A), Cap(i.B), i.Register, (int)i.Immediate);
-                break;
-        }
-    }
-
-    private void CheckAccess(IrInstruction i)
-    {
-        var authority = Cap(i.A);
-        var address = (ulong)(Value(i.B) + i.Immediate);
-        var size = i.Capability switch
-        {
-            CapabilityAccess.LoadTags => TagLine,
-            >= CapabilityAccess.StoreCapability => CapabilityState.Granule,
-            _ => IrSignature.SizeOf(i.Access),
-        };
-        var stored = i.C == null ? CapabilityPermissions.None : Cap(i.C).NeededToStore;
-        var needed = NeededFor(i.Capability) | stored;
-        if (AccessWindow.Of(authority, needed, (uint)size).Allows(address))
+            if ((Value(i.A) & (i.Immediate - 1)) != 0)
+                throw new GuestFault(i.IsStore ? GuestFaultKind.MisalignedStore : GuestFaultKind.MisalignedLoad, i.Pc, Value(i.A));
             return;
+        }
 
-        var number = i.Register < GuestRegister.F0 ? i.Register : FaultNumberOfPcc + (i.Register - GuestRegister.Pcc);
-        CheckUsable(i, authority, number, address);
-        foreach (var (permission, cause) in PermissionCauses)
-            Require(i, (needed & permission) == 0 || authority.Permits(permission), cause, number, address);
-        Require(i, authority.Bounds.Covers(address, (ulong)size), CapabilityFaultCause.LengthViolation, number, address);
-        throw new InvalidOperationException($"an access at 0x{address:x} through {authority} is refused without a cause");
-    }
-
-    private static CapabilityPermissions NeededFor(CapabilityAccess access) => access switch
-    {
-        CapabilityAccess.Load or CapabilityAccess.LoadCapability => CapabilityPermissions.Load,
-        CapabilityAccess.Store or CapabilityAccess.StoreCapability => CapabilityPermissions.Store,
-        CapabilityAccess.LoadTags => CapabilityPermissions.Load | CapabilityPermissions.LoadCapability,
-        _ => CapabilityPermissions.Load | CapabilityPermissions.Store,
-    };
-
-    private static void CheckJump(IrInstruction i, in Capability target)
-    {
-        var address = (target.Address + (ulong)i.Immediate) & ~1UL;
-        Require(i, target.IsTagged, CapabilityFaultCause.TagViolation, i.Register, address);
-        Require(i, !target.IsSealed || (target.IsSentry && i.Immediate == 0), CapabilityFaultCause.SealViolation, i.Register, address);
-        Require(i, target.Permits(CapabilityPermissions.Execute), CapabilityFaultCause.PermitExecuteViolation, i.Register, address);
-        Require(i, target.Bounds.Covers(address, 2), CapabilityFaultCause.LengthViolation, i.Register, address);
-    }
-
-    private static void CheckInvoke(IrInstruction i, in Capability code, in Capability data, int codeNumber, int dataNumber)
-    {
-        var target = code.Address & ~1UL;
-        Require(i, code.IsTagged, CapabilityFaultCause.TagViolation, codeNumber, target);
-        Require(i, data.IsTagged, CapabilityFaultCause.TagViolation, dataNumber, target);
-        Require(i, code.Type <= ObjectType.Last, CapabilityFaultCause.SealViolation, codeNumber, target);
-        Require(i, data.Type <= ObjectType.Last, CapabilityFaultCause.SealViolation, dataNumber, target);
-        Require(i, code.Type == data.Type, CapabilityFaultCause.TypeViolation, codeNumber, target);
-        Require(i, code.Permits(CapabilityPermissions.Invoke), CapabilityFaultCause.PermitCInvokeViolation, codeNumber, target);
-        Require(i, data.Permits(CapabilityPermissions.Invoke), CapabilityFaultCause.PermitCInvokeViolation, dataNumber, target);
-        Require(i, code.Permits(CapabilityPermissions.Execute), CapabilityFaultCause.PermitExecuteViolation, codeNumber, target);
-        Require(i, !data.Permits(CapabilityPermissions.Execute), CapabilityFaultCause.PermitExecuteViolation, dataNumber, target);
-        Require(i, code.Bounds.Covers(target, 2), CapabilityFaultCause.LengthViolation, codeNumber, target);
-    }
-
-    private static void CheckUsable(IrInstruction i, in Capability authority, int number, ulong address)
-    {
-        Require(i, authority.IsTagged, CapabilityFaultCause.TagViolation, number, address);
-        Require(i, !authority.IsSealed, CapabilityFaultCause.SealViolation, number, address);
-    }
-
-    /// <param name="i">The check.</param>
-    /// <param name="holds">What it asks for.</param>
-    /// <param name="cause">What it is if that does not hold.</param>
-    /// <param name="number">Number of the register at fault, as in xtval.</param>
-    /// <param name="address">What was to be accessed, or executed.</param>
-    private static void Require(IrInstruction i, bool holds, CapabilityFaultCause cause, int number, ulong address)
-    {
-        if (!holds)
-            throw new GuestFault(GuestFaultKind.Capability, i.Pc, (long)address) { CapabilityCause = cause, CapabilityRegister = (byte)number };
+        var pcc = CapabilityState.Read(state, GuestRegister.Pcc);
+        var address = i.Op switch
+        {
+            IrOp.CapCheck or IrOp.CapCheckValue => (ulong)(Value(i.B) + i.Immediate),
+            IrOp.CapCheckTarget => (ulong)Value(i.B),
+            IrOp.CapCheckJump => Cap(i.A).JumpTarget(i.Immediate),
+            IrOp.CapCheckInvoke => Cap(i.A).JumpTarget(0),
+            _ => (ulong)i.Pc,
+        };
+        var violation = i.Op switch
+        {
+            IrOp.CapCheck => CapabilityChecks.Access(Cap(i.A), address, AccessNeeds.Permissions(i), AccessNeeds.Size(i), AccessNeeds.Number(i)),
+            IrOp.CapCheckValue => CapabilityChecks.Store(
+                Cap(i.A), address, AccessNeeds.Permissions(i), AccessNeeds.Size(i), Cap(i.C), AccessNeeds.Number(i)),
+            IrOp.CapCheckFetch => CapabilityChecks.Fetch(pcc, address, (int)i.Immediate),
+            IrOp.CapCheckTarget => (int)Value(i.A) == 0 ? 0 : CapabilityChecks.Target(pcc, address),
+            IrOp.CapCheckJump => CapabilityChecks.Jump(Cap(i.A), i.Immediate, i.Register),
+            IrOp.CapCheckSystem => CapabilityChecks.SystemRegisters(pcc),
+            _ => CapabilityChecks.Invoke(Cap(i.A), Cap(i.B), i.Register, (int)i.Immediate),
+        };
+        if (violation != 0)
+            throw GuestFault.OfCapability(violation, i.Pc, (long)address);
     }
 
     // ---- memory
@@ -203,7 +117,7 @@ public sealed unsafe partial class IrEvaluator
         var size = i.Op switch
         {
             IrOp.ClearTags => IrSignature.SizeOf(i.Access),
-            IrOp.CapLoadTags => TagLine,
+            IrOp.CapLoadTags => AccessNeeds.TagLine,
             _ => CapabilityState.Granule,
         };
         Confine(i, address, size, isWrite ? GuestFaultKind.StoreAccess : GuestFaultKind.LoadAccess, state);

@@ -18,6 +18,15 @@ public sealed class IrFunction
     /// </summary>
     public bool HasCapabilities { get; init; }
 
+    /// <summary>Whether its code is encoded in capability mode; only with capabilities.</summary>
+    public bool IsCapabilityMode { get; init; }
+
+    /// <summary>
+    /// First and last byte of the code that PCC must allow to be fetched for the function to be entered, where that stands for the checks of
+    /// its fetches (<see cref="Passes.FetchChecks"/>).
+    /// </summary>
+    public (long Start, long Last)? FetchedCode { get; set; }
+
     /// <summary>Symbol, if known.</summary>
     public string? Name { get; }
 

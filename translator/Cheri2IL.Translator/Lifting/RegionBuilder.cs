@@ -43,7 +43,11 @@ public sealed class RegionBuilder : IControlFlow
         _code = code;
         _start = start;
         _end = end;
-        _function = new IrFunction(entry, name) { HasCapabilities = code.Isa != RiscVIsa.Rv64 };
+        _function = new IrFunction(entry, name)
+        {
+            HasCapabilities = code.Isa != RiscVIsa.Rv64,
+            IsCapabilityMode = code.Isa == RiscVIsa.CheriV9Capability,
+        };
     }
 
     /// <summary>Guest pcs that direct calls reach.</summary>

@@ -13,6 +13,7 @@ namespace Cheri2IL.Translator.Passes;
 /// other definition kills the fact, and where paths meet the intervals are joined, as long as everything stays within the
 /// window. Facts speak of values, not of memory, so neither stores nor system calls touch them; but registers change across
 /// calls. sp alone survives: the code behind a call runs only when sp is what it was (<see cref="IrOp.Call"/>).</para>
+/// <para>Of a capability, it is the address that facts are about.</para>
 /// <para>Blocks that are entered from elsewhere begin without facts: the entry, and <see cref="IrFunction.ExtraEntries"/>.</para>
 /// </remarks>
 public sealed class CheckElimination
@@ -196,6 +197,16 @@ public sealed class CheckElimination
                     _registerOffsets[i.Register] = _offsets[i.A.Id];
                     if (_offsets[i.A.Id] == 0)
                         _names[_bases[i.A.Id]] ??= GuestRegister.Name(i.Register);
+                    break;
+                case IrOp.GetC when i.Register < Tracked:
+                    Describe(i, _registerBases[i.Register], _registerOffsets[i.Register]);
+                    break;
+                case IrOp.SetC when i.Register < Tracked:
+                    _registerBases[i.Register] = _bases[i.A!.Id];
+                    _registerOffsets[i.Register] = _offsets[i.A.Id];
+                    break;
+                case IrOp.CapIncrement when i.B!.Op == IrOp.Const:
+                    Describe(i, _bases[i.A!.Id], _offsets[i.A.Id] + i.B.Immediate);
                     break;
                 case IrOp.Add when i.B!.Op == IrOp.Const:
                     Describe(i, _bases[i.A!.Id], _offsets[i.A.Id] + i.B.Immediate);

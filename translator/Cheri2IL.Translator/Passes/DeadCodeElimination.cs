@@ -40,14 +40,14 @@ public static class DeadCodeElimination
 
     private static void Sweep(List<IrInstruction> instructions, bool[] used)
     {
-        // Registers that are certain to be set again before anybody sees them.
+        // Registers that are certain to be set again, metadata and all, before anybody sees them.
         var overwritten = 0UL;
         var keep = instructions.Count;
         for (var k = instructions.Count - 1; k >= 0; k--)
         {
             var i = instructions[k];
-            var bit = 1UL << i.Register;
-            if (i.Op == IrOp.Set)
+            var bit = i.Register < GuestRegister.Count ? 1UL << i.Register : 0;
+            if (i.Op is IrOp.Set or IrOp.SetC)
             {
                 if ((overwritten & bit) != 0)
                     continue;
@@ -57,7 +57,7 @@ public static class DeadCodeElimination
             {
                 continue;
             }
-            else if (i.Op == IrOp.Get)
+            else if (i.Op is IrOp.Get or IrOp.GetC)
             {
                 overwritten &= ~bit;
             }

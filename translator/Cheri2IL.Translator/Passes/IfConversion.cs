@@ -6,11 +6,14 @@ namespace Cheri2IL.Translator.Passes;
 /// Turns a branch over one move between integer registers into a select. RV64GC has no conditional move: a compiler writes its
 /// selects so, mostly where the condition is hard to predict.
 /// </summary>
+/// <remarks>Not in functions with capabilities: a register that is not written keeps metadata and tag, which a select would drop.</remarks>
 public static class IfConversion
 {
     /// <summary>Converts in <paramref name="function"/>.</summary>
     public static void Run(IrFunction function)
     {
+        if (function.HasCapabilities)
+            return;
         var predecessors = new Dictionary<IrBlock, int>();
         foreach (var block in function.Blocks)
         {

@@ -18,6 +18,7 @@ public sealed partial class LocalSimplification
     private IrInstruction?[] _replacement = new IrInstruction?[256];
     private int _nextId;
     private long _pc;
+    private bool _hasCapabilities;
 
     private LocalSimplification()
     {
@@ -28,6 +29,7 @@ public sealed partial class LocalSimplification
     {
         var pass = new LocalSimplification();
         function.Number();
+        pass._hasCapabilities = function.HasCapabilities;
         foreach (var block in function.Blocks)
             pass.Simplify(block);
         function.Number();
@@ -57,10 +59,14 @@ public sealed partial class LocalSimplification
                     _registers[i.Register] = i;
                     Append(i);
                     break;
-                case IrOp.Set when ReferenceEquals(_registers[i.Register], i.A):
+                case IrOp.Set when ReferenceEquals(_registers[i.Register], i.A) && !_hasCapabilities:
                     break;
                 case IrOp.Set:
                     _registers[i.Register] = i.A;
+                    Append(i);
+                    break;
+                case IrOp.SetC when i.Register < GuestRegister.Count:
+                    _registers[i.Register] = null;
                     Append(i);
                     break;
                 default:

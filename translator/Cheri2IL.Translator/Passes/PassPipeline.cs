@@ -8,7 +8,10 @@ public static class PassPipeline
     /// <summary>All passes, in order.</summary>
     public static IReadOnlyList<IrPass> Passes { get; } =
     [
-        // First: the others see values instead of register traffic, and constants instead of auipc/addi pairs.
+        // Before all: what may fault at every instruction would hide everything from the others.
+        new("fetch-checks", (function, _) => FetchChecks.Run(function)),
+
+        // First of the others: they see values instead of register traffic, and constants instead of auipc/addi pairs.
         new("local-simplification", (function, _) => LocalSimplification.Run(function)),
 
         // After simplification, which leaves operands behind that nobody uses and sets that are overwritten.
@@ -26,10 +29,10 @@ public static class PassPipeline
         new("dead-code-2", (function, _) => DeadCodeElimination.Run(function)),
 
         // Before unrolling, which leaves these loops alone. The vector form has one check for many accesses, and no registers for
-        // the hardware to trap with.
+        // the hardware to trap with; nor has it tags.
         new("vector-loops", (function, options) =>
         {
-            if (options.Checks != CheckMode.All && !options.PreciseFaults)
+            if (options.Checks != CheckMode.All && !options.PreciseFaults && !function.HasCapabilities)
                 VectorLoop.Mark(function);
         }),
 
@@ -60,11 +63,8 @@ public static class PassPipeline
 
     /// <summary>Runs every pass and leaves the function numbered.</summary>
     /// <exception cref="InvalidOperationException">Verification is on and a pass broke an invariant.</exception>
-    /// <exception cref="NotSupportedException">The function has capabilities: passes do not know what else a register holds then.</exception>
     public static void Run(IrFunction function, PassOptions options)
     {
-        if (function.HasCapabilities)
-            throw new NotSupportedException($"the function at 0x{function.EntryPc:x} has capabilities, which passes and emitter do not know");
         Watch("input", function, options);
         foreach (var pass in Passes)
         {

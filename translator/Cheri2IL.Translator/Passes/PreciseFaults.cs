@@ -28,7 +28,7 @@ public static class PreciseFaults
         {
             if (MayTrap(i) && committed?.Pc != i.Pc)
                 result.Add(committed = new IrInstruction(IrOp.Commit, IrType.Void) { Pc = i.Pc });
-            if (i.Op == IrOp.Set)
+            if (i.Op is IrOp.Set or IrOp.SetC)
                 committed = null;
             result.Add(i);
         }

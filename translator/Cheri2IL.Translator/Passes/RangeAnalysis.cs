@@ -114,6 +114,10 @@ internal sealed class RangeAnalysis
                     _registers[i.Register] = _values[i.A!.Id];
                     _registerNames[i.Register] = _names[i.A.Id];
                     break;
+                case IrOp.SetC when i.Register < Registers:
+                    _registers[i.Register] = ValueRange.Full;
+                    _registerNames[i.Register] = name;
+                    break;
                 default:
                     if (i.Type is IrType.I32 or IrType.I64)
                         _values[i.Id] = ValueRange.Of(i, Operand(i.A), Operand(i.B), Operand(i.C));

@@ -47,6 +47,8 @@ public sealed class RegisterReuse
                 Hold(i.Register, value!);
             else if (i.Op == IrOp.Get && _held[i.Register] is null)
                 Hold(i.Register, i);
+            else if (i.Op == IrOp.SetC && i.Register < GuestRegister.Count)
+                Release(i.Register);
         }
 
         instructions.Clear();
@@ -56,12 +58,19 @@ public sealed class RegisterReuse
     /// <summary>Notes that a register holds a value, and no longer the one before.</summary>
     private void Hold(int register, IrInstruction value)
     {
-        var previous = _held[register];
+        Release(register);
         _held[register] = value;
-        if (previous is not null && _holders[previous.Id] == register + 1)
-            _holders[previous.Id] = (byte)(Array.IndexOf(_held, previous) + 1);
         if (value.Op != IrOp.Const && _holders[value.Id] == 0)
             _holders[value.Id] = (byte)(register + 1);
+    }
+
+    /// <summary>Notes that a register no longer holds what it did.</summary>
+    private void Release(int register)
+    {
+        var previous = _held[register];
+        _held[register] = null;
+        if (previous is not null && _holders[previous.Id] == register + 1)
+            _holders[previous.Id] = (byte)(Array.IndexOf(_held, previous) + 1);
     }
 
     private IrInstruction? Read(IrInstruction? value, IrInstruction user)

@@ -52,11 +52,12 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
     {
         lock (_gate)
         {
-            if (!ModuleTranslator.CanTranslate(_image) || !_image.IsExecutable(pc) || IsModified(state, pc))
+            if (!_image.IsExecutable(pc) || IsModified(state, pc))
                 return null;
             RegionsTranslated++;
-            var name = $"{_key}_{pc:x}";
-            return Load(name, () => ModuleTranslator.TranslateRegion(_image, pc, _options, "r_" + name).Assembly);
+            var isa = IsaOf(state);
+            var name = isa == _image.Isa ? $"{_key}_{pc:x}" : $"{_key}_{pc:x}_{isa}";
+            return Load(name, () => ModuleTranslator.TranslateRegion(_image.DecodedAs(isa), pc, _options, "r_" + name).Assembly);
         }
     }
 
@@ -65,7 +66,7 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
     {
         lock (_gate)
         {
-            if (_options.PreciseFaults || !ModuleTranslator.CanTranslate(_image))
+            if (_options.PreciseFaults)
                 return null;
             _options = _options with { PreciseFaults = true };
             _key = TranslationKey.Of(_image.File, _options);
@@ -90,7 +91,7 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
                 if (state->Interrupt != 0)
                     return;
             }
-            while (state->RoundingMode > FloatStatus.LastHostMode || !ModuleTranslator.CanTranslate(_image));
+            while (state->RoundingMode > FloatStatus.LastHostMode);
         }
         catch (GuestFault fault)
         {
@@ -153,12 +154,16 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
         return new TranslatedModule(AssemblyLoadContext.Default.LoadFromStream(stream));
     }
 
+    /// <summary>What the code at the pc is decoded as: with capabilities, PCC says.</summary>
+    private RiscVIsa IsaOf(GuestState* state)
+        => _image.Isa == RiscVIsa.Rv64 ? RiscVIsa.Rv64
+        : CapabilityState.Read(state, GuestRegister.Pcc).IsCapabilityMode ? RiscVIsa.CheriV9Capability
+        : RiscVIsa.CheriV9Integer;
+
     private IrFunction Region(GuestState* state)
     {
         var pc = state->Pc;
-        var isa = _image.Isa == RiscVIsa.Rv64 ? RiscVIsa.Rv64
-            : CapabilityState.Read(state, CapabilityState.Pcc).IsCapabilityMode ? RiscVIsa.CheriV9Capability
-            : RiscVIsa.CheriV9Integer;
+        var isa = IsaOf(state);
         lock (_gate)
         {
             if (_evaluated.TryGetValue((pc, isa), out var function))

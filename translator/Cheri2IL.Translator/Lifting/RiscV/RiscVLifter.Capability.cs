@@ -173,14 +173,15 @@ public sealed partial class RiscVLifter
         var target = _b.GetX(i.Rs1);
         if (i.Immediate != 0)
             target = _b.Binary(IrOp.Add, target, _b.Const(i.Immediate));
-        target = _b.Binary(IrOp.And, target, _b.Const(~1L));
         if (i.Rd != 0)
             _b.SetC(i.Rd, Link(i));
         EnterCapability(code);
         if (i.Rd == GuestRegister.Ra)
-            _flow.Call(target, 0, Next(i));
+            _flow.Call(Even(target), 0, Next(i));
+        else if (IsReturn(i))
+            _b.Append(new IrInstruction(IrOp.Return, IrType.Void, target));
         else
-            _b.Append(new IrInstruction(IrOp.TailCall, IrType.Void, target));
+            _b.Append(new IrInstruction(IrOp.TailCall, IrType.Void, Even(target)));
     }
 
     /// <summary>Enters code and data that were sealed as a pair; there is no link.</summary>
@@ -188,7 +189,7 @@ public sealed partial class RiscVLifter
     {
         var (code, data) = (_b.GetC(i.Rs1), _b.GetC(i.Rs2));
         _b.Append(new IrInstruction(IrOp.CapCheckInvoke, IrType.Void, code, data) { Register = i.Rs1, Immediate = i.Rs2 });
-        var target = _b.Binary(IrOp.And, _b.GetX(i.Rs1), _b.Const(~1L));
+        var target = Even(_b.GetX(i.Rs1));
         _b.SetC(InvokedData, _b.Unary(IrOp.CapUnsealed, data));
         EnterCapability(code);
         _b.Append(new IrInstruction(IrOp.TailCall, IrType.Void, target));

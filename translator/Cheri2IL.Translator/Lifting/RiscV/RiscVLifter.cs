@@ -260,30 +260,40 @@ public sealed partial class RiscVLifter(IrBuilder builder, IControlFlow flow) : 
     {
         var constant = _flow.KnownTarget(i);
         IrInstruction? target = null;
+        if (constant is null && IsReturn(i))
+        {
+            // Its odd bit is seen to where the return address is compared.
+            target = _b.GetX(i.Rs1);
+            if (i.Isa != RiscVIsa.Rv64)
+                CheckTarget(null, Even(target));
+            _b.Append(new IrInstruction(IrOp.Return, IrType.Void, target));
+            return;
+        }
+
         if (constant is null)
         {
             target = _b.GetX(i.Rs1);
             if (i.Immediate != 0)
                 target = _b.Binary(IrOp.Add, target, _b.Const(i.Immediate));
-            // A return's odd bit is seen to where the return address is compared.
-            if (i.Isa != RiscVIsa.Rv64 || !(i.Rd == 0 && i.Rs1 == GuestRegister.Ra && i.Immediate == 0))
-                target = _b.Binary(IrOp.And, target, _b.Const(~1L));
+            target = Even(target);
         }
 
         if (i.Isa != RiscVIsa.Rv64)
             CheckTarget(null, target ?? _b.Const(constant!.Value));
-
         if (i.Rd != 0)
             _b.SetX(i.Rd, _b.Const(Next(i)));
         if (i.Rd == GuestRegister.Ra)
             _flow.Call(target, constant ?? 0, Next(i));
         else if (target is null)
             _flow.Jump(constant!.Value);
-        else if (i.Rd == 0 && i.Rs1 == GuestRegister.Ra && i.Immediate == 0)
-            _b.Append(new IrInstruction(IrOp.Return, IrType.Void, target));
         else
             _flow.IndirectJump(i, target);
     }
+
+    private static bool IsReturn(in RiscVInstruction i) => i.Rd == 0 && i.Rs1 == GuestRegister.Ra && i.Immediate == 0;
+
+    /// <summary>A target of a jump, bit 0 cleared.</summary>
+    private IrInstruction Even(IrInstruction target) => _b.Binary(IrOp.And, target, _b.Const(~1L));
 
     /// <inheritdoc/>
     protected override void VisitFence(in RiscVInstruction i)

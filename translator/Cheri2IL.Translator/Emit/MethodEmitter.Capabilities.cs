@@ -1,0 +1,517 @@
+using System.Reflection.Metadata;
+using Cheri2IL.Runtime.Capabilities;
+using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator.Ir;
+
+namespace Cheri2IL.Translator.Emit;
+
+/// <content>
+/// Capabilities (CHERI ISAv9). The address of a capability register is the integer register of the same number; its metadata and tag are in
+/// two more locals. Other capability values are locals of the type <see cref="Capability"/>, of which RyuJIT keeps the parts in registers.
+/// PCC is in the state block alone: it changes where control leaves.
+/// </content>
+public sealed partial class MethodEmitter
+{
+    private readonly int[] _metadataHome = new int[GuestRegister.Count];
+    private readonly int[] _tagHome = new int[GuestRegister.Count];
+    private int _ddcAddressHome;
+    private int _pccMetadata = -1;
+    private int _violation = -1;
+
+    private static readonly int DdcIndex = CapabilityState.Index(GuestRegister.Ddc);
+
+    private CapabilityMembers Capabilities => _members.Capabilities ?? throw new InvalidOperationException("the assembly is one without capabilities");
+
+    // ---- registers
+    private void AssignCapabilityHomes()
+    {
+        foreach (var bit in RegisterAnalysis.Registers(_registers.Used >> GuestRegister.Count))
+        {
+            _metadataHome[bit] = NewLocal(LocalType.Int64);
+            _tagHome[bit] = NewLocal(LocalType.Int32);
+            if (bit == DdcIndex)
+                _ddcAddressHome = NewLocal(LocalType.Int64);
+        }
+    }
+
+    /// <summary>Stores metadata and tag at an index; the state block's address is on the stack.</summary>
+    private void SpillMetadata(int index)
+    {
+        _il.Emit(ILOpCode.Ldflda, Capabilities.State, 1, 1);
+        if (index == DdcIndex)
+        {
+            _il.Emit(ILOpCode.Dup);
+            _il.LoadLocal(_ddcAddressHome);
+            _il.Emit(ILOpCode.Stfld, Capabilities.DdcAddress, 2, 0);
+        }
+
+        _il.Emit(ILOpCode.Dup);
+        MetadataAt(index);
+        _il.LoadLocal(_metadataHome[index]);
+        _il.Emit(ILOpCode.Stind_i8);
+        TagAt(index);
+        _il.LoadLocal(_tagHome[index]);
+        _il.Emit(ILOpCode.Stind_i1);
+    }
+
+    /// <summary>Loads metadata and tag at an index; the state block's address is on the stack.</summary>
+    private void ReloadMetadata(int index)
+    {
+        _il.Emit(ILOpCode.Ldflda, Capabilities.State, 1, 1);
+        if (index == DdcIndex)
+        {
+            _il.Emit(ILOpCode.Dup);
+            _il.Emit(ILOpCode.Ldfld, Capabilities.DdcAddress, 1, 1);
+            _il.StoreLocal(_ddcAddressHome);
+        }
+
+        _il.Emit(ILOpCode.Dup);
+        MetadataAt(index);
+        _il.Emit(ILOpCode.Ldind_i8);
+        _il.StoreLocal(_metadataHome[index]);
+        TagAt(index);
+        _il.Emit(ILOpCode.Ldind_u1);
+        _il.StoreLocal(_tagHome[index]);
+    }
+
+    /// <summary>From the address of the capability state to that of a metadata word.</summary>
+    private void MetadataAt(int index) => ElementAt(Capabilities.Metadata, index * sizeof(ulong));
+
+    private void TagAt(int index) => ElementAt(Capabilities.Tags, index);
+
+    private void ElementAt(int field, int offset)
+    {
+        _il.Emit(ILOpCode.Ldflda, field, 1, 1);
+        _il.LoadConstant(offset);
+        _il.Emit(ILOpCode.Conv_i);
+        _il.Emit(ILOpCode.Add);
+    }
+
+    /// <summary>An integer write of a register: metadata of NULL, no tag.</summary>
+    private void DropMetadata(int register)
+    {
+        if (!_function.HasCapabilities || register >= GuestRegister.F0)
+            return;
+        _il.LoadConstant(0L);
+        _il.StoreLocal(_metadataHome[register]);
+        _il.LoadConstant(0);
+        _il.StoreLocal(_tagHome[register]);
+    }
+
+    // ---- PCC
+    /// <summary>
+    /// PCC has to allow all of the function's code, in its mode: that stands for the check of each fetch. The window in the state block is
+    /// PCC's, decoded; where it does not say so, the runtime looks at PCC itself. Where that does not allow it either, the evaluator finds
+    /// how far the function gets.
+    /// </summary>
+    private void EmitFetchCheck()
+    {
+        if (_options.IsPart || _function.FetchedCode is not var (start, last))
+            return;
+        var unknown = _il.DefineLabel();
+        var allowed = _il.DefineLabel();
+        foreach (var address in (ReadOnlySpan<long>)[start, last])
+        {
+            _il.LoadConstant(address);
+            LoadCodeWindow(Capabilities.CodeBase);
+            _il.Emit(ILOpCode.Sub);
+            LoadCodeWindow(Capabilities.CodeLength);
+            _il.Branch(ILOpCode.Bge_un, unknown);
+        }
+
+        _il.MarkLabel(allowed);
+        AddCold(() =>
+        {
+            _il.MarkLabel(unknown);
+            _il.LoadArgument(StateArgument);
+            _il.LoadConstant(start);
+            _il.LoadConstant(last);
+            _il.LoadConstant(_function.IsCapabilityMode ? 1 : 0);
+            _il.Emit(ILOpCode.Call, Capabilities.AllowsFetch, 4, 1);
+            _il.Branch(ILOpCode.Brtrue, allowed);
+            Spill(RegisterAnalysis.Arguments);
+            _il.LoadArgument(StateArgument);
+            _il.LoadConstant(_function.EntryPc);
+            _il.Emit(ILOpCode.Call, Capabilities.LeaveToEvaluator, 2, 1);
+            _il.Emit(ILOpCode.Throw);
+        });
+    }
+
+    private void LoadCodeWindow(int field)
+    {
+        _il.LoadArgument(StateArgument);
+        _il.Emit(ILOpCode.Ldflda, Capabilities.State, 1, 1);
+        _il.Emit(ILOpCode.Ldflda, _function.IsCapabilityMode ? Capabilities.CapabilityCode : Capabilities.IntegerCode, 1, 1);
+        _il.Emit(ILOpCode.Ldfld, field, 1, 1);
+    }
+
+    private void LoadPccMetadata()
+    {
+        _il.LoadArgument(StateArgument);
+        _il.Emit(ILOpCode.Ldflda, Capabilities.State, 1, 1);
+        MetadataAt(CapabilityState.Index(GuestRegister.Pcc));
+        _il.Emit(ILOpCode.Ldind_i8);
+    }
+
+    /// <summary>Keeps PCC's metadata where calls will compare with it.</summary>
+    private void KeepPcc()
+    {
+        if (!_function.HasCapabilities || !AnyInstruction(i => i.Op == IrOp.Call))
+            return;
+        _pccMetadata = NewLocal(LocalType.Int64);
+        LoadPccMetadata();
+        _il.StoreLocal(_pccMetadata);
+    }
+
+    /// <summary>
+    /// A callee has to come back with the PCC that it was called with: the same metadata at the same address has the same bounds, and what
+    /// was jumped to is tagged.
+    /// </summary>
+    private void EmitPccComparison()
+    {
+        if (_pccMetadata < 0)
+            return;
+        LoadPccMetadata();
+        _il.LoadLocal(_pccMetadata);
+        _il.Branch(ILOpCode.Bne_un, _mismatch ??= _il.DefineLabel());
+    }
+
+    // ---- values
+    /// <summary>Pushes a value, a capability or an integer, that an operation on capabilities yields.</summary>
+    private void EmitCapabilityValue(IrInstruction i)
+    {
+        switch (i.Op)
+        {
+            case IrOp.GetC or IrOp.CapInteger:
+                var made = Temporary(LocalType.Capability);
+                Make(i, made);
+                _il.LoadLocal(made);
+                break;
+            case IrOp.CapLoad or IrOp.CapLoadReserved:
+                _il.LoadArgument(StateArgument);
+                LoadAddress(i);
+                KeepsTag(i.B!);
+                _il.Emit(ILOpCode.Call, i.Op == IrOp.CapLoad ? Capabilities.Load : Capabilities.LoadReserved, 3, 1);
+                break;
+            case IrOp.CapStoreConditional:
+                _il.LoadArgument(StateArgument);
+                LoadAddress(i);
+                AddressOf(i.B!);
+                _il.Emit(ILOpCode.Call, Capabilities.StoreConditional, 3, 1);
+                break;
+            case IrOp.CapSwap:
+                _il.LoadArgument(StateArgument);
+                LoadAddress(i);
+                AddressOf(i.B!);
+                KeepsTag(i.C!);
+                _il.Emit(ILOpCode.Call, Capabilities.Swap, 4, 1);
+                break;
+            case IrOp.CapLoadTags:
+                _il.LoadArgument(StateArgument);
+                LoadAddress(i);
+                _il.Emit(ILOpCode.Call, Capabilities.LoadTags, 2, 1);
+                break;
+            default:
+                EmitCapabilityOperation(i);
+                break;
+        }
+    }
+
+    private void EmitCapabilityOperation(IrInstruction i)
+    {
+        foreach (var operand in (ReadOnlySpan<IrInstruction?>)[i.A, i.B])
+        {
+            if (operand is { Type: IrType.Cap })
+                AddressOf(operand);
+            else if (operand is not null)
+                Value(operand);
+        }
+
+        if (i.Op == IrOp.CapAndPermissions)
+            _il.Emit(ILOpCode.Conv_u4);
+        _il.Emit(ILOpCode.Call, Capabilities.Operation(i.Op), i.B is null ? 1 : 2, 1);
+        if (i.Op is IrOp.CapPermissions or IrOp.CapTag or IrOp.CapSealed or IrOp.CapFlags or IrOp.CapSubset or IrOp.CapEqual)
+            _il.Emit(ILOpCode.Conv_u8);
+    }
+
+    /// <summary>Pushes the host address of a capability value, in a local.</summary>
+    private void AddressOf(IrInstruction value) => _il.LoadLocalAddress(LocalOf(value));
+
+    /// <summary>A local that holds a capability value.</summary>
+    private int LocalOf(IrInstruction value)
+    {
+        if (_temporaries.TryGetValue(value, out var local))
+            return local;
+        local = Temporary(LocalType.Capability);
+        if (value.Op is IrOp.GetC or IrOp.CapInteger)
+        {
+            Make(value, local);
+        }
+        else
+        {
+            EmitAndKeep(value);
+            _il.StoreLocal(local);
+        }
+
+        return local;
+    }
+
+    /// <summary>Puts a capability together in a local.</summary>
+    private void Make(IrInstruction value, int local)
+    {
+        _il.LoadLocalAddress(local);
+        LoadMetadata(value);
+        LoadCapabilityAddress(value);
+        LoadTag(value);
+        _il.Emit(ILOpCode.Call, Capabilities.Make, 4, 0);
+    }
+
+    /// <summary>Pushes the metadata of a register's capability or of an integer.</summary>
+    private void LoadMetadata(IrInstruction value)
+    {
+        if (value.Op == IrOp.CapInteger)
+            _il.LoadConstant(0L);
+        else if (value.Register == GuestRegister.Pcc)
+            LoadPccMetadata();
+        else
+            _il.LoadLocal(_metadataHome[CapabilityState.Index(value.Register)]);
+    }
+
+    /// <summary>Pushes its address.</summary>
+    private void LoadCapabilityAddress(IrInstruction value)
+    {
+        if (value.Op == IrOp.CapInteger)
+            Value(value.A!);
+        else if (value.Register == GuestRegister.Pcc)
+            _il.LoadConstant(value.Pc);
+        else if (value.Register == GuestRegister.Ddc)
+            _il.LoadLocal(_ddcAddressHome);
+        else
+            LoadRegister(value.Register);
+    }
+
+    /// <summary>Pushes its tag. PCC has one, or the function would not have been entered.</summary>
+    private void LoadTag(IrInstruction value)
+    {
+        if (value.Op == IrOp.CapInteger || value.Register == GuestRegister.Pcc)
+            _il.LoadConstant(value.Op == IrOp.CapInteger ? 0 : 1);
+        else
+            _il.LoadLocal(_tagHome[CapabilityState.Index(value.Register)]);
+    }
+
+    /// <summary>Pushes whether capabilities that are loaded under an authority keep their tags.</summary>
+    private void KeepsTag(IrInstruction authority)
+    {
+        AddressOf(authority);
+        _il.LoadConstant((int)CapabilityPermissions.LoadCapability);
+        _il.Emit(ILOpCode.Call, Capabilities.Permits, 2, 1);
+    }
+
+    private void LoadAddress(IrInstruction access) => LoadSum(access.A!, access.Immediate);
+
+    private void LoadSum(IrInstruction value, long offset)
+    {
+        Value(value);
+        if (offset == 0)
+            return;
+        _il.LoadConstant(offset);
+        _il.Emit(ILOpCode.Add);
+    }
+
+    // ---- statements
+    private void EmitCapabilityStatement(IrInstruction i)
+    {
+        switch (i.Op)
+        {
+            case IrOp.SetC:
+                EmitSetCapability(i);
+                break;
+            case IrOp.CapCheck or IrOp.CapCheckValue:
+                Pin(i.B!);
+                AddressOf(i.A!);
+                LoadSum(i.B!, i.Immediate);
+                _il.LoadConstant((int)AccessNeeds.Permissions(i));
+                _il.LoadConstant(AccessNeeds.Size(i));
+                if (i.C is not null)
+                    AddressOf(i.C);
+                _il.LoadConstant(AccessNeeds.Number(i));
+                EmitViolation(i, i.C is null ? Capabilities.CheckAccess : Capabilities.CheckStore, i.C is null ? 5 : 6, Later(i.B!, i.Immediate));
+                break;
+            case IrOp.CapCheckAlignment:
+                EmitAlignmentCheck(i, i.IsStore ? GuestFaultKind.MisalignedStore : GuestFaultKind.MisalignedLoad);
+                break;
+            case IrOp.CapCheckTarget:
+                EmitTargetCheck(i);
+                break;
+            case IrOp.CapCheckJump:
+                var target = LocalOf(i.A!);
+                _il.LoadLocalAddress(target);
+                _il.LoadConstant(i.Immediate);
+                _il.LoadConstant(i.Register);
+                EmitViolation(i, Capabilities.CheckJump, 3, () => LoadJumpTarget(target, i.Immediate));
+                break;
+            case IrOp.CapCheckInvoke:
+                var code = LocalOf(i.A!);
+                _il.LoadLocalAddress(code);
+                AddressOf(i.B!);
+                _il.LoadConstant(i.Register);
+                _il.LoadConstant((int)i.Immediate);
+                EmitViolation(i, Capabilities.CheckInvoke, 4, () => LoadJumpTarget(code, 0));
+                break;
+            case IrOp.CapCheckSystem:
+                AddressOfPcc(i);
+                EmitViolation(i, Capabilities.CheckSystemRegisters, 1, () => _il.LoadConstant(i.Pc));
+                break;
+            case IrOp.CapStore:
+                _il.LoadArgument(StateArgument);
+                LoadAddress(i);
+                AddressOf(i.B!);
+                _il.Emit(ILOpCode.Call, Capabilities.Store, 3, 0);
+                break;
+            case IrOp.ClearTags:
+                EmitClearTags(i);
+                break;
+            default:
+                throw new InvalidOperationException($"{i.Op} is not a statement");
+        }
+    }
+
+    private void EmitSetCapability(IrInstruction i)
+    {
+        var value = i.A!;
+        if (i.Register == GuestRegister.Pcc)
+        {
+            _il.LoadArgument(StateArgument);
+            _il.LoadConstant(i.Register);
+            AddressOf(value);
+            _il.Emit(ILOpCode.Call, Capabilities.Write, 3, 0);
+            return;
+        }
+
+        var index = CapabilityState.Index(i.Register);
+        var isInPlace = value.Op is IrOp.GetC or IrOp.CapInteger && !_temporaries.ContainsKey(value);
+        var local = isInPlace ? -1 : LocalOf(value);
+        Part(IrOp.CapAddress, LoadCapabilityAddress);
+        if (i.Register == GuestRegister.Ddc)
+            _il.StoreLocal(_ddcAddressHome);
+        else
+            StoreRegister(i.Register);
+        Part(IrOp.CapHigh, LoadMetadata);
+        _il.StoreLocal(_metadataHome[index]);
+        Part(IrOp.CapTag, LoadTag);
+        _il.StoreLocal(_tagHome[index]);
+
+        void Part(IrOp getter, Action<IrInstruction> load)
+        {
+            if (isInPlace)
+            {
+                load(value);
+                return;
+            }
+
+            _il.LoadLocalAddress(local);
+            _il.Emit(ILOpCode.Call, Capabilities.Operation(getter), 1, 1);
+        }
+    }
+
+    private void EmitTargetCheck(IrInstruction i)
+    {
+        Pin(i.B!);
+        ILLabel? skip = i.A!.Op == IrOp.Const ? null : _il.DefineLabel();
+        if (skip is { } notTaken)
+        {
+            Value(i.A);
+            _il.Branch(ILOpCode.Brfalse, notTaken);
+        }
+
+        AddressOfPcc(i);
+        Value(i.B!);
+        EmitViolation(i, Capabilities.CheckTarget, 2, Later(i.B!, 0));
+        if (skip is { } join)
+            _il.MarkLabel(join);
+    }
+
+    /// <summary>Pushes the host address of PCC as it is at an instruction.</summary>
+    private void AddressOfPcc(IrInstruction at) => AddressOf(new IrInstruction(IrOp.GetC, IrType.Cap) { Register = GuestRegister.Pcc, Pc = at.Pc });
+
+    private void LoadJumpTarget(int local, long offset)
+    {
+        _il.LoadLocalAddress(local);
+        _il.LoadConstant(offset);
+        _il.Emit(ILOpCode.Call, Capabilities.JumpTarget, 2, 1);
+    }
+
+    /// <summary>What pushes a pinned value plus an offset in a cold block.</summary>
+    private Action Later(IrInstruction value, long offset)
+    {
+        var local = _temporaries.TryGetValue(value, out var temporary) ? temporary : -1;
+        return () =>
+        {
+            if (local >= 0)
+                _il.LoadLocal(local);
+            else
+                EmitExpression(value);
+            if (offset == 0)
+                return;
+            _il.LoadConstant(offset);
+            _il.Emit(ILOpCode.Add);
+        };
+    }
+
+    /// <summary>Calls a check, whose operands are on the stack, and faults with the violation that it finds.</summary>
+    /// <param name="i">The instruction.</param>
+    /// <param name="check">Method of <see cref="CapabilityChecks"/>.</param>
+    /// <param name="operands">Its operands.</param>
+    /// <param name="loadAddress">Pushes what was to be accessed or executed.</param>
+    private void EmitViolation(IrInstruction i, int check, int operands, Action loadAddress)
+    {
+        var violation = Shared(ref _violation, LocalType.Int32);
+        var fault = _il.DefineLabel();
+        _il.Emit(ILOpCode.Call, check, operands, 1);
+        _il.StoreLocal(violation);
+        _il.LoadLocal(violation);
+        _il.Branch(ILOpCode.Brtrue, fault);
+        var dirty = _options.IsPrecise ? _dirty : 0;
+        AddCold(() =>
+        {
+            _il.MarkLabel(fault);
+            Spill(dirty);
+            _il.LoadLocal(violation);
+            _il.LoadConstant(_options.IsPrecise ? 1 : 0);
+            _il.LoadConstant(i.Pc);
+            loadAddress();
+            _il.Emit(ILOpCode.Call, Capabilities.Fault, 4, 1);
+            _il.Emit(ILOpCode.Throw);
+        });
+    }
+
+    // ---- memory
+    private void EmitClearTags(IrInstruction i)
+    {
+        ILLabel? skip = i.B!.Op == IrOp.Const ? null : _il.DefineLabel();
+        if (skip is { } failed)
+        {
+            Value(i.B);
+            _il.Branch(ILOpCode.Brtrue, failed);
+        }
+
+        _il.LoadArgument(StateArgument);
+        LoadAddress(i);
+        _il.LoadConstant(IrSignature.SizeOf(i.Access));
+        _il.Emit(ILOpCode.Call, Capabilities.ClearTags, 3, 0);
+        if (skip is { } join)
+            _il.MarkLabel(join);
+    }
+
+    /// <summary>LR and SC of 8 and 16 bits.</summary>
+    private void EmitNarrowReservation(IrInstruction i)
+    {
+        _il.LoadArgument(StateArgument);
+        HostAddress(i.A!, 0);
+        _il.LoadConstant(IrSignature.SizeOf(i.Access));
+        if (i.Op == IrOp.StoreConditional)
+            Value(i.B!);
+        var name = i.Op == IrOp.LoadReserved ? nameof(Atomics.LoadReservedNarrow) : nameof(Atomics.StoreConditionalNarrow);
+        _il.Emit(ILOpCode.Call, _members.Static(typeof(Atomics), name), i.Op == IrOp.LoadReserved ? 3 : 4, 1);
+    }
+}
