@@ -10,6 +10,7 @@
 // expect write-call: exit 0
 // expect clock-call: exit 0
 // expect unmap-call: exit 0
+// expect frame-on-host: signal SIGSEGV
 // expect handled: exit 0
 #include <cheri/hybrid.h>
 #include <corpus/syscall.h>
@@ -20,7 +21,7 @@
 
 enum { MEMORY = 65536, CODE_TYPE = 17, RETURN_TYPE = 18, EFAULT = 14, SEGV_CAPBOUNDSERR = 12 };
 
-enum operation { SUM, READ, WRITE, CALL, USE_RETURN_DATA, JUMP_TO_RETURN, SWAP_RETURN, WRITE_CALL, CLOCK_CALL, UNMAP_CALL };
+enum operation { SUM, READ, WRITE, CALL, USE_RETURN_DATA, JUMP_TO_RETURN, SWAP_RETURN, FRAME_ON_HOST, WRITE_CALL, CLOCK_CALL, UNMAP_CALL };
 
 // What host and plugin share: the lowest bytes of the plugin's memory.
 struct request {
@@ -63,6 +64,9 @@ PLUGIN long plugin_main(enum operation operation, struct request *request, const
         return 0;
     case SWAP_RETURN:
         __asm__ volatile(CHERI_GET("t0", "%0") CHERI_GET("ra", "%1") CHERI_OP3(0x7e, "x1", "t0", "ra") : : "r"(way_back + 1), "r"(way_back) : "ra", "t0");
+        return 0;
+    case FRAME_ON_HOST: // a fault with a stack pointer that the plugin has no authority for
+        __asm__ volatile("mv sp, %0\n\tlb t0, 0(sp)" : : "r"(request->address) : "t0");
         return 0;
     case WRITE_CALL:
         return plugin_call(SYS_write, 1, request->address, 8);
@@ -153,8 +157,8 @@ int main(int argc, char **argv)
 {
     static const char *const names[] = {
         [READ] = "read-host", [WRITE] = "write-host", [CALL] = "call-host", [USE_RETURN_DATA] = "use-return-data",
-        [JUMP_TO_RETURN] = "jump-to-return", [SWAP_RETURN] = "swap-return", [WRITE_CALL] = "write-call",
-        [CLOCK_CALL] = "clock-call", [UNMAP_CALL] = "unmap-call",
+        [JUMP_TO_RETURN] = "jump-to-return", [SWAP_RETURN] = "swap-return", [FRAME_ON_HOST] = "frame-on-host",
+        [WRITE_CALL] = "write-call", [CLOCK_CALL] = "clock-call", [UNMAP_CALL] = "unmap-call",
     };
     struct request *request = (struct request *)memory;
     request->address = (long)&secret;
@@ -166,6 +170,10 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], names[operation]) == 0) {
             if (operation == CALL)
                 request->address = (long)handled;
+            if (operation == FRAME_ON_HOST)
+                request->address = (long)(signal_memory + sizeof signal_memory);
+            if (operation == FRAME_ON_HOST && signal_install(SIGSEGV, on_fault, 0) != 0)
+                return 8;
             long result = call_plugin(operation);
             return operation >= WRITE_CALL && result == -EFAULT && secret == 42 ? 0 : 1;
         }

@@ -48,16 +48,21 @@ public sealed unsafe partial class CvmThread
         CapabilityState.Write(State, A0, process.DataOf(stack.AuxiliaryVector, stack.AuxiliaryVector + stack.AuxiliaryVectorBytes));
     }
 
-    /// <summary>Reads a pointer from a structure; with pure capabilities, it then allows what it allows the program, until the next one is read.</summary>
-    internal bool TryReadPointer(long address, out long value)
+    /// <summary>Reads a pointer from a structure: one without tag where pointers are integers.</summary>
+    internal bool TryReadPointer(long address, out Capability pointer)
     {
-        if (!IsPure)
-            return Memory.TryRead(address, out value);
-        var isRead = Memory.TryRead(address, out Capability pointer);
-        value = (long)pointer.Address;
-        if (isRead)
-            _authority!.Nested = pointer;
+        if (IsPure)
+            return Memory.TryRead(address, out pointer);
+        var isRead = Memory.TryRead(address, out long value);
+        pointer = Capability.FromInteger((ulong)value);
         return isRead;
+    }
+
+    /// <summary>With pure capabilities: from now on memory is touched with the authority of such a pointer alone, or, for null, of the arguments again.</summary>
+    internal void ActFor(Capability? pointer)
+    {
+        if (IsPure)
+            _authority!.Nested = pointer;
     }
 
     /// <summary>Writes a pointer to a structure; with pure capabilities, the alternate stack's is the only one there is.</summary>
@@ -88,8 +93,8 @@ public sealed unsafe partial class CvmThread
         => CapabilityState.Write(State, register, IsPure ? pointer : Capability.FromInteger(pointer.Address));
 
     /// <summary>The alternate stack's memory is written on delivery of a signal: by the authority of who registered it.</summary>
-    internal void SetAlternateStackAuthority()
-        => _alternateStack = IsPure ? _authority!.Nested : CapabilityState.Read(State, CapabilityState.Ddc);
+    internal void SetAlternateStackAuthority(in Capability pointer)
+        => _alternateStack = IsPure ? pointer : CapabilityState.Read(State, CapabilityState.Ddc);
 
     /// <summary>
     /// Before a system call: memory is accessed with DDC's authority for a hybrid program, with that of the pointers among the

@@ -142,6 +142,7 @@ internal sealed unsafe class FaultReport
     {
         FirstSpecial => "pcc",
         FirstSpecial + 1 => "ddc",
+        0 => "cnull",
         _ => "c" + RegisterNames[number & 31],
     };
 

@@ -14,8 +14,8 @@ public sealed class GuestAuthority
     private readonly Capability[] _capabilities = new Capability[MostCapabilities];
     private int _count;
 
-    /// <summary>A pointer that was read from the thread's memory and counts until the next one is.</summary>
-    public Capability Nested { get; set; }
+    /// <summary>A pointer that was read from the thread's memory: while there is one, it alone counts.</summary>
+    public Capability? Nested { get; set; }
 
     /// <summary>Gives up all and takes one.</summary>
     public void Set(in Capability capability)
@@ -28,7 +28,7 @@ public sealed class GuestAuthority
     public void Clear()
     {
         _count = 0;
-        Nested = default;
+        Nested = null;
     }
 
     /// <summary>Takes one more; what is untagged or sealed is none.</summary>
@@ -41,7 +41,9 @@ public sealed class GuestAuthority
     /// <summary>How many bytes from a guest address on may be accessed with all of <paramref name="permissions"/>.</summary>
     public ulong Extent(ulong address, CapabilityPermissions permissions)
     {
-        var extent = Nested.IsUsable ? Extent(Nested, address, permissions) : 0;
+        if (Nested is { } nested)
+            return nested.IsUsable ? Extent(nested, address, permissions) : 0;
+        var extent = 0UL;
         for (var k = 0; k < _count; k++)
             extent = Math.Max(extent, Extent(_capabilities[k], address, permissions));
         return extent;

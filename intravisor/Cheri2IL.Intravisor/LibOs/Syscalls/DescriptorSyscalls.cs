@@ -294,7 +294,7 @@ internal static class DescriptorSyscalls
         for (var k = 0; k < (int)a.A2; k++)
         {
             var vector = a.A1 + (2 * field * k);
-            if (!thread.Memory.TryRead(vector + field, out long length) || !thread.TryReadPointer(vector, out var address))
+            if (!thread.Memory.TryRead(vector + field, out long length) || !thread.TryReadPointer(vector, out var pointer))
                 return total > 0 ? total : -Errno.EFAULT;
             if (length < 0)
                 return -Errno.EINVAL;
@@ -302,7 +302,9 @@ internal static class DescriptorSyscalls
             if (length == 0)
                 continue;
             // Only the first part of a vectored read may wait: what has arrived is returned.
-            var done = Move(thread, file, address, length, offset < 0 ? -1 : offset + total, isWrite);
+            thread.ActFor(pointer);
+            var done = Move(thread, file, (long)pointer.Address, length, offset < 0 ? -1 : offset + total, isWrite);
+            thread.ActFor(null);
             if (done < 0)
                 return total > 0 ? total : done;
             total += done;

@@ -31,16 +31,19 @@ internal static partial class SignalSyscalls
     {
         stack = default;
         var field = thread.PointerBytes;
-        if (!thread.TryReadPointer(address, out stack.Pointer)
+        if (!thread.TryReadPointer(address, out var pointer)
             || !thread.Memory.TryRead(address + field, out stack.Flags)
             || !thread.Memory.TryRead(address + field + sizeof(long), out stack.Size))
             return false;
+        stack.Pointer = (long)pointer.Address;
         if (thread.Cvm.Capabilities is null)
             return true;
-        if ((stack.Flags & Signal.SS_DISABLE) == 0 && !thread.Memory.Permits(stack.Pointer, stack.Size, isWrite: true))
-            return false;
-        thread.SetAlternateStackAuthority();
-        return true;
+        thread.ActFor(pointer);
+        var isAllowed = (stack.Flags & Signal.SS_DISABLE) != 0 || thread.Memory.Permits(stack.Pointer, stack.Size, isWrite: true);
+        thread.ActFor(null);
+        if (isAllowed)
+            thread.SetAlternateStackAuthority(pointer);
+        return isAllowed;
     }
 
     private static bool TryWriteStack(CvmThread thread, long address, in SignalStack stack)
