@@ -23,6 +23,12 @@ internal sealed unsafe class ScriptedGuest : IGuestCode
     /// <summary>Writable bytes of the image.</summary>
     public const long Data = GuestLayout.PieBase + 0x2000;
 
+    private static readonly ProgramHeader[] Headers =
+    [
+        new(SegmentType.Load, SegmentFlags.Read | SegmentFlags.Execute, 0x1000, 0x1000, 0x1000, 0x1000, 0x1000),
+        new(SegmentType.Load, SegmentFlags.Read | SegmentFlags.Write, 0x2000, 0x2000, 16, 0x2000, 0x1000),
+    ];
+
     private readonly Dictionary<long, Script> _scripts = [];
     private AddressSpace? _space;
 
@@ -61,19 +67,18 @@ internal sealed unsafe class ScriptedGuest : IGuestCode
         });
 
     /// <summary>Runs this guest to its end.</summary>
-    public CvmExit Run(List<string>? reports = null, List<string>? trace = null)
+    public CvmExit Run(List<string>? reports = null, List<string>? trace = null, ElfExecutable? image = null)
     {
         using var cvm = Create(null, reports, trace is null ? null : new SyscallTrace(trace.Add));
-        cvm.Start(Image());
+        cvm.Start(image ?? Image());
         return cvm.Wait();
     }
 
     /// <summary>A position-independent program: a page of code at 0x1000, where <see cref="Entry"/> is, and data behind it.</summary>
-    public static ElfExecutable Image() => TestElf.Build(
-        positionIndependent: true,
-        entry: 0x1000,
-        new ProgramHeader(SegmentType.Load, SegmentFlags.Read | SegmentFlags.Execute, 0x1000, 0x1000, 0x1000, 0x1000, 0x1000),
-        new ProgramHeader(SegmentType.Load, SegmentFlags.Read | SegmentFlags.Write, 0x2000, 0x2000, 16, 0x2000, 0x1000));
+    public static ElfExecutable Image() => TestElf.Build(positionIndependent: true, entry: 0x1000, Headers);
+
+    /// <summary>The same for pure capabilities.</summary>
+    public static ElfExecutable PureImage() => TestElf.BuildPure(entry: 0x1000, Headers);
 
     /// <inheritdoc/>
     public nint Resolve(GuestState* state, long pc)

@@ -1,6 +1,7 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Syscalls;
+using Cheri2IL.Runtime.Capabilities;
 using Cheri2IL.Runtime.Execution;
 using Xunit;
 using static Cheri2IL.Intravisor.Tests.ScriptedGuest;
@@ -10,6 +11,8 @@ namespace Cheri2IL.Intravisor.Tests;
 /// <summary>Every handler with random and with nasty arguments: a result or an errno, never an exception of the host.</summary>
 public sealed unsafe class SyscallFuzzTests
 {
+    private const int FirstArgument = 10;
+
     /// <summary>Calls that end the guest, redirect it, start threads or may wait for ever.</summary>
     private static readonly HashSet<string> Excluded =
     [
@@ -25,10 +28,12 @@ public sealed unsafe class SyscallFuzzTests
     ];
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    public void Handlers_HostileArguments_ReturnResultsOrErrnos(int seed)
+    [InlineData(1, false)]
+    [InlineData(2, false)]
+    [InlineData(3, false)]
+    [InlineData(4, true)]
+    [InlineData(5, true)]
+    public void Handlers_HostileArguments_ReturnResultsOrErrnos(int seed, bool isPure)
     {
         var random = new Random(seed);
         var rows = SyscallTable.Rows.Where(r => r.Handler is not null && !Excluded.Contains(r.Name) && !Streams.Contains(r.Name)).ToArray();
@@ -45,6 +50,8 @@ public sealed unsafe class SyscallFuzzTests
                 for (var k = 0; k < a.Length; k++)
                     a[k] = Argument(random);
                 Protect(row.Name, a);
+                for (var k = 0; isPure && k < a.Length; k++)
+                    CapabilityState.Write(state, FirstArgument + k, Pointer(random, (ulong)a[k]));
                 var goOn = Call(state, row.Number, a[0], a[1], a[2], a[3], a[4], a[5]);
                 calls++;
                 if (state->X10 < -4095)
@@ -61,7 +68,7 @@ public sealed unsafe class SyscallFuzzTests
         };
         // Traced: showing hostile arguments is as hard as handling them.
         var trace = new List<string>();
-        Assert.Equal(0, guest.Run(reports, trace).ShellStatus);
+        Assert.Equal(0, guest.Run(reports, trace, isPure ? PureImage() : Image()).ShellStatus);
         Assert.Empty(reports);
         Assert.True(trace.Count > calls, $"{trace.Count} lines for {calls} calls");
         Assert.DoesNotContain(trace, line => line.AsSpan().ContainsAnyExceptInRange(' ', '~'));
@@ -101,6 +108,21 @@ public sealed unsafe class SyscallFuzzTests
             (a[0], a[1]) = (scratch + (a[0] & 0xf_ffff), a[1] & 0xf_ffff);
         if (name == "rt_sigprocmask")
             a[1] = 0;
+    }
+
+    /// <summary>A capability at an address: for everything, for some bytes, useless, or of bits that mean nothing.</summary>
+    private static Capability Pointer(Random random, ulong address)
+    {
+        var all = Capability.Omnipotent.SetAddress(address);
+        return random.Next(6) switch
+        {
+            0 => all.ClearTag(),
+            1 => all.SealEntry(),
+            2 => all.SetBounds((ulong)random.Next(64)),
+            3 => all.AndPermissions((CapabilityPermissions)random.Next()),
+            4 => new Capability((ulong)random.NextInt64(), address, isTagged: true),
+            _ => all,
+        };
     }
 
     private static long Argument(Random random) => random.Next(12) switch

@@ -10,6 +10,15 @@ internal static class TestElf
     public static ElfExecutable Build(bool positionIndependent, long entry, params ReadOnlySpan<ProgramHeader> headers)
         => ElfExecutable.Parse(Bytes(positionIndependent, entry, headers), "test");
 
+    /// <summary>The same for pure capabilities.</summary>
+    public static ElfExecutable BuildPure(long entry, params ReadOnlySpan<ProgramHeader> headers)
+    {
+        const int PureFlags = 0x30005;
+        var file = Bytes(positionIndependent: true, entry, headers);
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(48), PureFlags);
+        return ElfExecutable.Parse(file, "test");
+    }
+
     /// <summary>A position-independent program of the given instructions, at 0x1000, where it starts.</summary>
     public static byte[] Program(params ReadOnlySpan<int> instructions)
     {

@@ -92,6 +92,8 @@ public static unsafe class CapabilityMemory
     /// <summary>CLoadTags: bit i is the tag of the granule at <paramref name="address"/> + 16 * i, i = 0..3.</summary>
     public static long LoadTags(GuestState* state, long address)
     {
+        // Tags are read where capabilities could be: a page that cannot be read traps.
+        Volatile.Read(ref *(state->MemoryBase + address));
         var tags = 0L;
         for (var i = 0; i < 4; i++)
             tags |= (long)CapabilityState.TagOf(state, address + (i * CapabilityState.Granule)) << i;

@@ -63,6 +63,13 @@ internal static class InfoCommand
             _ => "dynamic, fixed address",
         };
 
+        private string? Capabilities => Elf.Capabilities switch
+        {
+            CapabilityAbi.Hybrid => "hybrid",
+            CapabilityAbi.Pure => "pure",
+            _ => null,
+        };
+
         private long CodeBytes => Elf.Segments.Where(s => s.Flags.HasFlag(SegmentFlags.Execute)).Sum(s => s.FileSize);
 
         public void WriteText(bool listJumps)
@@ -70,6 +77,8 @@ internal static class InfoCommand
             Console.WriteLine($"file                {_program.Path}, {_program.Elf.Data.Length} bytes{(_program.Assembly is null ? "" : " (in the assembly)")}");
             Console.WriteLine($"kind                {Kind}");
             Console.WriteLine($"architecture        {_program.Elf.Architecture ?? "(no attributes)"}");
+            if (Capabilities is { } abi)
+                Console.WriteLine($"capabilities        CHERI-RISC-V ISAv9, {abi}; {_program.Elf.LoadRelocations.Count(r => r.Kind >= LoadRelocationKind.Null)} to relocate");
             if (_program.Elf.BuildId is { } id)
                 Console.WriteLine($"build id            {id}");
             if (Elf.Interpreter is { } interpreter)
@@ -101,6 +110,7 @@ internal static class InfoCommand
             json.WriteString("file", _program.Path);
             json.WriteString("kind", Kind);
             json.WriteString("architecture", _program.Elf.Architecture);
+            json.WriteString("capabilities", Capabilities);
             json.WriteString("buildId", _program.Elf.BuildId);
             json.WriteString("interpreter", Elf.Interpreter);
             json.WriteStartArray("needed");
