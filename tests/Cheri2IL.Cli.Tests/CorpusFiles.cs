@@ -8,8 +8,8 @@ internal static class CorpusFiles
     /// <summary>The smallest guest.</summary>
     public static string Hello { get; } = Path.Combine(Repository.Root(), "corpus", "hello", "bin", "hello.elf");
 
-    /// <summary>Those that IL is emitted for: not yet programs with capabilities.</summary>
-    public static TheoryData<string> Translatable() => new(All().Select(row => row.Data).Where(path => !path.StartsWith("corpus/cheri/", StringComparison.Ordinal)));
+    /// <summary>Those without capabilities.</summary>
+    public static TheoryData<string> Plain() => new(All().Select(row => row.Data).Where(path => !path.StartsWith("corpus/cheri/", StringComparison.Ordinal)));
 
     /// <summary>Every committed ELF file, relative to the repository, with '/' as separator.</summary>
     public static TheoryData<string> All()

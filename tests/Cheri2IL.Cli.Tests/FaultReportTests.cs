@@ -23,11 +23,13 @@ public sealed class FaultReportTests : IDisposable
         => AssertReport(report, signal, File.ReadAllBytes(Attack(attack)), arguments);
 
     [Theory]
-    [InlineData("capability-bounds-of-compartment", "plugin", "read-host")]
-    [InlineData("capability-sealed", "handles", "dereference")]
-    [InlineData("capability-permission", "forgery", "read-only")]
-    public void Fault_OfCapability_IsReportedAsExpected(string report, string program, string arguments)
-        => AssertReport(report, 11, File.ReadAllBytes(Path.Combine(Repository.Root(), "corpus", "cheri", "hybrid", "bin", program + ".elf")), arguments);
+    [InlineData("capability-bounds-of-compartment", "hybrid/bin/plugin.elf", "read-host", "always")]
+    [InlineData("capability-sealed", "hybrid/bin/handles.elf", "dereference", "always")]
+    [InlineData("capability-permission", "hybrid/bin/forgery.elf", "read-only", "always")]
+    [InlineData("capability-registers-lost", "purecap/bin/forgery.elf", "straddle", "auto")]
+    [InlineData("capability-invoke", "hybrid/bin/forgery.elf", "invoke-code-as-data", "auto")]
+    public void Fault_OfCapability_IsReportedAsExpected(string report, string program, string arguments, string precise)
+        => AssertReport(report, 11, File.ReadAllBytes(Path.Combine(Repository.Root(), "corpus", "cheri", program)), arguments, precise);
 
     [Fact]
     public void Fault_FoundByHardwareInOrdinaryCode_SaysThatRegistersAreLost()

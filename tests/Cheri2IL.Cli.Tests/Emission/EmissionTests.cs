@@ -13,7 +13,7 @@ namespace Cheri2IL.Cli.Tests.Emission;
 public sealed class EmissionTests
 {
     /// <summary>Committed guests.</summary>
-    public static TheoryData<string> Files => CorpusFiles.Translatable();
+    public static TheoryData<string> Files => CorpusFiles.Plain();
 
     [Theory]
     [MemberData(nameof(Files))]

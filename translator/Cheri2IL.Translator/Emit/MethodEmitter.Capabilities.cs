@@ -328,14 +328,15 @@ public sealed partial class MethodEmitter
                 break;
             case IrOp.CapCheck or IrOp.CapCheckValue:
                 Pin(i.B!);
-                AddressOf(i.A!);
+                var authority = LocalOf(i.A!);
+                _il.LoadLocalAddress(authority);
                 LoadSum(i.B!, i.Immediate);
                 _il.LoadConstant((int)AccessNeeds.Permissions(i));
                 _il.LoadConstant(AccessNeeds.Size(i));
                 if (i.C is not null)
                     AddressOf(i.C);
                 _il.LoadConstant(AccessNeeds.Number(i));
-                EmitViolation(i, i.C is null ? Capabilities.CheckAccess : Capabilities.CheckStore, i.C is null ? 5 : 6, Later(i.B!, i.Immediate));
+                EmitViolation(i, i.C is null ? Capabilities.CheckAccess : Capabilities.CheckStore, i.C is null ? 5 : 6, Later(i.B!, i.Immediate), (i.Register, authority));
                 break;
             case IrOp.CapCheckAlignment:
                 EmitAlignmentCheck(i, i.IsStore ? GuestFaultKind.MisalignedStore : GuestFaultKind.MisalignedLoad);
@@ -348,15 +349,15 @@ public sealed partial class MethodEmitter
                 _il.LoadLocalAddress(target);
                 _il.LoadConstant(i.Immediate);
                 _il.LoadConstant(i.Register);
-                EmitViolation(i, Capabilities.CheckJump, 3, () => LoadJumpTarget(target, i.Immediate));
+                EmitViolation(i, Capabilities.CheckJump, 3, () => LoadJumpTarget(target, i.Immediate), (i.Register, target));
                 break;
             case IrOp.CapCheckInvoke:
-                var code = LocalOf(i.A!);
+                var (code, data) = (LocalOf(i.A!), LocalOf(i.B!));
                 _il.LoadLocalAddress(code);
-                AddressOf(i.B!);
+                _il.LoadLocalAddress(data);
                 _il.LoadConstant(i.Register);
                 _il.LoadConstant((int)i.Immediate);
-                EmitViolation(i, Capabilities.CheckInvoke, 4, () => LoadJumpTarget(code, 0));
+                EmitViolation(i, Capabilities.CheckInvoke, 4, () => LoadJumpTarget(code, 0), (i.Register, code), ((int)i.Immediate, data));
                 break;
             case IrOp.CapCheckSystem:
                 AddressOfPcc(i);
@@ -381,10 +382,7 @@ public sealed partial class MethodEmitter
         var value = i.A!;
         if (i.Register == GuestRegister.Pcc)
         {
-            _il.LoadArgument(StateArgument);
-            _il.LoadConstant(i.Register);
-            AddressOf(value);
-            _il.Emit(ILOpCode.Call, Capabilities.Write, 3, 0);
+            WriteState(i.Register, LocalOf(value));
             return;
         }
 
@@ -431,6 +429,15 @@ public sealed partial class MethodEmitter
             _il.MarkLabel(join);
     }
 
+    /// <summary>Writes a capability that is in a local to a register of the state block.</summary>
+    private void WriteState(int register, int local)
+    {
+        _il.LoadArgument(StateArgument);
+        _il.LoadConstant(register);
+        _il.LoadLocalAddress(local);
+        _il.Emit(ILOpCode.Call, Capabilities.Write, 3, 0);
+    }
+
     /// <summary>Pushes the host address of PCC as it is at an instruction.</summary>
     private void AddressOfPcc(IrInstruction at) => AddressOf(new IrInstruction(IrOp.GetC, IrType.Cap) { Register = GuestRegister.Pcc, Pc = at.Pc });
 
@@ -463,7 +470,10 @@ public sealed partial class MethodEmitter
     /// <param name="check">Method of <see cref="CapabilityChecks"/>.</param>
     /// <param name="operands">Its operands.</param>
     /// <param name="loadAddress">Pushes what was to be accessed or executed.</param>
-    private void EmitViolation(IrInstruction i, int check, int operands, Action loadAddress)
+    /// <param name="authorities">
+    /// Registers that may be at fault, and locals that hold them: reports show those, also where no other register is stored.
+    /// </param>
+    private void EmitViolation(IrInstruction i, int check, int operands, Action loadAddress, params (int Register, int Local)[] authorities)
     {
         var violation = Shared(ref _violation, LocalType.Int32);
         var fault = _il.DefineLabel();
@@ -476,6 +486,8 @@ public sealed partial class MethodEmitter
         {
             _il.MarkLabel(fault);
             Spill(dirty);
+            foreach (var (register, local) in _options.IsPrecise ? [] : authorities)
+                WriteState(register, local);
             _il.LoadLocal(violation);
             _il.LoadConstant(_options.IsPrecise ? 1 : 0);
             _il.LoadConstant(i.Pc);
