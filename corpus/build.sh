@@ -31,15 +31,21 @@ for source in lib/*.c lib/*.S; do
     lib+=("$object")
 done
 
+# Without the compressed floating-point accesses, whose encodings are those of capabilities in capability mode.
+build_image() { # source elf option...
+    "$CLANG" "${common[@]}" "${@:3}" -march=rv64imafd_zca -mno-relax -c "$1" -o "$work/object.o"
+    ld.lld-19 --oformat=binary -Ttext=0 --entry=_start "$work/object.o" -o "$2"
+}
+
 # Extra compiler options of one program stand in its source, after "build:".
 build() { # source elf
     local extra attributes=()
-    if [ "${1%/*}" = cheri/purecap ]; then
+    case ${1%/*} in cheri/purecap | cheri/kernels)
         # The whole file is one section of the object: lib/include/cheri/purecap.h.
-        "$CLANG" "${common[@]}" -mno-relax -c "$1" -o "$work/object.o"
-        ld.lld-19 --oformat=binary -Ttext=0 --entry=_start "$work/object.o" -o "$2"
-        return
-    fi
+        build_image "$1" "$2"
+        [ "${1%/*}" = cheri/purecap ] || build_image "$1" "${2%.elf}-plain.elf" -DPLAIN
+        return ;;
+    esac
     # What makes a program hybrid is an attribute that clang does not know.
     if [ "${1%/*}" = cheri/hybrid ]; then
         "$CLANG" "${common[@]}" -mno-default-build-attributes -c cheri/attributes.S -o "$work/attributes.o"
@@ -61,7 +67,14 @@ output() { # source: where its guest belongs
     echo "${name%/*}/bin/${name##*/}.elf"
 }
 
-folders=(hello kernels programs attacks cheri/hybrid cheri/purecap)
+outputs() { # source: all its guests
+    local elf
+    elf=$(output "$1")
+    echo "$elf"
+    case $1 in cheri/kernels/*) echo "${elf%.elf}-plain.elf" ;; esac
+}
+
+folders=(hello kernels programs attacks cheri/hybrid cheri/purecap cheri/kernels)
 all=()
 for folder in "${folders[@]}"; do
     for source in "$folder"/*.[cS]; do [ -e "$source" ] && all+=("$source"); done
@@ -82,11 +95,12 @@ manifest() { # folder that holds the guests
     echo "  \"compiler\": \"$("$CLANG" --version | head -1)\","
     echo '  "files": ['
     for source in "${all[@]}"; do
-        elf=$(output "$source")
-        [ $first = yes ] || echo ','
-        first=no
-        printf '    { "path": "%s", "source": "%s", "bytes": %d, "sha256": "%s" }' "$elf" "$source" \
-            "$(stat -c %s "$1/$elf")" "$(sha256sum "$1/$elf" | cut -d' ' -f1)"
+        for elf in $(outputs "$source"); do
+            [ $first = yes ] || echo ','
+            first=no
+            printf '    { "path": "%s", "source": "%s", "bytes": %d, "sha256": "%s" }' "$elf" "$source" \
+                "$(stat -c %s "$1/$elf")" "$(sha256sum "$1/$elf" | cut -d' ' -f1)"
+        done
     done
     printf '\n  ]\n}\n'
 }
@@ -108,11 +122,13 @@ for source in "${sources[@]}"; do
     elf=$(output "$source")
     mkdir -p "$work/fresh/${elf%/*}"
     build "$source" "$work/fresh/$elf"
-    cmp "$work/fresh/$elf" "$elf" || differing=$((differing + 1))
+    for elf in $(outputs "$source"); do
+        cmp "$work/fresh/$elf" "$elf" || differing=$((differing + 1))
+    done
 done
 if [ $# -eq 0 ]; then
     manifest "$work/fresh" | diff - manifest.json || differing=$((differing + 1))
-    for elf in {hello,kernels,programs,attacks,cheri/hybrid,cheri/purecap}/bin/*.elf; do
+    for elf in {hello,kernels,programs,attacks,cheri/hybrid,cheri/purecap,cheri/kernels}/bin/*.elf; do
         [ ! -e "$elf" ] || [ -e "$work/fresh/$elf" ] || { echo "$elf has no source" >&2; differing=$((differing + 1)); }
     done
 fi

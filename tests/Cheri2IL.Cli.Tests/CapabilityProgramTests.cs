@@ -21,6 +21,24 @@ public sealed class CapabilityProgramTests : IDisposable
     }
 
     [Theory]
+    [InlineData("hash")]
+    [InlineData("list")]
+    [InlineData("matmul")]
+    [InlineData("memcpy")]
+    [InlineData("quicksort")]
+    [InlineData("strlen")]
+    [InlineData("sum")]
+    public void Kernel_BothBuilds_PrintTheExpectedChecksum(string name)
+    {
+        var expected = File.ReadAllText(Path.Combine(Repository.Root(), "corpus", "cheri", "kernels", name + ".out"));
+        foreach (var program in new[] { Program("kernels", name + "-plain"), Program("kernels", name) })
+        {
+            var result = ToolProcess.Run(_directory.Path, "run", program);
+            Assert.Equal((0, expected), (result.ExitCode, result.Output));
+        }
+    }
+
+    [Theory]
     [InlineData("purecap", "relocations", "pure")]
     [InlineData("hybrid", "plugin", "hybrid")]
     public void Info_Json_NamesTheAbi(string folder, string program, string abi)

@@ -22,7 +22,7 @@ public sealed class IsaTableTests
         {
             text.Append($"\n## {group.Key}\n\n");
             if (group.Key == "Xcheri")
-                text.Append("CHERI-RISC-V ISAv9, in both encoding modes: lifted and evaluated, but **no IL is emitted for it yet**.\n\n");
+                text.Append("CHERI-RISC-V ISAv9, in both encoding modes, for hybrid and pure-capability programs ([capabilities.md](capabilities.md)).\n\n");
             text.Append("| instruction | operands |\n|---|---|\n");
             foreach (var opcode in group)
                 text.Append($"| `{RiscVDisassembler.Mnemonic(opcode)}` | {Code(RiscVDisassembler.OperandForm(opcode))} |\n");

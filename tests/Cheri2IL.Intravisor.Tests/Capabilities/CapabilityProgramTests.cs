@@ -20,7 +20,7 @@ public sealed partial class CapabilityProgramTests
     public static TheoryData<string, string, string, string> Cases()
     {
         var data = new TheoryData<string, string, string, string>();
-        foreach (var folder in new[] { "hybrid", "purecap" })
+        foreach (var folder in (string[])["hybrid", "purecap"])
         {
             foreach (var source in Directory.GetFiles(Folder(folder), "*.?").Order(StringComparer.Ordinal))
             {

@@ -8,9 +8,10 @@ internal static class BenchCommand
 {
     /// <summary>Makes the command.</summary>
     public static Command Create()
-        => new ToolCommand("bench", "Measures translated code against native code and emulators, and how long a program takes to start.", "cheri2il bench cpu", "cheri2il bench start")
+        => new ToolCommand("bench", "Measures translated code against native code and emulators, capabilities against integers, and how long a program takes to start.", "cheri2il bench cpu", "cheri2il bench caps", "cheri2il bench start")
         {
             Cpu(),
+            Capabilities(),
             Start(),
             Wasm(),
         };
@@ -29,20 +30,48 @@ internal static class BenchCommand
         command.SetAction(parsed =>
         {
             var set = PeerSet.Find(Repository.Root(), Progress);
-            var kernels = parsed.GetValue(only) is { Length: > 0 } chosen ? chosen : set.Kernels;
-            if (kernels.FirstOrDefault(k => !set.Kernels.Contains(k)) is { } unknown)
-                throw new ToolException(ExitCode.Usage, $"no kernel '{unknown}' (there are {string.Join(", ", set.Kernels)})");
-            if (kernels.Count == 0)
-                throw new ToolException(ExitCode.NoInput, "no kernels below corpus/kernels");
-            var benchmark = new CpuBenchmark(kernels, set.Peers(), parsed.GetRequiredValue(rounds));
-            benchmark.Run(Progress);
-            if (parsed.GetValue(json))
-                CpuReport.WriteJson(benchmark, set.GuestsMatchNative);
-            else
-                CpuReport.WriteTable(benchmark, set.GuestsMatchNative);
-            return benchmark.Problems.Count == 0 ? ExitCode.Success : ExitCode.Failure;
+            var kernels = Choose(set.Kernels, parsed.GetValue(only), "corpus/kernels");
+            return Measure(new CpuBenchmark(kernels, set.Peers(), parsed.GetRequiredValue(rounds)), set.GuestsMatchNative, parsed.GetValue(json));
         });
         return command;
+    }
+
+    private static ToolCommand Capabilities()
+    {
+        var rounds = new Option<int>("--rounds") { Description = "Runs of each kernel in each build.", DefaultValueFactory = _ => 5 };
+        var only = new Option<string[]>("--kernel") { Description = "Only this kernel; repeatable." };
+        var json = CommonOptions.Json();
+        Bound(rounds);
+        var command = new ToolCommand(
+            "caps",
+            "Runs kernels that are written once and built twice, with integers and with CHERI capabilities as pointers, interleaved, and prints medians and ratios.",
+            "cheri2il bench caps",
+            "cheri2il bench caps --kernel list --json") { rounds, only, json };
+        command.SetAction(parsed =>
+        {
+            var kernels = Choose(CapabilityPeers.Kernels(Repository.Root()), parsed.GetValue(only), "corpus/cheri/kernels");
+            return Measure(new CpuBenchmark(kernels, CapabilityPeers.Peers(Repository.Root()), parsed.GetRequiredValue(rounds)), guestsMatchNative: true, parsed.GetValue(json));
+        });
+        return command;
+    }
+
+    /// <summary>The kernels that were asked for, or all.</summary>
+    private static IReadOnlyList<string> Choose(IReadOnlyList<string> all, string[]? chosen, string folder)
+    {
+        var kernels = chosen is { Length: > 0 } ? chosen : all;
+        if (kernels.FirstOrDefault(k => !all.Contains(k)) is { } unknown)
+            throw new ToolException(ExitCode.Usage, $"no kernel '{unknown}' (there are {string.Join(", ", all)})");
+        return kernels.Count > 0 ? kernels : throw new ToolException(ExitCode.NoInput, $"no kernels below {folder}");
+    }
+
+    private static int Measure(CpuBenchmark benchmark, bool guestsMatchNative, bool isJson)
+    {
+        benchmark.Run(Progress);
+        if (isJson)
+            CpuReport.WriteJson(benchmark, guestsMatchNative);
+        else
+            CpuReport.WriteTable(benchmark, guestsMatchNative);
+        return benchmark.Problems.Count == 0 ? ExitCode.Success : ExitCode.Failure;
     }
 
     private static ToolCommand Start()

@@ -1,5 +1,6 @@
 // Lays out a static, position-independent pure-capability program, headers and relocations included, because a stock linker
 // knows neither its e_flags nor its relocations: everything is one section, which becomes the file. Subsections order it.
+// With PLAIN, the same without capabilities; BSS_BYTES zeros follow the data.
 #pragma once
 #include <cheri/capabilities.h>
 
@@ -14,11 +15,18 @@
 #define DATA 8          // writable from here on
 #define END 9
 
+#ifndef BSS_BYTES
+#define BSS_BYTES 0
+#endif
+
 #define EM_RISCV 243
 #define EF_RISCV_RVC 1
 #define EF_RISCV_FLOAT_ABI_DOUBLE 4
-#define EF_RISCV_CHERIABI 0x10000
-#define EF_RISCV_CAP_MODE 0x20000
+#ifdef PLAIN
+#define EF_RISCV_CHERI 0
+#else
+#define EF_RISCV_CHERI 0x30000          // EF_RISCV_CHERIABI and EF_RISCV_CAP_MODE
+#endif
 
 #define R_RISCV_RELATIVE 3
 #define R_RISCV_JUMP_SLOT 5
@@ -37,13 +45,13 @@ image:
     .half   3, EM_RISCV                 // ET_DYN
     .word   1
     .quad   _start - image, headers - image, 0
-    .word   EF_RISCV_RVC | EF_RISCV_FLOAT_ABI_DOUBLE | EF_RISCV_CHERIABI | EF_RISCV_CAP_MODE
+    .word   EF_RISCV_RVC | EF_RISCV_FLOAT_ABI_DOUBLE | EF_RISCV_CHERI
     .half   64, 56, 3, 64, 0, 0
 headers:
     .word   1, 5                        // PT_LOAD, read and execute
     .quad   0, 0, 0, data - image, data - image, 4096
     .word   1, 6                        // PT_LOAD, read and write
-    .quad   data - image, data - image, data - image, image_end - data, image_end - data, 4096
+    .quad   data - image, data - image, data - image, image_end - data, image_end - data + BSS_BYTES, 4096
     .word   2, 4                        // PT_DYNAMIC
     .quad   dynamic - image, dynamic - image, dynamic - image, dynamic_end - dynamic, dynamic_end - dynamic, 8
 
