@@ -36,6 +36,7 @@
 // expect store-local: PermitStoreLocalCapViolation of ct0
 // expect store-untagged: exit 0
 // expect load-tags: PermitLoadCapViolation of ct0
+// expect load-tags-unmapped: signal SIGSEGV
 // expect no-ddc: TagViolation of ddc
 // expect narrow-ddc: LengthViolation of ddc
 // expect read-only-ddc: PermitStoreViolation of ddc
@@ -235,6 +236,9 @@ static void permission_attack(capability *victim)
         cheri_restrict(&value, &value, all & ~(uint64_t)PERM_GLOBAL);
         cheri_restrict(victim, victim, all & ~(uint64_t)PERM_STORE_LOCAL_CAPABILITY);
         cheri_store_capability(victim, &value);
+    } else if (is("load-tags-unmapped")) {
+        cheri_of(victim, 0, 64); // the first page is never mapped
+        cheri_tags(victim);
     } else if (is("load-tags")) {
         cheri_of(victim, cell, sizeof cell);
         cheri_restrict(victim, victim, all & ~(uint64_t)PERM_LOAD_CAPABILITY);
@@ -301,6 +305,7 @@ static const struct {
     { "store-local", permission_attack },
     { "store-untagged", permission_attack },
     { "load-tags", permission_attack },
+    { "load-tags-unmapped", permission_attack },
     { "no-ddc", special_attack },
     { "narrow-ddc", special_attack },
     { "read-only-ddc", special_attack },

@@ -10,6 +10,9 @@
 // expect write-call: exit 0
 // expect clock-call: exit 0
 // expect unmap-call: exit 0
+// expect refused-call: exit 0
+// expect refused-exit: exit 0
+// expect refused-handler: LengthViolation of ddc
 // expect frame-on-host: signal SIGSEGV
 // expect handled: exit 0
 #include <cheri/hybrid.h>
@@ -19,9 +22,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MEMORY = 65536, CODE_TYPE = 17, RETURN_TYPE = 18, EFAULT = 14, SEGV_CAPBOUNDSERR = 12 };
+enum { MEMORY = 65536, CODE_TYPE = 17, RETURN_TYPE = 18, EPERM = 1, EFAULT = 14, SEGV_CAPBOUNDSERR = 12 };
 
-enum operation { SUM, READ, WRITE, CALL, USE_RETURN_DATA, JUMP_TO_RETURN, SWAP_RETURN, FRAME_ON_HOST, WRITE_CALL, CLOCK_CALL, UNMAP_CALL };
+// Those from WRITE_CALL on make system calls; from REFUSED_CALL on they have no permission to.
+enum operation {
+    SUM, READ, WRITE, CALL, USE_RETURN_DATA, JUMP_TO_RETURN, SWAP_RETURN, FRAME_ON_HOST,
+    WRITE_CALL, CLOCK_CALL, UNMAP_CALL, REFUSED_CALL, REFUSED_EXIT, REFUSED_HANDLER,
+};
 
 // What host and plugin share: the lowest bytes of the plugin's memory.
 struct request {
@@ -36,8 +43,8 @@ void plugin_entry(void);
 
 static PLUGIN long plugin_call(long number, long a0, long a1, long a2)
 {
-    register long r0 __asm__("a0") = a0, r1 __asm__("a1") = a1, r2 __asm__("a2") = a2, r7 __asm__("a7") = number;
-    __asm__ volatile("ecall" : "+r"(r0) : "r"(r1), "r"(r2), "r"(r7) : "memory");
+    register long r0 __asm__("a0") = a0, r1 __asm__("a1") = a1, r2 __asm__("a2") = a2, r3 __asm__("a3") = 8, r7 __asm__("a7") = number;
+    __asm__ volatile("ecall" : "+r"(r0) : "r"(r1), "r"(r2), "r"(r3), "r"(r7) : "memory");
     return r0;
 }
 
@@ -74,6 +81,16 @@ PLUGIN long plugin_main(enum operation operation, struct request *request, const
         return plugin_call(SYS_clock_gettime, 1, request->address, 0);
     case UNMAP_CALL:
         return plugin_call(SYS_munmap, request->address & -4096, 4096, 0);
+    case REFUSED_CALL:
+        return plugin_call(SYS_getpid, 0, 0, 0);
+    case REFUSED_EXIT:
+        return plugin_call(SYS_exit_group, 77, 0, 0);
+    case REFUSED_HANDLER: // to run code of its own with the authority of a handler
+        request->values[0] = (long)plugin_entry;
+        request->values[1] = SA_SIGINFO;
+        request->values[2] = 0;
+        plugin_call(SYS_rt_sigaction, SIGSEGV, (long)request->values, 0);
+        return *(volatile long *)request->address;
     }
     return -1;
 }
@@ -117,6 +134,8 @@ static long call_plugin(enum operation operation)
     cheri_at(&code, &code, (uintptr_t)__start_plugin);
     cheri_bound_exact(&code, &code, (uintptr_t)(__stop_plugin - __start_plugin));
     cheri_at(&code, &code, (uintptr_t)plugin_entry);
+    if (operation >= REFUSED_CALL)
+        cheri_restrict(&code, &code, (uint64_t)~PERM_SYSTEM_CALLS);
     cheri_of(&data, memory, MEMORY);
     cheri_restrict(&data, &data, PERM_GLOBAL | PERM_LOAD | PERM_STORE | PERM_LOAD_CAPABILITY | PERM_STORE_CAPABILITY | PERM_INVOKE);
     cheri_at(&data, &data, (uintptr_t)memory + MEMORY);
@@ -159,6 +178,7 @@ int main(int argc, char **argv)
         [READ] = "read-host", [WRITE] = "write-host", [CALL] = "call-host", [USE_RETURN_DATA] = "use-return-data",
         [JUMP_TO_RETURN] = "jump-to-return", [SWAP_RETURN] = "swap-return", [FRAME_ON_HOST] = "frame-on-host",
         [WRITE_CALL] = "write-call", [CLOCK_CALL] = "clock-call", [UNMAP_CALL] = "unmap-call",
+        [REFUSED_CALL] = "refused-call", [REFUSED_EXIT] = "refused-exit", [REFUSED_HANDLER] = "refused-handler",
     };
     struct request *request = (struct request *)memory;
     request->address = (long)&secret;
@@ -166,7 +186,7 @@ int main(int argc, char **argv)
         return sum();
     if (strcmp(argv[1], "handled") == 0)
         return handled();
-    for (enum operation operation = READ; operation <= UNMAP_CALL; operation++) {
+    for (enum operation operation = READ; operation <= REFUSED_HANDLER; operation++) {
         if (strcmp(argv[1], names[operation]) == 0) {
             if (operation == CALL)
                 request->address = (long)handled;
@@ -175,7 +195,7 @@ int main(int argc, char **argv)
             if (operation == FRAME_ON_HOST && signal_install(SIGSEGV, on_fault, 0) != 0)
                 return 8;
             long result = call_plugin(operation);
-            return operation >= WRITE_CALL && result == -EFAULT && secret == 42 ? 0 : 1;
+            return operation >= WRITE_CALL && result == (operation < REFUSED_CALL ? -EFAULT : -EPERM) && secret == 42 ? 0 : 1;
         }
     }
     return 9;

@@ -208,7 +208,7 @@
     require_tag ca3, 1
 
     // Without the permission to change mappings, or beyond the bounds, nothing is mapped or unmapped.
-    li      t0, ~(1 << 16)
+    li      t0, ~PERM_CHANGE_MAPPINGS
     candperm ca0, cs5, t0
     li      a1, 4096
     call    SYS_munmap

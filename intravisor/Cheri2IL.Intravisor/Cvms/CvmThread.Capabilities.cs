@@ -118,6 +118,10 @@ public sealed unsafe partial class CvmThread
         }
     }
 
+    /// <summary>Whether the running code may make system calls: PCC says so, and without capabilities all may.</summary>
+    private bool MayMakeSystemCalls(GuestState* state)
+        => _authority is null || CapabilityState.Read(state, CapabilityState.Pcc).Permits(ProcessCapabilities.MakeSystemCalls);
+
     private void SetResult(GuestState* state, long result)
     {
         state->X10 = result;

@@ -90,8 +90,8 @@ public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
         long result;
         try
         {
-            result = row is { Handler: { } handler }
-                ? handler(this, in arguments)
+            result = !MayMakeSystemCalls(state) ? -Errno.EPERM
+                : row is { Handler: { } handler } ? handler(this, in arguments)
                 : -Errno.ENOSYS;
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)

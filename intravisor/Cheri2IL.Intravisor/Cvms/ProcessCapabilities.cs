@@ -11,6 +11,9 @@ namespace Cheri2IL.Intravisor.Cvms;
 /// </summary>
 internal sealed class ProcessCapabilities
 {
+    /// <summary>Software permission of PCC: the code may make system calls (CheriBSD's CHERI_PERM_SYSCALL).</summary>
+    public const CapabilityPermissions MakeSystemCalls = CapabilityPermissions.User0;
+
     /// <summary>Software permission: what it covers may be mapped anew, protected and unmapped (CheriBSD's CHERI_PERM_SW_VMEM).</summary>
     public const CapabilityPermissions ChangeMappings = CapabilityPermissions.User1;
 

@@ -1,6 +1,9 @@
 using System.Text.RegularExpressions;
 using Cheri2IL.Cli;
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.Tests.Attacks;
+using Cheri2IL.Runtime.Elf;
 using Xunit;
 
 namespace Cheri2IL.Intravisor.Tests.Capabilities;
@@ -54,6 +57,46 @@ public sealed partial class CapabilityProgramTests
         Assert.Equal(Segv, exit.ShellStatus);
         var report = Assert.Single(reports);
         Assert.Equal(outcome.StartsWith("signal ", StringComparison.Ordinal) ? "" : outcome, Cause().Match(report).Groups[1].Value);
+    }
+
+    /// <summary>Bytes changed anywhere: headers, relocations, code, data. The program is refused or runs to some end; nothing else happens.</summary>
+    [Theory]
+    [InlineData("purecap", "relocations", 1)]
+    [InlineData("purecap", "system", 2)]
+    [InlineData("purecap", "signals", 3)]
+    [InlineData("hybrid", "handles", 4)]
+    public async Task Program_DamagedAtRandom_IsRefusedOrEnds(string folder, string program, int seed)
+    {
+        var random = new Random(seed);
+        var intact = await File.ReadAllBytesAsync(Path.Combine(Folder(folder), "bin", program + ".elf"), TestContext.Current.CancellationToken);
+        for (var round = 0; round < 25; round++)
+        {
+            var file = intact.ToArray();
+            // Headers rarely, because there most changes only have the file refused.
+            for (var k = 0; k < 4; k++)
+                file[random.Next(k == 0 && round % 5 == 0 ? 0 : 0xe8, file.Length)] = (byte)random.Next(256);
+            await RunToSomeEnd(file);
+        }
+    }
+
+    private static async Task RunToSomeEnd(byte[] file)
+    {
+        var reports = new List<string>();
+        try
+        {
+            var guest = new CorpusGuest("damaged", file);
+            using var cvm = guest.Create(1, [], reports.Add);
+            guest.Start(cvm);
+            await Task.WhenAny(cvm.Completion, Task.Delay(TimeSpan.FromMilliseconds(200), TestContext.Current.CancellationToken));
+            cvm.Kill(Signal.SIGKILL);
+            await cvm.Completion.WaitAsync(Patience, TestContext.Current.CancellationToken);
+        }
+        catch (Exception refused) when (refused is ElfFormatException or CvmLoadException)
+        {
+            Assert.DoesNotContain('\n', refused.Message);
+        }
+
+        Assert.All(reports, report => Assert.DoesNotContain("internal error", report, StringComparison.Ordinal));
     }
 
     private static string Folder(string name) => Path.Combine(Repository.Root(), "corpus", "cheri", name);

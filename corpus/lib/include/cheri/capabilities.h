@@ -47,6 +47,8 @@
 #define PERM_SEAL 0x80
 #define PERM_INVOKE 0x100
 #define PERM_UNSEAL 0x200
+#define PERM_SYSTEM_CALLS 0x8000        // software permission 0
+#define PERM_CHANGE_MAPPINGS 0x10000    // software permission 1
 
 #define OPCODE_CHERI 0x5b
 

@@ -12,7 +12,8 @@ namespace Cheri2IL.Intravisor.LibOs.Tracing;
 /// <param name="Memory">Memory of the guest, in which pointers may lead anywhere.</param>
 /// <param name="Arguments">a0 to a5.</param>
 /// <param name="Result">What the call returned; null before it is made.</param>
-internal readonly record struct ShownCall(GuestMemory Memory, SyscallArguments Arguments, long? Result);
+/// <param name="IsPure">Whether pointers in structures are capabilities: such structures are shown as addresses.</param>
+internal readonly record struct ShownCall(GuestMemory Memory, SyscallArguments Arguments, long? Result, bool IsPure);
 
 /// <summary>Shows one argument, or nothing where null.</summary>
 internal delegate string? ArgumentFormat(in ShownCall call, long value, int index);
@@ -122,7 +123,7 @@ internal static class ArgumentFormats
     }
 
     private static string Vector(in ShownCall call, long value, int index)
-        => Elements<(long Base, ulong Length)>(call, value, index, static (memory, v) => $"{{iov_base={Bytes(memory, v.Base, v.Length)}, iov_len={v.Length}}}");
+        => call.IsPure ? Address(value) : Elements<(long Base, ulong Length)>(call, value, index, static (memory, v) => $"{{iov_base={Bytes(memory, v.Base, v.Length)}, iov_len={v.Length}}}");
 
     private static string Polls(in ShownCall call, long value, int index)
         => Elements<PollDescriptor>(call, value, index, static (_, p) => $"{{fd={p.Descriptor}, events={NameTables.Poll.Format((ushort)p.Events)}}}");
@@ -149,7 +150,7 @@ internal static class ArgumentFormats
 
     private static string Action(in ShownCall call, long value, int index)
     {
-        if (!call.Memory.TryRead(value, out SignalAction action))
+        if (call.IsPure || !call.Memory.TryRead(value, out SignalAction action))
             return Address(value);
         var handler = action.Handler switch
         {

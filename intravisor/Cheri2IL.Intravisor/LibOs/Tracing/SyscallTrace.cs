@@ -38,8 +38,8 @@ public sealed class SyscallTrace
     {
         var row = SyscallTable.Find(number);
         if (row?.Arguments is not { } words)
-            return IsNew(number) ? new TracedCall(row?.Name ?? $"syscall_{number}", arguments, Layout.Unknown, thread.Memory) : null;
-        return _isShown(row.Name) ? new TracedCall(row.Name, arguments, Layouts.GetOrAdd(row.Number, static (_, w) => Layout.Parse(w), words), thread.Memory) : null;
+            return IsNew(number) ? new TracedCall(row?.Name ?? $"syscall_{number}", arguments, Layout.Unknown, thread.Memory, thread.IsPure) : null;
+        return _isShown(row.Name) ? new TracedCall(row.Name, arguments, Layouts.GetOrAdd(row.Number, static (_, w) => Layout.Parse(w), words), thread.Memory, thread.IsPure) : null;
     }
 
     /// <summary>After it was made.</summary>
@@ -63,19 +63,12 @@ public sealed class SyscallTrace
     internal void Ended(CvmExit exit)
         => Write(exit.Signal == 0 ? $"+++ exited with {exit.Status} +++" : $"+++ killed by {ArgumentFormats.SignalName(exit.Signal)} +++");
 
-    private static string SignalCode(in SignalInfo info) => (info.Number, info.Code) switch
+    private static string SignalCode(in SignalInfo info) => info.Code switch
     {
-        (_, Signal.SI_USER) => nameof(Signal.SI_USER),
-        (_, Signal.SI_TKILL) => nameof(Signal.SI_TKILL),
-        (_, -1) => "SI_QUEUE",
-        (_, Signal.SI_KERNEL) => nameof(Signal.SI_KERNEL),
-        (Signal.SIGSEGV, Signal.SEGV_MAPERR) => nameof(Signal.SEGV_MAPERR),
-        (Signal.SIGSEGV, Signal.SEGV_ACCERR) => nameof(Signal.SEGV_ACCERR),
-        (Signal.SIGILL, Signal.ILL_ILLOPC) => nameof(Signal.ILL_ILLOPC),
-        (Signal.SIGTRAP, Signal.TRAP_BRKPT) => nameof(Signal.TRAP_BRKPT),
-        (Signal.SIGBUS, Signal.BUS_ADRALN) => nameof(Signal.BUS_ADRALN),
-        (Signal.SIGBUS, Signal.BUS_ADRERR) => nameof(Signal.BUS_ADRERR),
-        _ => info.Code.ToString(CultureInfo.InvariantCulture),
+        Signal.SI_USER => nameof(Signal.SI_USER),
+        Signal.SI_TKILL => nameof(Signal.SI_TKILL),
+        -1 => "SI_QUEUE",
+        _ => Signal.CodeName(info.Number, info.Code),
     };
 
     private bool IsNew(long number)

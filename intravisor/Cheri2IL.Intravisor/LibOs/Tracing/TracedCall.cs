@@ -12,14 +12,17 @@ internal sealed class TracedCall
     private readonly Layout _layout;
     private readonly string?[] _shown;
 
+    private readonly bool _isPure;
+
     /// <summary>Starts a call.</summary>
-    public TracedCall(string name, in SyscallArguments arguments, Layout layout, GuestMemory memory)
+    public TracedCall(string name, in SyscallArguments arguments, Layout layout, GuestMemory memory, bool isPure)
     {
+        _isPure = isPure;
         _name = name;
         _arguments = arguments;
         _layout = layout;
         _shown = new string?[layout.Arguments.Count];
-        Show(new ShownCall(memory, arguments, Result: null), isOutput: false);
+        Show(new ShownCall(memory, arguments, Result: null, isPure), isOutput: false);
     }
 
     /// <summary>The line of the finished call.</summary>
@@ -27,7 +30,7 @@ internal sealed class TracedCall
     /// <param name="memory">Memory of the guest.</param>
     public string Format(long? result, GuestMemory memory)
     {
-        var call = new ShownCall(memory, _arguments, result);
+        var call = new ShownCall(memory, _arguments, result, _isPure);
         Show(call, isOutput: true);
         var shown = result is not { } value ? "?" : ErrnoText.Format(value) ?? _layout.Result(call, value, 0);
         return $"{_name}({string.Join(", ", _shown.Where(s => s is not null))}) = {shown}";
