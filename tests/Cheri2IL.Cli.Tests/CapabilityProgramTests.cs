@@ -20,6 +20,24 @@ public sealed class CapabilityProgramTests : IDisposable
         Assert.Equal(new ToolResult(0, "Hello, world!\n", ""), ToolProcess.Run(_directory.Path, "run", assembly));
     }
 
+    [Fact]
+    public void Program_HybridWithoutAttribute_IsKnownByItsInstructions()
+    {
+        var file = File.ReadAllBytes(Program("hybrid", "handles"));
+        "xother0p0"u8.CopyTo(file.AsSpan(file.AsSpan().IndexOf("xcheri0p0"u8)));
+        var elf = _directory.Write("unmarked.elf", file);
+        var assembly = Path.Combine(_directory.Path, "unmarked.dll");
+        Assert.Equal(new ToolResult(0, "", ""), ToolProcess.Run(_directory.Path, "translate", "-o", assembly, elf));
+        foreach (var program in new[] { elf, elf, assembly })
+        {
+            Assert.Equal(new ToolResult(0, "", ""), ToolProcess.Run(_directory.Path, "run", program));
+            Assert.Contains("SealViolation of ct0", ToolProcess.Run(_directory.Path, "run", program, "dereference").Error, StringComparison.Ordinal);
+        }
+
+        Assert.Contains("hybrid", ToolProcess.Run(_directory.Path, "info", elf).Output, StringComparison.Ordinal);
+        Assert.Contains("ld.cap", ToolProcess.Run(_directory.Path, "objdump", "--guest", "-f", "main", elf).Output, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("hash")]
     [InlineData("list")]

@@ -72,7 +72,7 @@ internal sealed class GuestProgram
             var image = Resource(module, ModuleFormat.ImageResource);
             if (entries is not { Length: >= 12 } || image is null)
                 throw new ToolException(ExitCode.BadInput, $"{path}: not an assembly made by 'cheri2il translate'");
-            return new GuestProgram(path, ElfImage.Parse(image, path), BitConverter.ToInt64(entries), file);
+            return new GuestProgram(path, ElfImage.Parse(image, path, Resource(module, ModuleFormat.CapabilityResource) is not null), BitConverter.ToInt64(entries), file);
         }
         catch (ElfFormatException error)
         {

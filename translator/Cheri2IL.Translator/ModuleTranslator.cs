@@ -123,11 +123,14 @@ public sealed class ModuleTranslator
         PreciseFaults = _options.PreciseFaults,
     };
 
+    /// <summary>The program, decoded as it was found to be.</summary>
+    public GuestImage Image => _image;
+
     /// <summary>Translates everything that can be found in <paramref name="image"/>.</summary>
     public static Translation Translate(GuestImage image, TranslationOptions options, string assemblyName)
     {
-        var translator = new ModuleTranslator(image, options, assemblyName);
-        return translator.Run(image.Seeds);
+        var clock = Stopwatch.StartNew();
+        return Discover(image, options, assemblyName).Finish(clock, withImage: true);
     }
 
     /// <summary>Translates only the region that starts at <paramref name="pc"/>: the run-time pipeline.</summary>
@@ -139,11 +142,17 @@ public sealed class ModuleTranslator
     }
 
     /// <summary>Discovers and lifts the functions of <paramref name="image"/>, without emitting.</summary>
-    public static ModuleTranslator Discover(GuestImage image, TranslationOptions options)
+    public static ModuleTranslator Discover(GuestImage image, TranslationOptions options) => Discover(image, options, "discover");
+
+    private static ModuleTranslator Discover(GuestImage image, TranslationOptions options, string assemblyName)
     {
-        var translator = new ModuleTranslator(image, options, "discover");
+        var translator = new ModuleTranslator(image, options, assemblyName);
         translator.DiscoverFrom(image.Seeds);
-        return translator;
+
+        // A program that reaches an instruction of CHERI is a hybrid one, even if the file does not say so.
+        return image.Isa == RiscVIsa.Rv64 && translator.Regions.Any(r => r.HasCapabilityInstructions)
+            ? Discover(image.DecodedAs(RiscVIsa.CheriV9Integer), options, assemblyName)
+            : translator;
     }
 
     /// <summary>What was discovered, in order of address.</summary>
@@ -156,13 +165,6 @@ public sealed class ModuleTranslator
         if (!region.Function.HasCapabilities)
             Inlining.Run(region.Function, InlineCandidate);
         PassPipeline.Run(region.Function, Passes);
-    }
-
-    private Translation Run(IEnumerable<long> seeds)
-    {
-        var clock = Stopwatch.StartNew();
-        DiscoverFrom(seeds);
-        return Finish(clock, withImage: true);
     }
 
     // ---- discovery
@@ -234,6 +236,7 @@ public sealed class ModuleTranslator
                 (ModuleFormat.ImageResource, withImage ? _image.File : []),
                 (ModuleFormat.EntryResource, ModuleFormat.EncodeEntries(_image.LoadBias, rows)),
                 (ModuleFormat.MapResource, ModuleFormat.EncodeMaps([.. methods.Select(m => m.Body.Map)])),
+                .. _image.Isa != RiscVIsa.Rv64 ? [(ModuleFormat.CapabilityResource, [])] : ((string, byte[])[])[],
                 .. _options.PreciseFaults ? [(ModuleFormat.CommitResource, ModuleFormat.EncodeMaps([.. methods.Select(m => m.Body.Commits)]))] : ((string, byte[])[])[],
             ],
             !_options.Symbols ? null : rows => symbols = PortablePdbWriter.Write(_image, methods, _name, rows));

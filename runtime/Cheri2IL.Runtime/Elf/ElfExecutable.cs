@@ -116,8 +116,9 @@ public sealed class ElfExecutable
     /// <summary>Parses and validates.</summary>
     /// <param name="data">The whole file.</param>
     /// <param name="file">Its name, for messages.</param>
+    /// <param name="hasCapabilities">Whether it is known to have instructions of CHERI, even if it does not say so: then it is hybrid.</param>
     /// <exception cref="ElfFormatException">Not an RV64 little-endian program or shared object, or malformed.</exception>
-    public static ElfExecutable Parse(ReadOnlyMemory<byte> data, string file)
+    public static ElfExecutable Parse(ReadOnlyMemory<byte> data, string file, bool hasCapabilities = false)
     {
         var elf = new ElfExecutable(data, file);
         elf.ReadHeader(data.Span);
@@ -125,6 +126,8 @@ public sealed class ElfExecutable
         elf.CheckSegments();
         elf.FindInterpreter();
         elf.ReadAttributes();
+        if (hasCapabilities && elf.Capabilities == CapabilityAbi.None)
+            elf.Capabilities = CapabilityAbi.Hybrid;
         elf.CheckEntry();
         return elf;
     }

@@ -22,6 +22,9 @@ public static class ModuleFormat
     /// </summary>
     public const string CommitResource = "commits";
 
+    /// <summary>Empty resource of a program that has capabilities, whether or not the ELF file says so.</summary>
+    public const string CapabilityResource = "capabilities";
+
     /// <summary>
     /// Resource with the IL-to-guest map: int32 method count m, m + 1 int32 offsets of the methods' parts, then the part of
     /// each method (<see cref="EncodeMap"/>).

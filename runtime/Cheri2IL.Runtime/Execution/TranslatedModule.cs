@@ -47,6 +47,9 @@ public sealed unsafe class TranslatedModule
     /// <summary>Whether the state block is exact at every access that the hardware may trap.</summary>
     public bool HasPreciseFaults => _commits != null;
 
+    /// <summary>Whether the program has instructions of CHERI, whether or not its ELF file says so.</summary>
+    public bool HasCapabilities => Assembly.GetManifestResourceInfo(ModuleFormat.CapabilityResource) is not null;
+
     /// <summary>What was added to the ELF file's addresses: guest address = ELF address + this.</summary>
     public long LoadBias { get; }
 

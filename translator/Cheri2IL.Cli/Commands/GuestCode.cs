@@ -75,7 +75,7 @@ internal sealed class GuestCode
     [MethodImpl(MethodImplOptions.NoInlining)]
     public ICodeDescription Describe() => new CodeDescription(GuestImage());
 
-    private GuestImage GuestImage() => ElfImage.Parse(Image.ToArray(), _arguments.Program).ToGuestImage(Module.LoadBias);
+    private GuestImage GuestImage() => ElfImage.Parse(Image.ToArray(), _arguments.Program, Module.HasCapabilities).ToGuestImage(Module.LoadBias);
 
     /// <summary>After the run: has machine code made if the JIT compiler took its time.</summary>
     public void KeepForNextStart()

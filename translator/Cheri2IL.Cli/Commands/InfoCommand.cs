@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Cheri2IL.Runtime.Elf;
 using Cheri2IL.Translator;
+using Cheri2IL.Translator.Isa.RiscV;
 
 namespace Cheri2IL.Cli.Commands;
 
@@ -39,12 +40,15 @@ internal static class InfoCommand
         private readonly long _instructions;
         private readonly int _jumpTables;
         private readonly long[] _unrecovered;
+        private readonly bool _isHybrid;
 
         public ProgramReport(GuestProgram program)
         {
             _program = program;
             var progress = new TranslationProgress(Path.GetFileName(program.Path));
-            var regions = ModuleTranslator.Discover(program.Image, new TranslationOptions { Progress = progress.Report }).Regions;
+            var translator = ModuleTranslator.Discover(program.Image, new TranslationOptions { Progress = progress.Report });
+            var regions = translator.Regions;
+            _isHybrid = translator.Image.Isa == RiscVIsa.CheriV9Integer;
             _functions = regions.Count;
             _named = regions.Count(r => r.Function.Name is not null);
             _instructions = regions.Sum(r => (long)r.InstructionCount);
@@ -63,12 +67,7 @@ internal static class InfoCommand
             _ => "dynamic, fixed address",
         };
 
-        private string? Capabilities => Elf.Capabilities switch
-        {
-            CapabilityAbi.Hybrid => "hybrid",
-            CapabilityAbi.Pure => "pure",
-            _ => null,
-        };
+        private string? Capabilities => Elf.Capabilities == CapabilityAbi.Pure ? "pure" : _isHybrid ? "hybrid" : null;
 
         private long CodeBytes => Elf.Segments.Where(s => s.Flags.HasFlag(SegmentFlags.Execute)).Sum(s => s.FileSize);
 

@@ -51,7 +51,7 @@ internal static class ObjdumpCommand
         var progress = new TranslationProgress(Path.GetFileName(path));
         options = options with { Progress = progress.Report };
         var translator = ModuleTranslator.Discover(program.Image, options);
-        var choice = new FunctionChoice(program.Image, translator.Regions);
+        var choice = new FunctionChoice(translator.Image, translator.Regions);
         var regions = names.Length + addresses.Count == 0 ? translator.Regions : [.. names.SelectMany(choice.Named).Concat(addresses.SelectMany(choice.Containing)).Distinct()];
         var needsAssembly = (parts & (ListingParts.Il | ListingParts.Native)) != 0;
         var assembly = !needsAssembly ? null : program.Assembly ?? ModuleTranslator.Translate(program.Image, options, "objdump").Assembly;
@@ -60,7 +60,7 @@ internal static class ObjdumpCommand
         foreach (var region in regions)
         {
             translator.Optimize(region);
-            var listing = new FunctionListing(program.Image, region.Function, addresses);
+            var listing = new FunctionListing(translator.Image, region.Function, addresses);
             if (loaded is not null)
                 AddCode(listing, region.Function.EntryPc, loaded, module!, parts);
             listing.Write(Console.Out, parts);

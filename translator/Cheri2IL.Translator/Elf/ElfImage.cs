@@ -73,9 +73,10 @@ public sealed partial class ElfImage
 
     /// <summary>Parses a file.</summary>
     /// <exception cref="ElfFormatException">It cannot be loaded.</exception>
-    public static ElfImage Parse(byte[] data, string file)
+    /// <inheritdoc cref="ElfExecutable.Parse" path="/param"/>
+    public static ElfImage Parse(byte[] data, string file, bool hasCapabilities = false)
     {
-        var image = new ElfImage(data, ElfExecutable.Parse(data, file));
+        var image = new ElfImage(data, ElfExecutable.Parse(data, file, hasCapabilities));
         image.ReadSections();
         image.ReadDynamic();
         image.LoadRelocations = LoadRelocationReader.Read(image.Executable);

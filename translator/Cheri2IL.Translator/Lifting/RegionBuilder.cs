@@ -65,6 +65,9 @@ public sealed class RegionBuilder : IControlFlow
     /// <summary>Whether the stack pointer is stored elsewhere than on the stack, as setjmp does.</summary>
     public bool SavesStackPointer { get; private set; }
 
+    /// <summary>Whether it comes to an instruction of CHERI where none is decoded.</summary>
+    public bool HasCapabilityInstructions { get; private set; }
+
     /// <summary>Number of jump tables recovered.</summary>
     public int RecoveredTables => _tables.Count;
 
@@ -128,8 +131,14 @@ public sealed class RegionBuilder : IControlFlow
                 return;
             }
 
-            if (!Inside(pc) || _instructions.Count >= MaxInstructions || !_code.TryDecode(pc, out var instruction, out _))
+            if (!Inside(pc) || _instructions.Count >= MaxInstructions)
                 return;
+            if (!_code.TryDecode(pc, out var instruction, out _))
+            {
+                HasCapabilityInstructions |= _code.Isa == RiscVIsa.Rv64 && RiscVDecoder.IsCapabilityInstruction(instruction);
+                return;
+            }
+
             list.Add(instruction);
             _instructions[pc] = (start, list.Count - 1);
             var next = pc + instruction.Length;

@@ -41,6 +41,18 @@ public static class RiscVDecoder
         return instruction.Opcode != RiscVOpcode.Invalid;
     }
 
+    /// <summary>
+    /// Whether a word that is none of RV64's instructions is one that only CHERI-RISC-V ISAv9 has. Of its encodings those of the custom-2
+    /// opcode alone tell: others are also given to extensions that plain programs probe for.
+    /// </summary>
+    public static bool IsCapabilityInstruction(in RiscVInstruction undecodable)
+    {
+        const uint MajorOpcode = 0x7f;
+        const uint Custom2 = 0x5b;
+        return undecodable.Length == 4 && (undecodable.Raw & MajorOpcode) == Custom2
+            && Decode32(undecodable.Raw, undecodable.Address, RiscVIsa.CheriV9Integer).Opcode != RiscVOpcode.Invalid;
+    }
+
     /// <summary>The row of the tables that an instruction was decoded from, which says how it is spelled.</summary>
     internal static RiscVForm FormOf(in RiscVInstruction instruction) => (instruction.Isa, instruction.Length) switch
     {
