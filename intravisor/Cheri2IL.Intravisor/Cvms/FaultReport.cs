@@ -81,6 +81,8 @@ internal sealed unsafe class FaultReport
         var bounds = capability.Bounds;
         Append($"  {CapabilityRegister(number)}: address 0x{capability.Address:x}, base 0x{bounds.Base:x}, top 0x{bounds.Top:x}, ");
         Append($"permissions 0x{(uint)capability.Permissions:x} ({capability.PermissionText}), type {TypeName(capability)}, tag {(capability.IsTagged ? 1 : 0)}\n");
+        if (number != FirstSpecial)
+            Append($"  pcc: {CapabilityState.Read(_thread.State, CapabilityState.Pcc)}\n");
     }
 
     private static string TypeName(in Capability capability) => capability.Type switch

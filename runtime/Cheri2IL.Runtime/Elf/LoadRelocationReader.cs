@@ -127,7 +127,7 @@ public sealed class LoadRelocationReader
                 Add(at, new LoadRelocation(isNumber ? LoadRelocationKind.Number : LoadRelocationKind.Address, location, symbol.Value + addend));
                 break;
             case RelocationType.CheriCapability or RelocationType.JumpSlot:
-                Add(at, Capability(Symbol(at, index), location, addend));
+                Add(at, Capability(at, Symbol(at, index), location, addend));
                 break;
 
             // The program is the only module, and its block is where tp points.
@@ -145,10 +145,12 @@ public sealed class LoadRelocationReader
         }
     }
 
-    private static LoadRelocation Capability(in ElfSymbol symbol, long location, long addend)
+    private LoadRelocation Capability(long at, in ElfSymbol symbol, long location, long addend)
     {
         if (symbol.Section == 0)
             return new LoadRelocation(LoadRelocationKind.Null, location, 0);
+        if (symbol.Type is SymbolType.ThreadLocal or SymbolType.IndirectFunction)
+            throw _elf.Error(at, $"capability for a symbol of type {(int)symbol.Type}, which is neither code nor data");
         return symbol.Type == SymbolType.Function
             ? new LoadRelocation(LoadRelocationKind.Function, location, symbol.Value, Offset: addend)
             : new LoadRelocation(LoadRelocationKind.Data, location, symbol.Value, symbol.Size, addend);

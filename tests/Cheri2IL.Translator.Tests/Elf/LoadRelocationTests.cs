@@ -77,6 +77,21 @@ public sealed class LoadRelocationTests
         AssertRejected(file, "undefined");
     }
 
+    [Theory]
+    [InlineData(6)] // STT_TLS
+    [InlineData(10)] // STT_GNU_IFUNC
+    public void Symbol_NeitherCodeNorData_IsNamed(byte type)
+    {
+        var file = s_intact.ToArray();
+        for (var at = (int)Dynamic(file, DynamicTag.SymbolTable) + 4; at < Dynamic(file, DynamicTag.StringTable); at += 24)
+        {
+            if (file[at] == 0x12)
+                file[at] = (byte)(0x10 | type);
+        }
+
+        AssertRejected(file, $"type {type}");
+    }
+
     [Fact]
     public void PackedRelocations_InPureProgram_AreRefused()
     {
