@@ -271,6 +271,11 @@ public sealed unsafe class Cvm : IDisposable
             if (_exit is not null || _threads.Count >= Options.Limits.Threads)
                 return null;
             var thread = new CvmThread(this, _nextThreadId++);
+            // The only thread there was is the one that is making this one.
+            if (_threads.Count == 0)
+                thread.IsAlone = true;
+            else
+                _threads[0].IsAlone = false;
             _threads.Add(thread);
             return thread;
         }

@@ -26,6 +26,12 @@ public sealed unsafe partial class CvmThread
     /// <summary>Whether pointers of the program are capabilities.</summary>
     public bool IsPure => Cvm.Capabilities is { IsPure: true };
 
+    /// <summary>Whether it is the only thread that uses the slot (<see cref="CapabilityState.IsAlone"/>).</summary>
+    internal bool IsAlone
+    {
+        set => State->Capabilities.IsAlone = value;
+    }
+
     /// <summary>Bytes of a pointer in structures that the program passes.</summary>
     public int PointerBytes => IsPure ? CapabilityState.Granule : sizeof(long);
 

@@ -4,30 +4,27 @@ namespace Cheri2IL.Runtime.Capabilities;
 
 /// <summary>
 /// What of the check of an access depends on its address: the addresses at which accesses of one size and kind are allowed through one
-/// capability are <see cref="Base"/> and the <see cref="Span"/> addresses after it, or none.
+/// capability are <see cref="Count"/> from <see cref="Base"/> on.
 /// </summary>
 /// <remarks>
-/// Three words for locals: they stay true for as long as tag and metadata do not change and the address keeps its bounds, which is what a
-/// tag after CIncOffset or CSetAddr says. An access then costs a subtraction and a compare, and a test of a flag where no earlier access
-/// made it. On failure the checks are made in the architecture's order to find the cause.
+/// Two words for locals: they stay true for as long as tag and metadata do not change and the address keeps its bounds, which is what a
+/// tag after CIncOffset or CSetAddr says. An access then costs a subtraction and a compare. On failure the checks are made in the
+/// architecture's order to find the cause (<see cref="CapabilityChecks"/>). Of bounds up to the end of the address space some of the last
+/// bytes may be left out, fewer than a hundred: no slot has them, so an access there fails one way or the other.
 /// </remarks>
 public readonly struct AccessWindow
 {
-    private AccessWindow(bool isUsable, ulong @base, ulong span)
+    private AccessWindow(ulong @base, ulong count)
     {
-        IsUsable = isUsable;
         Base = @base;
-        Span = span;
+        Count = count;
     }
-
-    /// <summary>Whether any access is allowed: tagged, not sealed, permitted, and the bounds long enough.</summary>
-    public bool IsUsable { get; }
 
     /// <summary>Lowest address of an access.</summary>
     public ulong Base { get; }
 
-    /// <summary>Distance of the highest address of an access from <see cref="Base"/>.</summary>
-    public ulong Span { get; }
+    /// <summary>Number of addresses: 0 without tag, if sealed, not permitted, or the bounds too short.</summary>
+    public ulong Count { get; }
 
     /// <summary>The window of <paramref name="authority"/>.</summary>
     /// <param name="authority">The capability that authorises the accesses.</param>
@@ -36,19 +33,53 @@ public readonly struct AccessWindow
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static AccessWindow Of(in Capability authority, CapabilityPermissions needed, uint size)
     {
-        var bounds = authority.Bounds;
-
-        // top - base - size as a 65-bit number with sign; negative if no access fits.
-        var length = bounds.TopLow - bounds.Base;
-        var high = (long)bounds.TopHigh - (bounds.TopLow < bounds.Base ? 1 : 0) - (length < size ? 1 : 0);
-
-        // Only patterns that no instruction derives reach beyond 2^64; accesses never do.
-        var span = high > 0 ? ulong.MaxValue : length - size;
-        return new AccessWindow(
-            authority.IsUsable & authority.Permits(needed) & (high >= 0), bounds.Base, Math.Min(span, ulong.MaxValue - bounds.Base));
+        var whole = OfAddresses(authority);
+        return new AccessWindow(whole.Base, Narrow(whole.Count, authority.Metadata, needed, size));
     }
+
+    /// <summary>
+    /// The window of all addresses from base to top, whatever is permitted there; empty without tag or if sealed. It is what the windows of
+    /// all kinds of accesses are narrowed from, and between its ends CIncOffset and CSetAddr always keep the tag.
+    /// </summary>
+    /// <remarks>
+    /// Base and top of what instructions derive are units of 2^E away from both ends of the addresses with the same bounds, so that between
+    /// them the fast representability check passes, too.
+    /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static AccessWindow OfAddresses(in Capability capability)
+    {
+        var bounds = capability.Bounds;
+
+        // top - base as a 65-bit number with sign; negative, as more than 2^64, only in patterns that no instruction derives.
+        var length = bounds.TopLow - bounds.Base;
+        var high = (long)bounds.TopHigh - (bounds.TopLow < bounds.Base ? 1 : 0);
+        var count = high > 0 ? ulong.MaxValue : Math.Min(length, ulong.MaxValue - 1) + 1;
+
+        // Accesses never wrap around.
+        count = bounds.Base == 0 ? count : Math.Min(count, 0 - bounds.Base);
+        return new AccessWindow(bounds.Base, capability.IsUsable & (high >= 0) ? count : 0);
+    }
+
+    /// <summary>The same, by call.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static AccessWindow Decode(ulong metadata, ulong address, bool isTagged) => OfAddresses(new Capability(metadata, address, isTagged));
+
+    /// <summary>The count of a window for accesses of one kind.</summary>
+    /// <param name="count">Count of the window of all addresses.</param>
+    /// <param name="metadata">Metadata of the capability.</param>
+    /// <param name="needed">Every permission that they need.</param>
+    /// <param name="size">Bytes of an access, 1..64.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong Narrow(ulong count, ulong metadata, CapabilityPermissions needed, uint size) =>
+        new Capability(metadata, 0, false).Permits(needed) && count > size ? count - size : 0;
+
+    /// <summary>
+    /// The count of the window in which the address can be changed: that of all addresses, if it is one of them; else 0.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong CountOfDerivation(ulong address) => Allows(address) ? Count : 0;
 
     /// <summary>Whether an access at <paramref name="address"/> is allowed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool Allows(ulong address) => IsUsable && address - Base <= Span;
+    public bool Allows(ulong address) => address - Base < Count;
 }

@@ -15,6 +15,15 @@ namespace Cheri2IL.Runtime.Capabilities;
 /// </remarks>
 public readonly partial struct Capability : IEquatable<Capability>
 {
+    /// <summary>The metadata bit of <see cref="CapabilityPermissions.LoadCapability"/>.</summary>
+    public const int LoadCapabilityBit = PermissionsShift + 4;
+
+    /// <summary>The metadata bits of the type: all 0 if unsealed.</summary>
+    public const ulong TypeMask = (ulong)ObjectType.Unsealed << TypeShift;
+
+    /// <summary>Those of them that a sentry has.</summary>
+    public const ulong SentryType = (ulong)(ObjectType.Unsealed ^ ObjectType.Sentry) << TypeShift;
+
     private const int PermissionsShift = 48;
     private const ulong PermissionsMask = 0xFFFFUL << PermissionsShift;
     private const uint HardwarePermissions = 0xFFF;
@@ -22,7 +31,6 @@ public readonly partial struct Capability : IEquatable<Capability>
     private const ulong ReservedMask = 3UL << 46;
     private const ulong FlagBit = 1UL << 45;
     private const int TypeShift = 27;
-    private const ulong TypeMask = (ulong)ObjectType.Unsealed << TypeShift;
 
     /// <summary>Puts a capability together.</summary>
     /// <param name="metadata">The upper 64 bits as they are in memory: the value of CGetHigh.</param>

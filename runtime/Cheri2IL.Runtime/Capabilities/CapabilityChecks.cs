@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Cheri2IL.Runtime.Capabilities;
 
 /// <summary>
@@ -5,7 +7,7 @@ namespace Cheri2IL.Runtime.Capabilities;
 /// within an instruction is the Sail model's.
 /// </summary>
 /// <remarks>
-/// Each returns 0 if the instruction may go on, else a violation as xtval shows it: the cause in bits 4..0
+/// Translated code calls them where its own, faster check did not pass; not in line, to keep its methods small. Each returns 0 if the instruction may go on, else a violation as xtval shows it: the cause in bits 4..0
 /// (<see cref="CapabilityFaultCause"/>) and the register in bits 10..5: 0..31, or <see cref="Pcc"/> or <see cref="Ddc"/>.
 /// </remarks>
 public static class CapabilityChecks
@@ -37,6 +39,7 @@ public static class CapabilityChecks
     /// <param name="needed">Every permission that it needs.</param>
     /// <param name="size">Bytes, 1..64.</param>
     /// <param name="register">The authority's number in a violation.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static int Access(in Capability authority, ulong address, CapabilityPermissions needed, int size, int register)
     {
         if (AccessWindow.Of(authority, needed, (uint)size).Allows(address))
@@ -49,7 +52,7 @@ public static class CapabilityChecks
                 return Violation(cause, register);
         }
 
-        return Violation(CapabilityFaultCause.LengthViolation, register);
+        return authority.Bounds.Covers(address, (ulong)size) ? 0 : Violation(CapabilityFaultCause.LengthViolation, register);
     }
 
     /// <summary>An access that stores the capability <paramref name="value"/>, whose tag and locality need permissions of their own.</summary>
@@ -59,6 +62,7 @@ public static class CapabilityChecks
     /// <param name="size">Bytes, 1..64.</param>
     /// <param name="value">What is stored.</param>
     /// <param name="register">The authority's number in a violation.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static int Store(in Capability authority, ulong address, CapabilityPermissions needed, int size, in Capability value, int register) =>
         Access(authority, address, needed | value.NeededToStore, size, register);
 
@@ -66,6 +70,7 @@ public static class CapabilityChecks
     /// <param name="pcc">PCC.</param>
     /// <param name="address">Address of the instruction.</param>
     /// <param name="size">Its bytes.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static int Fetch(in Capability pcc, ulong address, int size)
     {
         if (UsableViolation(pcc, Pcc) is var unusable and not 0)
@@ -76,6 +81,7 @@ public static class CapabilityChecks
     }
 
     /// <summary>A jump to <paramref name="target"/> within PCC's bounds, which the jump checks itself.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static int Target(in Capability pcc, ulong target) =>
         pcc.Bounds.Covers(target, TargetBytes) ? 0 : Violation(CapabilityFaultCause.LengthViolation, Pcc);
 
@@ -83,6 +89,7 @@ public static class CapabilityChecks
     /// <param name="target">The capability.</param>
     /// <param name="offset">Offset of the jump; a sentry can only be entered at 0.</param>
     /// <param name="register">Its number.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static int Jump(in Capability target, long offset, int register)
     {
         if (!target.IsTagged)
@@ -99,6 +106,7 @@ public static class CapabilityChecks
     /// <param name="data">Data capability.</param>
     /// <param name="codeRegister">Number of the code capability.</param>
     /// <param name="dataRegister">Number of the data capability.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static int Invoke(in Capability code, in Capability data, int codeRegister, int dataRegister)
     {
         if (!code.IsTagged)
@@ -123,6 +131,7 @@ public static class CapabilityChecks
     }
 
     /// <summary>Access to a privileged register or instruction: PCC has Access_System_Registers.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static int SystemRegisters(in Capability pcc) =>
         pcc.Permits(CapabilityPermissions.AccessSystemRegisters) ? 0 : Violation(CapabilityFaultCause.AccessSystemRegsViolation, Pcc);
 

@@ -19,7 +19,7 @@ public unsafe struct CapabilityState
     public const int Granule = 16;
 
     /// <summary>Registers that have an <see cref="Index"/>.</summary>
-    internal const int Registers = 34;
+    public const int Registers = 34;
 
     /// <summary>Metadata words at <see cref="Index"/>: of c0..c31, PCC and DDC.</summary>
     public CapabilityWords Metadata;
@@ -41,6 +41,12 @@ public unsafe struct CapabilityState
 
     /// <summary>One byte, 0 or 1, for each <see cref="Granule"/> of the slot; null where memory has no tags.</summary>
     public byte* MemoryTags;
+
+    /// <summary>
+    /// Whether no other thread uses the slot: then loads and stores of capabilities need not exclude each other. Who starts a second thread
+    /// clears it in the first one's state before.
+    /// </summary>
+    public bool IsAlone;
 
     /// <summary>Metadata word of the capability on which LR.C took the reservation.</summary>
     public ulong ReservationMetadata;
@@ -68,6 +74,7 @@ public unsafe struct CapabilityState
     public static Capability ReadPcc(GuestState* state, long pc) => At(ref state->Capabilities, Pcc, (ulong)pc);
 
     /// <summary>Writes a register: c1..c31, DDC, or PCC without its address.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Write(GuestState* state, int register, in Capability value)
     {
         ref var capabilities = ref state->Capabilities;
@@ -103,6 +110,7 @@ public unsafe struct CapabilityState
     /// Whether PCC, in the mode asked for, allows the fetch of everything in [<paramref name="start"/>, <paramref name="last"/>]; then the
     /// window of that mode says so from now on.
     /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static bool AllowsFetch(GuestState* state, long start, long last, bool isCapabilityMode)
     {
         var pcc = ReadPcc(state, start);
@@ -110,7 +118,7 @@ public unsafe struct CapabilityState
         if (pcc.IsCapabilityMode != isCapabilityMode || start > last || !window.Allows((ulong)start) || !window.Allows((ulong)last))
             return false;
         ref var code = ref (isCapabilityMode ? ref state->Capabilities.CapabilityCode : ref state->Capabilities.IntegerCode);
-        code = new CodeWindow { Base = window.Base, Length = Math.Min(window.Span, ulong.MaxValue - 1) + 1 };
+        code = new CodeWindow { Base = window.Base, Length = window.Count };
         return true;
     }
 

@@ -160,6 +160,12 @@ public static unsafe class GuestRuntime
     {
         // First of all, as in Fault.
         var flags = HostFloatEnvironment.Flags;
+        if (violation == 0)
+        {
+            // Only the last bytes of the address space are allowed and yet refused (AccessWindow): no slot has them.
+            return new GuestFault(GuestFaultKind.LoadAccess, pc, address) { FloatFlags = flags, AreRegistersExact = isExact };
+        }
+
         return GuestFault.OfCapability(violation, pc, address, flags, isExact);
     }
 

@@ -160,6 +160,9 @@ public sealed class AssemblyWriter
                 case LocalType.Capability:
                     variable.Type(Members.Type(typeof(Capability)), isValueType: true);
                     break;
+                case LocalType.Window:
+                    variable.Type(Members.Type(typeof(AccessWindow)), isValueType: true);
+                    break;
                 case LocalType.Vector:
                     Members.Encode(variable, typeof(Vector256<byte>));
                     break;

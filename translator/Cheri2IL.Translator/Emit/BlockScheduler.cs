@@ -111,7 +111,7 @@ internal sealed class BlockScheduler
             return effects == IrEffects.None ? Placement.Dropped : Placement.Own;
         if (i.Op is IrOp.Get or IrOp.GetC)
             return IsOverwritten(code, i.Register, k, _at[k]) ? Placement.Own : Placement.Inline;
-        if (_uses[k] > 1 || MethodEmitter.ChecksNaN(i))
+        if (_uses[k] > 1 || MethodEmitter.ChecksNaN(i) || i.Op == IrOp.CapLoad)
             return Placement.Own;
         return CanMove(code, effects, k, _at[k]) ? Placement.Inline : Placement.Own;
     }

@@ -55,17 +55,24 @@ public sealed unsafe class CapabilityMembers
         Make = members.Constructor(typeof(Capability), typeof(ulong), typeof(ulong), typeof(bool));
         JumpTarget = members.Add(typeof(Capability), nameof(Capability.JumpTarget));
         Permits = members.Add(typeof(Capability), nameof(Capability.Permits));
+        WindowOfAddresses = members.Add(typeof(AccessWindow), nameof(AccessWindow.OfAddresses));
+        DecodeWindow = members.Add(typeof(AccessWindow), nameof(AccessWindow.Decode));
+        NarrowWindow = members.Add(typeof(AccessWindow), nameof(AccessWindow.Narrow));
+        CountOfDerivation = members.Add(typeof(AccessWindow), nameof(AccessWindow.CountOfDerivation));
+        WindowBase = members.Add(typeof(AccessWindow), Getter(nameof(AccessWindow.Base)));
+        WindowCount = members.Add(typeof(AccessWindow), Getter(nameof(AccessWindow.Count)));
         State = members.Field(typeof(GuestState), nameof(GuestState.Capabilities));
         Metadata = members.Field(typeof(CapabilityState), nameof(CapabilityState.Metadata));
         Tags = members.Field(typeof(CapabilityState), nameof(CapabilityState.Tags));
         DdcAddress = members.Field(typeof(CapabilityState), nameof(CapabilityState.DdcAddress));
+        MemoryTags = members.Field(typeof(CapabilityState), nameof(CapabilityState.MemoryTags));
+        IsAlone = members.Field(typeof(CapabilityState), nameof(CapabilityState.IsAlone));
         IntegerCode = members.Field(typeof(CapabilityState), nameof(CapabilityState.IntegerCode));
         CapabilityCode = members.Field(typeof(CapabilityState), nameof(CapabilityState.CapabilityCode));
         CodeBase = members.Field(typeof(CodeWindow), nameof(CodeWindow.Base));
         CodeLength = members.Field(typeof(CodeWindow), nameof(CodeWindow.Length));
         Write = members.Add(typeof(CapabilityState), nameof(CapabilityState.Write));
         AllowsFetch = members.Add(typeof(CapabilityState), nameof(CapabilityState.AllowsFetch));
-        ClearTags = members.Add(typeof(CapabilityState), nameof(CapabilityState.ClearTags));
         Load = members.Add(typeof(CapabilityMemory), nameof(CapabilityMemory.Load), typeof(GuestState*), typeof(long), typeof(bool));
         Store = members.Add(typeof(CapabilityMemory), nameof(CapabilityMemory.Store), typeof(GuestState*), typeof(long), typeof(Capability).MakeByRefType());
         LoadReserved = members.Add(typeof(CapabilityMemory), nameof(CapabilityMemory.LoadReserved));
@@ -91,6 +98,24 @@ public sealed unsafe class CapabilityMembers
     /// <summary>Method token of <see cref="Capability.Permits"/>.</summary>
     public int Permits { get; }
 
+    /// <summary>Method token of <see cref="AccessWindow.OfAddresses"/>.</summary>
+    public int WindowOfAddresses { get; }
+
+    /// <summary>Method token of <see cref="AccessWindow.Decode"/>.</summary>
+    public int DecodeWindow { get; }
+
+    /// <summary>Method token of <see cref="AccessWindow.Narrow"/>.</summary>
+    public int NarrowWindow { get; }
+
+    /// <summary>Method token of <see cref="AccessWindow.CountOfDerivation"/>.</summary>
+    public int CountOfDerivation { get; }
+
+    /// <summary>Method token of <see cref="AccessWindow.Base"/>.</summary>
+    public int WindowBase { get; }
+
+    /// <summary>Method token of <see cref="AccessWindow.Count"/>.</summary>
+    public int WindowCount { get; }
+
     /// <summary>Field token of <see cref="GuestState.Capabilities"/>.</summary>
     public int State { get; }
 
@@ -102,6 +127,12 @@ public sealed unsafe class CapabilityMembers
 
     /// <summary>Field token of <see cref="CapabilityState.DdcAddress"/>.</summary>
     public int DdcAddress { get; }
+
+    /// <summary>Field token of <see cref="CapabilityState.MemoryTags"/>.</summary>
+    public int MemoryTags { get; }
+
+    /// <summary>Field token of <see cref="CapabilityState.IsAlone"/>.</summary>
+    public int IsAlone { get; }
 
     /// <summary>Field token of <see cref="CapabilityState.IntegerCode"/>.</summary>
     public int IntegerCode { get; }
@@ -120,9 +151,6 @@ public sealed unsafe class CapabilityMembers
 
     /// <summary>Method token of <see cref="CapabilityState.AllowsFetch"/>.</summary>
     public int AllowsFetch { get; }
-
-    /// <summary>Method token of <see cref="CapabilityState.ClearTags"/>.</summary>
-    public int ClearTags { get; }
 
     /// <summary>Method token of <see cref="CapabilityMemory.Load"/>.</summary>
     public int Load { get; }

@@ -37,10 +37,10 @@ public sealed partial class MethodEmitter
     /// <summary>Stores metadata and tag at an index; the state block's address is on the stack.</summary>
     private void SpillMetadata(int index)
     {
-        _il.Emit(ILOpCode.Ldflda, Capabilities.State, 1, 1);
         if (index == DdcIndex)
         {
             _il.Emit(ILOpCode.Dup);
+            _il.Emit(ILOpCode.Ldflda, Capabilities.State, 1, 1);
             _il.LoadLocal(_ddcAddressHome);
             _il.Emit(ILOpCode.Stfld, Capabilities.DdcAddress, 2, 0);
         }
@@ -57,10 +57,10 @@ public sealed partial class MethodEmitter
     /// <summary>Loads metadata and tag at an index; the state block's address is on the stack.</summary>
     private void ReloadMetadata(int index)
     {
-        _il.Emit(ILOpCode.Ldflda, Capabilities.State, 1, 1);
         if (index == DdcIndex)
         {
             _il.Emit(ILOpCode.Dup);
+            _il.Emit(ILOpCode.Ldflda, Capabilities.State, 1, 1);
             _il.Emit(ILOpCode.Ldfld, Capabilities.DdcAddress, 1, 1);
             _il.StoreLocal(_ddcAddressHome);
         }
@@ -74,13 +74,14 @@ public sealed partial class MethodEmitter
         _il.StoreLocal(_tagHome[index]);
     }
 
-    /// <summary>From the address of the capability state to that of a metadata word.</summary>
+    /// <summary>From the address of the state block to that of a metadata word. RyuJIT makes one displacement of it.</summary>
     private void MetadataAt(int index) => ElementAt(Capabilities.Metadata, index * sizeof(ulong));
 
     private void TagAt(int index) => ElementAt(Capabilities.Tags, index);
 
     private void ElementAt(int field, int offset)
     {
+        _il.Emit(ILOpCode.Ldflda, Capabilities.State, 1, 1);
         _il.Emit(ILOpCode.Ldflda, field, 1, 1);
         _il.LoadConstant(offset);
         _il.Emit(ILOpCode.Conv_i);
@@ -88,92 +89,15 @@ public sealed partial class MethodEmitter
     }
 
     /// <summary>An integer write of a register: metadata of NULL, no tag.</summary>
-    private void DropMetadata(int register)
+    private void DropMetadata(IrInstruction set)
     {
-        if (!_function.HasCapabilities || register >= GuestRegister.F0)
+        if (!_function.HasCapabilities || set.Register >= GuestRegister.F0)
             return;
         _il.LoadConstant(0L);
-        _il.StoreLocal(_metadataHome[register]);
+        _il.StoreLocal(_metadataHome[set.Register]);
         _il.LoadConstant(0);
-        _il.StoreLocal(_tagHome[register]);
-    }
-
-    // ---- PCC
-    /// <summary>
-    /// PCC has to allow all of the function's code, in its mode: that stands for the check of each fetch. The window in the state block is
-    /// PCC's, decoded; where it does not say so, the runtime looks at PCC itself. Where that does not allow it either, the evaluator finds
-    /// how far the function gets.
-    /// </summary>
-    private void EmitFetchCheck()
-    {
-        if (_options.IsPart || _function.FetchedCode is not var (start, last))
-            return;
-        var unknown = _il.DefineLabel();
-        var allowed = _il.DefineLabel();
-        foreach (var address in (ReadOnlySpan<long>)[start, last])
-        {
-            _il.LoadConstant(address);
-            LoadCodeWindow(Capabilities.CodeBase);
-            _il.Emit(ILOpCode.Sub);
-            LoadCodeWindow(Capabilities.CodeLength);
-            _il.Branch(ILOpCode.Bge_un, unknown);
-        }
-
-        _il.MarkLabel(allowed);
-        AddCold(() =>
-        {
-            _il.MarkLabel(unknown);
-            _il.LoadArgument(StateArgument);
-            _il.LoadConstant(start);
-            _il.LoadConstant(last);
-            _il.LoadConstant(_function.IsCapabilityMode ? 1 : 0);
-            _il.Emit(ILOpCode.Call, Capabilities.AllowsFetch, 4, 1);
-            _il.Branch(ILOpCode.Brtrue, allowed);
-            Spill(RegisterAnalysis.Arguments);
-            _il.LoadArgument(StateArgument);
-            _il.LoadConstant(_function.EntryPc);
-            _il.Emit(ILOpCode.Call, Capabilities.LeaveToEvaluator, 2, 1);
-            _il.Emit(ILOpCode.Throw);
-        });
-    }
-
-    private void LoadCodeWindow(int field)
-    {
-        _il.LoadArgument(StateArgument);
-        _il.Emit(ILOpCode.Ldflda, Capabilities.State, 1, 1);
-        _il.Emit(ILOpCode.Ldflda, _function.IsCapabilityMode ? Capabilities.CapabilityCode : Capabilities.IntegerCode, 1, 1);
-        _il.Emit(ILOpCode.Ldfld, field, 1, 1);
-    }
-
-    private void LoadPccMetadata()
-    {
-        _il.LoadArgument(StateArgument);
-        _il.Emit(ILOpCode.Ldflda, Capabilities.State, 1, 1);
-        MetadataAt(CapabilityState.Index(GuestRegister.Pcc));
-        _il.Emit(ILOpCode.Ldind_i8);
-    }
-
-    /// <summary>Keeps PCC's metadata where calls will compare with it.</summary>
-    private void KeepPcc()
-    {
-        if (!_function.HasCapabilities || !AnyInstruction(i => i.Op == IrOp.Call))
-            return;
-        _pccMetadata = NewLocal(LocalType.Int64);
-        LoadPccMetadata();
-        _il.StoreLocal(_pccMetadata);
-    }
-
-    /// <summary>
-    /// A callee has to come back with the PCC that it was called with: the same metadata at the same address has the same bounds, and what
-    /// was jumped to is tagged.
-    /// </summary>
-    private void EmitPccComparison()
-    {
-        if (_pccMetadata < 0)
-            return;
-        LoadPccMetadata();
-        _il.LoadLocal(_pccMetadata);
-        _il.Branch(ILOpCode.Bne_un, _mismatch ??= _il.DefineLabel());
+        _il.StoreLocal(_tagHome[set.Register]);
+        CloseWindows(set);
     }
 
     // ---- values
@@ -187,11 +111,11 @@ public sealed partial class MethodEmitter
                 Make(i, made);
                 _il.LoadLocal(made);
                 break;
-            case IrOp.CapLoad or IrOp.CapLoadReserved:
+            case IrOp.CapLoadReserved:
                 _il.LoadArgument(StateArgument);
                 LoadAddress(i);
                 KeepsTag(i.B!);
-                _il.Emit(ILOpCode.Call, i.Op == IrOp.CapLoad ? Capabilities.Load : Capabilities.LoadReserved, 3, 1);
+                _il.Emit(ILOpCode.Call, Capabilities.LoadReserved, 3, 1);
                 break;
             case IrOp.CapStoreConditional:
                 _il.LoadArgument(StateArgument);
@@ -327,6 +251,8 @@ public sealed partial class MethodEmitter
                 EmitSetCapability(i);
                 break;
             case IrOp.CapCheck or IrOp.CapCheckValue:
+                if (EmitWindowCheck(i))
+                    break;
                 Pin(i.B!);
                 var authority = LocalOf(i.A!);
                 _il.LoadLocalAddress(authority);
@@ -345,11 +271,7 @@ public sealed partial class MethodEmitter
                 EmitTargetCheck(i);
                 break;
             case IrOp.CapCheckJump:
-                var target = LocalOf(i.A!);
-                _il.LoadLocalAddress(target);
-                _il.LoadConstant(i.Immediate);
-                _il.LoadConstant(i.Register);
-                EmitViolation(i, Capabilities.CheckJump, 3, () => LoadJumpTarget(target, i.Immediate), (i.Register, target));
+                EmitJumpCheck(i);
                 break;
             case IrOp.CapCheckInvoke:
                 var (code, data) = (LocalOf(i.A!), LocalOf(i.B!));
@@ -364,10 +286,7 @@ public sealed partial class MethodEmitter
                 EmitViolation(i, Capabilities.CheckSystemRegisters, 1, () => _il.LoadConstant(i.Pc));
                 break;
             case IrOp.CapStore:
-                _il.LoadArgument(StateArgument);
-                LoadAddress(i);
-                AddressOf(i.B!);
-                _il.Emit(ILOpCode.Call, Capabilities.Store, 3, 0);
+                EmitCapabilityStore(i);
                 break;
             case IrOp.ClearTags:
                 EmitClearTags(i);
@@ -382,51 +301,30 @@ public sealed partial class MethodEmitter
         var value = i.A!;
         if (i.Register == GuestRegister.Pcc)
         {
-            WriteState(i.Register, LocalOf(value));
+            EmitSetPcc(i);
             return;
         }
 
-        var index = CapabilityState.Index(i.Register);
-        var isInPlace = value.Op is IrOp.GetC or IrOp.CapInteger && !_temporaries.ContainsKey(value);
-        var local = isInPlace ? -1 : LocalOf(value);
-        Part(IrOp.CapAddress, LoadCapabilityAddress);
-        if (i.Register == GuestRegister.Ddc)
-            _il.StoreLocal(_ddcAddressHome);
+        if (EmitLink(i) || EmitDerivation(i))
+            return;
+        if (IsInPlace(value))
+            CopyRegister(value, i.Register);
         else
-            StoreRegister(i.Register);
-        Part(IrOp.CapHigh, LoadMetadata);
-        _il.StoreLocal(_metadataHome[index]);
-        Part(IrOp.CapTag, LoadTag);
-        _il.StoreLocal(_tagHome[index]);
-
-        void Part(IrOp getter, Action<IrInstruction> load)
-        {
-            if (isInPlace)
-            {
-                load(value);
-                return;
-            }
-
-            _il.LoadLocalAddress(local);
-            _il.Emit(ILOpCode.Call, Capabilities.Operation(getter), 1, 1);
-        }
+            StoreCapability(LocalOf(value), i.Register);
+        ComputeWindows(CapabilityState.Index(i.Register), _windows.LiveAfter(i), isInLine: true);
     }
 
-    private void EmitTargetCheck(IrInstruction i)
+    /// <summary>Writes a register with what another holds, or an integer.</summary>
+    private void CopyRegister(IrInstruction value, int register)
     {
-        Pin(i.B!);
-        ILLabel? skip = i.A!.Op == IrOp.Const ? null : _il.DefineLabel();
-        if (skip is { } notTaken)
-        {
-            Value(i.A);
-            _il.Branch(ILOpCode.Brfalse, notTaken);
-        }
-
-        AddressOfPcc(i);
-        Value(i.B!);
-        EmitViolation(i, Capabilities.CheckTarget, 2, Later(i.B!, 0));
-        if (skip is { } join)
-            _il.MarkLabel(join);
+        if (value.Op == IrOp.GetC && value.Register == register)
+            return;
+        LoadCapabilityAddress(value);
+        StoreAddress(register);
+        LoadMetadata(value);
+        _il.StoreLocal(_metadataHome[CapabilityState.Index(register)]);
+        LoadTag(value);
+        _il.StoreLocal(_tagHome[CapabilityState.Index(register)]);
     }
 
     /// <summary>Writes a capability that is in a local to a register of the state block.</summary>
@@ -438,14 +336,32 @@ public sealed partial class MethodEmitter
         _il.Emit(ILOpCode.Call, Capabilities.Write, 3, 0);
     }
 
-    /// <summary>Pushes the host address of PCC as it is at an instruction.</summary>
-    private void AddressOfPcc(IrInstruction at) => AddressOf(new IrInstruction(IrOp.GetC, IrType.Cap) { Register = GuestRegister.Pcc, Pc = at.Pc });
+    /// <summary>Writes a register with the capability in a local.</summary>
+    private void StoreCapability(int local, int register)
+    {
+        LoadPart(local, IrOp.CapAddress);
+        StoreAddress(register);
+        LoadPart(local, IrOp.CapHigh);
+        _il.StoreLocal(_metadataHome[CapabilityState.Index(register)]);
+        LoadPart(local, IrOp.CapTag);
+        _il.StoreLocal(_tagHome[CapabilityState.Index(register)]);
+    }
 
-    private void LoadJumpTarget(int local, long offset)
+    private void LoadPart(int local, IrOp getter)
     {
         _il.LoadLocalAddress(local);
-        _il.LoadConstant(offset);
-        _il.Emit(ILOpCode.Call, Capabilities.JumpTarget, 2, 1);
+        _il.Emit(ILOpCode.Call, Capabilities.Operation(getter), 1, 1);
+    }
+
+    /// <summary>Whether the parts of a value can be had without putting it together: a register that still holds it, or an integer.</summary>
+    private bool IsInPlace(IrInstruction value) => value.Op is IrOp.GetC or IrOp.CapInteger && !_temporaries.ContainsKey(value);
+
+    private void StoreAddress(int register)
+    {
+        if (register == GuestRegister.Ddc)
+            _il.StoreLocal(_ddcAddressHome);
+        else
+            StoreRegister(register);
     }
 
     /// <summary>What pushes a pinned value plus an offset in a cold block.</summary>
@@ -486,33 +402,25 @@ public sealed partial class MethodEmitter
         {
             _il.MarkLabel(fault);
             Spill(dirty);
-            foreach (var (register, local) in _options.IsPrecise ? [] : authorities)
-                WriteState(register, local);
-            _il.LoadLocal(violation);
-            _il.LoadConstant(_options.IsPrecise ? 1 : 0);
-            _il.LoadConstant(i.Pc);
-            loadAddress();
-            _il.Emit(ILOpCode.Call, Capabilities.Fault, 4, 1);
-            _il.Emit(ILOpCode.Throw);
+            ThrowViolation(i, loadAddress, authorities);
         });
     }
 
-    // ---- memory
-    private void EmitClearTags(IrInstruction i)
+    /// <summary>Throws the fault of the violation in the local for it.</summary>
+    private void ThrowViolation(IrInstruction i, Action loadAddress, params ReadOnlySpan<(int Register, int Local)> authorities)
     {
-        ILLabel? skip = i.B!.Op == IrOp.Const ? null : _il.DefineLabel();
-        if (skip is { } failed)
+        if (!_options.IsPrecise)
         {
-            Value(i.B);
-            _il.Branch(ILOpCode.Brtrue, failed);
+            foreach (var (register, local) in authorities)
+                WriteState(register, local);
         }
 
-        _il.LoadArgument(StateArgument);
-        LoadAddress(i);
-        _il.LoadConstant(IrSignature.SizeOf(i.Access));
-        _il.Emit(ILOpCode.Call, Capabilities.ClearTags, 3, 0);
-        if (skip is { } join)
-            _il.MarkLabel(join);
+        _il.LoadLocal(_violation);
+        _il.LoadConstant(_options.IsPrecise ? 1 : 0);
+        _il.LoadConstant(i.Pc);
+        loadAddress();
+        _il.Emit(ILOpCode.Call, Capabilities.Fault, 4, 1);
+        _il.Emit(ILOpCode.Throw);
     }
 
     /// <summary>LR and SC of 8 and 16 bits.</summary>

@@ -95,6 +95,9 @@ public enum LocalType : byte
 
     /// <summary><see cref="Runtime.Capabilities.Capability"/>.</summary>
     Capability,
+
+    /// <summary><see cref="Runtime.Capabilities.AccessWindow"/>.</summary>
+    Window,
 }
 
 /// <summary>
@@ -110,6 +113,7 @@ public sealed partial class MethodEmitter
 
     private readonly IrFunction _function;
     private readonly RegisterAnalysis _registers;
+    private readonly WindowAnalysis _windows;
     private readonly StackBalance _balance;
     private readonly EmitOptions _options;
     private readonly HashSet<IrInstruction> _droppedFloatResults;
@@ -147,7 +151,8 @@ public sealed partial class MethodEmitter
         _balance = new StackBalance(function);
         _members = members;
         _methodEntry = methodEntry;
-        _registers = new RegisterAnalysis(function, options.IsPrecise);
+        _windows = new WindowAnalysis(function);
+        _registers = new RegisterAnalysis(function, options.IsPrecise, _windows);
         _droppedFloatResults = DroppedFloatResults.Find(function, _registers);
     }
 
@@ -355,6 +360,7 @@ public sealed partial class MethodEmitter
             EmitEntrySwitch();
         EmitFetchCheck();
         Reload(_registers.LiveIn(_function.Blocks[0]) & ~RegisterAnalysis.Arguments);
+        ComputeWindows(_function.Blocks[0], kept: 0);
     }
 
     /// <summary>
@@ -405,6 +411,9 @@ public sealed partial class MethodEmitter
             LoadState(_members.Limit);
             _il.StoreLocal(_limit);
         }
+
+        if (needed.HasFlag(SlotUse.Tags))
+            LoadTagTable();
     }
 
     private static bool LeavesFunction(IrBlock block) => block.Terminator.Op is IrOp.Return or IrOp.TailCall or IrOp.Switch;
@@ -427,7 +436,7 @@ public sealed partial class MethodEmitter
 
         // Entries that need much share the code that loads what any of them needs, or it would be the most of a part. To
         // load too much is no mistake: the state block is complete here.
-        var own = _function.ExtraEntries.Where(e => RegisterSet.PopCount(LoadedAt(e)) <= (RegisterSet)MostOwnLoads).ToDictionary(e => e, _ => _il.DefineLabel());
+        var own = _function.ExtraEntries.Where(e => RegisterSet.PopCount(LoadedAt(e)) <= (RegisterSet)MostOwnLoads || _function.HasCapabilities).ToDictionary(e => e, _ => _il.DefineLabel());
         void Switch(Func<IrBlock, ILLabel> target)
         {
             _il.LoadLocal(entry);
@@ -445,6 +454,7 @@ public sealed partial class MethodEmitter
             _il.MarkLabel(label);
             LoadSlot(block);
             Reload(LoadedAt(block));
+            ComputeWindows(block, kept: 0);
             _il.Branch(ILOpCode.Br, _labels[block]);
         }
 
@@ -635,6 +645,12 @@ public sealed partial class MethodEmitter
             return;
         }
 
+        if (i.Op == IrOp.CapLoad)
+        {
+            EmitCapabilityLoad(i);
+            return;
+        }
+
         EmitAndKeep(i);
         if (_schedule.Uses(i) == 0)
         {
@@ -683,7 +699,7 @@ public sealed partial class MethodEmitter
             case IrOp.Set:
                 Value(i.A!);
                 StoreRegister(i.Register);
-                DropMetadata(i.Register);
+                DropMetadata(i);
                 break;
             case IrOp.Check:
                 EmitCheck(i);
@@ -1052,7 +1068,9 @@ public sealed partial class MethodEmitter
         _il.Emit(ILOpCode.Ldfld, _members.ResultA0, 1, 1);
         StoreRegister(GuestRegister.A0);
         LoadSlot(continuation);
-        Reload(_registers.LiveIn(continuation) & ~RegisterAnalysis.ValidAfterCall);
+        var kept = KeepWindows(i, continuation);
+        Reload(_registers.LiveIn(continuation) & ~RegisterAnalysis.ValidAfterCall & ~kept);
+        ComputeWindows(continuation, kept);
         GoTo(continuation, next);
     }
 
@@ -1215,6 +1233,7 @@ public sealed partial class MethodEmitter
         _il.Branch(ILOpCode.Brfalse, leave);
         LoadSlot(continuation);
         Reload(_registers.LiveIn(continuation));
+        ComputeWindows(continuation, kept: 0);
         GoTo(continuation, next);
         AddCold(() =>
         {

@@ -4,7 +4,7 @@ using RegisterSet = System.UInt128;
 
 namespace Cheri2IL.Translator.Emit;
 
-/// <summary>Which of the slot's two numbers code needs in locals.</summary>
+/// <summary>Which of the slot's numbers code needs in locals.</summary>
 [Flags]
 public enum SlotUse : byte
 {
@@ -16,6 +16,9 @@ public enum SlotUse : byte
 
     /// <summary>Largest guest address: for checks and table look-ups.</summary>
     Limit = 2,
+
+    /// <summary>The table of memory's tags.</summary>
+    Tags = 4,
 }
 
 /// <summary>
@@ -44,12 +47,15 @@ public sealed class RegisterAnalysis
     private readonly SlotUse[] _slotIn;
     private readonly bool _isPrecise;
     private readonly bool _hasCapabilities;
+    private readonly WindowAnalysis? _windows;
 
     /// <summary>Analyses <paramref name="function"/>.</summary>
     /// <param name="function">Function.</param>
     /// <param name="isPrecise">Whether registers are stored where a check fails that does not poll.</param>
-    public RegisterAnalysis(IrFunction function, bool isPrecise)
+    /// <param name="windows">Which registers are to be kept across calls for the sake of their windows; null: none.</param>
+    public RegisterAnalysis(IrFunction function, bool isPrecise, WindowAnalysis? windows = null)
     {
+        _windows = windows;
         _isPrecise = isPrecise;
         _hasCapabilities = function.HasCapabilities;
         for (var i = 0; i < function.Blocks.Count; i++)
@@ -116,7 +122,7 @@ public sealed class RegisterAnalysis
                 return live & ~Written(i);
             case IrOp.Call:
                 // Whatever is live after it and not brought back by the call itself is reloaded from the state block.
-                return (live & (Sp | Ra) & ValidAfterCall) | dirty | Arguments;
+                return (live & (Sp | Ra) & ValidAfterCall) | dirty | Arguments | (_windows?.KeptAcross(i) ?? 0);
             case IrOp.TailCall or IrOp.Switch:
                 return (i.Op == IrOp.Switch ? live : 0) | dirty | Arguments;
             case IrOp.Return:
@@ -218,7 +224,9 @@ public sealed class RegisterAnalysis
     {
         IrOp.Check => i.Elided is null && !i.Polls ? SlotUse.Limit : SlotUse.None,
         IrOp.Call or IrOp.TailCall or IrOp.Switch => SlotUse.Limit,
-        >= IrOp.CapLoad and <= IrOp.ClearTags => SlotUse.None,
+        IrOp.CapLoad or IrOp.CapStore => SlotUse.Base | SlotUse.Tags,
+        IrOp.ClearTags => SlotUse.Tags,
+        > IrOp.CapStore and < IrOp.ClearTags => SlotUse.None,
         _ => (IrOpInfo.Effects(i.Op) & (IrEffects.ReadsMemory | IrEffects.WritesMemory)) != 0 ? SlotUse.Base : SlotUse.None,
     };
 

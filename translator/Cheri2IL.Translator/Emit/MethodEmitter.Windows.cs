@@ -1,0 +1,310 @@
+using System.Reflection.Metadata;
+using Cheri2IL.Runtime.Capabilities;
+using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator.Ir;
+using RegisterSet = System.UInt128;
+
+namespace Cheri2IL.Translator.Emit;
+
+/// <content>Checks of accesses against decoded bounds in locals (<see cref="WindowAnalysis"/>), and what keeps those true.</content>
+public sealed partial class MethodEmitter
+{
+    private readonly Dictionary<int, int> _windowBase = [];
+    private readonly Dictionary<(int Register, int Kind), int> _windowCount = [];
+
+    /// <summary>A capability that is being decoded. Not a temporary: what returns from a cold block must leave those of its block alone.</summary>
+    private int _decoded = -1;
+    private int _window = -1;
+
+    /// <summary>The authority of an access that failed. RyuJIT keeps it in memory, because checks take its address.</summary>
+    private int _refused = -1;
+
+    private int WindowBase(int register)
+    {
+        if (!_windowBase.TryGetValue(register, out var local))
+            _windowBase.Add(register, local = NewLocal(LocalType.Int64));
+        return local;
+    }
+
+    private int WindowCount(int register, int kind)
+    {
+        if (!_windowCount.TryGetValue((register, kind), out var local))
+            _windowCount.Add((register, kind), local = NewLocal(LocalType.Int64));
+        return local;
+    }
+
+    /// <summary>Computes the windows that code behind a place where registers were loaded needs.</summary>
+    private void ComputeWindows(IrBlock next, RegisterSet kept)
+    {
+        var live = _windows.LiveIn(next);
+        for (var register = 0; register < live.Length; register++)
+        {
+            if ((kept & WindowAnalysis.RegistersOf(register)) == 0)
+                ComputeWindows(register, live[register], isInLine: false);
+        }
+    }
+
+    /// <summary>Decodes what a register holds into its windows of these kinds.</summary>
+    /// <param name="register">Register.</param>
+    /// <param name="kinds">Kinds.</param>
+    /// <param name="isInLine">Whether to decode in line: longer, but without a call, and overlapping with what comes next.</param>
+    private void ComputeWindows(int register, uint kinds, bool isInLine)
+    {
+        if (kinds == 0)
+            return;
+        var held = RegisterAt(register);
+        var window = Shared(ref _window, LocalType.Window);
+        if (isInLine)
+        {
+            var capability = Shared(ref _decoded, LocalType.Capability);
+            Make(held, capability);
+            _il.LoadLocalAddress(capability);
+            _il.Emit(ILOpCode.Call, Capabilities.WindowOfAddresses, 1, 1);
+        }
+        else
+        {
+            LoadMetadata(held);
+            LoadCapabilityAddress(held);
+            LoadTag(held);
+            _il.Emit(ILOpCode.Call, Capabilities.DecodeWindow, 3, 1);
+        }
+
+        _il.StoreLocal(window);
+        LoadWindow(Capabilities.WindowBase);
+        _il.StoreLocal(WindowBase(register));
+        foreach (var kind in WindowAnalysis.Bits(kinds))
+        {
+            if (kind == _windows.DerivationKind)
+            {
+                _il.LoadLocalAddress(window);
+                LoadCapabilityAddress(held);
+                _il.Emit(ILOpCode.Call, Capabilities.CountOfDerivation, 2, 1);
+            }
+            else
+            {
+                var (needed, size) = _windows.Kinds[kind];
+                LoadWindow(Capabilities.WindowCount);
+                LoadMetadata(held);
+                _il.LoadConstant((int)needed);
+                _il.LoadConstant(size);
+                _il.Emit(ILOpCode.Call, Capabilities.NarrowWindow, 4, 1);
+            }
+
+            _il.StoreLocal(WindowCount(register, kind));
+        }
+
+        void LoadWindow(int getter)
+        {
+            _il.LoadLocalAddress(window);
+            _il.Emit(ILOpCode.Call, getter, 1, 1);
+        }
+    }
+
+    /// <summary>
+    /// Behind a call: registers whose windows are needed and that ABIs have callees preserve. Whether this one did, is looked at: where the
+    /// state block has what the locals hold, those and the windows are still true. Others are loaded.
+    /// </summary>
+    /// <returns>The registers for which that is done.</returns>
+    private RegisterSet KeepWindows(IrInstruction call, IrBlock continuation)
+    {
+        var kept = _windows.KeptAcross(call);
+        var live = _windows.LiveIn(continuation);
+        for (var register = 0; register < live.Length; register++)
+        {
+            if ((kept & WindowAnalysis.RegistersOf(register)) != 0)
+                KeepWindows(register, live[register]);
+        }
+
+        return kept;
+    }
+
+    private void KeepWindows(int register, uint kinds)
+    {
+        var changed = _il.DefineLabel();
+        var join = _il.DefineLabel();
+        if (register != GuestRegister.Sp)
+        {
+            // sp is what it was, or control would not be here.
+            if (register == DdcIndex)
+            {
+                _il.LoadArgument(StateArgument);
+                _il.Emit(ILOpCode.Ldflda, Capabilities.State, 1, 1);
+                _il.Emit(ILOpCode.Ldfld, Capabilities.DdcAddress, 1, 1);
+            }
+            else
+            {
+                LoadState(_members.StateRegister(register));
+            }
+
+            LoadCapabilityAddress(RegisterAt(register));
+            _il.Branch(ILOpCode.Bne_un, changed);
+        }
+
+        _il.LoadArgument(StateArgument);
+        MetadataAt(register);
+        _il.Emit(ILOpCode.Ldind_i8);
+        _il.LoadLocal(_metadataHome[register]);
+        _il.Branch(ILOpCode.Bne_un, changed);
+        _il.LoadArgument(StateArgument);
+        TagAt(register);
+        _il.Emit(ILOpCode.Ldind_u1);
+        _il.LoadLocal(_tagHome[register]);
+        _il.Branch(ILOpCode.Bne_un, changed);
+        _il.MarkLabel(join);
+        AddCold(() =>
+        {
+            _il.MarkLabel(changed);
+            Reload(WindowAnalysis.RegistersOf(register) & ~RegisterAnalysis.ValidAfterCall);
+            ComputeWindows(register, kinds, isInLine: false);
+            _il.Branch(ILOpCode.Br, join);
+        });
+    }
+
+    /// <summary>Makes the windows of a register those of another, which holds the same capability, perhaps at another address.</summary>
+    private void CopyWindows(int from, int to, uint kinds)
+    {
+        if (from == to || kinds == 0)
+            return;
+        _il.LoadLocal(WindowBase(from));
+        _il.StoreLocal(WindowBase(to));
+        foreach (var kind in WindowAnalysis.Bits(kinds))
+        {
+            _il.LoadLocal(WindowCount(from, kind));
+            _il.StoreLocal(WindowCount(to, kind));
+        }
+    }
+
+    /// <summary>An integer has no window: nothing is allowed through it.</summary>
+    private void CloseWindows(IrInstruction write)
+    {
+        foreach (var kind in WindowAnalysis.Bits(_windows.LiveAfter(write)))
+        {
+            _il.LoadConstant(0L);
+            _il.StoreLocal(WindowCount(write.Register, kind));
+        }
+    }
+
+    /// <summary>
+    /// The check of an access: its distance from the window's base is less than the number of addresses there. The cold block finds the cause
+    /// in the architecture's order. False: there is no window for it.
+    /// </summary>
+    private bool EmitWindowCheck(IrInstruction i)
+    {
+        var kind = _windows.KindOf(i);
+        if (kind < 0)
+            return false;
+        var register = CapabilityState.Index(i.A!.Register);
+        var fault = _il.DefineLabel();
+        var join = _il.DefineLabel();
+        Pin(i.B!);
+        var value = i.C is null ? -1 : LocalOf(i.C);
+        LoadSum(i.B!, i.Immediate);
+        _il.LoadLocal(WindowBase(register));
+        _il.Emit(ILOpCode.Sub);
+        _il.LoadLocal(WindowCount(register, kind));
+        _il.Branch(ILOpCode.Bge_un, fault);
+        _il.MarkLabel(join);
+        var authority = Shared(ref _refused, LocalType.Capability);
+        var violation = Shared(ref _violation, LocalType.Int32);
+        var dirty = _options.IsPrecise ? _dirty : 0;
+        var loadAddress = Later(i.B!, i.Immediate);
+        AddCold(() =>
+        {
+            _il.MarkLabel(fault);
+            Make(RegisterAt(register), authority);
+            _il.LoadLocalAddress(authority);
+            loadAddress();
+            _il.LoadConstant((int)AccessNeeds.Permissions(i));
+            _il.LoadConstant(AccessNeeds.Size(i));
+            if (value >= 0)
+                _il.LoadLocalAddress(value);
+            _il.LoadConstant(AccessNeeds.Number(i));
+            _il.Emit(ILOpCode.Call, value < 0 ? Capabilities.CheckAccess : Capabilities.CheckStore, value < 0 ? 5 : 6, 1);
+            _il.StoreLocal(violation);
+            if (value >= 0)
+            {
+                // The window is for what needs every permission to be stored.
+                _il.LoadLocal(violation);
+                _il.Branch(ILOpCode.Brfalse, join);
+            }
+
+            Spill(dirty);
+            ThrowViolation(i, loadAddress, (i.A.Register, authority));
+        });
+        return true;
+    }
+
+    /// <summary>
+    /// Writes a register with the capability of another at a new address. Where the windows that code behind it needs can be those of the
+    /// source, the tag stays if the new address is between base and top; otherwise <see cref="Capability"/> says what the result is.
+    /// False: it is not that.
+    /// </summary>
+    private bool EmitDerivation(IrInstruction i)
+    {
+        var (value, kinds) = (i.A!, _windows.LiveAfter(i));
+        var source = _windows.SourceOf(i);
+        if (source < 0 || kinds == 0)
+            return false;
+        var target = CapabilityState.Index(i.Register);
+        if (!WindowAnalysis.IsDerivation(value))
+        {
+            CopyRegister(value, i.Register);
+            CopyWindows(source, target, kinds);
+            return true;
+        }
+
+        if (_temporaries.ContainsKey(value))
+            return false;
+        var lost = _il.DefineLabel();
+        var join = _il.DefineLabel();
+        var address = Temporary(LocalType.Int64);
+        if (value.Op == IrOp.CapIncrement)
+            LoadCapabilityAddress(value.A!);
+        Value(value.B!);
+        if (value.Op == IrOp.CapIncrement)
+            _il.Emit(ILOpCode.Add);
+        _il.StoreLocal(address);
+        _il.LoadLocal(address);
+        _il.LoadLocal(WindowBase(source));
+        _il.Emit(ILOpCode.Sub);
+        _il.LoadLocal(WindowCount(source, _windows.DerivationKind));
+        _il.Branch(ILOpCode.Bge_un, lost);
+        if (target != source)
+        {
+            LoadMetadata(value.A!);
+            _il.StoreLocal(_metadataHome[target]);
+            LoadTag(value.A!);
+            _il.StoreLocal(_tagHome[target]);
+            CopyWindows(source, target, kinds);
+        }
+
+        _il.LoadLocal(address);
+        StoreRegister(i.Register);
+        _il.MarkLabel(join);
+        var result = Shared(ref _decoded, LocalType.Capability);
+        AddCold(() =>
+        {
+            _il.MarkLabel(lost);
+            Make(RegisterAt(source), result);
+            _il.LoadLocalAddress(result);
+            _il.LoadLocal(address);
+            if (value.Op == IrOp.CapIncrement)
+            {
+                LoadCapabilityAddress(RegisterAt(source));
+                _il.Emit(ILOpCode.Sub);
+            }
+
+            _il.Emit(ILOpCode.Call, Capabilities.Operation(value.Op), 2, 1);
+            _il.StoreLocal(result);
+            StoreCapability(result, i.Register);
+            ComputeWindows(target, kinds, isInLine: false);
+            _il.Branch(ILOpCode.Br, join);
+        });
+        return true;
+    }
+
+    private static IrInstruction RegisterAt(int index) => new(IrOp.GetC, IrType.Cap)
+    {
+        Register = index == DdcIndex ? GuestRegister.Ddc : (byte)index,
+    };
+}
