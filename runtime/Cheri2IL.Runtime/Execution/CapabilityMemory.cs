@@ -26,9 +26,10 @@ public static unsafe class CapabilityMemory
     {
         lock (Exclusion)
         {
-            var isTagged = Volatile.Read(ref tag) != 0;
+            // The bytes first: where they cannot be read, there is no tag to look at.
             var words = (ulong*)bytes;
-            return new Capability(words[1], words[0], keepsTag && isTagged);
+            var (address, metadata) = (Volatile.Read(ref words[0]), Volatile.Read(ref words[1]));
+            return new Capability(metadata, address, keepsTag && Volatile.Read(ref tag) != 0);
         }
     }
 
@@ -104,7 +105,9 @@ public static unsafe class CapabilityMemory
 
     private static void Write(byte* bytes, ref byte tag, in Capability value)
     {
-        // Only where it is set: a store that traps must not commit a page of the table.
+        // The bytes first, as above: it traps where it may not write. The tag only where it is set: what is clear already need not commit
+        // a page of the table.
+        Interlocked.Or(ref *(long*)bytes, 0);
         if (tag != 0)
             Volatile.Write(ref tag, 0);
         var words = (ulong*)bytes;

@@ -16,7 +16,9 @@ public unsafe struct CapabilityState
     public const int Ddc = 65;
 
     /// <summary>Bytes that share a tag; the size and alignment of a capability in memory.</summary>
-    public const int Granule = 16;
+    public const int Granule = 1 << GranuleShift;
+
+    private const int GranuleShift = 4;
 
     /// <summary>Registers that have an <see cref="Index"/>.</summary>
     public const int Registers = 34;
@@ -122,9 +124,11 @@ public unsafe struct CapabilityState
         return true;
     }
 
-    /// <summary>Tag of the granule of a guest address that is inside the slot.</summary>
+    /// <summary>
+    /// Tag of the granule of a guest address that is inside the slot or, where the hardware traps before the tag is looked at, near it.
+    /// </summary>
     public static ref byte TagOf(GuestState* state, long address) =>
-        ref state->Capabilities.MemoryTags[(ulong)address / Granule];
+        ref state->Capabilities.MemoryTags[address >> GranuleShift];
 
     /// <summary>
     /// Clears the tags of every granule of [<paramref name="address"/>, + <paramref name="size"/>), which is inside the slot: what a data

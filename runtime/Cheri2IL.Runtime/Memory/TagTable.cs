@@ -6,10 +6,15 @@ namespace Cheri2IL.Runtime;
 /// The tags of one slot's memory: a byte, 0 or 1, for each <see cref="CapabilityState.Granule"/>. Reserved as a whole and committed by
 /// the host where a tag is written; outside of what a guest can reach. Only slots whose program has capabilities have one.
 /// </summary>
-/// <remarks>Addresses are guest addresses inside the slot; callers have checked that.</remarks>
+/// <remarks>
+/// Addresses are guest addresses inside the slot; callers have checked that. The table reaches as far beyond the slot as an access may
+/// whose check was of a value nearby, so that a tag that is looked at before the hardware traps at the bytes is still one of the table's.
+/// </remarks>
 public sealed unsafe class TagTable : IDisposable
 {
     private const ulong Granule = CapabilityState.Granule;
+
+    private const ulong Margin = GuestLayout.Guard / Granule;
 
     private readonly ulong _bytes;
     private byte* _base;
@@ -18,8 +23,8 @@ public sealed unsafe class TagTable : IDisposable
     /// <param name="slotSize">Bytes of the slot.</param>
     public TagTable(ulong slotSize)
     {
-        _bytes = slotSize / Granule;
-        _base = HostMemory.MapZero(_bytes);
+        _bytes = Margin + (slotSize / Granule) + Margin;
+        _base = HostMemory.MapZero(_bytes) + Margin;
     }
 
     /// <summary>Host address of the tag of guest address 0; valid until <see cref="Dispose"/>.</summary>
@@ -68,7 +73,7 @@ public sealed unsafe class TagTable : IDisposable
     {
         if (_base == null)
             return;
-        HostMemory.Unmap(_base, _bytes);
+        HostMemory.Unmap(_base - Margin, _bytes);
         _base = null;
     }
 
