@@ -9,7 +9,7 @@ namespace Cheri2IL.Runtime.Execution;
 /// <remarks>
 /// Bytes and tag are three accesses of the host, which another thread can come between: the operations exclude each other, but not
 /// data stores. The host has no 17-byte access; a tag is never seen with bytes it was not written with, because it is cleared first and set
-/// last, and read first. Translated code does without the exclusion, and without a call, while there is one thread
+/// last. Translated code does without the exclusion, and without a call, while there is one thread
 /// (<see cref="CapabilityState.IsAlone"/>). A data store clears the tag behind its bytes, since one that traps must change nothing: a
 /// thread that loads a capability at the same time as another writes data into it may get those bytes with the old tag.
 /// </remarks>
