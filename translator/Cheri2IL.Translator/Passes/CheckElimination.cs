@@ -100,11 +100,10 @@ public sealed class CheckElimination
         // Only the fixed point holds on every path.
         foreach (var block in order)
             Transfer(block, elide: true);
-        if (_options.GuaranteedSlotBytes > 0)
-            ElideByRange(order, rank);
+        ElideByRange(order, rank);
     }
 
-    /// <summary>Elides checks of values that are inside every slot, whatever was checked before.</summary>
+    /// <summary>Elides checks of values that are inside every slot, or near a value that was checked before the block.</summary>
     private void ElideByRange(List<IrBlock> order, int[] rank)
     {
         if (!order.Exists(b => b.Instructions.Exists(i => i.Op == IrOp.Check && i.Elided is null)))
@@ -117,10 +116,36 @@ public sealed class CheckElimination
             var values = analysis.Values(block);
             foreach (var i in block.Instructions)
             {
-                if (i.Op == IrOp.Check && i.Elided is null && !values.IsEmpty && values[i.A!.Id].IsWithin(0, _options.GuaranteedSlotBytes - 1))
-                    i.Elided = $"0x{values[i.A.Id].Low:x}..0x{values[i.A.Id].High:x} is inside every slot";
+                if (i.Op != IrOp.Check || i.Elided is not null || values.IsEmpty)
+                    continue;
+                var value = values[i.A!.Id];
+                if (value.IsWithin(0, _options.GuaranteedSlotBytes - 1))
+                    i.Elided = $"0x{value.Low:x}..0x{value.High:x} is inside every slot";
+                else if (value.Base != 0 && !analysis.IsOf(block, value.Base))
+                    i.Elided = Near(block, value, i.Immediate, analysis.Entering(block));
             }
         }
+    }
+
+    /// <summary>
+    /// Why accesses at <paramref name="value"/> plus <paramref name="offset"/> need no check: some register is at a known distance
+    /// from the same base where the block begins, and was checked near by. Null: they do.
+    /// </summary>
+    private string? Near(IrBlock block, ValueRange value, long offset, ReadOnlySpan<ValueRange> entering)
+    {
+        for (var r = 1; r < Tracked; r++)
+        {
+            var fact = _in[block.Id]![r];
+            var at = entering[r];
+            if (!fact.Exists || at.Base != value.Base || !at.IsConstant
+                || !Fact.IsTracked(value.Low) || !Fact.IsTracked(value.High) || !Fact.IsTracked(at.Low))
+                continue;
+            var (low, high) = (value.Low - at.Low, value.High - at.Low);
+            if (fact.Covers(low) && fact.Covers(high) && fact.Covers(low + offset) && fact.Covers(high + offset))
+                return $"{Fact.Text(GuestRegister.Name(r), low, high)} is near {fact.Where(GuestRegister.Name(r))}";
+        }
+
+        return null;
     }
 
     /// <summary>
@@ -258,17 +283,7 @@ public sealed class CheckElimination
         }
 
         if (elide)
-            check.Elided = $"{Name(valueBase, fact)} checked {(fact.Pc == Fact.SeveralPlaces ? "on every path" : $"at 0x{fact.Pc:x}")}";
-    }
-
-    private string Name(int valueBase, Fact fact)
-    {
-        if (valueBase == ZeroBase)
-            return fact.Low == fact.High ? $"0x{fact.Low:x}" : $"0x{fact.Low:x}..0x{fact.High:x}";
-        var name = _names[valueBase] ?? "value";
-        return fact.Low == fact.High ? $"{name}{Signed(fact.Low)}" : $"{name}{Signed(fact.Low)}..{Signed(fact.High)}";
-
-        static string Signed(long offset) => offset < 0 ? $"{offset}" : $"+{offset}";
+            check.Elided = fact.Where(valueBase == ZeroBase ? null : _names[valueBase] ?? "value");
     }
 
     private List<IrBlock> ReversePostorder(out int[] rank)
@@ -319,6 +334,19 @@ public sealed class CheckElimination
 
         /// <summary>Offsets beyond this are not followed, so that no sum of a few overflows.</summary>
         private const long MaxOffset = 1L << 60;
+
+        /// <summary>Offsets from what is called <paramref name="name"/>, or absolute addresses if that is null, as text.</summary>
+        public static string Text(string? name, long low, long high)
+        {
+            return low == high ? One(low) : name is null ? $"0x{low:x}..0x{high:x}" : $"{One(low)}..{Signed(high)}";
+
+            string One(long offset) => name is null ? $"0x{offset:x}" : name + Signed(offset);
+            static string Signed(long offset) => offset < 0 ? $"{offset}" : $"+{offset}";
+        }
+
+        /// <summary>What was checked where, as text.</summary>
+        public string Where(string? name)
+            => $"{Text(name, Low, High)} checked {(Pc == SeveralPlaces ? "on every path" : $"at 0x{Pc:x}")}";
 
         /// <summary>Whether there is a fact: 0 is no guest pc of an instruction.</summary>
         public bool Exists => Pc != 0;
