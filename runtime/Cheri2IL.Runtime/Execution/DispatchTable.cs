@@ -1,77 +1,74 @@
-using System.Runtime.InteropServices;
+using System.Collections.Concurrent;
 
 namespace Cheri2IL.Runtime.Execution;
 
 /// <summary>
-/// Guest pc to translated method, for one address space: two levels, 1 MiB of guest address per second-level table,
-/// one entry per 2-byte granule. Absent entries are 0. Translated code reads it inline; entries are filled lazily.
+/// Guest pc to translated method, for one address space. Below <see cref="InlineEnd"/> it is one array with an entry per 2-byte
+/// granule, of which only the touched pages take memory: translated code reads it inline, with a single load between a call's
+/// target and its method. Above, where hardly any code lies, it is a dictionary. Absent entries are 0; entries are filled lazily.
 /// </summary>
 /// <remarks>Entries are written and cleared atomically; any thread of the address space may fill one.</remarks>
 public sealed unsafe class DispatchTable : IDisposable
 {
-    /// <summary>log2 of the guest bytes that a second-level table covers.</summary>
-    public const int GranuleShift = 20;
+    /// <summary>
+    /// End of the guest addresses in the array, 2 GiB: the program and its interpreter lie below it (<see cref="GuestLayout"/>), and
+    /// a host instruction can hold it.
+    /// </summary>
+    public const long InlineEnd = 1L << 31;
 
-    /// <summary>Bytes of a second-level table.</summary>
-    public const int LeafBytes = (1 << (GranuleShift - 1)) * sizeof(long);
+    /// <summary>log2 of the array's bytes per byte of guest code.</summary>
+    public const int EntryShift = 2;
 
-    private static readonly nint* EmptyLeaf = (nint*)HostMemory.MapZeroReadOnly(LeafBytes);
+    private const ulong ArrayBytes = (ulong)InlineEnd << EntryShift;
 
-    private readonly Lock _growing = new();
-    private readonly nint** _root;
-    private readonly int _granules;
+    private readonly nint* _entries = (nint*)HostMemory.MapZero(ArrayBytes);
+    private readonly ConcurrentDictionary<long, nint> _high = [];
+    private readonly ulong _slotSize;
     private bool _disposed;
 
-    /// <summary>Makes an empty table for guest addresses below <paramref name="slotSize"/> (a multiple of 1 MiB).</summary>
-    public DispatchTable(ulong slotSize)
-    {
-        _granules = checked((int)(slotSize >> GranuleShift));
-        _root = (nint**)NativeMemory.Alloc((nuint)_granules, (nuint)sizeof(nint));
-        for (var i = 0; i < _granules; i++)
-            _root[i] = EmptyLeaf;
-    }
+    /// <summary>Makes an empty table for guest addresses below <paramref name="slotSize"/>.</summary>
+    public DispatchTable(ulong slotSize) => _slotSize = slotSize;
 
-    /// <summary>First level: one pointer per 1 MiB of the slot; never null.</summary>
-    public nint** Root => _root;
+    /// <summary>The array, for guest addresses below <see cref="InlineEnd"/>.</summary>
+    public nint* Entries => _entries;
 
-    /// <summary>Entry for <paramref name="pc"/>, or 0.</summary>
+    /// <summary>Entry for <paramref name="pc"/>, whose bit 0 does not count, or 0.</summary>
     public nint Lookup(long pc)
-    {
-        var granule = (ulong)pc >> GranuleShift;
-        return granule < (ulong)_granules ? _root[granule][LeafIndex(pc)] : 0;
-    }
+        => (ulong)pc < InlineEnd ? Volatile.Read(ref _entries[pc >> 1]) : _high.GetValueOrDefault(pc & ~1L);
 
     /// <summary>Sets the entry for <paramref name="pc"/>, which must lie inside the slot.</summary>
     public void Set(long pc, nint entry)
     {
-        var granule = (ulong)pc >> GranuleShift;
-        if (granule >= (ulong)_granules)
+        if ((ulong)pc >= _slotSize)
             throw new ArgumentOutOfRangeException(nameof(pc), pc, "beyond the slot");
-        if (_root[granule] == EmptyLeaf)
-        {
-            lock (_growing)
-            {
-                if (_root[granule] == EmptyLeaf)
-                    Volatile.Write(ref *(nint*)&_root[granule], (nint)HostMemory.MapZero(LeafBytes));
-            }
-        }
-
-        Volatile.Write(ref _root[granule][LeafIndex(pc)], entry);
+        if (pc < InlineEnd)
+            Volatile.Write(ref _entries[pc >> 1], entry);
+        else
+            _high[pc & ~1L] = entry;
     }
 
     /// <summary>Clears the entries of [start, start + length).</summary>
+    /// <param name="start">First guest address, not negative.</param>
+    /// <param name="length">Bytes; may exceed the slot.</param>
     public void Clear(long start, long length)
     {
-        for (var pc = start & ~1L; pc < start + length;)
+        var end = length > long.MaxValue - start ? long.MaxValue : start + length;
+        foreach (var pc in _high.Keys)
         {
-            var granule = (ulong)pc >> GranuleShift;
-            if (granule >= (ulong)_granules)
-                return;
-            var end = Math.Min(start + length, (long)((granule + 1) << GranuleShift));
-            if (_root[granule] != EmptyLeaf)
-                new Span<nint>(_root[granule] + LeafIndex(pc), (int)((end - pc + 1) >> 1)).Clear();
-            pc = end;
+            if (pc >= start && pc < end)
+                _high.TryRemove(pc, out _);
         }
+
+        // Whole pages are given back; of the others, pages without entries stay without memory.
+        var from = (ulong)Math.Min(start, InlineEnd) >> 1;
+        var to = ((ulong)Math.Min(end, InlineEnd) + 1) >> 1;
+        const ulong PerPage = HostMemory.PageSize / sizeof(long);
+        var firstWhole = Math.Min(to, (from + PerPage - 1) / PerPage * PerPage);
+        var lastWhole = Math.Max(firstWhole, to / PerPage * PerPage);
+        ClearSome(from, firstWhole);
+        if (firstWhole < lastWhole)
+            HostMemory.MapFixedZero((byte*)(_entries + firstWhole), (lastWhole - firstWhole) * sizeof(long), HostMemory.Read | HostMemory.Write);
+        ClearSome(lastWhole, to);
     }
 
     /// <inheritdoc/>
@@ -80,14 +77,15 @@ public sealed unsafe class DispatchTable : IDisposable
         if (_disposed)
             return;
         _disposed = true;
-        for (var i = 0; i < _granules; i++)
-        {
-            if (_root[i] != EmptyLeaf)
-                HostMemory.Unmap(_root[i], LeafBytes);
-        }
-
-        NativeMemory.Free(_root);
+        HostMemory.Unmap(_entries, ArrayBytes);
     }
 
-    private static long LeafIndex(long pc) => (pc & ((1L << GranuleShift) - 1)) >> 1;
+    private void ClearSome(ulong from, ulong to)
+    {
+        for (var k = from; k < to; k++)
+        {
+            if (_entries[k] != 0)
+                Volatile.Write(ref _entries[k], 0);
+        }
+    }
 }

@@ -157,8 +157,8 @@ public unsafe struct GuestState
     /// </summary>
     public ulong PollLimit;
 
-    /// <summary>First level of the dispatch table, one entry per 1 MiB of guest address (<see cref="DispatchTable"/>).</summary>
-    public nint** Dispatch;
+    /// <summary>Methods by guest pc (<see cref="DispatchTable.Entries"/>).</summary>
+    public nint* Dispatch;
 
     /// <summary>
     /// Lowest host stack address at which a translated method may still make a frame. Set to the maximum by

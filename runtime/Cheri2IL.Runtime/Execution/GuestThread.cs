@@ -36,7 +36,7 @@ public sealed unsafe class GuestThread : IDisposable
         _state->MemoryBase = memoryBase;
         _state->Limit = slotSize - 1;
         _state->PollLimit = slotSize - 1;
-        _state->Dispatch = dispatch.Root;
+        _state->Dispatch = dispatch.Entries;
         _state->Thread = GCHandle.ToIntPtr(_handle);
     }
 

@@ -152,11 +152,11 @@ public static unsafe class VectorOps
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> NegF64(Vector256<byte> a) => Xor(a, BroadcastI64(1L << 63));
 
-    /// <summary>Whether any lane is a NaN. Raises nothing for quiet ones.</summary>
+    /// <summary>Whether any lane of either is a NaN. Raises nothing for quiet ones.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool HasNaNF32(Vector256<byte> a) => Avx.MoveMask(Avx.CompareUnordered(a.AsSingle(), a.AsSingle())) != 0;
+    public static bool HasNaNF32(Vector256<byte> a, Vector256<byte> b) => Avx.MoveMask(Avx.CompareUnordered(a.AsSingle(), b.AsSingle())) != 0;
 
-    /// <summary>Whether any lane is a NaN. Raises nothing for quiet ones.</summary>
+    /// <summary>Whether any lane of either is a NaN. Raises nothing for quiet ones.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool HasNaNF64(Vector256<byte> a) => Avx.MoveMask(Avx.CompareUnordered(a.AsDouble(), a.AsDouble())) != 0;
+    public static bool HasNaNF64(Vector256<byte> a, Vector256<byte> b) => Avx.MoveMask(Avx.CompareUnordered(a.AsDouble(), b.AsDouble())) != 0;
 }

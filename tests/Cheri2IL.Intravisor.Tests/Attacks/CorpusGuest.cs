@@ -35,12 +35,12 @@ internal sealed class CorpusGuest
     }
 
     /// <summary>Makes a cVM, in the lowest free slot, that runs nothing yet.</summary>
-    public Cvm Create(int id, IReadOnlyList<string> arguments, Action<string> report) => new(id, new CvmOptions
+    public Cvm Create(int id, IReadOnlyList<string> arguments, Action<string> report, QuietHost? host = null) => new(id, new CvmOptions
     {
         Arguments = [_name, .. arguments],
         ProgramPath = "/" + _name,
         ProgramFile = _file,
-        Host = new QuietHost(),
+        Host = host ?? new QuietHost(),
 
         // Address space is what some attacks exhaust, not the memory of this machine.
         Limits = new CvmLimits { MemoryBytes = GuestLayout.DefaultSlotSize },

@@ -1,11 +1,17 @@
+using System.Text;
 using Cheri2IL.Intravisor.Cvms;
 
 namespace Cheri2IL.Intravisor.Tests.Attacks;
 
-/// <summary>The host, except that what guests print goes nowhere and that there is nothing to read.</summary>
+/// <summary>The host, except that what guests print stays here and that there is nothing to read.</summary>
 internal sealed unsafe class QuietHost : IHostInterface
 {
     private static readonly LinuxHost Host = LinuxHost.Instance;
+
+    private readonly List<byte> _output = [];
+
+    /// <summary>What was printed to standard output.</summary>
+    public string Output => Encoding.UTF8.GetString(_output.ToArray());
 
     public int ProcessorCount => Host.ProcessorCount;
 
@@ -27,7 +33,16 @@ internal sealed unsafe class QuietHost : IHostInterface
 
     public int ReadConsole(Span<byte> buffer, int timeoutMilliseconds) => 0;
 
-    public int WriteConsole(int stream, ReadOnlySpan<byte> bytes) => bytes.Length;
+    public int WriteConsole(int stream, ReadOnlySpan<byte> bytes)
+    {
+        if (stream == 1)
+        {
+            lock (_output)
+                _output.AddRange(bytes);
+        }
+
+        return bytes.Length;
+    }
 
     public bool IsTerminal(int stream, out int columns, out int rows)
     {

@@ -74,7 +74,7 @@ internal sealed class DroppedFloatResults
             before = _registers.DirtyAfter(code[k], before);
         }
 
-        RegisterSet live = 0;
+        var live = before & _registers.StoredAtEnd(block);
         foreach (var successor in block.Successors)
             live |= _liveIn.GetValueOrDefault(successor);
         for (var k = code.Count - 1; k >= 0; k--)

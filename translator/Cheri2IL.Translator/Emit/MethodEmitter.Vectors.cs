@@ -7,7 +7,7 @@ namespace Cheri2IL.Translator.Emit;
 
 /// <summary>
 /// Loops in vector form, in front of their scalar form: while there is more than a vector's worth of turns left, a guard looks
-/// whether the next ones can be made exactly, and the vector loop makes them. The last turn is always scalar, so that registers
+/// whether the next ones can be made exactly, and the vector loop makes them, two vectors at a time and then one. The last turn is always scalar, so that registers
 /// hold what that turn leaves; and one turn is scalar every <see cref="VectorLoop.MaxSpan"/> bytes, which polls.
 /// </summary>
 public sealed partial class MethodEmitter
@@ -29,6 +29,9 @@ public sealed partial class MethodEmitter
         var retry = NewLocal(LocalType.Int64);
         var turns = NewLocal(LocalType.Int64);
         var end = NewLocal(LocalType.Int64);
+        var endOfPairs = NewLocal(LocalType.Int64);
+        var done = _il.DefineLabel();
+        var pairs = _il.DefineLabel();
         _turn = _il.DefineLabel();
         _map.Add((_il.Count, block.Pc));
         _il.Emit(ILOpCode.Call, _members.Static(typeof(VectorOps), "get_" + nameof(VectorOps.IsFast)), 0, 1);
@@ -45,12 +48,27 @@ public sealed partial class MethodEmitter
             EmitOverlapTest(a, b, distance, giveUp);
         LoadCounterAfter(loop, () => _il.LoadLocal(turns));
         _il.StoreLocal(end);
+        LoadCounterAfter(loop, () =>
+        {
+            _il.LoadLocal(turns);
+            _il.LoadConstant((long)-(VectorLoop.VectorsPerTurn * VectorLoop.Bytes / loop.ElementBytes));
+            _il.Emit(ILOpCode.And);
+        });
+        _il.StoreLocal(endOfPairs);
+        var invariants = EmitInvariants(loop);
+        _il.Branch(ILOpCode.Br, pairs);
 
         _il.MarkLabel(again);
-        EmitVectorBody(loop, giveUp);
+        EmitVectorBody(loop, invariants, VectorLoop.VectorsPerTurn, giveUp);
+        _il.MarkLabel(pairs);
+        LoadRegister(loop.Counter);
+        _il.LoadLocal(endOfPairs);
+        _il.Branch(ILOpCode.Bne_un, again);
         LoadRegister(loop.Counter);
         _il.LoadLocal(end);
-        _il.Branch(ILOpCode.Bne_un, again);
+        _il.Branch(ILOpCode.Beq, done);
+        EmitVectorBody(loop, invariants, 1, giveUp);
+        _il.MarkLabel(done);
         LoadCounterAfter(loop, () => _il.LoadConstant(1L));
         _il.StoreLocal(retry);
         _il.Branch(ILOpCode.Br, scalar);
@@ -122,7 +140,7 @@ public sealed partial class MethodEmitter
         _il.Emit(ILOpCode.Add);
     }
 
-    /// <summary>Gives up when b + distance - a is not 0 and nearer than a vector: turns of one vector would see each other's stores.</summary>
+    /// <summary>Gives up when b + distance - a is not 0 and nearer than the vectors of a turn: they would have to see each other's stores.</summary>
     private void EmitOverlapTest(int a, int b, long distance, ILLabel giveUp)
     {
         var apart = Temporary(LocalType.Int64);
@@ -137,16 +155,73 @@ public sealed partial class MethodEmitter
         _il.LoadConstant(0L);
         _il.Branch(ILOpCode.Beq, same);
         _il.LoadLocal(apart);
-        _il.LoadConstant((long)VectorLoop.Bytes - 1);
+        const long Near = (VectorLoop.VectorsPerTurn * VectorLoop.Bytes) - 1;
+        _il.LoadConstant(Near);
         _il.Emit(ILOpCode.Add);
-        _il.LoadConstant((2L * VectorLoop.Bytes) - 2);
+        _il.LoadConstant(2 * Near);
         _il.Branch(ILOpCode.Ble_un, giveUp);
         _il.MarkLabel(same);
     }
 
-    private void EmitVectorBody(VectorLoop loop, ILLabel giveUp)
+    /// <summary>Puts what is the same in every turn into a vector of its own each, before the loop.</summary>
+    private Dictionary<IrInstruction, int> EmitInvariants(VectorLoop loop)
     {
-        var vectors = new Dictionary<IrInstruction, int>();
+        var invariants = new Dictionary<IrInstruction, int>();
+        foreach (var value in loop.Body.SelectMany(i => i.Op == IrOp.Store ? [loop.Stored(i)] : loop.Operands(i)))
+        {
+            if (loop.Body.Contains(value) || invariants.ContainsKey(value))
+                continue;
+            EmitInvariant(value);
+            if (value.Type == IrType.I32)
+                _il.Emit(ILOpCode.Conv_i8);
+            CallVector(value.Type is IrType.F32 or IrType.F64 ? $"Broadcast{value.Type}" : $"BroadcastI{8 * loop.ElementBytes}", 1);
+            invariants.Add(value, NewVector());
+        }
+
+        return invariants;
+    }
+
+    /// <summary>Stores the vector on the stack in a new local.</summary>
+    private int NewVector()
+    {
+        var local = NewLocal(LocalType.Vector);
+        _il.StoreLocal(local);
+        return local;
+    }
+
+    private void EmitVectorBody(VectorLoop loop, Dictionary<IrInstruction, int> invariants, int count, ILLabel giveUp)
+    {
+        var vectors = new Dictionary<IrInstruction, int>[count];
+        for (var k = 0; k < count; k++)
+            vectors[k] = EmitVectorValues(loop, invariants, k * VectorLoop.Bytes);
+        foreach (var type in (ReadOnlySpan<IrType>)[IrType.F32, IrType.F64])
+        {
+            // One comparison finds NaNs in two vectors.
+            var tested = loop.Tested.Where(i => i.Type == type).SelectMany(i => vectors.Select(v => v[i])).ToArray();
+            for (var k = 0; k < tested.Length; k += 2)
+            {
+                _il.LoadLocal(tested[k]);
+                _il.LoadLocal(tested[Math.Min(k + 1, tested.Length - 1)]);
+                CallVector(type == IrType.F32 ? nameof(VectorOps.HasNaNF32) : nameof(VectorOps.HasNaNF64), 2);
+                _il.Branch(ILOpCode.Brtrue, giveUp);
+            }
+        }
+
+        for (var k = 0; k < count; k++)
+            EmitVectorStores(loop, vectors[k], k * VectorLoop.Bytes);
+        foreach (var (register, step) in loop.Steps)
+        {
+            LoadRegister(register);
+            _il.LoadConstant(step * count * (VectorLoop.Bytes / loop.ElementBytes));
+            _il.Emit(ILOpCode.Add);
+            StoreRegister(register);
+        }
+    }
+
+    /// <summary>Loads and computes the vectors of the elements that begin <paramref name="ahead"/> bytes behind those of the next turn.</summary>
+    private Dictionary<IrInstruction, int> EmitVectorValues(VectorLoop loop, Dictionary<IrInstruction, int> invariants, int ahead)
+    {
+        var vectors = new Dictionary<IrInstruction, int>(invariants);
         foreach (var i in loop.Body)
         {
             if (i.Op == IrOp.Store)
@@ -154,50 +229,39 @@ public sealed partial class MethodEmitter
             _map.Add((_il.Count, i.Pc));
             if (i.Op == IrOp.Load)
             {
-                VectorAddress(loop, i);
+                VectorAddress(loop, i, ahead);
                 CallVector(nameof(VectorOps.Load), 1);
             }
             else
             {
                 foreach (var operand in loop.Operands(i))
-                    LoadVector(loop, operand, vectors);
+                    _il.LoadLocal(vectors[operand]);
                 CallVector(VectorOperation(loop, i), i.C is not null ? 3 : i.B is not null ? 2 : 1);
             }
 
-            var local = NewLocal(LocalType.Vector);
-            _il.StoreLocal(local);
-            vectors.Add(i, local);
+            vectors.Add(i, NewVector());
         }
 
-        foreach (var i in loop.Tested)
-        {
-            _il.LoadLocal(vectors[i]);
-            CallVector(i.Type == IrType.F32 ? nameof(VectorOps.HasNaNF32) : nameof(VectorOps.HasNaNF64), 1);
-            _il.Branch(ILOpCode.Brtrue, giveUp);
-        }
+        return vectors;
+    }
 
+    private void EmitVectorStores(VectorLoop loop, Dictionary<IrInstruction, int> vectors, int ahead)
+    {
         foreach (var i in loop.Body)
         {
             if (i.Op != IrOp.Store)
                 continue;
             _map.Add((_il.Count, i.Pc));
-            VectorAddress(loop, i);
-            LoadVector(loop, loop.Stored(i), vectors);
+            VectorAddress(loop, i, ahead);
+            _il.LoadLocal(vectors[loop.Stored(i)]);
             _il.Emit(ILOpCode.Call, _members.Static(typeof(VectorOps), nameof(VectorOps.Store)), 2, 0);
-        }
-
-        foreach (var (register, step) in loop.Steps)
-        {
-            LoadRegister(register);
-            _il.LoadConstant(step * (VectorLoop.Bytes / loop.ElementBytes));
-            _il.Emit(ILOpCode.Add);
-            StoreRegister(register);
         }
     }
 
-    private void VectorAddress(VectorLoop loop, IrInstruction access)
+    private void VectorAddress(VectorLoop loop, IrInstruction access, int ahead)
     {
         var (register, offset) = loop.Address(access);
+        offset += ahead;
         _il.LoadLocal(_memoryBase);
         LoadRegister(register);
         _il.Emit(ILOpCode.Conv_i);
@@ -207,20 +271,6 @@ public sealed partial class MethodEmitter
         _il.LoadConstant((int)offset);
         _il.Emit(ILOpCode.Conv_i);
         _il.Emit(ILOpCode.Add);
-    }
-
-    private void LoadVector(VectorLoop loop, IrInstruction value, Dictionary<IrInstruction, int> vectors)
-    {
-        if (vectors.TryGetValue(value, out var local))
-        {
-            _il.LoadLocal(local);
-            return;
-        }
-
-        EmitInvariant(value);
-        if (value.Type == IrType.I32)
-            _il.Emit(ILOpCode.Conv_i8);
-        CallVector(value.Type is IrType.F32 or IrType.F64 ? $"Broadcast{value.Type}" : $"BroadcastI{8 * loop.ElementBytes}", 1);
     }
 
     /// <summary>Pushes a constant, or what a register holds throughout the loop.</summary>

@@ -140,6 +140,8 @@ public sealed partial class MethodEmitter
     private int _entryPoint = -1;
     private int _entrySp = -1;
     private ILLabel? _mismatch;
+    private ILLabel? _return;
+    private ILLabel? _leave;
     private readonly Dictionary<(int Token, RegisterSet Dirty, long SpOffset), ILLabel> _passages = [];
     private RegisterSet _dirty;
 
@@ -147,12 +149,12 @@ public sealed partial class MethodEmitter
     {
         _function = function;
         _options = options;
-        _nans = new NaNPlacement(options.IsPrecise);
         _balance = new StackBalance(function);
         _members = members;
         _methodEntry = methodEntry;
         _windows = new WindowAnalysis(function);
         _registers = new RegisterAnalysis(function, options.IsPrecise, _windows);
+        _nans = new NaNPlacement(_registers, options.IsPrecise);
         _droppedFloatResults = DroppedFloatResults.Find(function, _registers);
     }
 
@@ -185,6 +187,13 @@ public sealed partial class MethodEmitter
         {
             Attribute(_function.EntryPc);
             EmitMismatch(mismatch);
+        }
+
+        if (_leave is { } leave)
+        {
+            _il.MarkLabel(leave);
+            _il.LoadLocal(_result);
+            _il.Emit(ILOpCode.Ret);
         }
 
         var code = _il.Encode(out var offsets);
@@ -506,7 +515,17 @@ public sealed partial class MethodEmitter
         _il.LoadArgument(StateArgument);
         _il.LoadConstant(pc);
         _il.Emit(ILOpCode.Call, _members.Leave, 2, 1);
-        _il.Emit(ILOpCode.Ret);
+        LeaveMethod();
+    }
+
+    /// <summary>
+    /// Leaves the method with the result on the stack. Everything but guest returns does so at one place: RyuJIT makes no more than
+    /// four epilogues, and beyond that sends every result through memory.
+    /// </summary>
+    private void LeaveMethod()
+    {
+        _il.StoreLocal(Shared(ref _result, LocalType.Return));
+        _il.Branch(ILOpCode.Br, _leave ??= _il.DefineLabel());
     }
 
     /// <summary>
@@ -536,7 +555,7 @@ public sealed partial class MethodEmitter
         _il.LoadLocal(_result);
         LoadRegister(GuestRegister.Sp);
         _il.Emit(ILOpCode.Call, _members.Unwind, 3, 1);
-        _il.Emit(ILOpCode.Ret);
+        LeaveMethod();
     }
 
     /// <summary>
@@ -622,7 +641,12 @@ public sealed partial class MethodEmitter
             foreach (var settlement in _nans.Before(i))
                 EmitSettlement(settlement);
             if (IrOpInfo.IsTerminator(i.Op))
+            {
+                var stored = _dirty & _registers.StoredAtEnd(block);
+                Spill(stored);
+                _dirty &= ~stored;
                 EmitTerminator(block, i, next);
+            }
             else if (i.Type == IrType.Void)
                 EmitStatement(block, i);
             else if (_schedule[i] == Placement.Own)
@@ -793,8 +817,7 @@ public sealed partial class MethodEmitter
     private void AddColdFault(ILLabel label, GuestFaultKind kind, IrInstruction at, IrInstruction address, long offset)
     {
         // Without precise faults the guest ends here, unless it is a poll that leaves.
-        var isExact = _options.IsPrecise || at.Polls;
-        var dirty = isExact ? _dirty : (RegisterSet)0;
+        var dirty = at.Polls || _options.IsPrecise ? _dirty & _registers.SeenAt(at) : (RegisterSet)0;
         // The address is pushed in the cold block from where it is now: a temporary, or registers not yet overwritten.
         var temporary = _temporaries.TryGetValue(address, out var local) ? local : -1;
         AddCold(() =>
@@ -804,7 +827,7 @@ public sealed partial class MethodEmitter
             if (at.Polls)
                 _il.LoadArgument(StateArgument);
             _il.LoadConstant((int)kind);
-            _il.LoadConstant(isExact ? 1 : 0);
+            _il.LoadConstant(_options.IsPrecise ? 1 : 0);
             _il.LoadConstant(at.Pc);
             if (temporary >= 0)
                 _il.LoadLocal(temporary);
@@ -863,7 +886,7 @@ public sealed partial class MethodEmitter
         _il.Emit(ILOpCode.Volatile);
         _il.Emit(ILOpCode.Ldfld, _members.Interrupt, 1, 1);
         _il.Branch(ILOpCode.Brtrue, leave);
-        var dirty = _dirty;
+        var dirty = _dirty & _registers.SeenAt(i);
         AddCold(() =>
         {
             _il.MarkLabel(leave);
@@ -920,7 +943,7 @@ public sealed partial class MethodEmitter
                 _il.LoadArgument(StateArgument);
                 _il.LoadConstant(i.Immediate);
                 _il.Emit(ILOpCode.Call, _members.Leave, 2, 1);
-                _il.Emit(ILOpCode.Ret);
+                LeaveMethod();
                 break;
             case IrOp.Trap:
                 Spill(_dirty);
@@ -1082,22 +1105,11 @@ public sealed partial class MethodEmitter
         var slow = _il.DefineLabel();
         var join = _il.DefineLabel();
         _il.LoadLocal(pc);
-        _il.LoadLocal(_limit);
+        _il.LoadConstant(DispatchTable.InlineEnd - 1);
         _il.Branch(ILOpCode.Bgt_un, slow);
         LoadState(_members.Dispatch);
         _il.LoadLocal(pc);
-        _il.LoadConstant(DispatchTable.GranuleShift);
-        _il.Emit(ILOpCode.Shr_un);
-        _il.LoadConstant(3);
-        _il.Emit(ILOpCode.Shl);
-        _il.Emit(ILOpCode.Conv_i);
-        _il.Emit(ILOpCode.Add);
-        _il.Emit(ILOpCode.Ldind_i);
-        // Eight bytes per two bytes of guest code; pc is even.
-        _il.LoadLocal(pc);
-        _il.LoadConstant((1L << DispatchTable.GranuleShift) - 2);
-        _il.Emit(ILOpCode.And);
-        _il.LoadConstant(2);
+        _il.LoadConstant(DispatchTable.EntryShift);
         _il.Emit(ILOpCode.Shl);
         _il.Emit(ILOpCode.Conv_i);
         _il.Emit(ILOpCode.Add);
@@ -1207,13 +1219,21 @@ public sealed partial class MethodEmitter
             _il.LoadArgument(StateArgument);
             _il.LoadLocal(pc);
             _il.Emit(ILOpCode.Call, _members.Leave, 2, 1);
-            _il.Emit(ILOpCode.Ret);
+            LeaveMethod();
         }))
         {
             return;
         }
 
         Spill(_dirty & ~(RegisterAnalysis.Bit(GuestRegister.A0) | RegisterAnalysis.Bit(GuestRegister.Ra) | RegisterAnalysis.Bit(GuestRegister.Sp)));
+        if (_return is { } shared)
+        {
+            _il.Branch(ILOpCode.Br, shared);
+            return;
+        }
+
+        _return = _il.DefineLabel();
+        _il.MarkLabel(_return.Value);
         _il.LoadLocal(pc);
         LoadRegister(GuestRegister.A0);
         _il.Emit(ILOpCode.Call, _members.Return, 2, 1);
@@ -1240,7 +1260,7 @@ public sealed partial class MethodEmitter
             _il.MarkLabel(leave);
             _il.LoadArgument(StateArgument);
             _il.Emit(ILOpCode.Call, _members.LeaveAfterSystemCall, 1, 1);
-            _il.Emit(ILOpCode.Ret);
+            LeaveMethod();
         });
     }
 }

@@ -1,4 +1,5 @@
 using Cheri2IL.Translator.Ir;
+using RegisterSet = System.UInt128;
 
 namespace Cheri2IL.Translator.Emit;
 
@@ -16,11 +17,11 @@ internal sealed record NaNSettlement(IrInstruction Value, ulong Registers, IRead
 /// only where its bits can be seen. A fused multiply-add of zero, infinity and NaN is invalid on RISC-V but not on x86
 /// (unprivileged specification, 20.6; Intel SDM, FMA): that flag is raised later, when a result turns out to be a NaN; what is
 /// computed from it inherits that and stands for it.
-/// Seen are: what is stored, moved to an integer register or changed in its sign alone; every register where the
+/// Seen are: what is stored, moved to an integer register or changed in its sign alone; registers that matter where the
 /// guest may leave the block; and the flags where they are read. So at the end of each block nothing is left to do. A check
 /// that fails ends the guest, unless faults are precise: then it sees every register too.
 /// </remarks>
-internal sealed class NaNPlacement(bool isPrecise)
+internal sealed class NaNPlacement(RegisterAnalysis liveness, bool isPrecise)
 {
     private readonly HashSet<IrInstruction> _raw = [];
     private readonly Dictionary<IrInstruction, IrInstruction[]> _sources = [];
@@ -52,7 +53,7 @@ internal sealed class NaNPlacement(bool isPrecise)
             if (i.Op == IrOp.Check && i.IsStore && StoredBehind(block, k) is { } stored)
                 Settle(stored, i);
             if (MayLeave(i) || IrOpInfo.IsTerminator(i.Op) || TouchesStatus(i.Op))
-                SettleAll(i);
+                SettleAll(i, SeenAt(block, i));
             Visit(i);
         }
     }
@@ -136,11 +137,19 @@ internal sealed class NaNPlacement(bool isPrecise)
     private IrInstruction Resolve(IrInstruction value)
         => value.Op == IrOp.Get && _sources.TryGetValue(value, out var held) ? held[0] : value;
 
-    private void SettleAll(IrInstruction before)
+    /// <summary>Registers whose bits may be seen where the guest may leave the block.</summary>
+    private RegisterSet SeenAt(IrBlock block, IrInstruction i) => i.Op switch
     {
-        foreach (var held in _registers)
+        IrOp.Poll or IrOp.Check => liveness.SeenAt(i),
+        IrOp.Jump or IrOp.Branch => block.Successors.Aggregate(liveness.StoredAtEnd(block), (seen, b) => seen | liveness.LiveIn(b)),
+        _ => ulong.MaxValue,
+    };
+
+    private void SettleAll(IrInstruction before, RegisterSet seen)
+    {
+        foreach (var register in RegisterAnalysis.Registers(seen & ulong.MaxValue))
         {
-            if (held is not null)
+            if (_registers[register] is { } held)
                 Settle(held, before);
         }
 

@@ -14,7 +14,7 @@ public enum SlotUse : byte
     /// <summary>Host address of the slot: for accesses.</summary>
     Base = 1,
 
-    /// <summary>Largest guest address: for checks and table look-ups.</summary>
+    /// <summary>Largest guest address: for checks.</summary>
     Limit = 2,
 
     /// <summary>The table of memory's tags.</summary>
@@ -29,10 +29,16 @@ public enum SlotUse : byte
 /// <remarks>
 /// A place that stores the state (call, exit, poll) stores every register that may be dirty there; such a place therefore
 /// counts as a use of them, which makes every path to it hold a valid local. So no path ever stores a stale one.
+/// A poll stores those that the guest may read when it goes on (<see cref="Passes.GuestLiveness"/>).
 /// The cold paths of checks that do not poll do so with precise faults alone. Otherwise they store nothing, since the guest
 /// ends there, and are no uses: those would have a register that is overwritten next carried along for the sake of a report.
+/// <para>
+/// Where a path on which a register is dirty meets one on which it is not, the other one would have to load it again, to have it
+/// stored later. If it is stored later in any case, it is stored in front of the meeting place instead: in front of a loop
+/// with a call rather than at the call in every turn.
+/// </para>
 /// </remarks>
-public sealed class RegisterAnalysis
+public sealed partial class RegisterAnalysis
 {
     /// <summary>Registers that travel as arguments: sp, ra, a0, a1, a2.</summary>
     public static readonly RegisterSet Arguments = (1UL << 1) | (1UL << 2) | (1UL << 10) | (1UL << 11) | (1UL << 12);
@@ -43,6 +49,7 @@ public sealed class RegisterAnalysis
 
     private readonly Dictionary<IrBlock, int> _index = [];
     private readonly RegisterSet[] _dirtyIn;
+    private readonly RegisterSet[] _storedAtEnd;
     private readonly RegisterSet[] _liveIn;
     private readonly SlotUse[] _slotIn;
     private readonly bool _isPrecise;
@@ -61,9 +68,11 @@ public sealed class RegisterAnalysis
         for (var i = 0; i < function.Blocks.Count; i++)
             _index[function.Blocks[i]] = i;
         _dirtyIn = new RegisterSet[function.Blocks.Count];
+        _storedAtEnd = new RegisterSet[function.Blocks.Count];
         _liveIn = new RegisterSet[function.Blocks.Count];
         _slotIn = new SlotUse[function.Blocks.Count];
         SolveDirty(function);
+        PlaceStores(function);
         SolveLive(function);
         SolveSlot(function);
         foreach (var block in function.Blocks)
@@ -75,6 +84,9 @@ public sealed class RegisterAnalysis
 
     /// <summary>Registers that may be dirty at the start of a block.</summary>
     public RegisterSet DirtyIn(IrBlock block) => _dirtyIn[_index[block]];
+
+    /// <summary>Registers that are stored before the block's terminator, if they are dirty, and are not dirty behind it.</summary>
+    public RegisterSet StoredAtEnd(IrBlock block) => _storedAtEnd[_index[block]];
 
     /// <summary>Registers that must be valid in locals at the start of a block.</summary>
     public RegisterSet LiveIn(IrBlock block) => _liveIn[_index[block]];
@@ -99,6 +111,9 @@ public sealed class RegisterAnalysis
         IrOp.CheckAlignment or (>= IrOp.CapCheck and <= IrOp.CapCheckSystem) or IrOp.Poll or IrOp.Commit or IrOp.Call or IrOp.TailCall or IrOp.Return or IrOp.Ecall or IrOp.FenceI or IrOp.Trap or IrOp.Switch => true,
         _ => false,
     };
+
+    /// <summary>Registers that matter where a poll leaves, or a check with precise faults.</summary>
+    public RegisterSet SeenAt(IrInstruction i) => _isPrecise || _hasCapabilities ? RegisterSet.MaxValue : i.LiveRegisters;
 
     /// <summary>Dirty registers after the instruction, from those before it.</summary>
     public RegisterSet DirtyAfter(IrInstruction i, RegisterSet dirty) => i.Op switch
@@ -131,6 +146,8 @@ public sealed class RegisterAnalysis
                 return dirty;
             case IrOp.Check or IrOp.CheckAlignment or (>= IrOp.CapCheck and <= IrOp.CapCheckSystem) when !_isPrecise && !i.Polls:
                 return live;
+            case IrOp.Poll or IrOp.Check:
+                return IsSpillPoint(i) ? live | (dirty & SeenAt(i)) : live;
             default:
                 return IsSpillPoint(i) ? live | dirty : live;
         }
@@ -158,15 +175,14 @@ public sealed class RegisterAnalysis
 
     private void SolveDirty(IrFunction function)
     {
+        Array.Clear(_dirtyIn);
         _dirtyIn[0] = Arguments;
         foreach (var entry in function.ExtraEntries)
             _dirtyIn[_index[entry]] = Arguments;
         var work = new Queue<IrBlock>(function.Blocks);
         while (work.TryDequeue(out var block))
         {
-            var dirty = DirtyIn(block);
-            foreach (var i in block.Instructions)
-                dirty = DirtyAfter(i, dirty);
+            var dirty = DirtyOut(block);
             foreach (var successor in block.Successors)
             {
                 ref var into = ref _dirtyIn[_index[successor]];
@@ -176,6 +192,14 @@ public sealed class RegisterAnalysis
                 work.Enqueue(successor);
             }
         }
+    }
+
+    private RegisterSet DirtyOut(IrBlock block)
+    {
+        var dirty = DirtyIn(block);
+        foreach (var i in block.Instructions)
+            dirty = DirtyAfter(i, dirty);
+        return dirty & ~StoredAtEnd(block);
     }
 
     private void SolveLive(IrFunction function)
@@ -223,7 +247,6 @@ public sealed class RegisterAnalysis
     private static SlotUse SlotUseOf(IrInstruction i) => i.Op switch
     {
         IrOp.Check => i.Elided is null && !i.Polls ? SlotUse.Limit : SlotUse.None,
-        IrOp.Call or IrOp.TailCall or IrOp.Switch => SlotUse.Limit,
         IrOp.CapLoad or IrOp.CapStore => SlotUse.Base | SlotUse.Tags,
         IrOp.ClearTags => SlotUse.Tags,
         > IrOp.CapStore and < IrOp.ClearTags => SlotUse.None,
@@ -241,7 +264,7 @@ public sealed class RegisterAnalysis
             before = DirtyAfter(block.Instructions[k], before);
         }
 
-        RegisterSet live = 0;
+        var live = StoredAtEnd(block) & before;
         foreach (var successor in block.Successors)
             live |= _liveIn[_index[successor]];
         for (var k = count - 1; k >= 0; k--)

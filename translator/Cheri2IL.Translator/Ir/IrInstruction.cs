@@ -66,6 +66,9 @@ public sealed class IrInstruction
     /// <summary>Check: it is also the poll of its loop (<see cref="Passes.PollPlacement"/>).</summary>
     public bool Polls { get; set; }
 
+    /// <summary>Poll, and Check that may become one: registers that the guest may read when it goes on here (<see cref="Passes.GuestLiveness"/>).</summary>
+    public ulong LiveRegisters { get; set; } = ulong.MaxValue;
+
     /// <summary>A copy with other operands.</summary>
     public IrInstruction With(IrInstruction? a, IrInstruction? b, IrInstruction? c)
     {

@@ -51,7 +51,7 @@ public static class BlockMerging
             return false;
         from.Instructions.RemoveAt(0);
         if (to.Instructions[0].Op != IrOp.Poll)
-            to.Instructions.Insert(0, new IrInstruction(IrOp.Poll, IrType.Void) { Pc = to.Pc });
+            to.Instructions.Insert(0, new IrInstruction(IrOp.Poll, IrType.Void) { Pc = to.Pc, LiveRegisters = to.LiveRegisters });
         return true;
     }
 }

@@ -69,15 +69,15 @@ public sealed class CheckElimination
 
     private void Solve()
     {
-        var order = ReversePostorder(out var rank);
+        var order = ReversePostorder.Of(_function);
         var pending = new PriorityQueue<IrBlock, int>();
         var queued = new bool[_function.Blocks.Count];
         foreach (var entry in Entries)
             Enter(entry, new Fact[Tracked], isBackEdge: false);
-        foreach (var block in order)
+        foreach (var block in order.Blocks)
         {
             queued[block.Id] = true;
-            pending.Enqueue(block, rank[block.Id]);
+            pending.Enqueue(block, order[block]);
         }
 
         while (pending.TryDequeue(out var block, out _))
@@ -89,27 +89,27 @@ public sealed class CheckElimination
             var leaving = Leaving(block);
             foreach (var successor in block.Successors)
             {
-                if (Enter(successor, leaving, isBackEdge: rank[successor.Id] <= rank[block.Id]) && !queued[successor.Id])
+                if (Enter(successor, leaving, order.IsBackEdge(block, successor)) && !queued[successor.Id])
                 {
                     queued[successor.Id] = true;
-                    pending.Enqueue(successor, rank[successor.Id]);
+                    pending.Enqueue(successor, order[successor]);
                 }
             }
         }
 
         // Only the fixed point holds on every path.
-        foreach (var block in order)
+        foreach (var block in order.Blocks)
             Transfer(block, elide: true);
-        ElideByRange(order, rank);
+        ElideByRange(order);
     }
 
     /// <summary>Elides checks of values that are inside every slot, or near a value that was checked before the block.</summary>
-    private void ElideByRange(List<IrBlock> order, int[] rank)
+    private void ElideByRange(ReversePostorder order)
     {
-        if (!order.Exists(b => b.Instructions.Exists(i => i.Op == IrOp.Check && i.Elided is null)))
+        if (!order.Blocks.Exists(b => b.Instructions.Exists(i => i.Op == IrOp.Check && i.Elided is null)))
             return;
-        var analysis = RangeAnalysis.Run(_function, order, rank);
-        foreach (var block in order)
+        var analysis = RangeAnalysis.Run(_function, order);
+        foreach (var block in order.Blocks)
         {
             if (!block.Instructions.Exists(i => i.Op == IrOp.Check && i.Elided is null))
                 continue;
@@ -284,46 +284,6 @@ public sealed class CheckElimination
 
         if (elide)
             check.Elided = fact.Where(valueBase == ZeroBase ? null : _names[valueBase] ?? "value");
-    }
-
-    private List<IrBlock> ReversePostorder(out int[] rank)
-    {
-        var order = new List<IrBlock>(_function.Blocks.Count);
-        var visited = new bool[_function.Blocks.Count];
-        var path = new Stack<(IrBlock Block, int Next)>();
-        foreach (var entry in Entries)
-        {
-            if (!visited[entry.Id])
-                Walk(entry);
-        }
-
-        order.Reverse();
-        rank = new int[_function.Blocks.Count];
-        for (var k = 0; k < order.Count; k++)
-            rank[order[k].Id] = k;
-        return order;
-
-        void Walk(IrBlock entry)
-        {
-            visited[entry.Id] = true;
-            path.Push((entry, 0));
-            while (path.TryPop(out var top))
-            {
-                if (top.Next == top.Block.Successors.Count)
-                {
-                    order.Add(top.Block);
-                    continue;
-                }
-
-                path.Push((top.Block, top.Next + 1));
-                var successor = top.Block.Successors[top.Next];
-                if (!visited[successor.Id])
-                {
-                    visited[successor.Id] = true;
-                    path.Push((successor, 0));
-                }
-            }
-        }
     }
 
     /// <summary>Base plus some offset in [Low, High] was checked, at guest instruction Pc.</summary>

@@ -33,23 +33,23 @@ internal sealed class LoopSteps
     /// <param name="function">The function.</param>
     /// <param name="header">A block that is the target of a back edge.</param>
     /// <param name="predecessors">By block: which others lead to it. Blocks that are not reached are not among them.</param>
-    /// <param name="rank">By block: its place in reverse postorder.</param>
+    /// <param name="order">Order of the blocks.</param>
     /// <returns>null if the loop is too large or is entered beside its header.</returns>
-    public static LoopSteps? Of(IrFunction function, IrBlock header, List<IrBlock>[] predecessors, int[] rank)
+    public static LoopSteps? Of(IrFunction function, IrBlock header, List<IrBlock>[] predecessors, ReversePostorder order)
     {
         var body = new HashSet<IrBlock> { header };
-        var work = new Stack<IrBlock>(predecessors[header.Id].FindAll(p => rank[p.Id] >= rank[header.Id]));
+        var work = new Stack<IrBlock>(predecessors[header.Id].FindAll(p => order.IsBackEdge(p, header)));
         while (work.TryPop(out var block))
         {
             if (!body.Add(block))
                 continue;
-            if (body.Count > MaxBlocks || rank[block.Id] < rank[header.Id] || block == function.Blocks[0] || function.ExtraEntries.Contains(block))
+            if (body.Count > MaxBlocks || order[block] < order[header] || block == function.Blocks[0] || function.ExtraEntries.Contains(block))
                 return null;
             foreach (var predecessor in predecessors[block.Id])
                 work.Push(predecessor);
         }
 
-        var loop = new LoopSteps(header, [.. body.OrderBy(b => rank[b.Id])]);
+        var loop = new LoopSteps(header, [.. body.OrderBy(b => order[b])]);
         loop.Solve();
         return loop;
     }
@@ -100,6 +100,9 @@ internal sealed class LoopSteps
                     break;
                 case IrOp.Set when i.Register < Registers:
                     registers[i.Register] = values[i.A!.Id];
+                    break;
+                case IrOp.SetC when i.Register < Registers:
+                    registers[i.Register] = default;
                     break;
                 case IrOp.Add when i.B!.Op == IrOp.Const:
                     values[i.Id] = values[i.A!.Id].Plus(i.B.Immediate);

@@ -8,6 +8,13 @@ public static class PassPipeline
     /// <summary>All passes, in order.</summary>
     public static IReadOnlyList<IrPass> Passes { get; } =
     [
+        // Of the code as the guest has it. Precise faults show every register anywhere.
+        new("guest-liveness", (function, options) =>
+        {
+            if (!options.PreciseFaults && !function.HasCapabilities)
+                GuestLiveness.Run(function);
+        }),
+
         // Before all: what may fault at every instruction would hide everything from the others.
         new("fetch-checks", (function, _) => FetchChecks.Run(function)),
 
@@ -46,7 +53,10 @@ public static class PassPipeline
         // After both: addresses are in the form register + constant, and dead definitions kill no facts.
         new("check-elimination", CheckElimination.Run),
 
-        // After it: checks that are left take over the polls of their loops.
+        // Before registers are reused: it wants values. Before polls are placed or after is the same to it.
+        new("switch-index", (function, _) => SwitchIndex.Run(function)),
+
+        // After check elimination: checks that are left take over the polls of their loops.
         new("poll-placement", (function, _) => PollPlacement.Run(function)),
 
         // After all that removes or copies checks and accesses.

@@ -26,8 +26,7 @@ internal sealed class RangeAnalysis
     private const int MaxWidenings = 6;
 
     private readonly IrFunction _function;
-    private readonly List<IrBlock> _order;
-    private readonly int[] _rank;
+    private readonly ReversePostorder _order;
     private readonly List<IrBlock>[] _predecessors;
     private readonly ValueRange[]?[] _in;
     private readonly byte[] _widenings;
@@ -46,11 +45,10 @@ internal sealed class RangeAnalysis
     private readonly ValueRange[] _registers = new ValueRange[Registers];
     private readonly ValueRange[] _leaving = new ValueRange[Registers];
 
-    private RangeAnalysis(IrFunction function, List<IrBlock> order, int[] rank)
+    private RangeAnalysis(IrFunction function, ReversePostorder order)
     {
         _function = function;
         _order = order;
-        _rank = rank;
         _in = new ValueRange[]?[function.Blocks.Count];
         _limits = new ValueRange[]?[function.Blocks.Count];
         _widenings = new byte[function.Blocks.Count * Registers];
@@ -64,7 +62,7 @@ internal sealed class RangeAnalysis
             number += block.Instructions.Count;
         }
 
-        foreach (var block in order)
+        foreach (var block in order.Blocks)
         {
             foreach (var successor in block.Successors)
             {
@@ -80,11 +78,10 @@ internal sealed class RangeAnalysis
 
     /// <summary>Analyses a numbered function.</summary>
     /// <param name="function">The function, with at least one block.</param>
-    /// <param name="order">Its reachable blocks in reverse postorder.</param>
-    /// <param name="rank">By block: its place in <paramref name="order"/>.</param>
-    public static RangeAnalysis Run(IrFunction function, List<IrBlock> order, int[] rank)
+    /// <param name="order">Its blocks in order.</param>
+    public static RangeAnalysis Run(IrFunction function, ReversePostorder order)
     {
-        var analysis = new RangeAnalysis(function, order, rank);
+        var analysis = new RangeAnalysis(function, order);
         analysis.Solve();
         if (analysis.LimitSteppedRegisters())
             analysis.Solve();
@@ -132,7 +129,7 @@ internal sealed class RangeAnalysis
             for (var s = 0; s < block.Successors.Count; s++)
             {
                 var successor = block.Successors[s];
-                if (Leave(block, s) && Enter(successor, IsBackEdge(block, successor)))
+                if (Leave(block, s) && Enter(successor, _order.IsBackEdge(block, successor)))
                     Queue(successor);
             }
         }
@@ -142,11 +139,9 @@ internal sealed class RangeAnalysis
             if (queued[block.Id])
                 return;
             queued[block.Id] = true;
-            pending.Enqueue(block, _rank[block.Id]);
+            pending.Enqueue(block, _order[block]);
         }
     }
-
-    private bool IsBackEdge(IrBlock from, IrBlock to) => _rank[to.Id] <= _rank[from.Id];
 
     private void Transfer(IrBlock block)
     {
@@ -342,11 +337,11 @@ internal sealed class RangeAnalysis
     private bool LimitSteppedRegisters()
     {
         var any = false;
-        foreach (var header in _order)
+        foreach (var header in _order.Blocks)
         {
             if (_in[header.Id] is not { } ranges || header == _function.Blocks[0] || _function.ExtraEntries.Contains(header)
-                || !_predecessors[header.Id].Exists(b => IsBackEdge(b, header))
-                || LoopSteps.Of(_function, header, _predecessors, _rank) is not { } loop || First(header) is not { } first)
+                || !_predecessors[header.Id].Exists(b => _order.IsBackEdge(b, header))
+                || LoopSteps.Of(_function, header, _predecessors, _order) is not { } loop || First(header) is not { } first)
                 continue;
             // Distances from what changes in the loop are not the same distances in every turn.
             foreach (ref var range in first.AsSpan())
@@ -377,7 +372,7 @@ internal sealed class RangeAnalysis
         ValueRange[]? joined = null;
         foreach (var block in _predecessors[header.Id])
         {
-            if (IsBackEdge(block, header) || _in[block.Id] is null)
+            if (_order.IsBackEdge(block, header) || _in[block.Id] is null)
                 continue;
             Transfer(block);
             for (var s = 0; s < block.Successors.Count; s++)

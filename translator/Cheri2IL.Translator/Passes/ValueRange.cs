@@ -150,7 +150,7 @@ internal readonly record struct ValueRange(long Low, long High, long Stride, int
         _ => Of(i, a.WithoutBase(), b.WithoutBase(), c.WithoutBase()),
     };
 
-        private static ValueRange Loaded(MemoryAccess access) => access switch
+    private static ValueRange Loaded(MemoryAccess access) => access switch
     {
         MemoryAccess.I8 => new ValueRange(sbyte.MinValue, sbyte.MaxValue, 1),
         MemoryAccess.U8 => new ValueRange(0, byte.MaxValue, 1),

@@ -17,6 +17,9 @@ public sealed class VectorLoop
     /// <summary>Bytes that a vector holds.</summary>
     public const int Bytes = 32;
 
+    /// <summary>Vectors that one turn of the vector form makes, all loads before all stores, while there is work for that many.</summary>
+    public const int VectorsPerTurn = 2;
+
     /// <summary>Bytes that pointers move in vector form before the scalar form, which polls and checks, makes a turn.</summary>
     public const int MaxSpan = 16 * 1024;
 
@@ -340,7 +343,7 @@ public sealed class VectorLoop
                 var distance = b.Offset - a.Offset;
                 if (a.Register != b.Register)
                     overlaps.Add((a.Register, b.Register, distance));
-                else if (distance != 0 && Math.Abs(distance) < Bytes)
+                else if (distance != 0 && Math.Abs(distance) < VectorsPerTurn * Bytes)
                     return false;
             }
         }

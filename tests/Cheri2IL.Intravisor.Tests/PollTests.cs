@@ -1,0 +1,42 @@
+using Cheri2IL.Cli;
+using Cheri2IL.Intravisor.Tests.Attacks;
+using Xunit;
+
+namespace Cheri2IL.Intravisor.Tests;
+
+/// <summary>
+/// Guests that are made to leave translated code all the time go on as if nothing had been: what a poll does not store, because
+/// the guest will not read it, is indeed not read.
+/// </summary>
+public sealed class PollTests
+{
+    private static readonly string _kernels = Path.Combine(Repository.Root(), "corpus", "kernels");
+
+    /// <summary>Every kernel, by name.</summary>
+    public static TheoryData<string> Kernels()
+        => [.. Directory.EnumerateFiles(_kernels, "*.out").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)];
+
+    [Theory]
+    [MemberData(nameof(Kernels))]
+    public void Kernel_LeavingAgainAndAgain_PrintsWhatItShould(string name)
+    {
+        var host = new QuietHost();
+        var guest = new CorpusGuest(name, File.ReadAllBytes(Path.Combine(_kernels, "bin", name + ".elf")));
+        var reports = new List<string>();
+        using var cvm = guest.Create(1, [], reports.Add, host);
+        guest.Start(cvm);
+        var asked = 0;
+        while (!cvm.Completion.IsCompleted)
+        {
+            cvm.ForEachThread(t => t.LeaveTranslatedCode());
+            asked++;
+            // Long enough for some turns of the loop in between, mostly.
+            Thread.SpinWait(asked % 2000);
+        }
+
+        Assert.Empty(reports);
+        Assert.Equal(0, cvm.Wait().ShellStatus);
+        Assert.StartsWith(File.ReadAllText(Path.Combine(_kernels, name + ".out")), host.Output, StringComparison.Ordinal);
+        Assert.True(asked > 1000, $"it was asked {asked} times only");
+    }
+}

@@ -1,0 +1,84 @@
+using Cheri2IL.Translator.Ir;
+
+namespace Cheri2IL.Translator.Passes;
+
+/// <summary>
+/// Which guest registers matter where the guest may be stopped between two instructions and go on later: those that its own code
+/// may read before it writes them. A poll need not store the others, so that a loop's temporaries are not carried round
+/// it for the sake of a poll.
+/// </summary>
+/// <remarks>
+/// Of the code as it was lifted, before any pass: what goes on is translated or evaluated from the guest's instructions again,
+/// and may read registers that optimised code does not. Everything counts as read by what is outside the function. A register
+/// that does not matter has an old value in the context of an asynchronous signal, unless faults are precise.
+/// </remarks>
+public static class GuestLiveness
+{
+    private const ulong All = ulong.MaxValue;
+
+    /// <summary>Notes the live registers of every block, poll and check of <paramref name="function"/>.</summary>
+    public static void Run(IrFunction function)
+    {
+        function.Number();
+        var liveIn = new ulong[function.Blocks.Count];
+        bool changed;
+        do
+        {
+            changed = false;
+            for (var b = function.Blocks.Count - 1; b >= 0; b--)
+            {
+                var block = function.Blocks[b];
+                var live = LiveOut(block, liveIn);
+                for (var k = block.Instructions.Count - 1; k >= 0; k--)
+                    live = LiveBefore(block.Instructions[k], live);
+                changed |= live != liveIn[b];
+                liveIn[b] = live;
+            }
+        }
+        while (changed);
+
+        foreach (var block in function.Blocks)
+        {
+            block.LiveRegisters = liveIn[block.Id];
+            Note(block, LiveOut(block, liveIn));
+        }
+    }
+
+    /// <summary>Notes what is live at each guest instruction where it begins, since that is where it is executed again.</summary>
+    private static void Note(IrBlock block, ulong live)
+    {
+        var end = block.Instructions.Count;
+        while (end > 0)
+        {
+            var start = end - 1;
+            while (start > 0 && block.Instructions[start - 1].Pc == block.Instructions[end - 1].Pc)
+                start--;
+            for (var k = end - 1; k >= start; k--)
+                live = LiveBefore(block.Instructions[k], live);
+            for (var k = start; k < end; k++)
+            {
+                if (block.Instructions[k].Op is IrOp.Poll or IrOp.Check)
+                    block.Instructions[k].LiveRegisters = live;
+            }
+
+            end = start;
+        }
+    }
+
+    private static ulong LiveOut(IrBlock block, ulong[] liveIn)
+    {
+        if (block.Terminator.Op is not (IrOp.Jump or IrOp.Branch))
+            return All;
+        var live = 0UL;
+        foreach (var successor in block.Successors)
+            live |= liveIn[successor.Id];
+        return live;
+    }
+
+    private static ulong LiveBefore(IrInstruction i, ulong live) => i.Op switch
+    {
+        IrOp.Get => live | (1UL << i.Register),
+        IrOp.Set => live & ~(1UL << i.Register),
+        _ => live,
+    };
+}
