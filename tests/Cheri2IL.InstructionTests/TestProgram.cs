@@ -34,6 +34,12 @@ internal sealed unsafe class TestProgram : IGuestHost, IDisposable
                     RuntimeHelpers.PrepareMethod(method.MethodHandle);
             }
         }
+
+        foreach (var method in AllMethods(typeof(Atomics)).Where(m => m.IsGenericMethodDefinition))
+        {
+            foreach (var update in typeof(Atomics).GetNestedTypes(BindingFlags.NonPublic).Where(t => t.IsValueType))
+                RuntimeHelpers.PrepareMethod(method.MethodHandle, [update.TypeHandle]);
+        }
     }
 
     /// <summary>Loads code and, for the emitting engines, translates it.</summary>

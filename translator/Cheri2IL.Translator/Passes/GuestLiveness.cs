@@ -42,6 +42,13 @@ public static class GuestLiveness
             block.LiveRegisters = liveIn[block.Id];
             Note(block, LiveOut(block, liveIn));
         }
+
+        // Behind a write of the rounding mode the next instruction may be illegal, and then shows every register.
+        foreach (var block in function.Blocks.Where(b => b.Instructions.Exists(i => i.Op == IrOp.WriteRounding)).SelectMany(b => b.Successors))
+        {
+            if (block.Instructions[0].Op == IrOp.Poll)
+                block.Instructions[0].LiveRegisters = All;
+        }
     }
 
     /// <summary>Notes what is live at each guest instruction where it begins, since that is where it is executed again.</summary>
