@@ -288,6 +288,7 @@ public sealed class ModuleTranslator
             foreach (var part in parts)
             {
                 CheckElimination.Run(part, Passes);
+                CapabilityCheckElimination.Run(part, Passes);
                 PollPlacement.Run(part);
             }
 

@@ -6,7 +6,8 @@ namespace Cheri2IL.Runtime.Capabilities;
 public readonly partial struct Capability
 {
     /// <summary>CSetAddr; also AUIPCC on PCC. The tag goes if sealed or if the bounds would change (exact check).</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    /// <remarks>Not in line, to keep translated methods small: they have a faster way where it matters.</remarks>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public Capability SetAddress(ulong address) =>
         At(address, !IsSealed & CompressedBounds.Of(Metadata).IsSameWindow(Address, address));
 
@@ -14,7 +15,8 @@ public readonly partial struct Capability
     /// CIncOffset and CIncOffsetImm: address + <paramref name="increment"/> modulo 2^64. The tag goes if sealed or if the fast
     /// check fails.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    /// <remarks>Not in line, either.</remarks>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public Capability IncrementOffset(ulong increment) =>
         At(Address + increment, !IsSealed & CompressedBounds.Of(Metadata).IsIncrementRepresentable(Address, increment));
 

@@ -160,13 +160,35 @@ public static unsafe class GuestRuntime
     {
         // First of all, as in Fault.
         var flags = HostFloatEnvironment.Flags;
-        if (violation == 0)
-        {
-            // Only the last bytes of the address space are allowed and yet refused (AccessWindow): no slot has them.
-            return new GuestFault(GuestFaultKind.LoadAccess, pc, address) { FloatFlags = flags, AreRegistersExact = isExact };
-        }
-
         return GuestFault.OfCapability(violation, pc, address, flags, isExact);
+    }
+
+    /// <summary>The fault of an access that is outside of its authority's window; translated code throws it.</summary>
+    /// <param name="state">State block.</param>
+    /// <param name="metadata">Metadata of the authority.</param>
+    /// <param name="address">Address of the authority.</param>
+    /// <param name="isTagged">Tag of the authority.</param>
+    /// <param name="at">Address of the access.</param>
+    /// <param name="needed">Every permission that it needs.</param>
+    /// <param name="size">Its bytes.</param>
+    /// <param name="register">Number of the authority, as in <see cref="CapabilityState.Read"/>.</param>
+    /// <param name="isExact">Whether the state block holds the registers. Otherwise it gets the authority at least, for reports.</param>
+    /// <param name="pc">Guest address of the instruction.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static Exception AccessFault(
+        GuestState* state, ulong metadata, ulong address, bool isTagged, ulong at, CapabilityPermissions needed, int size, int register, bool isExact, long pc)
+    {
+        // First of all, as in Fault.
+        var flags = HostFloatEnvironment.Flags;
+        var authority = new Capability(metadata, address, isTagged);
+        var violation = CapabilityChecks.Access(authority, at, needed, size, register == CapabilityState.Ddc ? CapabilityChecks.Ddc : register);
+        if (!isExact)
+            CapabilityState.Write(state, register, authority);
+
+        // Only the last bytes of the address space are allowed and yet outside (AccessWindow): no slot has them.
+        return violation != 0
+            ? GuestFault.OfCapability(violation, pc, (long)at, flags, isExact)
+            : new GuestFault(GuestFaultKind.LoadAccess, pc, (long)at) { FloatFlags = flags, AreRegistersExact = isExact };
     }
 
     /// <summary>

@@ -86,6 +86,7 @@ public sealed unsafe class CapabilityMembers
         CheckInvoke = members.Add(typeof(CapabilityChecks), nameof(CapabilityChecks.Invoke));
         CheckSystemRegisters = members.Add(typeof(CapabilityChecks), nameof(CapabilityChecks.SystemRegisters));
         Fault = members.Add(typeof(GuestRuntime), nameof(GuestRuntime.CapabilityFault));
+        AccessFault = members.Add(typeof(GuestRuntime), nameof(GuestRuntime.AccessFault));
         LeaveToEvaluator = members.Add(typeof(GuestRuntime), nameof(GuestRuntime.LeaveToEvaluator));
     }
 
@@ -190,6 +191,9 @@ public sealed unsafe class CapabilityMembers
 
     /// <summary>Method token of <see cref="GuestRuntime.CapabilityFault"/>.</summary>
     public int Fault { get; }
+
+    /// <summary>Method token of <see cref="GuestRuntime.AccessFault"/>.</summary>
+    public int AccessFault { get; }
 
     /// <summary>Method token of <see cref="GuestRuntime.LeaveToEvaluator"/>.</summary>
     public int LeaveToEvaluator { get; }

@@ -251,7 +251,7 @@ public sealed partial class MethodEmitter
                 EmitSetCapability(i);
                 break;
             case IrOp.CapCheck or IrOp.CapCheckValue:
-                if (EmitWindowCheck(i))
+                if (i.Elided is not null || EmitWindowCheck(i))
                     break;
                 Pin(i.B!);
                 var authority = LocalOf(i.A!);

@@ -6,9 +6,8 @@ using Cheri2IL.Translator.Ir;
 namespace Cheri2IL.Translator.Emit;
 
 /// <content>
-/// Tagged memory: what <see cref="CapabilityMemory"/> does, in line while the guest has one thread. Addresses of capabilities are checked
-/// values, so the tag that is read before the bytes is one of the slot's; that of a data store is only looked at behind it, when the
-/// hardware has let it pass.
+/// Tagged memory: what <see cref="CapabilityMemory"/> does, in line while the guest has one thread. Tags are looked at behind the bytes, when
+/// the hardware has let those pass; the table has a margin besides.
 /// </content>
 public sealed partial class MethodEmitter
 {
@@ -42,7 +41,7 @@ public sealed partial class MethodEmitter
         _il.LoadLocal(_tags);
         loadAddress();
         _il.LoadConstant(GranuleShift);
-        _il.Emit(ILOpCode.Shr_un);
+        _il.Emit(ILOpCode.Shr);
         _il.Emit(ILOpCode.Conv_i);
         _il.Emit(ILOpCode.Add);
     }

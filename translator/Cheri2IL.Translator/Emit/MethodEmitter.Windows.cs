@@ -195,43 +195,66 @@ public sealed partial class MethodEmitter
             return false;
         var register = CapabilityState.Index(i.A!.Register);
         var fault = _il.DefineLabel();
-        var join = _il.DefineLabel();
+        var join = i.C is null ? default : _il.DefineLabel();
         Pin(i.B!);
-        var value = i.C is null ? -1 : LocalOf(i.C);
+        var isStore = i.C is not null;
+        var value = !isStore || IsInPlace(i.C!) ? -1 : LocalOf(i.C!);
         LoadSum(i.B!, i.Immediate);
         _il.LoadLocal(WindowBase(register));
         _il.Emit(ILOpCode.Sub);
         _il.LoadLocal(WindowCount(register, kind));
         _il.Branch(ILOpCode.Bge_un, fault);
-        _il.MarkLabel(join);
-        var authority = Shared(ref _refused, LocalType.Capability);
-        var violation = Shared(ref _violation, LocalType.Int32);
+        if (isStore)
+            _il.MarkLabel(join);
         var dirty = _options.IsPrecise ? _dirty : 0;
         var loadAddress = Later(i.B!, i.Immediate);
         AddCold(() =>
         {
             _il.MarkLabel(fault);
-            Make(RegisterAt(register), authority);
-            _il.LoadLocalAddress(authority);
-            loadAddress();
-            _il.LoadConstant((int)AccessNeeds.Permissions(i));
-            _il.LoadConstant(AccessNeeds.Size(i));
-            if (value >= 0)
-                _il.LoadLocalAddress(value);
-            _il.LoadConstant(AccessNeeds.Number(i));
-            _il.Emit(ILOpCode.Call, value < 0 ? Capabilities.CheckAccess : Capabilities.CheckStore, value < 0 ? 5 : 6, 1);
-            _il.StoreLocal(violation);
-            if (value >= 0)
+            if (isStore)
             {
-                // The window is for what needs every permission to be stored.
-                _il.LoadLocal(violation);
-                _il.Branch(ILOpCode.Brfalse, join);
+                EmitExactStoreCheck(i, value, loadAddress, join, dirty);
+                return;
             }
 
             Spill(dirty);
-            ThrowViolation(i, loadAddress, (i.A.Register, authority));
+            _il.LoadArgument(StateArgument);
+            LoadMetadata(i.A);
+            LoadCapabilityAddress(i.A);
+            LoadTag(i.A);
+            loadAddress();
+            _il.LoadConstant((int)AccessNeeds.Permissions(i));
+            _il.LoadConstant(AccessNeeds.Size(i));
+            _il.LoadConstant(i.A.Register);
+            _il.LoadConstant(_options.IsPrecise ? 1 : 0);
+            _il.LoadConstant(i.Pc);
+            _il.Emit(ILOpCode.Call, Capabilities.AccessFault, 10, 1);
+            _il.Emit(ILOpCode.Throw);
         });
         return true;
+    }
+
+    /// <summary>Cold: the window is for capabilities that need every permission to be stored; goes back to <paramref name="join"/> if this one needs less.</summary>
+    private void EmitExactStoreCheck(IrInstruction i, int value, Action loadAddress, ILLabel join, RegisterSet dirty)
+    {
+        var authority = Shared(ref _refused, LocalType.Capability);
+        var violation = Shared(ref _violation, LocalType.Int32);
+        var stored = value >= 0 ? value : Shared(ref _shared, LocalType.Capability);
+        if (value < 0)
+            Make(i.C!, stored);
+        Make(i.A!, authority);
+        _il.LoadLocalAddress(authority);
+        loadAddress();
+        _il.LoadConstant((int)AccessNeeds.Permissions(i));
+        _il.LoadConstant(AccessNeeds.Size(i));
+        _il.LoadLocalAddress(stored);
+        _il.LoadConstant(AccessNeeds.Number(i));
+        _il.Emit(ILOpCode.Call, Capabilities.CheckStore, 6, 1);
+        _il.StoreLocal(violation);
+        _il.LoadLocal(violation);
+        _il.Branch(ILOpCode.Brfalse, join);
+        Spill(dirty);
+        ThrowViolation(i, loadAddress, (i.A!.Register, authority));
     }
 
     /// <summary>
@@ -243,7 +266,7 @@ public sealed partial class MethodEmitter
     {
         var (value, kinds) = (i.A!, _windows.LiveAfter(i));
         var source = _windows.SourceOf(i);
-        if (source < 0 || kinds == 0)
+        if (source < 0 || (kinds == 0 && value.Elided is null))
             return false;
         var target = CapabilityState.Index(i.Register);
         if (!WindowAnalysis.IsDerivation(value))
@@ -255,8 +278,6 @@ public sealed partial class MethodEmitter
 
         if (_temporaries.ContainsKey(value))
             return false;
-        var lost = _il.DefineLabel();
-        var join = _il.DefineLabel();
         var address = Temporary(LocalType.Int64);
         if (value.Op == IrOp.CapIncrement)
             LoadCapabilityAddress(value.A!);
@@ -264,11 +285,17 @@ public sealed partial class MethodEmitter
         if (value.Op == IrOp.CapIncrement)
             _il.Emit(ILOpCode.Add);
         _il.StoreLocal(address);
-        _il.LoadLocal(address);
-        _il.LoadLocal(WindowBase(source));
-        _il.Emit(ILOpCode.Sub);
-        _il.LoadLocal(WindowCount(source, _windows.DerivationKind));
-        _il.Branch(ILOpCode.Bge_un, lost);
+        var isProven = value.Elided is not null;
+        var lost = isProven ? default : _il.DefineLabel();
+        if (!isProven)
+        {
+            _il.LoadLocal(address);
+            _il.LoadLocal(WindowBase(source));
+            _il.Emit(ILOpCode.Sub);
+            _il.LoadLocal(WindowCount(source, _windows.DerivationKind));
+            _il.Branch(ILOpCode.Bge_un, lost);
+        }
+
         if (target != source)
         {
             LoadMetadata(value.A!);
@@ -280,6 +307,9 @@ public sealed partial class MethodEmitter
 
         _il.LoadLocal(address);
         StoreRegister(i.Register);
+        if (isProven)
+            return true;
+        var join = _il.DefineLabel();
         _il.MarkLabel(join);
         var result = Shared(ref _decoded, LocalType.Capability);
         AddCold(() =>

@@ -107,8 +107,8 @@ public sealed partial class RegisterAnalysis
     /// <summary>Whether the instruction stores the dirty registers on some path.</summary>
     public static bool IsSpillPoint(IrInstruction i) => i.Op switch
     {
-        IrOp.Check => i.Elided is null,
-        IrOp.CheckAlignment or (>= IrOp.CapCheck and <= IrOp.CapCheckSystem) or IrOp.Poll or IrOp.Commit or IrOp.Call or IrOp.TailCall or IrOp.Return or IrOp.Ecall or IrOp.FenceI or IrOp.Trap or IrOp.Switch => true,
+        IrOp.Check or IrOp.CapCheck or IrOp.CapCheckValue => i.Elided is null,
+        IrOp.CheckAlignment or (> IrOp.CapCheckValue and <= IrOp.CapCheckSystem) or IrOp.Poll or IrOp.Commit or IrOp.Call or IrOp.TailCall or IrOp.Return or IrOp.Ecall or IrOp.FenceI or IrOp.Trap or IrOp.Switch => true,
         _ => false,
     };
 

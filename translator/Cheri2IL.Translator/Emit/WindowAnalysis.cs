@@ -116,7 +116,7 @@ public sealed class WindowAnalysis
                 case IrOp.GetC when i.Register != GuestRegister.Pcc:
                     holds.Add(i);
                     break;
-                case IrOp.CapCheck or IrOp.CapCheckValue when holds.Contains(i.A!):
+                case IrOp.CapCheck or IrOp.CapCheckValue when i.Elided is null && holds.Contains(i.A!):
                     var needed = AccessNeeds.Permissions(i);
                     if (i.Op == IrOp.CapCheckValue)
                         needed |= CapabilityPermissions.StoreCapability | CapabilityPermissions.StoreLocalCapability;
@@ -178,7 +178,7 @@ public sealed class WindowAnalysis
                 _liveAfter[i] = needed;
                 live[written] = 0;
                 if (needed != 0 && SourceOf(i) is var source and >= 0)
-                    live[source] |= IsDerivation(i.A!) ? needed | (1u << DerivationKind) : needed;
+                    live[source] |= IsDerivation(i.A!) && i.A!.Elided is null ? needed | (1u << DerivationKind) : needed;
                 break;
             case IrOp.Set when i.Register < GuestRegister.F0:
                 _liveAfter[i] = live[i.Register];

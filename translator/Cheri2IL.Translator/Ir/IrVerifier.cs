@@ -26,7 +26,7 @@ namespace Cheri2IL.Translator.Ir;
 /// <item>The offset of an access, its width included, is within <see cref="CheckWindow"/> of the checked value.</item>
 /// <item>LoadReserved, StoreConditional and Amo also stand behind a CheckAlignment of their width.</item>
 /// <item>In a function with capabilities, every access stands behind a CapCheck or CapCheckValue of its address value and offset, too.</item>
-/// <item>Only a Check can be elided.</item>
+/// <item>Only a Check, CapCheck or CapCheckValue can be elided, and the check of CapIncrement.</item>
 /// </list>
 /// </remarks>
 public static class IrVerifier
@@ -137,7 +137,7 @@ public static class IrVerifier
             var signature = IrSignature.Of(instruction.Op);
             VerifyTypes(instruction, signature);
             VerifyFields(instruction, signature);
-            if (instruction.Elided is not null && instruction.Op != IrOp.Check)
+            if (instruction.Elided is not null && instruction.Op is not (IrOp.Check or IrOp.CapCheck or IrOp.CapCheckValue or IrOp.CapIncrement))
                 Report(instruction, "only a check can be elided");
             if (instruction.Op == IrOp.Poll && _index != 0)
                 Report(instruction, "poll must be the first instruction of its block");

@@ -30,7 +30,7 @@ public static class DeadCodeElimination
     /// <summary>Whether the guest may fault or leave at <paramref name="i"/>, with the registers of this moment.</summary>
     public static bool ObservesRegisters(IrInstruction i)
     {
-        if (i.Op == IrOp.Check)
+        if (i.Op is IrOp.Check or IrOp.CapCheck or IrOp.CapCheckValue)
             return i.Elided is null;
         if (i.Op is IrOp.Poll or IrOp.Commit || (IrOpInfo.Effects(i.Op) & (IrEffects.MayFault | IrEffects.Terminator)) != 0)
             return true;

@@ -53,6 +53,9 @@ public static class PassPipeline
         // After both: addresses are in the form register + constant, and dead definitions kill no facts.
         new("check-elimination", CheckElimination.Run),
 
+        // After it, which decides anew about everything that can be elided.
+        new("capability-check-elimination", CapabilityCheckElimination.Run),
+
         // Before registers are reused: it wants values. Before polls are placed or after is the same to it.
         new("switch-index", (function, _) => SwitchIndex.Run(function)),
 
