@@ -50,14 +50,11 @@ public readonly struct AccessWindow
     {
         var bounds = capability.Bounds;
 
-        // top - base as a 65-bit number with sign; negative, as more than 2^64, only in patterns that no instruction derives.
-        var length = bounds.TopLow - bounds.Base;
-        var high = (long)bounds.TopHigh - (bounds.TopLow < bounds.Base ? 1 : 0);
-        var count = high > 0 ? ulong.MaxValue : Math.Min(length, ulong.MaxValue - 1) + 1;
-
-        // Accesses never wrap around.
-        count = bounds.Base == 0 ? count : Math.Min(count, 0 - bounds.Base);
-        return new AccessWindow(bounds.Base, capability.IsUsable & (high >= 0) ? count : 0);
+        // Where the top is the end of the address space or, in patterns that no instruction derives, beyond, the last address is the last one.
+        var top = bounds.SaturatedTop;
+        var length = top - bounds.Base;
+        var count = length + (length != ulong.MaxValue ? 1UL : 0);
+        return new AccessWindow(bounds.Base, capability.IsTagged & !capability.IsSealed & (top >= bounds.Base) ? count : 0);
     }
 
     /// <summary>The same, by call.</summary>
