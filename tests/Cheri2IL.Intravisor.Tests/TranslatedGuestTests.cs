@@ -74,6 +74,18 @@ public sealed class TranslatedGuestTests
     }
 
     [Fact]
+    public void Addresses_OfThousandsOfPlacesInTheCode_AreNotAllTranslatedFrom()
+    {
+        // auipc t0, 0; addi t0, t0, 8: everywhere, the address of what follows. A function may start there, and goes on to the end.
+        const int Pairs = 5000;
+        int[] instructions = [.. Enumerable.Repeat<int[]>([0x0000_0297, 0x0082_8293], Pairs).SelectMany(p => p), 0x0000_8067];
+        var image = ElfImage.Parse(TestElf.Program(instructions), "test").ToGuestImage(GuestLayout.PieBase);
+        var statistics = ModuleTranslator.Translate(image, new TranslationOptions(), "g").Statistics;
+        Assert.InRange(statistics.Instructions, instructions.Length, 40 * instructions.Length);
+        Assert.True(statistics.LeftForRunTime > 0, "every address was translated from");
+    }
+
+    [Fact]
     public void Checks_NotCounted_LeaveNoCounterInTheCode()
     {
         var image = ElfImage.Parse(TestElf.Program(0x0001_3503, 0x0000_8067), "test").ToGuestImage(GuestLayout.PieBase);

@@ -69,6 +69,9 @@ public sealed class GuestImage : ICodeSource
     /// <summary>Guest address minus ELF address.</summary>
     public long LoadBias { get; }
 
+    /// <summary>Bytes of executable segments in the file.</summary>
+    public long ExecutableBytes => _segments.Where(s => s.IsExecutable).Sum(s => (long)s.Content.Length);
+
     /// <summary>Where functions may start, ascending.</summary>
     public IReadOnlyList<long> Seeds => _seeds;
 

@@ -64,6 +64,9 @@ public sealed record TranslationStatistics
     /// <summary>Checks elided by a pass.</summary>
     public long ElidedChecks { get; init; }
 
+    /// <summary>Places where functions may start that were not translated, because too much of the code overlaps.</summary>
+    public int LeftForRunTime { get; init; }
+
     /// <summary>Jump tables recovered.</summary>
     public int JumpTables { get; init; }
 
@@ -98,6 +101,16 @@ public sealed class ModuleTranslator
 
     private const int MaxBlocks = 1_900;
 
+    /// <summary>
+    /// Instructions that are translated for each that can be in the file, at most. Code that is reached at many places, none of which is known
+    /// to be in a function, is translated from each of them to its end, and a file can be made to have thousands. What is beyond
+    /// is left to be translated at run time.
+    /// </summary>
+    private const int MaxOverlap = 4;
+
+    /// <summary>Functions built between looks at what is left of that.</summary>
+    private const int FunctionsAtOnce = 16;
+
     private readonly GuestImage _image;
     private readonly TranslationOptions _options;
     private readonly string _name;
@@ -105,6 +118,7 @@ public sealed class ModuleTranslator
     private readonly SortedDictionary<long, RegionBuilder> _regions = [];
     private readonly Dictionary<long, MethodEntry> _entries = [];
     private bool _usesSetjmp;
+    private int _left;
 
     private ModuleTranslator(GuestImage image, TranslationOptions options, string assemblyName)
     {
@@ -172,16 +186,27 @@ public sealed class ModuleTranslator
     {
         var known = new HashSet<long>();
         var round = seeds.Where(known.Add).Order().ToArray();
+        var instructions = MaxOverlap * _image.ExecutableBytes / 2;
         while (round.Length > 0)
         {
-            var built = new RegionBuilder[round.Length];
-            Parallel.For(0, round.Length, Workers, k => built[k] = Build(round[k]));
             var found = new SortedSet<long>();
-            foreach (var region in built)
+            foreach (var seedsAtOnce in round.Chunk(FunctionsAtOnce))
             {
-                AddRegion(region);
-                found.UnionWith(region.CallTargets.Concat(region.TailTargets).Where(t => _image.IsExecutable(t) && known.Add(t)));
-                found.UnionWith(region.Addresses.Where(t => _image.IsCode(t) && !_image.IsInsideFunction(t) && known.Add(t)));
+                if (instructions < 0)
+                {
+                    _left += seedsAtOnce.Length;
+                    continue;
+                }
+
+                var built = new RegionBuilder[seedsAtOnce.Length];
+                Parallel.For(0, built.Length, Workers, k => built[k] = Build(seedsAtOnce[k]));
+                foreach (var region in built)
+                {
+                    AddRegion(region);
+                    instructions -= region.InstructionCount;
+                    found.UnionWith(region.CallTargets.Concat(region.TailTargets).Where(t => _image.IsExecutable(t) && known.Add(t)));
+                    found.UnionWith(region.Addresses.Where(t => _image.IsCode(t) && !_image.IsInsideFunction(t) && known.Add(t)));
+                }
             }
 
             _options.Progress?.Invoke(0, _regions.Count + found.Count);
@@ -248,6 +273,7 @@ public sealed class ModuleTranslator
             CodeBytes = methods.Sum(m => (long)m.Body.Code.Length),
             Checks = checks.Sum(c => (long)c.Checks),
             ElidedChecks = checks.Sum(c => (long)c.ElidedChecks),
+            LeftForRunTime = _left,
             JumpTables = regions.Sum(r => r.RecoveredTables),
             UnrecoveredJumps = [.. regions.SelectMany(r => r.UnrecoveredJumps).Distinct().Order()],
             Elapsed = clock.Elapsed,

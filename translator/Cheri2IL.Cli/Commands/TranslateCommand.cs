@@ -80,6 +80,7 @@ internal static class TranslateCommand
             checks              {s.Checks - s.ElidedChecks} of {s.Checks} ({s.ElidedChecks} elided)
             jump tables         {s.JumpTables}
             unresolved jumps    {s.UnrecoveredJumps.Count}
+            left for run time   {s.LeftForRunTime}
             time                {s.Elapsed.TotalSeconds:F2} s, {s.Instructions / Math.Max(s.Elapsed.TotalSeconds, 1e-9):F0} instructions per second
             """);
     }
@@ -101,6 +102,7 @@ internal static class TranslateCommand
         writer.WriteNumber("checks", s.Checks);
         writer.WriteNumber("elidedChecks", s.ElidedChecks);
         writer.WriteNumber("jumpTables", s.JumpTables);
+        writer.WriteNumber("leftForRunTime", s.LeftForRunTime);
         writer.WriteStartArray("unrecoveredJumps");
         foreach (var pc in s.UnrecoveredJumps)
             writer.WriteNumberValue(pc);
