@@ -217,6 +217,10 @@
     li      a1, 12288
     call    SYS_munmap
     require_value a0, -EFAULT
+    csetboundsimm ca0, cs5, 16          // less than the page
+    li      a1, 16
+    call    SYS_munmap
+    require_value a0, -EFAULT
     cgetaddr a0, cs5
     li      a1, 4096
     li      a2, 1

@@ -77,9 +77,14 @@ public sealed unsafe partial class CvmThread
             ? Memory.TryWrite(address, _alternateStack.Address == (ulong)value ? _alternateStack : Capability.FromInteger((ulong)value))
             : Memory.TryWrite(address, value);
 
-    /// <summary>Whether the caller may change mappings of [address, address + length): always, without capabilities.</summary>
+    /// <summary>Whether the caller may change mappings of the pages of [address, address + length): always, without capabilities.</summary>
     internal bool MayChangeMappings(long address, ulong length)
-        => _authority is null || _authority.Extent((ulong)address, ProcessCapabilities.ChangeMappings) >= length;
+    {
+        if (_authority is null)
+            return true;
+        const ulong page = HostMemory.PageSize;
+        return length <= Cvm.Space.Size && _authority.Extent((ulong)address, ProcessCapabilities.ChangeMappings) >= ((length + page - 1) & ~(page - 1));
+    }
 
     /// <summary>What the running system call returns instead of the integer, with pure capabilities.</summary>
     internal void ReturnCapability(in Capability capability) => _result = capability;
