@@ -19,12 +19,6 @@
 // expect stripped: TagViolation of ca2
 #include <cheri/purecap.h>
 
-    .macro  slot cd, label
-.Lslot\@:
-    auipc   \cd, %pcrel_hi(\label)
-    clc     \cd, %pcrel_lo(.Lslot\@), \cd
-    .endm
-
     // Goes on at 1 unless the argument is that name; ca1 is a capability for 32 bytes.
     .macro  attack name
     .pushsection .text, RODATA

@@ -1,19 +1,8 @@
 // Every kind of relocation of a static program: capabilities have the address, bounds and permissions that the relocation says.
 // The status is the number of the first step that finds something else.
 // expect: exit 0
-#include <cheri/purecap.h>
+#include "steps.h"
 
-    // The next step: ends the program if the registers differ.
-    .macro  require_equal a, b
-    addi    s1, s1, 1
-    beq     \a, \b, .Lequal\@
-    j       failed
-.Lequal\@:
-    .endm
-    .macro  require_value register, value:vararg
-    li      t6, \value
-    require_equal \register, t6
-    .endm
     // ca0: the capability in a slot.
     .macro  load slot
 .Lload\@:

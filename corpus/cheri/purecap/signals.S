@@ -2,7 +2,7 @@
 // expect: exit 0
 // expect untagged-handler: TagViolation of pcc
 // expect small-stack: signal SIGSEGV
-#include <cheri/purecap.h>
+#include "steps.h"
 
     .set    EFAULT, 14
     .set    SIGUSR1, 10
@@ -21,29 +21,6 @@
     .set    REGISTERS, 176
     .set    CAPABILITIES, 176 + 256 + 528
 
-    .macro  call number
-    li      a7, \number
-    ecall
-    .endm
-    .macro  require_equal a, b
-    addi    s1, s1, 1
-    beq     \a, \b, .Lequal\@
-    j       failed
-.Lequal\@:
-    .endm
-    .macro  require_value register, value:vararg
-    li      t6, \value
-    require_equal \register, t6
-    .endm
-    .macro  require_tag register, value
-    cgettag t0, \register
-    require_value t0, \value
-    .endm
-    .macro  slot cd, label
-.Lslot\@:
-    auipc   \cd, %pcrel_hi(\label)
-    clc     \cd, %pcrel_lo(.Lslot\@), \cd
-    .endm
     // The capability in a slot becomes the handler of a signal.
     .macro  install signal, handler, flags=SA_SIGINFO
     slot    ct3, \handler

@@ -1,7 +1,7 @@
 // System calls of a pure-capability program: memory is touched with the authority of the capabilities that are passed, and
 // what the system writes has no tags. The status is the number of the first step that finds something else.
 // expect: exit 0
-#include <cheri/purecap.h>
+#include "steps.h"
 
     .set    EFAULT, 14
     .set    ENOSYS, 38
@@ -24,30 +24,6 @@
     .set    SYS_clone3, 435
     .set    MAP_PRIVATE_ANONYMOUS, 0x22
     .set    MAP_FIXED, 0x10
-
-    .macro  call number
-    li      a7, \number
-    ecall
-    .endm
-    .macro  require_equal a, b
-    addi    s1, s1, 1
-    beq     \a, \b, .Lequal\@
-    j       failed
-.Lequal\@:
-    .endm
-    .macro  require_value register, value:vararg
-    li      t6, \value
-    require_equal \register, t6
-    .endm
-    .macro  require_tag register, value
-    cgettag t0, \register
-    require_value t0, \value
-    .endm
-    .macro  slot cd, label
-.Lslot\@:
-    auipc   \cd, %pcrel_hi(\label)
-    clc     \cd, %pcrel_lo(.Lslot\@), \cd
-    .endm
 
     function _start
     li      s1, 0

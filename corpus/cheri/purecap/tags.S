@@ -1,26 +1,11 @@
 // Tags travel with capabilities that are copied as such, and with nothing else. The status is the number of the first step that finds
 // something else.
 // expect: exit 0
-#include <cheri/purecap.h>
+#include "steps.h"
 
-    .macro  require_equal a, b
-    addi    s1, s1, 1
-    beq     \a, \b, .Lequal\@
-    j       failed
-.Lequal\@:
-    .endm
-    .macro  require_value register, value:vararg
-    li      t6, \value
-    require_equal \register, t6
-    .endm
     .macro  require_tags cd, value
     cloadtags t0, \cd
     require_value t0, \value
-    .endm
-    .macro  slot cd, label
-.Lslot\@:
-    auipc   \cd, %pcrel_hi(\label)
-    clc     \cd, %pcrel_lo(.Lslot\@), \cd
     .endm
     // cs0 points to four granules, of which the first and the third hold capabilities.
     .macro  prepare

@@ -1,7 +1,7 @@
 // Threads of a pure-capability program start with capabilities for their stack and tp, and their ids are cleared with the authority
 // of the capability that clone was given. The status is the number of the first step that finds something else.
 // expect: exit 0
-#include <cheri/purecap.h>
+#include "steps.h"
 
     .set    SYS_exit, 93
     .set    SYS_exit_group, 94
@@ -10,22 +10,6 @@
     // CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, SETTLS, PARENT_SETTID, CHILD_CLEARTID
     .set    THREAD_FLAGS, 0x3d0f00
 
-    .macro  call number
-    li      a7, \number
-    ecall
-    .endm
-    .macro  require_value register, value:vararg
-    addi    s1, s1, 1
-    li      t6, \value
-    beq     \register, t6, .Lequal\@
-    j       failed
-.Lequal\@:
-    .endm
-    .macro  slot cd, label
-.Lslot\@:
-    auipc   \cd, %pcrel_hi(\label)
-    clc     \cd, %pcrel_lo(.Lslot\@), \cd
-    .endm
     // Starts a thread; ca4 is where its id is cleared.
     .macro  start
     li      a0, THREAD_FLAGS

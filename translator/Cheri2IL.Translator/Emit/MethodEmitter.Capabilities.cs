@@ -2,6 +2,7 @@ using System.Reflection.Metadata;
 using Cheri2IL.Runtime.Capabilities;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator.Ir;
+using RegisterSet = System.UInt128;
 
 namespace Cheri2IL.Translator.Emit;
 
@@ -72,6 +73,14 @@ public sealed partial class MethodEmitter
         TagAt(index);
         _il.Emit(ILOpCode.Ldind_u1);
         _il.StoreLocal(_tagHome[index]);
+    }
+
+    /// <summary>Pushes a field of <see cref="CapabilityState"/>.</summary>
+    private void LoadCapabilityState(int field)
+    {
+        _il.LoadArgument(StateArgument);
+        _il.Emit(ILOpCode.Ldflda, Capabilities.State, 1, 1);
+        _il.Emit(ILOpCode.Ldfld, field, 1, 1);
     }
 
     /// <summary>From the address of the state block to that of a metadata word. RyuJIT makes one displacement of it.</summary>
@@ -364,23 +373,6 @@ public sealed partial class MethodEmitter
             StoreRegister(register);
     }
 
-    /// <summary>What pushes a pinned value plus an offset in a cold block.</summary>
-    private Action Later(IrInstruction value, long offset)
-    {
-        var local = _temporaries.TryGetValue(value, out var temporary) ? temporary : -1;
-        return () =>
-        {
-            if (local >= 0)
-                _il.LoadLocal(local);
-            else
-                EmitExpression(value);
-            if (offset == 0)
-                return;
-            _il.LoadConstant(offset);
-            _il.Emit(ILOpCode.Add);
-        };
-    }
-
     /// <summary>Calls a check, whose operands are on the stack, and faults with the violation that it finds.</summary>
     /// <param name="i">The instruction.</param>
     /// <param name="check">Method of <see cref="CapabilityChecks"/>.</param>
@@ -404,6 +396,19 @@ public sealed partial class MethodEmitter
             Spill(dirty);
             ThrowViolation(i, loadAddress, authorities);
         });
+    }
+
+    /// <summary>Cold: calls a check, whose operands are on the stack; goes to <paramref name="allowed"/> if it finds nothing, and faults otherwise.</summary>
+    private void EmitColdCheck(
+        IrInstruction i, int check, int operands, ILLabel allowed, RegisterSet dirty, Action loadAddress, params ReadOnlySpan<(int Register, int Local)> authorities)
+    {
+        var violation = Shared(ref _violation, LocalType.Int32);
+        _il.Emit(ILOpCode.Call, check, operands, 1);
+        _il.StoreLocal(violation);
+        _il.LoadLocal(violation);
+        _il.Branch(ILOpCode.Brfalse, allowed);
+        Spill(dirty);
+        ThrowViolation(i, loadAddress, authorities);
     }
 
     /// <summary>Throws the fault of the violation in the local for it.</summary>

@@ -102,7 +102,6 @@ public sealed partial class MethodEmitter
         var loadTarget = Later(i.B!, 0);
         EmitInsideCode(loadTarget, outside);
         _il.MarkLabel(allowed);
-        var violation = Shared(ref _violation, LocalType.Int32);
         var pcc = Shared(ref _refused, LocalType.Capability);
         var dirty = _options.IsPrecise ? _dirty : 0;
         AddCold(() =>
@@ -111,12 +110,7 @@ public sealed partial class MethodEmitter
             Make(PccAt(i), pcc);
             _il.LoadLocalAddress(pcc);
             loadTarget();
-            _il.Emit(ILOpCode.Call, Capabilities.CheckTarget, 2, 1);
-            _il.StoreLocal(violation);
-            _il.LoadLocal(violation);
-            _il.Branch(ILOpCode.Brfalse, allowed);
-            Spill(dirty);
-            ThrowViolation(i, loadTarget);
+            EmitColdCheck(i, Capabilities.CheckTarget, 2, allowed, dirty, loadTarget);
         });
         if (skip is { } join)
             _il.MarkLabel(join);
@@ -181,7 +175,6 @@ public sealed partial class MethodEmitter
         _il.Branch(ILOpCode.Bne_un, other);
         EmitInsideCode(LoadEven, other);
         _il.MarkLabel(join);
-        var violation = Shared(ref _violation, LocalType.Int32);
         var refused = Shared(ref _refused, LocalType.Capability);
         var dirty = _options.IsPrecise ? _dirty : 0;
         AddCold(() =>
@@ -191,12 +184,7 @@ public sealed partial class MethodEmitter
             _il.LoadLocalAddress(refused);
             _il.LoadConstant(i.Immediate);
             _il.LoadConstant(i.Register);
-            _il.Emit(ILOpCode.Call, Capabilities.CheckJump, 3, 1);
-            _il.StoreLocal(violation);
-            _il.LoadLocal(violation);
-            _il.Branch(ILOpCode.Brfalse, join);
-            Spill(dirty);
-            ThrowViolation(i, () => LoadJumpTarget(refused, i.Immediate), (i.Register, refused));
+            EmitColdCheck(i, Capabilities.CheckJump, 3, join, dirty, () => LoadJumpTarget(refused, i.Immediate), (i.Register, refused));
         });
 
         void LoadEven()

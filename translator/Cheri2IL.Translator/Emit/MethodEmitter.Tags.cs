@@ -20,18 +20,14 @@ public sealed partial class MethodEmitter
 
     private void LoadTagTable()
     {
-        _il.LoadArgument(StateArgument);
-        _il.Emit(ILOpCode.Ldflda, Capabilities.State, 1, 1);
-        _il.Emit(ILOpCode.Ldfld, Capabilities.MemoryTags, 1, 1);
+        LoadCapabilityState(Capabilities.MemoryTags);
         _il.StoreLocal(Shared(ref _tags, LocalType.Native));
     }
 
     /// <summary>Goes to <paramref name="shared"/> if the guest has other threads.</summary>
     private void UnlessAlone(ILLabel shared)
     {
-        _il.LoadArgument(StateArgument);
-        _il.Emit(ILOpCode.Ldflda, Capabilities.State, 1, 1);
-        _il.Emit(ILOpCode.Ldfld, Capabilities.IsAlone, 1, 1);
+        LoadCapabilityState(Capabilities.IsAlone);
         _il.Branch(ILOpCode.Brfalse, shared);
     }
 

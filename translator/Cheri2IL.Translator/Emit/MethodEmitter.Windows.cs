@@ -126,16 +126,9 @@ public sealed partial class MethodEmitter
         {
             // sp is what it was, or control would not be here.
             if (register == DdcIndex)
-            {
-                _il.LoadArgument(StateArgument);
-                _il.Emit(ILOpCode.Ldflda, Capabilities.State, 1, 1);
-                _il.Emit(ILOpCode.Ldfld, Capabilities.DdcAddress, 1, 1);
-            }
+                LoadCapabilityState(Capabilities.DdcAddress);
             else
-            {
                 LoadState(_members.StateRegister(register));
-            }
-
             LoadCapabilityAddress(RegisterAt(register));
             _il.Branch(ILOpCode.Bne_un, changed);
         }
@@ -238,7 +231,6 @@ public sealed partial class MethodEmitter
     private void EmitExactStoreCheck(IrInstruction i, int value, Action loadAddress, ILLabel join, RegisterSet dirty)
     {
         var authority = Shared(ref _refused, LocalType.Capability);
-        var violation = Shared(ref _violation, LocalType.Int32);
         var stored = value >= 0 ? value : Shared(ref _shared, LocalType.Capability);
         if (value < 0)
             Make(i.C!, stored);
@@ -249,12 +241,7 @@ public sealed partial class MethodEmitter
         _il.LoadConstant(AccessNeeds.Size(i));
         _il.LoadLocalAddress(stored);
         _il.LoadConstant(AccessNeeds.Number(i));
-        _il.Emit(ILOpCode.Call, Capabilities.CheckStore, 6, 1);
-        _il.StoreLocal(violation);
-        _il.LoadLocal(violation);
-        _il.Branch(ILOpCode.Brfalse, join);
-        Spill(dirty);
-        ThrowViolation(i, loadAddress, (i.A!.Register, authority));
+        EmitColdCheck(i, Capabilities.CheckStore, 6, join, dirty, loadAddress, (i.A!.Register, authority));
     }
 
     /// <summary>

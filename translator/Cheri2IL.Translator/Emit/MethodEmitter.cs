@@ -814,12 +814,28 @@ public sealed partial class MethodEmitter
             Materialise(value);
     }
 
+    /// <summary>What pushes a pinned value plus an offset in a cold block, from where it is now: a temporary, or registers not yet overwritten.</summary>
+    private Action Later(IrInstruction value, long offset)
+    {
+        var local = _temporaries.TryGetValue(value, out var temporary) ? temporary : -1;
+        return () =>
+        {
+            if (local >= 0)
+                _il.LoadLocal(local);
+            else
+                EmitExpression(value);
+            if (offset == 0)
+                return;
+            _il.LoadConstant(offset);
+            _il.Emit(ILOpCode.Add);
+        };
+    }
+
     private void AddColdFault(ILLabel label, GuestFaultKind kind, IrInstruction at, IrInstruction address, long offset)
     {
         // Without precise faults the guest ends here, unless it is a poll that leaves.
         var dirty = at.Polls || _options.IsPrecise ? _dirty & _registers.SeenAt(at) : (RegisterSet)0;
-        // The address is pushed in the cold block from where it is now: a temporary, or registers not yet overwritten.
-        var temporary = _temporaries.TryGetValue(address, out var local) ? local : -1;
+        var loadAddress = Later(address, at.Polls ? 0 : offset);
         AddCold(() =>
         {
             _il.MarkLabel(label);
@@ -829,22 +845,13 @@ public sealed partial class MethodEmitter
             _il.LoadConstant((int)kind);
             _il.LoadConstant(_options.IsPrecise ? 1 : 0);
             _il.LoadConstant(at.Pc);
-            if (temporary >= 0)
-                _il.LoadLocal(temporary);
-            else
-                EmitExpression(address);
+            loadAddress();
             if (at.Polls)
             {
                 _il.LoadConstant(offset);
                 _il.Emit(ILOpCode.Call, _members.LeaveOrFault, 6, 1);
                 _il.Emit(ILOpCode.Throw);
                 return;
-            }
-
-            if (offset != 0)
-            {
-                _il.LoadConstant(offset);
-                _il.Emit(ILOpCode.Add);
             }
 
             _il.Emit(ILOpCode.Call, _members.Fault, 4, 1);

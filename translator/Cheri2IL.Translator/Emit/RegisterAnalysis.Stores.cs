@@ -11,15 +11,7 @@ public sealed partial class RegisterAnalysis
 
     private void PlaceStores(IrFunction function)
     {
-        var predecessors = new List<IrBlock>[function.Blocks.Count];
-        for (var b = 0; b < predecessors.Length; b++)
-            predecessors[b] = [];
-        foreach (var block in function.Blocks)
-        {
-            foreach (var successor in block.Successors)
-                predecessors[_index[successor]].Add(block);
-        }
-
+        var predecessors = function.Predecessors();
         var stored = SolveStored(function);
         for (var round = 0; round < MaxRounds; round++)
         {

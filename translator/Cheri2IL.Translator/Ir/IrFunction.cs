@@ -38,6 +38,20 @@ public sealed class IrFunction
     /// </summary>
     public List<IrBlock> ExtraEntries { get; } = [];
 
+    /// <summary>By number of the block, which it gives: the blocks that lead to it, twice if they do so in two ways.</summary>
+    public List<IrBlock>[] Predecessors()
+    {
+        Number();
+        var predecessors = Blocks.ConvertAll(_ => new List<IrBlock>()).ToArray();
+        foreach (var block in Blocks)
+        {
+            foreach (var successor in block.Successors)
+                predecessors[successor.Id].Add(block);
+        }
+
+        return predecessors;
+    }
+
     /// <summary>Numbers blocks and instructions in order, as the text form shows them.</summary>
     public void Number()
     {

@@ -26,20 +26,12 @@ public sealed class LoopUnrolling
     private LoopUnrolling(IrFunction function)
     {
         _function = function;
-        _predecessors = new List<IrBlock>[function.Blocks.Count];
-        for (var b = 0; b < _predecessors.Length; b++)
-            _predecessors[b] = [];
-        foreach (var block in function.Blocks)
-        {
-            foreach (var successor in block.Successors)
-                _predecessors[successor.Id].Add(block);
-        }
+        _predecessors = function.Predecessors();
     }
 
     /// <summary>Unrolls in <paramref name="function"/>.</summary>
     public static void Run(IrFunction function)
     {
-        function.Number();
         var pass = new LoopUnrolling(function);
         foreach (var header in function.Blocks.ToArray())
         {

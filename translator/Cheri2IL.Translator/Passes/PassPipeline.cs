@@ -8,17 +8,17 @@ public static class PassPipeline
     /// <summary>All passes, in order.</summary>
     public static IReadOnlyList<IrPass> Passes { get; } =
     [
-        // Of the code as the guest has it. Precise faults show every register anywhere.
+        // Before all: it is about the code as the guest has it. Precise faults show every register anywhere.
         new("guest-liveness", (function, options) =>
         {
             if (!options.PreciseFaults && !function.HasCapabilities)
                 GuestLiveness.Run(function);
         }),
 
-        // Before all: what may fault at every instruction would hide everything from the others.
+        // Before the others: what may fault at every instruction would hide everything from the others.
         new("fetch-checks", (function, _) => FetchChecks.Run(function)),
 
-        // First of the others: they see values instead of register traffic, and constants instead of auipc/addi pairs.
+        // First of those: they see values instead of register traffic, and constants instead of auipc/addi pairs.
         new("local-simplification", (function, _) => LocalSimplification.Run(function)),
 
         // After simplification, which leaves operands behind that nobody uses and sets that are overwritten.

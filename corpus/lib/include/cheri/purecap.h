@@ -106,6 +106,13 @@ string_of_\name:
     .set    symbol_count, symbol_count + 1
     .endm
 
+    // slot cd, LABEL: loads the capability at a label.
+    .macro  slot cd, label
+.Lslot\@:
+    auipc   \cd, %pcrel_hi(\label)
+    clc     \cd, %pcrel_lo(.Lslot\@), \cd
+    .endm
+
     // function NAME ... end_function NAME
     .macro  function name
     .balign 4
