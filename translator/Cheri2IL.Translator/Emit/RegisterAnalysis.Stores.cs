@@ -36,7 +36,7 @@ public sealed partial class RegisterAnalysis
         RegisterSet unavoidable = 0;
         foreach (var predecessor in predecessors)
         {
-            var dirty = DirtyOut(predecessor);
+            var dirty = _dirtyOut[_index[predecessor]];
             every &= dirty;
             some |= dirty;
             unavoidable |= dirty & ~StorableAtEnd(predecessor, b, stored);
@@ -44,7 +44,12 @@ public sealed partial class RegisterAnalysis
 
         var partial = some & ~every & ~unavoidable & stored[b];
         foreach (var predecessor in predecessors)
-            _storedAtEnd[_index[predecessor]] |= partial & DirtyOut(predecessor);
+        {
+            var p = _index[predecessor];
+            _storedAtEnd[p] |= partial & _dirtyOut[p];
+            _dirtyOut[p] &= ~partial;
+        }
+
         return partial != 0;
     }
 

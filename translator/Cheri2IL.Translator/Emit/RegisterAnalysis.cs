@@ -49,6 +49,7 @@ public sealed partial class RegisterAnalysis
 
     private readonly Dictionary<IrBlock, int> _index = [];
     private readonly RegisterSet[] _dirtyIn;
+    private readonly RegisterSet[] _dirtyOut;
     private readonly RegisterSet[] _storedAtEnd;
     private readonly RegisterSet[] _liveIn;
     private readonly SlotUse[] _slotIn;
@@ -68,6 +69,7 @@ public sealed partial class RegisterAnalysis
         for (var i = 0; i < function.Blocks.Count; i++)
             _index[function.Blocks[i]] = i;
         _dirtyIn = new RegisterSet[function.Blocks.Count];
+        _dirtyOut = new RegisterSet[function.Blocks.Count];
         _storedAtEnd = new RegisterSet[function.Blocks.Count];
         _liveIn = new RegisterSet[function.Blocks.Count];
         _slotIn = new SlotUse[function.Blocks.Count];
@@ -182,7 +184,11 @@ public sealed partial class RegisterAnalysis
         var work = new Queue<IrBlock>(function.Blocks);
         while (work.TryDequeue(out var block))
         {
-            var dirty = DirtyOut(block);
+            var dirty = DirtyIn(block);
+            foreach (var i in block.Instructions)
+                dirty = DirtyAfter(i, dirty);
+            dirty &= ~StoredAtEnd(block);
+            _dirtyOut[_index[block]] = dirty;
             foreach (var successor in block.Successors)
             {
                 ref var into = ref _dirtyIn[_index[successor]];
@@ -192,14 +198,6 @@ public sealed partial class RegisterAnalysis
                 work.Enqueue(successor);
             }
         }
-    }
-
-    private RegisterSet DirtyOut(IrBlock block)
-    {
-        var dirty = DirtyIn(block);
-        foreach (var i in block.Instructions)
-            dirty = DirtyAfter(i, dirty);
-        return dirty & ~StoredAtEnd(block);
     }
 
     private void SolveLive(IrFunction function)
