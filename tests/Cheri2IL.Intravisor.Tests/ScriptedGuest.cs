@@ -51,7 +51,18 @@ internal sealed unsafe class ScriptedGuest : IGuestCode
 
     /// <summary>Makes a cVM that runs this guest.</summary>
     public Cvm Create(CvmLimits? limits = null, List<string>? reports = null, SyscallTrace? trace = null)
-        => new(1, new CvmOptions
+        => new(1, Options(limits, reports, trace));
+
+    /// <summary>Makes a cVM that runs this guest, among those of an Intravisor, and starts it.</summary>
+    public Cvm StartIn(IntravisorInstance intravisor, string name, List<string>? reports = null, ElfExecutable? image = null)
+    {
+        var cvm = intravisor.Create(Options(null, reports, null) with { Name = name });
+        cvm.Start(image ?? Image());
+        return cvm;
+    }
+
+    private CvmOptions Options(CvmLimits? limits, List<string>? reports, SyscallTrace? trace)
+        => new()
         {
             Arguments = ["test", "argument"],
             Environment = ["NAME=value"],
@@ -64,7 +75,7 @@ internal sealed unsafe class ScriptedGuest : IGuestCode
             },
             Report = reports is null ? null : reports.Add,
             Trace = trace,
-        });
+        };
 
     /// <summary>Runs this guest to its end.</summary>
     public CvmExit Run(List<string>? reports = null, List<string>? trace = null, ElfExecutable? image = null)

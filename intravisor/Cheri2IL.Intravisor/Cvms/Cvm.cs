@@ -1,3 +1,4 @@
+using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Futexes;
 using Cheri2IL.Intravisor.LibOs.Mm;
@@ -40,10 +41,13 @@ public sealed unsafe class Cvm : IDisposable
     /// <summary>Makes a cVM with an empty address space.</summary>
     /// <param name="id">Number, for reports.</param>
     /// <param name="options">What it starts with.</param>
-    public Cvm(int id, CvmOptions options)
+    /// <param name="exchange">Where it finds what others share; null: there are no others.</param>
+    public Cvm(int id, CvmOptions options, Exchange? exchange = null)
     {
         Id = id;
+        Name = options.Name ?? DefaultName(id);
         Options = options;
+        Exchange = exchange ?? new Exchange();
         _nextThreadId = FirstProcessId;
         _slot = Arena.OfProcess.Allocate(options.Limits.SlotSize);
         Space = new AddressSpace(_slot, options.Limits.MemoryBytes, options.Limits.Mappings);
@@ -67,10 +71,17 @@ public sealed unsafe class Cvm : IDisposable
         Process = new ProcessState(options);
         Files = new ProcessFiles(new FileSystem(() => options.Host.RealtimeNanoseconds, options.Root, options.Limits.FileBytes));
         StandardTree.Populate(this, Files);
+        Exchange.Join(this);
     }
 
     /// <summary>Number, for reports.</summary>
     public int Id { get; }
+
+    /// <summary>Name, by which others grant it rights.</summary>
+    public string Name { get; }
+
+    /// <summary>What it shares with other cVMs.</summary>
+    internal Exchange Exchange { get; }
 
     /// <summary>Process id as the guest sees it.</summary>
     public int ProcessId { get; } = FirstProcessId;
@@ -178,6 +189,9 @@ public sealed unsafe class Cvm : IDisposable
         if (!TryLaunch(thread, Options.Limits.MainHostStack))
             throw new CvmLoadException("the host cannot start a thread");
     }
+
+    /// <summary>Name of a cVM that is given none.</summary>
+    internal static string DefaultName(int id) => $"cvm{id}";
 
     /// <summary>Waits for the end.</summary>
     public CvmExit Wait() => Completion.GetAwaiter().GetResult();
@@ -406,6 +420,9 @@ public sealed unsafe class Cvm : IDisposable
             _released = true;
         }
 
+        // First of all: nobody may be at this memory when it becomes another's.
+        Exchange.Leave(this);
+        Files?.Descriptors.CloseAll();
         _slot.Dispose();
         Space.Tags?.Dispose();
         Dispatch.Dispose();

@@ -9,6 +9,12 @@ namespace Cheri2IL.Intravisor.Cvms;
 /// <summary>What a cVM starts with.</summary>
 public sealed record CvmOptions
 {
+    /// <summary>
+    /// Name by which others grant it rights and by which reports call it; unique among the cVMs of an Intravisor that have not ended.
+    /// Null: "cvm" and its number.
+    /// </summary>
+    public string? Name { get; init; }
+
     /// <summary>Makes the code of an address space: translated modules, run-time translator, evaluator.</summary>
     public required Func<AddressSpace, DispatchTable, IGuestCode> CodeFactory { get; init; }
 

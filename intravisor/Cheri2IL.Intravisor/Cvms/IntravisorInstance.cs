@@ -1,3 +1,5 @@
+using Cheri2IL.Intravisor.Ipc;
+
 namespace Cheri2IL.Intravisor.Cvms;
 
 /// <summary>
@@ -20,13 +22,20 @@ public sealed class IntravisorInstance : IDisposable
         }
     }
 
+    /// <summary>What its cVMs, and the host, share by name.</summary>
+    public Exchange Exchange { get; } = new();
+
     /// <summary>Makes a cVM; it runs nothing yet.</summary>
+    /// <exception cref="ArgumentException">A cVM that has not ended has its name.</exception>
     public Cvm Create(CvmOptions options)
     {
         lock (_gate)
         {
             _cvms.RemoveAll(c => c.Completion.IsCompleted);
-            var cvm = new Cvm(_nextId++, options);
+            var name = options.Name ?? Cvm.DefaultName(_nextId);
+            if (name == Exchange.Everyone || _cvms.Exists(c => c.Name == name))
+                throw new ArgumentException($"there is a cVM {name} already", nameof(options));
+            var cvm = new Cvm(_nextId++, options, Exchange);
             _cvms.Add(cvm);
             return cvm;
         }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -43,6 +44,7 @@ internal static class StandardTree
 
         ShowProgram(cvm, tree);
         PopulateProc(cvm, files);
+        tree.Root.Link("cap", new CapDirectory(tree, tree.Root, cvm.Exchange, cvm));
         tree.MakeDirectory("/sys/devices/system/cpu").Link("online", Text(tree, () => $"0-{cvm.Host.ProcessorCount - 1}\n".Replace("0-0", "0", StringComparison.Ordinal)));
     }
 

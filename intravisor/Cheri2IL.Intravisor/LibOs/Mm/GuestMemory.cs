@@ -97,6 +97,40 @@ public sealed unsafe class GuestMemory
         }
     }
 
+    /// <summary>
+    /// Copies into guest memory from a place that may trap like it: another cVM's slot, whose pages their guest may unmap at any time.
+    /// </summary>
+    internal bool TryCopyIn(long address, byte* source, ulong length)
+    {
+        if (!PrepareWrite(address, length))
+            return false;
+        try
+        {
+            Copy(source, _base + address, (nuint)length);
+            return true;
+        }
+        catch (NullReferenceException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Copies guest memory to such a place.</summary>
+    internal bool TryCopyOut(long address, byte* destination, ulong length)
+    {
+        if (!MayRead(address, length))
+            return false;
+        try
+        {
+            Copy(_base + address, destination, (nuint)length);
+            return true;
+        }
+        catch (NullReferenceException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Reads a structure; no alignment is needed.</summary>
     public bool TryRead<T>(long address, out T value)
         where T : unmanaged

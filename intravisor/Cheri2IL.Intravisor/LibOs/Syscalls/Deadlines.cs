@@ -13,6 +13,10 @@ public static class Deadlines
         return length >= long.MaxValue - now ? long.MaxValue : now + length;
     }
 
+    /// <summary>A timeout in nanoseconds from now on; negative: never.</summary>
+    public static long After(IHostInterface host, long nanoseconds)
+        => nanoseconds < 0 ? long.MaxValue : After(host.MonotonicNanoseconds, TimeSpecification.From(nanoseconds));
+
     /// <summary>A point of the real-time or the monotonic clock.</summary>
     public static long At(IHostInterface host, in TimeSpecification time, bool realtime)
     {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -319,6 +320,8 @@ internal static class DescriptorSyscalls
     {
         if (!thread.Memory.Permits(address, (ulong)length, isWrite: !isWrite))
             return -Errno.EFAULT;
+        if (file is IpcFile direct)
+            return Signalled(thread, direct.Transfer(thread, address, length, offset, isWrite));
         var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(BufferSize, Math.Max(length, 1)));
         try
         {

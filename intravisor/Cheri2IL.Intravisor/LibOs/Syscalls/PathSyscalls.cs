@@ -409,12 +409,7 @@ internal static class PathSyscalls
         if (start is null)
             return error;
         var file = thread.Files.Open(start, path, flags, mode, out error);
-        if (file is null)
-            return error;
-        file.AddReference();
-        var descriptor = thread.Files.Descriptors.Add(file, (flags & FileAbi.O_CLOEXEC) != 0);
-        file.Release();
-        return descriptor;
+        return file is null ? error : thread.Files.Descriptors.AddNew(file, (flags & FileAbi.O_CLOEXEC) != 0);
     }
 
     private static DirectoryNode? StartFor(CvmThread thread, long directory, string path, out int error)

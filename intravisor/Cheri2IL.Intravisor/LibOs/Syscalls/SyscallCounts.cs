@@ -1,10 +1,11 @@
 namespace Cheri2IL.Intravisor.LibOs.Syscalls;
 
-/// <summary>How often each system call was made.</summary>
+/// <summary>How often each system call and hostcall was made.</summary>
 /// <remarks>Thread-safe.</remarks>
 public sealed class SyscallCounts
 {
     private readonly long[] _counts = new long[SyscallTable.Rows[^1].Number + 1];
+    private readonly long[] _hostcalls = new long[HostcallTable.Rows[^1].Number + 1 - HostcallTable.FirstNumber];
     private long _unknown;
 
     /// <summary>Counts a call.</summary>
@@ -13,6 +14,8 @@ public sealed class SyscallCounts
     {
         if (SyscallTable.Find(number) is null)
             Interlocked.Increment(ref _unknown);
+        else if (number >= HostcallTable.FirstNumber)
+            Interlocked.Increment(ref _hostcalls[number - HostcallTable.FirstNumber]);
         else
             Interlocked.Increment(ref _counts[number]);
     }
@@ -23,6 +26,12 @@ public sealed class SyscallCounts
         foreach (var row in SyscallTable.Rows)
         {
             if (_counts[row.Number] is var count and > 0)
+                yield return (row.Name, count);
+        }
+
+        foreach (var row in HostcallTable.Rows)
+        {
+            if (_hostcalls[row.Number - HostcallTable.FirstNumber] is var count and > 0)
                 yield return (row.Name, count);
         }
 

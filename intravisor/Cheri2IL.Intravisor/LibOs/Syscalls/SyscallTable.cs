@@ -14,8 +14,10 @@ public static class SyscallTable
     /// <summary>The rows in ascending order of the number.</summary>
     public static IReadOnlyList<SyscallRow> Rows => field ??= [.. Enumerable.Range(0, LastNumber + 1).Select(n => Find(n)).OfType<SyscallRow>()];
 
-    /// <summary>The row for <paramref name="number"/>, or null when riscv64 Linux has no such call.</summary>
-    public static SyscallRow? Find(long number) => (ulong)number <= LastNumber ? ByNumber[number] ??= Make((int)number) : null;
+    /// <summary>
+    /// The row for <paramref name="number"/>, also that of a hostcall (<see cref="HostcallTable"/>); null when there is no such call.
+    /// </summary>
+    public static SyscallRow? Find(long number) => (ulong)number <= LastNumber ? ByNumber[number] ??= Make((int)number) : HostcallTable.Find(number);
 
     private static SyscallRow Yes(int number, string name, string arguments, SyscallHandler handler)
         => new(number, name, arguments, SyscallSupport.Supported, "", handler);

@@ -13,6 +13,9 @@ internal static class NameTables
             (0x10000, "O_DIRECTORY"), (0x20000, "O_NOFOLLOW"), (0x40000, "O_NOATIME"), (0x80000, "O_CLOEXEC"), (0x200000, "O_PATH"),
         ]);
 
+    /// <summary>Grants (<see cref="Ipc.CpRights"/>).</summary>
+    public static NameTable Rights { get; } = NameTable.OfBits((1, "CP_READ"), (2, "CP_WRITE"));
+
     /// <summary>pipe2, dup3.</summary>
     public static NameTable Descriptor { get; } = NameTable.OfBits((0x800, "O_NONBLOCK"), (0x4000, "O_DIRECT"), (0x80000, "O_CLOEXEC"));
 

@@ -55,6 +55,15 @@ public sealed class DescriptorTable
         return -Errno.EMFILE;
     }
 
+    /// <summary>As <see cref="Add"/> for a file that has no descriptor yet: it is closed where there is none for it.</summary>
+    public long AddNew(OpenFile file, bool closeOnExec)
+    {
+        file.AddReference();
+        var descriptor = Add(file, closeOnExec);
+        file.Release();
+        return descriptor;
+    }
+
     /// <summary>Puts a file into a descriptor, closing what was there. Negated EBADF beyond the limit.</summary>
     public long Set(long descriptor, OpenFile file, bool closeOnExec)
     {

@@ -1,0 +1,122 @@
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Vfs;
+
+namespace Cheri2IL.Intravisor.Ipc;
+
+/// <summary>A <see cref="CpFile"/> that a guest has open: an ordinary file of fixed length with a position.</summary>
+/// <remarks>
+/// Threads that read at the position at the same time get different bytes: each takes its range before it copies. Where the copy fails
+/// or is cut short, it puts the position back by the rest.
+/// </remarks>
+internal sealed unsafe class CpOpenFile(CpFile file, CpAccess access, Inode inode, int flags) : IpcFile(inode, flags)
+{
+    private long _position;
+
+    /// <summary>What is open.</summary>
+    public CpFile File => file;
+
+    /// <summary>By what right.</summary>
+    public CpAccess Access => access;
+
+    /// <inheritdoc/>
+    public override bool IsSeekable => true;
+
+    /// <inheritdoc/>
+    public override long Available => Math.Max(0, file.Length - Volatile.Read(ref _position));
+
+    /// <inheritdoc/>
+    public override long Transfer(CvmThread thread, long address, long length, long offset, bool isWrite)
+    {
+        if (offset >= 0)
+            return file.Copy(thread, access, address, length, offset, isWrite);
+        var taken = Take(length, out offset);
+        var done = file.Copy(thread, access, address, length, offset, isWrite);
+        if (done != taken)
+            Interlocked.Add(ref _position, Math.Max(done, 0) - taken);
+        return done;
+    }
+
+    /// <inheritdoc/>
+    public override long Read(Span<byte> destination, Func<bool> wait)
+    {
+        var taken = Take(destination.Length, out var offset);
+        var done = ReadAt(offset, destination);
+        Interlocked.Add(ref _position, Math.Max(done, 0) - taken);
+        return done;
+    }
+
+    /// <inheritdoc/>
+    public override long Write(ReadOnlySpan<byte> source, Func<bool> wait)
+    {
+        var taken = Take(source.Length, out var offset);
+        var done = WriteAt(offset, source);
+        Interlocked.Add(ref _position, Math.Max(done, 0) - taken);
+        return done;
+    }
+
+    /// <inheritdoc/>
+    public override long ReadAt(long offset, Span<byte> destination)
+    {
+        fixed (byte* to = destination)
+            return file.Copy(to, destination.Length, offset, isWrite: false, access);
+    }
+
+    /// <inheritdoc/>
+    public override long WriteAt(long offset, ReadOnlySpan<byte> source)
+    {
+        fixed (byte* from = source)
+        {
+            var done = file.Copy(from, source.Length, offset, isWrite: true, access);
+            return done == 0 && source.Length > 0 ? -Errno.ENOSPC : done;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override long Seek(long offset, int whence)
+    {
+        var from = whence switch
+        {
+            FileAbi.SEEK_SET or FileAbi.SEEK_DATA or FileAbi.SEEK_HOLE => 0,
+            FileAbi.SEEK_CUR => Volatile.Read(ref _position),
+            FileAbi.SEEK_END => file.Length,
+            _ => -1,
+        };
+        if (from < 0 || offset > long.MaxValue - from || from + offset < 0)
+            return -Errno.EINVAL;
+        var target = from + offset;
+        if (whence is FileAbi.SEEK_DATA or FileAbi.SEEK_HOLE && target >= file.Length)
+            return -Errno.ENXIO;
+        if (whence == FileAbi.SEEK_HOLE)
+            target = file.Length;
+        Volatile.Write(ref _position, target);
+        return target;
+    }
+
+    /// <summary>cp_wait: the count of events as soon as it is not <paramref name="seen"/>; -ETIMEDOUT, -ERESTARTSYS or, without right, -EACCES.</summary>
+    public long AwaitEvent(CvmThread thread, long seen, long deadline)
+    {
+        var result = file.Waiting.Wait(thread, deadline, static w => w.File.Events != w.Seen || w.Access.Rights == CpRights.None, (File: file, Access: access, Seen: seen));
+        return access.Rights == CpRights.None ? -Errno.EACCES
+            : result == ParkResult.Woken ? file.Events
+            : result == ParkResult.TimedOut ? -Errno.ETIMEDOUT : -Errno.ERESTARTSYS;
+    }
+
+    /// <summary>cp_wake: one event more; the count.</summary>
+    public long SignalEvent() => access.Rights == CpRights.None ? -Errno.EACCES : file.SignalEvent();
+
+    /// <summary>POLLHUP once it is revoked.</summary>
+    public override short Poll() => (short)(FileAbi.POLLIN | FileAbi.POLLOUT | (access.Rights == CpRights.None ? FileAbi.POLLHUP | FileAbi.POLLERR : 0));
+
+    /// <summary>Moves the position over the range that an operation is to have; its length.</summary>
+    private long Take(long length, out long offset)
+    {
+        while (true)
+        {
+            offset = Volatile.Read(ref _position);
+            var taken = Math.Clamp(file.Length - offset, 0, length);
+            if (Interlocked.CompareExchange(ref _position, offset + taken, offset) == offset)
+                return taken;
+        }
+    }
+}

@@ -1,0 +1,202 @@
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+
+namespace Cheri2IL.Intravisor.Ipc;
+
+/// <summary>
+/// Where the cVMs of one Intravisor find what they share: names, who published them, and who may use them. It is asked when something
+/// is published, opened or revoked, never when it is used.
+/// </summary>
+/// <remarks>Thread-safe.</remarks>
+public sealed class Exchange
+{
+    /// <summary>Instead of a cVM's name in a grant: every cVM that has no grant of its own.</summary>
+    public const string Everyone = "*";
+
+    /// <summary>Most characters of a name.</summary>
+    public const int LongestName = 200;
+
+    /// <summary>Most publications that a cVM may have at a time.</summary>
+    public const int MostPublications = 1024;
+
+    private readonly Lock _gate = new();
+    private readonly List<Cvm> _members = [];
+    private readonly WaitList _waiting = new();
+    private readonly Dictionary<string, Publication> _published = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _owners = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Dictionary<string, CpRights>> _grants = new(StringComparer.Ordinal);
+
+    /// <summary>What is published now, in no order.</summary>
+    public IReadOnlyList<Publication> Published
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _published.Values];
+        }
+    }
+
+    /// <summary>What has that name now, or null.</summary>
+    public Publication? Find(string name)
+    {
+        lock (_gate)
+            return _published.GetValueOrDefault(name);
+    }
+
+    /// <summary>
+    /// Sets what a cVM may do with whatever is published under a name, now and later, before what the owner grants. A cVM whose
+    /// manifest says so thus finds what others publish without their knowing of it.
+    /// </summary>
+    /// <param name="name">Name, published or not.</param>
+    /// <param name="cvm">Name of the cVM, or <see cref="Everyone"/>.</param>
+    /// <param name="rights">Its rights.</param>
+    /// <exception cref="ArgumentException">The name is none.</exception>
+    public void Grant(string name, string cvm, CpRights rights)
+    {
+        Validate(name);
+        Publication? published;
+        lock (_gate)
+        {
+            if (!_grants.TryGetValue(name, out var grants))
+                _grants[name] = grants = new Dictionary<string, CpRights>(StringComparer.Ordinal);
+            grants[cvm] = rights;
+            published = _published.GetValueOrDefault(name);
+        }
+
+        published?.Grant(cvm, rights);
+    }
+
+    /// <summary>Keeps a name for one cVM: no other may publish it. The host still may.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="owner">Name of the cVM.</param>
+    /// <exception cref="ArgumentException">The name is none.</exception>
+    public void Reserve(string name, string owner)
+    {
+        Validate(name);
+        lock (_gate)
+            _owners[name] = owner;
+    }
+
+    /// <summary>Publishes a buffer of the host. It stays where it is, and pinned, until it is revoked.</summary>
+    /// <param name="name">1 to <see cref="LongestName"/> characters of '!' to '~' without '/', not "." or "..".</param>
+    /// <param name="buffer">The bytes, at least one. Guests that are granted <see cref="CpRights.Write"/> change them at any time.</param>
+    /// <param name="mostRights">What can be granted at most: without <see cref="CpRights.Write"/>, no cVM ever writes it.</param>
+    /// <exception cref="ArgumentException">The name is none, or the buffer is empty.</exception>
+    /// <exception cref="InvalidOperationException">The name is taken.</exception>
+    public CpFile PublishFile(string name, Memory<byte> buffer, CpRights mostRights = CpRights.ReadWrite)
+    {
+        Validate(name);
+        ArgumentOutOfRangeException.ThrowIfZero(buffer.Length);
+        var file = new CpFile(this, name, buffer, mostRights);
+        if (Publish(file) == 0)
+            return file;
+        file.Revoke();
+        throw new InvalidOperationException($"{name} is published already");
+    }
+
+    /// <summary>Whether a publication may have that name.</summary>
+    internal static bool IsName(ReadOnlySpan<char> name)
+        => name.Length is > 0 and <= LongestName && name is not ("." or "..") && !name.Contains('/') && !name.ContainsAnyExceptInRange('!', '~');
+
+    /// <summary>Enters a publication under its name; 0, or -EEXIST (taken), -EACCES (reserved for another) or -ENOSPC (too many).</summary>
+    internal int Publish(Publication publication)
+    {
+        lock (_gate)
+        {
+            if (publication.OwnerCvm is { } owner)
+            {
+                if (_owners.TryGetValue(publication.Name, out var reserved) && reserved != owner.Name)
+                    return -Errno.EACCES;
+                if (_published.Values.Count(p => p.OwnerCvm == owner) >= MostPublications)
+                    return -Errno.ENOSPC;
+            }
+
+            if (!_published.TryAdd(publication.Name, publication))
+                return -Errno.EEXIST;
+            if (_grants.TryGetValue(publication.Name, out var grants))
+            {
+                foreach (var (cvm, rights) in grants)
+                    publication.Grant(cvm, rights);
+            }
+        }
+
+        WakeWaiters();
+        return 0;
+    }
+
+    /// <summary>The name is free again.</summary>
+    internal void Withdraw(Publication publication)
+    {
+        lock (_gate)
+        {
+            if (_published.GetValueOrDefault(publication.Name) == publication)
+                _published.Remove(publication.Name);
+        }
+    }
+
+    /// <summary>What a cVM may use under a name: null with -ENOENT where there is nothing, -EACCES where there is no grant.</summary>
+    internal Publication? Find(Cvm cvm, string name, out int error)
+    {
+        var found = Find(name);
+        error = found is null ? -Errno.ENOENT : found.AccessOf(cvm) is null ? -Errno.EACCES : 0;
+        return error == 0 ? found : null;
+    }
+
+    /// <summary>Waits until a cVM may use something under a name; 0, -ETIMEDOUT or, for a signal, -ERESTARTSYS.</summary>
+    internal int Await(CvmThread thread, string name, long deadline)
+        => _waiting.Wait(thread, deadline, static w => w.Cvm.Exchange.Find(w.Cvm, w.Name, out _) is not null, (thread.Cvm, Name: name)) switch
+        {
+            ParkResult.Woken => 0,
+            ParkResult.TimedOut => -Errno.ETIMEDOUT,
+            _ => -Errno.ERESTARTSYS,
+        };
+
+    /// <summary>Something was published or granted: who waits looks again.</summary>
+    internal void WakeWaiters() => _waiting.Wake();
+
+    /// <summary>A cVM begins.</summary>
+    internal void Join(Cvm cvm)
+    {
+        lock (_gate)
+            _members.Add(cvm);
+    }
+
+    /// <summary>A cVM has no threads any more: what it published is revoked, before its memory goes to another.</summary>
+    internal void Leave(Cvm cvm)
+    {
+        Publication[] published;
+        lock (_gate)
+            published = [.. _published.Values.Where(p => p.OwnerCvm == cvm)];
+        foreach (var publication in published)
+            publication.Revoke();
+        lock (_gate)
+            _members.Remove(cvm);
+    }
+
+    /// <summary>
+    /// Waits until no guest thread is inside an operation on a publication. Threads that use one say so in a word of their own, without
+    /// a barrier (<see cref="CvmThread.BeginUse"/>); the barrier of all processors here pays for it.
+    /// </summary>
+    internal void AwaitThreads(Publication publication)
+    {
+        Cvm[] members;
+        lock (_gate)
+            members = [.. _members];
+        Interlocked.MemoryBarrierProcessWide();
+        foreach (var cvm in members)
+        {
+            cvm.ForEachThread(thread =>
+            {
+                var wait = new SpinWait();
+                while (thread.IsUsing(publication))
+                    wait.SpinOnce();
+            });
+        }
+    }
+
+    private static void Validate(string name)
+    {
+        if (!IsName(name))
+            throw new ArgumentException($"\"{name}\" cannot be published: a name has 1 to {LongestName} characters of '!' to '~' without '/'", nameof(name));
+    }
+}

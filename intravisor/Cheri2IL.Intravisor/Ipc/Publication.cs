@@ -1,0 +1,103 @@
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Vfs;
+
+namespace Cheri2IL.Intravisor.Ipc;
+
+/// <summary>Something that a cVM, or the host, has published under a name for others to use: they find it as /cap/NAME.</summary>
+/// <remarks>Thread-safe. Made by <see cref="Exchange"/>; over when it is revoked, and with its owner.</remarks>
+public abstract class Publication
+{
+    private readonly Exchange _exchange;
+    private readonly Dictionary<string, CpAccess> _accesses = new(StringComparer.Ordinal);
+    private readonly CpRights _mostRights;
+    private bool _isRevoked;
+
+    private protected Publication(Exchange exchange, string name, Cvm? owner, CpRights mostRights)
+    {
+        _exchange = exchange;
+        _mostRights = mostRights;
+        Name = name;
+        OwnerCvm = owner;
+        if (owner is not null)
+            _accesses[owner.Name] = new CpAccess(mostRights);
+    }
+
+    /// <summary>Its name, without "/cap/".</summary>
+    public string Name { get; }
+
+    /// <summary>Name of the cVM that published it; null: the host.</summary>
+    public string? Owner => OwnerCvm?.Name;
+
+    /// <summary>Whether it is over: nobody can use it any more, and the name is free.</summary>
+    public bool IsRevoked => Volatile.Read(ref _isRevoked);
+
+    /// <summary>The cVM that published it; null: the host.</summary>
+    internal Cvm? OwnerCvm { get; }
+
+    /// <summary>
+    /// Sets what a cVM may do: adds rights for what it opens from now on, and takes away what <paramref name="rights"/> lacks, also from
+    /// what it has open, as <see cref="Revoke"/> does.
+    /// </summary>
+    /// <param name="cvm">Name of the cVM, or <see cref="Exchange.Everyone"/>. One that does not exist yet may be named.</param>
+    /// <param name="rights">Its rights; those that were not published are left out.</param>
+    public void Grant(string cvm, CpRights rights)
+    {
+        var isNarrowed = false;
+        lock (_accesses)
+        {
+            if (_isRevoked)
+                return;
+            rights &= _mostRights;
+            if (_accesses.Remove(cvm, out var before))
+                isNarrowed = before.Narrow(rights);
+            if (rights != CpRights.None)
+                _accesses[cvm] = new CpAccess(rights);
+        }
+
+        _exchange.WakeWaiters();
+        if (isNarrowed)
+            Drain();
+    }
+
+    /// <summary>
+    /// Ends it for everyone. When this returns, no byte is moved through it any more: an operation that was under way has moved the
+    /// piece of at most <see cref="CpFile.LargestStep"/> bytes that it was at, and whatever is begun later fails.
+    /// </summary>
+    public void Revoke()
+    {
+        lock (_accesses)
+        {
+            if (_isRevoked)
+                return;
+            Volatile.Write(ref _isRevoked, true);
+            foreach (var access in _accesses.Values)
+                access.Narrow(CpRights.None);
+            _accesses.Clear();
+        }
+
+        _exchange.Withdraw(this);
+        Drain();
+        Release();
+    }
+
+    /// <summary>The grant that a cVM has, by its name or as everyone; null: none.</summary>
+    internal CpAccess? AccessOf(Cvm cvm)
+    {
+        lock (_accesses)
+            return _accesses.TryGetValue(cvm.Name, out var own) ? own : _accesses.GetValueOrDefault(Exchange.Everyone);
+    }
+
+    /// <summary>Opens it for a cVM, as open(/cap/NAME) does; the flags are those of open. Null with a negated errno.</summary>
+    internal abstract OpenFile? Open(Cvm cvm, Inode inode, int flags, out int error);
+
+    /// <summary>st_mode and st_size of /cap/NAME as a cVM sees it.</summary>
+    internal abstract (int Mode, long Size) Describe(CpRights rights);
+
+    /// <summary>Waits until nobody is inside an operation that began before rights were taken away.</summary>
+    private protected virtual void Drain() => _exchange.AwaitThreads(this);
+
+    /// <summary>Nobody uses it any more: gives back what it holds.</summary>
+    private protected virtual void Release()
+    {
+    }
+}

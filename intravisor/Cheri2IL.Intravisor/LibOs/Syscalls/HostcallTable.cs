@@ -1,0 +1,46 @@
+namespace Cheri2IL.Intravisor.LibOs.Syscalls;
+
+/// <summary>
+/// The calls by which guests use the Intravisor: ecall like a system call, with numbers outside of Linux's table. docs/ipc.md has the
+/// interface for programs, corpus/include/cheri2il.h its C form.
+/// </summary>
+/// <remarks>
+/// A number is <see cref="FirstNumber"/> plus that of CAP-VMs' Intravisor 0.3.0 where the meaning is the same; from
+/// <see cref="FirstNumber"/> + 0x200 on, there is nothing like it there. Other numbers return ENOSYS. Immutable.
+/// </remarks>
+public static class HostcallTable
+{
+    /// <summary>Lowest number.</summary>
+    public const int FirstNumber = 0x4000;
+
+    private const int Own = FirstNumber + 0x200;
+
+    private static readonly SyscallRow?[] ByNumber = new SyscallRow?[0x220];
+
+    /// <summary>The rows in ascending order of the number.</summary>
+    public static IReadOnlyList<SyscallRow> Rows
+        => field ??= [.. Enumerable.Range(FirstNumber, ByNumber.Length).Select(n => Find(n)).OfType<SyscallRow>()];
+
+    /// <summary>The row for <paramref name="number"/>, or null when there is no such hostcall.</summary>
+    public static SyscallRow? Find(long number)
+    {
+        var index = number - FirstNumber;
+        return (ulong)index < (ulong)ByNumber.Length ? ByNumber[index] ??= Make((int)number) : null;
+    }
+
+    private static SyscallRow Row(int number, string name, string arguments, SyscallHandler handler)
+        => new(number, name, arguments, SyscallSupport.Supported, "", handler);
+
+    private static SyscallRow? Make(int number) => number switch
+    {
+        FirstNumber + 25 => Row(number, "cp_time", "", IpcHostcalls.Time),
+        FirstNumber + 405 => Row(number, "cp_file_publish", "path address size rights", IpcHostcalls.FilePublish),
+        FirstNumber + 406 => Row(number, "cp_open", "path open long", IpcHostcalls.Open),
+        FirstNumber + 407 => Row(number, "cp_wait", "fd long long", IpcHostcalls.Wait),
+        FirstNumber + 408 => Row(number, "cp_wake", "fd", IpcHostcalls.Wake),
+        Own => Row(number, "cp_self", "", IpcHostcalls.Self),
+        Own + 1 => Row(number, "cp_grant", "path path rights", IpcHostcalls.Grant),
+        Own + 2 => Row(number, "cp_revoke", "path", IpcHostcalls.Revoke),
+        _ => null,
+    };
+}

@@ -1,0 +1,109 @@
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.Ipc;
+using Cheri2IL.Intravisor.LibOs.Abi;
+
+namespace Cheri2IL.Intravisor.LibOs.Syscalls;
+
+/// <summary>Publishing, granting, opening and revoking by name; <see cref="Exchange"/> does the work.</summary>
+internal static class IpcHostcalls
+{
+    /// <summary>cp_self: the number of the calling cVM.</summary>
+    public static long Self(CvmThread thread, in SyscallArguments a) => thread.Cvm.Id;
+
+    /// <summary>cp_time: nanoseconds of the monotonic clock.</summary>
+    public static long Time(CvmThread thread, in SyscallArguments a) => thread.Cvm.Host.MonotonicNanoseconds;
+
+    /// <summary>cp_file_publish(name, address, length, rights): others may be granted these rights to a range of the caller's memory.</summary>
+    public static long FilePublish(CvmThread thread, in SyscallArguments a)
+    {
+        var error = ReadName(thread, a.A0, out var name);
+        if (error != 0)
+            return error;
+        var rights = (CpRights)a.A3;
+        if (a.A2 <= 0 || a.A3 is not (> 0 and <= (long)CpRights.ReadWrite))
+            return -Errno.EINVAL;
+        var writes = rights.HasFlag(CpRights.Write);
+        if (!thread.Memory.Permits(a.A1, (ulong)a.A2, isWrite: false) || (writes && !thread.Memory.Permits(a.A1, (ulong)a.A2, isWrite: true)))
+            return -Errno.EFAULT;
+
+        // Between another's data and the clearing of a tag, a capability could be stored, which would then have that data for bits.
+        if (writes && thread.Cvm.Space.Tags is not null)
+            return -Errno.EOPNOTSUPP;
+        return thread.Cvm.Exchange.Publish(new CpFile(thread.Cvm.Exchange, name, thread.Cvm, a.A1, a.A2, rights));
+    }
+
+    /// <summary>cp_grant(name, cvm, rights): sets what a cVM may do with what the caller has published.</summary>
+    public static long Grant(CvmThread thread, in SyscallArguments a)
+    {
+        var cvm = "";
+        var error = ReadName(thread, a.A0, out var name);
+        if (error == 0)
+            error = ReadName(thread, a.A1, out cvm);
+        if (error != 0)
+            return error;
+        if ((a.A2 & ~(long)CpRights.ReadWrite) != 0)
+            return -Errno.EINVAL;
+        error = FindOwn(thread, name, out var publication);
+        publication?.Grant(cvm, (CpRights)a.A2);
+        return error;
+    }
+
+    /// <summary>cp_revoke(name): ends what the caller has published.</summary>
+    public static long Revoke(CvmThread thread, in SyscallArguments a)
+    {
+        Publication? publication = null;
+        var error = ReadName(thread, a.A0, out var name);
+        if (error == 0)
+            error = FindOwn(thread, name, out publication);
+        publication?.Revoke();
+        return error;
+    }
+
+    /// <summary>cp_open(name, flags, timeout): open of /cap/NAME that waits for the name and the grant; the time-out is in nanoseconds, negative: none.</summary>
+    public static long Open(CvmThread thread, in SyscallArguments a)
+    {
+        const int known = FileAbi.O_ACCMODE | FileAbi.O_NONBLOCK | FileAbi.O_CLOEXEC;
+        var error = ReadName(thread, a.A0, out var name);
+        if (error != 0)
+            return error;
+        if ((a.A1 & ~known) != 0)
+            return -Errno.EINVAL;
+        error = thread.Cvm.Exchange.Await(thread, name, Deadlines.After(thread.Cvm.Host, a.A2));
+        if (error != 0)
+            return error;
+        var files = thread.Files;
+        var file = files.Open(files.FileSystem.Root, "/cap/" + name, (int)a.A1, 0, out error);
+        return file is null ? error : files.Descriptors.AddNew(file, (a.A1 & FileAbi.O_CLOEXEC) != 0);
+    }
+
+    /// <summary>cp_wait(fd, seen, timeout): waits until the file's count of events is not <c>seen</c>; the count.</summary>
+    public static long Wait(CvmThread thread, in SyscallArguments a)
+        => thread.Files.Descriptors[(int)a.A0] is CpOpenFile file ? file.AwaitEvent(thread, a.A1, Deadlines.After(thread.Cvm.Host, a.A2)) : -Errno.EBADF;
+
+    /// <summary>cp_wake(fd): an event of the file; wakes who waits for one. The count.</summary>
+    public static long Wake(CvmThread thread, in SyscallArguments a)
+        => thread.Files.Descriptors[(int)a.A0] is CpOpenFile file ? file.SignalEvent() : -Errno.EBADF;
+
+    private static int FindOwn(CvmThread thread, string name, out Publication? publication)
+    {
+        publication = thread.Cvm.Exchange.Find(name);
+        if (publication is null)
+            return -Errno.ENOENT;
+        if (publication.OwnerCvm == thread.Cvm)
+            return 0;
+        publication = null;
+        return -Errno.EPERM;
+    }
+
+    /// <summary>Reads a name of a publication or of a cVM; 0, -EFAULT or, for what cannot be one, -EINVAL.</summary>
+    private static int ReadName(CvmThread thread, long address, out string name)
+    {
+        name = "";
+        Span<byte> bytes = stackalloc byte[Exchange.LongestName + 1];
+        var length = thread.Memory.ReadString(address, bytes);
+        if (length < 0)
+            return -Errno.EFAULT;
+        name = Vfs.FileSystem.FromBytes(bytes[..length]);
+        return Exchange.IsName(name) ? 0 : -Errno.EINVAL;
+    }
+}
