@@ -20,7 +20,7 @@ namespace Cheri2IL.Intravisor.Cvms;
 /// Life: made, loaded, started once, ended; when its last thread has ended, slot and tables are given back and
 /// <see cref="Completion"/> is set. Public members are thread-safe.
 /// </remarks>
-public sealed unsafe class Cvm : IDisposable
+public sealed unsafe partial class Cvm : IDisposable
 {
     /// <summary>Process id of the guest's program, the same in every run; its threads' ids follow.</summary>
     public const int FirstProcessId = 100;
@@ -35,6 +35,7 @@ public sealed unsafe class Cvm : IDisposable
     private int _leaderStatus;
     private bool _ending;
     private bool _started;
+    private bool _launched;
     private bool _released;
     private int _nextThreadId;
 
@@ -70,6 +71,7 @@ public sealed unsafe class Cvm : IDisposable
         };
         Process = new ProcessState(options);
         Files = new ProcessFiles(new FileSystem(() => options.Host.RealtimeNanoseconds, options.Root, options.Limits.FileBytes));
+        Files.Descriptors.Limit = Process.SoftFileLimit;
         StandardTree.Populate(this, Files);
         Exchange.Join(this);
     }
@@ -100,6 +102,12 @@ public sealed unsafe class Cvm : IDisposable
 
     /// <summary>Dispatch table.</summary>
     public DispatchTable Dispatch { get; }
+
+    /// <summary>The program that was started; null before.</summary>
+    public ElfExecutable? Program { get; private set; }
+
+    /// <summary>The program's dynamic linker, where there is one.</summary>
+    public ElfExecutable? Interpreter { get; private set; }
 
     /// <summary>What the capabilities of its program are derived from; null if that has none.</summary>
     internal ProcessCapabilities? Capabilities { get; private set; }
@@ -168,6 +176,7 @@ public sealed unsafe class Cvm : IDisposable
             if (_started)
                 throw new InvalidOperationException("a cVM runs one program");
             _started = true;
+            (Program, Interpreter) = (program, interpreter);
         }
 
         if (program.Capabilities != CapabilityAbi.None)
@@ -186,8 +195,16 @@ public sealed unsafe class Cvm : IDisposable
         thread.State->Pc = linker?.Entry ?? image.Entry;
         if (Capabilities is not null)
             thread.SetInitialCapabilities(linker ?? image, stack);
+        lock (_gate)
+            _launched = true;
         if (!TryLaunch(thread, Options.Limits.MainHostStack))
+        {
+            lock (_gate)
+                _launched = false;
             throw new CvmLoadException("the host cannot start a thread");
+        }
+
+        _cpuLimit = Options.Limits.CpuTime is { } limit ? new CpuLimit(this, limit) : null;
     }
 
     /// <summary>Name of a cVM that is given none.</summary>
@@ -202,21 +219,20 @@ public sealed unsafe class Cvm : IDisposable
     /// <summary>Ends every thread as a fatal signal does. The first decision stands.</summary>
     public void Kill(int signal) => Decide(new CvmExit(0, signal));
 
-    /// <summary>Kills the cVM if it still runs, and waits for it. A cVM that never started gives back its memory here.</summary>
+    /// <summary>Kills the cVM if it still runs, and waits for it. A cVM that runs nothing gives back its memory here.</summary>
     public void Dispose()
     {
-        bool started;
+        bool launched;
         lock (_gate)
-            started = _started && _threads.Count > 0;
-        if (started)
-        {
-            Kill(Signal.SIGKILL);
-            Wait();
-        }
-        else
+            launched = _launched;
+        Kill(Signal.SIGKILL);
+        if (!launched)
         {
             Release();
+            _completion.TrySetResult(_exit!);
         }
+
+        Wait();
     }
 
     /// <summary>Sends a signal to the process (kill): some thread that does not block it takes it.</summary>
@@ -291,6 +307,8 @@ public sealed unsafe class Cvm : IDisposable
             else
                 _threads[0].IsAlone = false;
             _threads.Add(thread);
+            if (_isPaused)
+                thread.LeaveTranslatedCode();
             return thread;
         }
     }
@@ -362,6 +380,7 @@ public sealed unsafe class Cvm : IDisposable
         }
 
         ForEachThread(t => t.Interrupt());
+        WakePaused();
     }
 
     private void Carry(CvmThread thread, int hostStackBytes)
@@ -406,6 +425,7 @@ public sealed unsafe class Cvm : IDisposable
         thread.Dispose();
         if (!last)
             return;
+        _cpuLimit?.Dispose();
         Release();
         Options.Trace?.Ended(_exit!);
         _completion.SetResult(_exit!);

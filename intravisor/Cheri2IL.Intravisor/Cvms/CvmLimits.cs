@@ -20,6 +20,12 @@ public sealed record CvmLimits
     /// <summary>Most threads at a time.</summary>
     public int Threads { get; init; } = 512;
 
+    /// <summary>Most open descriptors at a time (the hard limit of RLIMIT_NOFILE), 3 to 1,048,576. The soft limit is 1,024 or less.</summary>
+    public int OpenFiles { get; init; } = 65536;
+
+    /// <summary>Most processor time of all threads together (RLIMIT_CPU): SIGXCPU then, SIGKILL a second later. Null: no limit.</summary>
+    public TimeSpan? CpuTime { get; init; }
+
     /// <summary>Bytes of host stack for the main thread; deeper guest recursion goes on by unwinding.</summary>
     public int MainHostStack { get; init; } = 256 << 20;
 

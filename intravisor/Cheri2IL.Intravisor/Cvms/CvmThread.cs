@@ -117,6 +117,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
     /// <inheritdoc/>
     public bool Poll(GuestState* state)
     {
+        Cvm.AwaitResumption();
         if (IsOver)
             return false;
         if (Volatile.Read(ref _attention) != 0)

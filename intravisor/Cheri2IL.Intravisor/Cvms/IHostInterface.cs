@@ -4,7 +4,7 @@ namespace Cheri2IL.Intravisor.Cvms;
 /// Everything that a library OS can ask of the host: the whole attack surface between the two. One instance per cVM or shared;
 /// thread-safe.
 /// </summary>
-public unsafe interface IHostInterface
+public unsafe interface IHostInterface : IGuestConsole
 {
     /// <summary>Processors that guest threads can run on at the same time.</summary>
     int ProcessorCount { get; }
@@ -32,14 +32,18 @@ public unsafe interface IHostInterface
 
     /// <summary>Wakes the sleeper on <paramref name="word"/>, if any.</summary>
     void Unpark(int* word);
+}
 
+/// <summary>The part of the host interface that is a cVM's standard streams. Thread-safe.</summary>
+public interface IGuestConsole
+{
     /// <summary>
-    /// Reads from the host's standard input; 0 at its end, or a negated errno. Blocks at most
+    /// Reads standard input; 0 at its end, or a negated errno. Blocks at most
     /// <paramref name="timeoutMilliseconds"/> (-1: without limit), then -EAGAIN.
     /// </summary>
     int ReadConsole(Span<byte> buffer, int timeoutMilliseconds);
 
-    /// <summary>Writes to the host's standard output (1) or error (2); bytes written or a negated errno.</summary>
+    /// <summary>Writes to standard output (1) or error (2); bytes written or a negated errno.</summary>
     int WriteConsole(int stream, ReadOnlySpan<byte> bytes);
 
     /// <summary>Whether a standard stream (0, 1, 2) is a terminal; its size in characters then.</summary>

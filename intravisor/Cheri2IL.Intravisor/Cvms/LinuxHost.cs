@@ -5,18 +5,17 @@ using Cheri2IL.Intravisor.LibOs.Abi;
 namespace Cheri2IL.Intravisor.Cvms;
 
 /// <summary>The host interface on linux-x64, through libc.</summary>
-public sealed unsafe partial class LinuxHost : IHostInterface
+/// <param name="console">What guests have as standard streams.</param>
+public sealed unsafe partial class LinuxHost(IGuestConsole console) : IHostInterface
 {
     private const int ClockRealtime = 0;
     private const int ClockMonotonic = 1;
     private const long SyscallFutex = 202;
     private const int FutexWaitPrivate = 128;
     private const int FutexWakePrivate = 129;
-    private const short PollIn = 1;
-    private const ulong TerminalGetWindowSize = 0x5413;
 
-    /// <summary>The one instance: it has no state.</summary>
-    public static LinuxHost Instance { get; } = new();
+    /// <summary>The host with the standard streams of this process as the guest's.</summary>
+    public static LinuxHost Instance { get; } = new(StandardConsole.Instance);
 
     /// <inheritdoc/>
     public int ProcessorCount => Environment.ProcessorCount;
@@ -61,47 +60,16 @@ public sealed unsafe partial class LinuxHost : IHostInterface
     public void Unpark(int* word) => _ = NativeFutex(SyscallFutex, word, FutexWakePrivate, 1, null);
 
     /// <inheritdoc/>
-    public int ReadConsole(Span<byte> buffer, int timeoutMilliseconds)
-    {
-        var poll = new PollDescriptor { Descriptor = 0, Events = PollIn };
-        var ready = NativePoll(&poll, 1, timeoutMilliseconds);
-        if (ready == 0)
-            return -Errno.EAGAIN;
-        fixed (byte* bytes = buffer)
-        {
-            var count = NativeRead(0, bytes, (nuint)buffer.Length);
-            return count < 0 ? -Marshal.GetLastPInvokeError() : (int)count;
-        }
-    }
+    public bool IsConsoleReadable => console.IsConsoleReadable;
 
     /// <inheritdoc/>
-    public bool IsConsoleReadable
-    {
-        get
-        {
-            var poll = new PollDescriptor { Descriptor = 0, Events = PollIn };
-            return NativePoll(&poll, 1, 0) > 0;
-        }
-    }
+    public int ReadConsole(Span<byte> buffer, int timeoutMilliseconds) => console.ReadConsole(buffer, timeoutMilliseconds);
 
     /// <inheritdoc/>
-    public int WriteConsole(int stream, ReadOnlySpan<byte> bytes)
-    {
-        fixed (byte* from = bytes)
-        {
-            var count = NativeWrite(stream, from, (nuint)bytes.Length);
-            return count < 0 ? -Marshal.GetLastPInvokeError() : (int)count;
-        }
-    }
+    public int WriteConsole(int stream, ReadOnlySpan<byte> bytes) => console.WriteConsole(stream, bytes);
 
     /// <inheritdoc/>
-    public bool IsTerminal(int stream, out int columns, out int rows)
-    {
-        var size = stackalloc ushort[4];
-        var terminal = NativeIoctl(stream, TerminalGetWindowSize, size) == 0;
-        (rows, columns) = terminal ? (size[0], size[1]) : (0, 0);
-        return terminal;
-    }
+    public bool IsTerminal(int stream, out int columns, out int rows) => console.IsTerminal(stream, out columns, out rows);
 
     private static long Clock(int id)
     {
@@ -120,31 +88,12 @@ public sealed unsafe partial class LinuxHost : IHostInterface
     [LibraryImport("libc", EntryPoint = "syscall")]
     private static partial long NativeFutex(long number, int* word, int operation, int value, Timespec* timeout);
 
-    [LibraryImport("libc", EntryPoint = "poll")]
-    private static partial int NativePoll(PollDescriptor* descriptors, nuint count, int timeout);
-
-    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
-    private static partial nint NativeRead(int descriptor, byte* buffer, nuint count);
-
-    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
-    private static partial nint NativeWrite(int descriptor, byte* buffer, nuint count);
-
     [LibraryImport("libc", EntryPoint = "getrandom", SetLastError = true)]
     private static partial nint NativeRandom(byte* buffer, nuint count, uint flags);
-
-    [LibraryImport("libc", EntryPoint = "ioctl")]
-    private static partial int NativeIoctl(int descriptor, ulong request, void* argument);
 
     private struct Timespec
     {
         public long Seconds;
         public long Nanoseconds;
-    }
-
-    private struct PollDescriptor
-    {
-        public int Descriptor;
-        public short Events;
-        public short Returned;
     }
 }

@@ -81,7 +81,7 @@ internal static class StandardTree
     {
         var tree = files.FileSystem;
         var proc = tree.MakeDirectory("/proc", 0x16d);
-        var id = cvm.Id.ToString(CultureInfo.InvariantCulture);
+        var id = cvm.ProcessId.ToString(CultureInfo.InvariantCulture);
         var self = tree.MakeDirectory("/proc/" + id, 0x16d);
         proc.Link("self", new SymbolicLink(tree, id));
         self.Link("exe", new SymbolicLink(tree, Latin1(cvm.Options.ProgramPath)));
@@ -145,6 +145,6 @@ internal static class StandardTree
         fields[17 - 1] = cvm.ThreadCount;
         fields[20 - 1] = (long)cvm.Space.AccessibleBytes;
         fields[21 - 1] = (long)(cvm.Space.AccessibleBytes / 4096);
-        return $"{cvm.Id} ({Name(cvm)}) R {string.Join(' ', fields)}\n";
+        return $"{cvm.ProcessId} ({Name(cvm)}) R {string.Join(' ', fields)}\n";
     }
 }

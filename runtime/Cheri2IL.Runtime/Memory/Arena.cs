@@ -11,7 +11,7 @@ namespace Cheri2IL.Runtime;
 /// </remarks>
 public sealed unsafe class Arena
 {
-    private const ulong Preferred = 16UL << 40;
+    private const ulong Preferred = 64UL << 40;
     private const ulong Minimum = 4 * GuestLayout.DefaultSlotSize;
 
     private static readonly Lazy<Arena> Instance = new(() => new Arena());

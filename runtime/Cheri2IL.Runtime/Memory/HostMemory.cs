@@ -63,6 +63,28 @@ public static unsafe partial class HostMemory
             throw new Win32Exception(Marshal.GetLastPInvokeError());
     }
 
+    /// <summary>Bytes of [address, address + length) that are in memory now; pages of others do not count, nor do unmapped ones.</summary>
+    /// <remarks>Changes meanwhile are seen or not. Never fails: what cannot be asked about is 0.</remarks>
+    public static ulong ResidentBytes(byte* address, ulong length)
+    {
+        const int pagesAtOnce = 16384;
+        var states = stackalloc byte[pagesAtOnce];
+        var resident = 0UL;
+        for (ulong done = 0; done < length;)
+        {
+            var part = Math.Min(length - done, (ulong)pagesAtOnce * PageSize);
+            if (NativeInCore(address + done, (nuint)part, states) == 0)
+            {
+                foreach (var state in new ReadOnlySpan<byte>(states, (int)((part + PageSize - 1) / PageSize)))
+                    resident += (state & 1) != 0 ? (ulong)PageSize : 0;
+            }
+
+            done += part;
+        }
+
+        return resident;
+    }
+
     /// <summary>Unmaps pages.</summary>
     public static void Unmap(void* address, ulong length)
     {
@@ -84,6 +106,9 @@ public static unsafe partial class HostMemory
 
     [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
     private static partial int NativeAdvise(byte* address, nuint length, int advice);
+
+    [LibraryImport("libc", EntryPoint = "mincore")]
+    private static partial int NativeInCore(byte* address, nuint length, byte* states);
 
     [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
     private static partial int NativeUnmap(void* address, nuint length);

@@ -34,8 +34,16 @@ internal sealed class CorpusGuest
         });
     }
 
+    /// <summary>A program of corpus/programs.</summary>
+    public static CorpusGuest OfProgram(string name)
+        => new(name, File.ReadAllBytes(Path.Combine(Cli.Repository.Root(), "corpus", "programs", "bin", name + ".elf")));
+
     /// <summary>Makes a cVM, in the lowest free slot, that runs nothing yet.</summary>
-    public Cvm Create(int id, IReadOnlyList<string> arguments, Action<string> report, QuietHost? host = null) => new(id, new CvmOptions
+    public Cvm Create(int id, IReadOnlyList<string> arguments, Action<string> report, QuietHost? host = null)
+        => new(id, Options(arguments, report, host));
+
+    /// <summary>What a cVM that is to run it starts with.</summary>
+    public CvmOptions Options(IReadOnlyList<string> arguments, Action<string>? report = null, QuietHost? host = null) => new()
     {
         Arguments = [_name, .. arguments],
         ProgramPath = "/" + _name,
@@ -47,7 +55,7 @@ internal sealed class CorpusGuest
         Report = report,
         CodeDescription = () => new CodeDescription(_translated.Value.Image),
         CodeFactory = NewCode,
-    });
+    };
 
     /// <summary>Starts the program.</summary>
     /// <exception cref="CvmLoadException">It does not fit.</exception>

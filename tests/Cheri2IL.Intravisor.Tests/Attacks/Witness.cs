@@ -33,6 +33,20 @@ internal sealed unsafe class Witness : IDisposable
     /// <summary>The cVM.</summary>
     public Cvm Cvm { get; }
 
+    /// <summary>Rounds that it has counted; 0 before it counts, and after its end.</summary>
+    public long Rounds
+    {
+        get
+        {
+            // This is no guest thread: what is not mapped yet, or no longer, would end the process.
+            var entered = FaultTrap.EnterThread();
+            var found = Cvm.Space.Memory.TryRead(Counter, out long rounds);
+            if (entered)
+                FaultTrap.LeaveThread();
+            return found ? rounds : 0;
+        }
+    }
+
     /// <summary>Asserts that nothing has changed, and that rounds begun from now on find all of it right.</summary>
     public void AssertUnharmed()
     {
@@ -46,19 +60,9 @@ internal sealed unsafe class Witness : IDisposable
 
     private void AwaitRounds(long count)
     {
-        var target = Rounds() + count;
-        Assert.True(SpinWait.SpinUntil(() => Cvm.Completion.IsCompleted || Rounds() >= target, Patience), "the witness stands still");
+        var target = Rounds + count;
+        Assert.True(SpinWait.SpinUntil(() => Cvm.Completion.IsCompleted || Rounds >= target, Patience), "the witness stands still");
         Assert.False(Cvm.Completion.IsCompleted, "the witness has ended");
-    }
-
-    private long Rounds()
-    {
-        // This is no guest thread: what is not mapped yet, or no longer, would end the process.
-        var entered = FaultTrap.EnterThread();
-        var found = Cvm.Space.Memory.TryRead(Counter, out long rounds);
-        if (entered)
-            FaultTrap.LeaveThread();
-        return found ? rounds : 0;
     }
 
     /// <summary>Hash of the mappings and of every byte in them, except stack and counter.</summary>

@@ -28,6 +28,7 @@ public sealed unsafe partial class AddressSpace
     private readonly ulong _low = GuestLayout.Guard;
     private readonly ulong _high;
     private ulong _accessible;
+    private ulong _mostAccessible;
     private ulong _breakStart;
     private ulong _breakEnd;
 
@@ -69,6 +70,31 @@ public sealed unsafe partial class AddressSpace
         {
             lock (_gate)
                 return _accessible;
+        }
+    }
+
+    /// <summary>The most that <see cref="AccessibleBytes"/> has been.</summary>
+    public ulong MostAccessibleBytes
+    {
+        get
+        {
+            lock (_gate)
+                return _mostAccessible;
+        }
+    }
+
+    /// <summary>Bytes of this memory that the host holds in RAM now. Takes a system call for each 64 MiB that are mapped.</summary>
+    public ulong ResidentBytes
+    {
+        get
+        {
+            lock (_gate)
+            {
+                var sum = 0UL;
+                foreach (var mapping in _mappings.Overlapping(0, Size))
+                    sum += mapping.Protection == 0 ? 0 : HostMemory.ResidentBytes(Base + mapping.Start, mapping.Length);
+                return sum;
+            }
         }
     }
 
@@ -322,6 +348,7 @@ public sealed unsafe partial class AddressSpace
 
         _mappings.Set(mapping);
         _accessible += mapping.Protection == 0 ? 0 : mapping.Length;
+        _mostAccessible = Math.Max(_mostAccessible, _accessible);
         return (long)mapping.Start;
     }
 
@@ -403,7 +430,7 @@ public sealed unsafe partial class AddressSpace
             HostMemory.Protect(Base + part.Start, part.Length, HostProtection(protection));
             _mappings.Set(part with { Protection = protection });
             if (gained)
-                _accessible += part.Length;
+                _mostAccessible = Math.Max(_mostAccessible, _accessible += part.Length);
             else if (protection == 0)
                 _accessible -= part.Length;
         }

@@ -10,6 +10,7 @@ public sealed class ProcessState
     /// <summary>Resources of getrlimit (RLIMIT_ values 0 to 15).</summary>
     public const int LimitCount = 16;
 
+    private const int RLIMIT_CPU = 0;
     private const int RLIMIT_STACK = 3;
     private const int RLIMIT_NPROC = 6;
     private const int RLIMIT_NOFILE = 7;
@@ -23,7 +24,9 @@ public sealed class ProcessState
             Limits[k] = (ulong.MaxValue, ulong.MaxValue);
         Limits[RLIMIT_STACK] = ((ulong)GuestLayout.StackSize, (ulong)GuestLayout.StackSize);
         Limits[RLIMIT_NPROC] = ((ulong)options.Limits.Threads, (ulong)options.Limits.Threads);
-        Limits[RLIMIT_NOFILE] = (1024, 65536);
+        Limits[RLIMIT_NOFILE] = ((ulong)Math.Min(1024, options.Limits.OpenFiles), (ulong)options.Limits.OpenFiles);
+        if (options.Limits.CpuTime is { } cpu)
+            Limits[RLIMIT_CPU] = ((ulong)Math.Ceiling(cpu.TotalSeconds), (ulong)Math.Ceiling(cpu.TotalSeconds) + 1);
         Limits[RLIMIT_AS] = (options.Limits.SlotSize, options.Limits.SlotSize);
     }
 
@@ -35,6 +38,16 @@ public sealed class ProcessState
 
     /// <summary>Soft and hard limits by resource.</summary>
     public (ulong Soft, ulong Hard)[] Limits { get; } = new (ulong Soft, ulong Hard)[LimitCount];
+
+    /// <summary>Descriptors are below this: the soft limit of RLIMIT_NOFILE, which no guest can raise beyond an int.</summary>
+    public int SoftFileLimit
+    {
+        get
+        {
+            lock (Gate)
+                return (int)Math.Min(Limits[RLIMIT_NOFILE].Soft, int.MaxValue);
+        }
+    }
 
     /// <summary>PR_SET_DUMPABLE.</summary>
     public int Dumpable { get; set; } = 1;

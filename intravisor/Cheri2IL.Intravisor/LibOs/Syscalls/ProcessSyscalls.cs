@@ -225,6 +225,8 @@ internal static partial class ProcessSyscalls
             }
         }
 
+        if (next != 0)
+            thread.Cvm.Files.Descriptors.Limit = process.SoftFileLimit;
         return previous == 0 || (thread.Memory.TryWrite(previous, current.Soft) && thread.Memory.TryWrite(previous + 8, current.Hard))
             ? 0
             : -Errno.EFAULT;

@@ -9,8 +9,18 @@ public sealed class DescriptorTable
     private readonly Lock _gate = new();
     private (OpenFile? File, bool CloseOnExec)[] _slots = new (OpenFile?, bool)[16];
 
-    /// <summary>Descriptors must be below this (RLIMIT_NOFILE).</summary>
+    /// <summary>New descriptors must be below this (RLIMIT_NOFILE).</summary>
     public int Limit { get; set; } = 1024;
+
+    /// <summary>Open descriptors.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+                return _slots.Count(s => s.File is not null);
+        }
+    }
 
     /// <summary>The open file of a descriptor, or null.</summary>
     public OpenFile? this[long descriptor]

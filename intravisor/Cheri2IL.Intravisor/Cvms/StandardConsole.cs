@@ -1,0 +1,80 @@
+using System.Runtime.InteropServices;
+using Cheri2IL.Intravisor.LibOs.Abi;
+
+namespace Cheri2IL.Intravisor.Cvms;
+
+/// <summary>The standard streams of this process, through libc: .NET's would be buffered, and take longer to open than many guests run.</summary>
+public sealed unsafe partial class StandardConsole : IGuestConsole
+{
+    private const short PollIn = 1;
+    private const ulong TerminalGetWindowSize = 0x5413;
+
+    private StandardConsole()
+    {
+    }
+
+    /// <summary>The one instance: it has no state.</summary>
+    public static StandardConsole Instance { get; } = new();
+
+    /// <inheritdoc/>
+    public int ReadConsole(Span<byte> buffer, int timeoutMilliseconds)
+    {
+        var poll = new PollDescriptor { Descriptor = 0, Events = PollIn };
+        var ready = NativePoll(&poll, 1, timeoutMilliseconds);
+        if (ready == 0)
+            return -Errno.EAGAIN;
+        fixed (byte* bytes = buffer)
+        {
+            var count = NativeRead(0, bytes, (nuint)buffer.Length);
+            return count < 0 ? -Marshal.GetLastPInvokeError() : (int)count;
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool IsConsoleReadable
+    {
+        get
+        {
+            var poll = new PollDescriptor { Descriptor = 0, Events = PollIn };
+            return NativePoll(&poll, 1, 0) > 0;
+        }
+    }
+
+    /// <inheritdoc/>
+    public int WriteConsole(int stream, ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* from = bytes)
+        {
+            var count = NativeWrite(stream, from, (nuint)bytes.Length);
+            return count < 0 ? -Marshal.GetLastPInvokeError() : (int)count;
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool IsTerminal(int stream, out int columns, out int rows)
+    {
+        var size = stackalloc ushort[4];
+        var terminal = NativeIoctl(stream, TerminalGetWindowSize, size) == 0;
+        (rows, columns) = terminal ? (size[0], size[1]) : (0, 0);
+        return terminal;
+    }
+
+    [LibraryImport("libc", EntryPoint = "poll")]
+    private static partial int NativePoll(PollDescriptor* descriptors, nuint count, int timeout);
+
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    private static partial nint NativeRead(int descriptor, byte* buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    private static partial nint NativeWrite(int descriptor, byte* buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "ioctl")]
+    private static partial int NativeIoctl(int descriptor, ulong request, void* argument);
+
+    private struct PollDescriptor
+    {
+        public int Descriptor;
+        public short Events;
+        public short Returned;
+    }
+}
