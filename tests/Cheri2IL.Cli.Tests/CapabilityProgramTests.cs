@@ -87,6 +87,75 @@ public sealed class CapabilityProgramTests : IDisposable
         Assert.Contains("sc ct1,0(sp)", result.Output, StringComparison.Ordinal);
     }
 
+    /// <summary>Of every access: its check, or why it has none (listings/*.txt).</summary>
+    [Theory]
+    [InlineData("kernels", "list", "_start")]
+    [InlineData("purecap", "forgery", "compare")]
+    [InlineData("hybrid", "plugin", "cheri_invoke")]
+    public void Objdump_Why_NamesEachCheckAndTheReasonWhereThereIsNone(string folder, string program, string function)
+    {
+        var result = ToolProcess.Run(_directory.Path, "objdump", "--guest", "--why", "-f", function, Program(folder, program));
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        var path = Path.Combine(Repository.Root(), "tests", "Cheri2IL.Cli.Tests", "listings", $"{program}-{function}.txt");
+        if (Environment.GetEnvironmentVariable("CHERI2IL_BLESS") is "1")
+            File.WriteAllText(path, result.Output);
+        Assert.Equal(File.ReadAllText(path), result.Output);
+    }
+
+    [Fact]
+    public void Stats_Pure_CountChecksByKind()
+    {
+        var all = Checks("quicksort", "all");
+        var optimized = Checks("quicksort", "optimized");
+        foreach (var kind in new[] { "load", "store" })
+        {
+            // Each access has a check of the slot and one of its capability, elided or not.
+            var accesses = optimized.Of(kind) + optimized.Elided(kind);
+            Assert.Equal(accesses, optimized.OfCapability(kind) + optimized.ElidedOfCapability(kind));
+            Assert.Equal((accesses, 0), (all.OfCapability(kind), all.ElidedOfCapability(kind)));
+        }
+
+        Assert.True(optimized.ElidedOfCapability("derivation") > 0, "no check was elided");
+        Assert.Equal(0, all.ElidedOfCapability("derivation"));
+        Assert.True(optimized.OfCapability("tag") > 0 && optimized.OfCapability("tag") == optimized.OfCapability("decode"), "tags are not tested where bounds are decoded");
+        Assert.True(optimized.OfCapability("permission") >= optimized.OfCapability("decode"), "permissions are not tested where bounds are decoded");
+        Assert.True(optimized.OfCapability("derivation") > 0 && optimized.OfCapability("jump") > 0 && optimized.OfCapability("fetch") > 0);
+
+        Assert.InRange(optimized.OfCapability("tagClear"), 1, optimized.Of("store") + optimized.Elided("store"));
+    }
+
+    [Fact]
+    public void Stats_Plain_SayNothingOfCapabilities()
+        => Assert.DoesNotContain("capabilities", ToolProcess.Run(_directory.Path, "run", "--stats", CorpusFiles.Hello).Error, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(7)]
+    [InlineData(15)]
+    public void Kernel_WithoutSomeChecks_IsForTimingOnlyAndSaysSo(int omitted)
+    {
+        var expected = File.ReadAllText(Path.Combine(Repository.Root(), "corpus", "cheri", "kernels", "list.out"));
+        var result = ToolProcess.Run(_directory.Path, "bench", "caps-run", $"{omitted}", Program("kernels", "list"));
+        Assert.Equal((0, expected), (result.ExitCode, result.Output));
+        Assert.Contains("NOT checked", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(0, "read-only", true)]
+    [InlineData(1, "read-only", false)]
+    [InlineData(1, "straddle", true)]
+    [InlineData(0, "data-store", true)]
+    [InlineData(2, "data-store", false)]
+    [InlineData(2, "straddle", true)]
+    [InlineData(4, "straddle", false)]
+    [InlineData(8, "straddle", false)]
+    public void Checks_LeftOut_AreThose(int omitted, string attack, bool isRefused)
+    {
+        var result = ToolProcess.Run(_directory.Path, "bench", "caps-run", $"{omitted}", Program("purecap", "forgery"), attack);
+        Assert.Equal(isRefused, result.Error.Contains("Violation", StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("run")]
     [InlineData("translate")]
@@ -108,6 +177,26 @@ public sealed class CapabilityProgramTests : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _directory.Dispose();
+
+    private CheckTable Checks(string kernel, string mode)
+    {
+        var result = ToolProcess.Run(_directory.Path, "run", "--stats=json", "--checks", mode, Program("kernels", kernel));
+        Assert.Equal(0, result.ExitCode);
+        return new CheckTable(JsonDocument.Parse(result.Error.Split('\n').First(l => l.StartsWith('{'))).RootElement.GetProperty("checks"));
+    }
+
+    private sealed record CheckTable(JsonElement Counts)
+    {
+        public long Of(string kind) => Counts.GetProperty(kind).GetInt64();
+
+        public long Elided(string kind) => Counts.GetProperty(ElidedName(kind)).GetInt64();
+
+        public long OfCapability(string kind) => Counts.GetProperty("capabilities").GetProperty(kind).GetInt64();
+
+        public long ElidedOfCapability(string kind) => Counts.GetProperty("capabilities").GetProperty(ElidedName(kind)).GetInt64();
+
+        private static string ElidedName(string kind) => $"elided{char.ToUpperInvariant(kind[0])}{kind[1..]}";
+    }
 
     private static string Program(string folder, string name) => Path.Combine(Repository.Root(), "corpus", "cheri", folder, "bin", name + ".elf");
 }

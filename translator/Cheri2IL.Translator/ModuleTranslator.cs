@@ -27,6 +27,9 @@ public sealed record TranslationOptions
     /// <summary>Whether the code counts the checks that it executes (<see cref="CheckCounts"/>).</summary>
     public bool CountChecks { get; init; }
 
+    /// <summary>What the code does without, to be timed: <b>its capabilities are not what they promise to be</b>.</summary>
+    public CapabilityCost Omitted { get; init; }
+
     /// <summary>
     /// Whether registers are exact also where the hardware finds a fault: for guests that handle SIGSEGV or SIGBUS, and return.
     /// Such code is slower (docs/experiments.md).
@@ -284,6 +287,7 @@ public sealed class ModuleTranslator
     {
         IsPart = part > 0,
         CountsChecks = _options.CountChecks,
+        Omitted = _options.Omitted,
         IsPrecise = _options.PreciseFaults,
         Extent = _usesSetjmp ? _image.RangeOf(function.EntryPc) : default,
     };

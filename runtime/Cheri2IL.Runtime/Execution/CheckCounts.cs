@@ -6,6 +6,10 @@ namespace Cheri2IL.Runtime.Execution;
 /// How often a thread executed what confinement costs, by kind. Translated code counts only when it was translated to; the
 /// evaluator always does.
 /// </summary>
+/// <remarks>
+/// What capabilities cost is counted where it is spent: bounds are decoded, the tag tested and permissions looked at where a register gets
+/// a capability, for all the accesses that follow; an access is then one compare, which fails if any of them does not allow it.
+/// </remarks>
 [StructLayout(LayoutKind.Sequential)]
 public struct CheckCounts
 {
@@ -33,16 +37,50 @@ public struct CheckCounts
     /// <summary>Indirect calls and jumps looked up in the dispatch table.</summary>
     public long Lookup;
 
+    /// <summary>Checks of loads against the bounds of a capability.</summary>
+    public long CapabilityLoad;
+
+    /// <summary>Checks of stores and atomics against the bounds of a capability.</summary>
+    public long CapabilityStore;
+
+    /// <summary>Places of such checks of loads that a pass elided.</summary>
+    public long ElidedCapabilityLoad;
+
+    /// <summary>Places of such checks of stores and atomics that a pass elided.</summary>
+    public long ElidedCapabilityStore;
+
+    /// <summary>Addresses of capabilities changed under a check that the tag stays.</summary>
+    public long Derivation;
+
+    /// <summary>Addresses of capabilities changed where a pass elided that check.</summary>
+    public long ElidedDerivation;
+
+    /// <summary>Bounds decoded for the checks of accesses.</summary>
+    public long Decode;
+
+    /// <summary>Tests of tag and seal for them.</summary>
+    public long Tag;
+
+    /// <summary>Tests of permissions for them, by kind of access.</summary>
+    public long Permission;
+
+    /// <summary>Jumps checked, through a capability or within PCC.</summary>
+    public long Jump;
+
+    /// <summary>Entries of methods that look whether PCC allows their fetch.</summary>
+    public long Fetch;
+
+    /// <summary>Data stores that look at the tags of what they wrote.</summary>
+    public long TagClear;
+
     /// <summary>The counts of several threads together.</summary>
-    public static CheckCounts operator +(in CheckCounts a, in CheckCounts b) => new()
+    public static CheckCounts operator +(in CheckCounts a, in CheckCounts b)
     {
-        Load = a.Load + b.Load,
-        Store = a.Store + b.Store,
-        ElidedLoad = a.ElidedLoad + b.ElidedLoad,
-        ElidedStore = a.ElidedStore + b.ElidedStore,
-        Alignment = a.Alignment + b.Alignment,
-        Stack = a.Stack + b.Stack,
-        Poll = a.Poll + b.Poll,
-        Lookup = a.Lookup + b.Lookup,
-    };
+        var sum = a;
+        var counts = MemoryMarshal.Cast<CheckCounts, long>(new Span<CheckCounts>(ref sum));
+        var others = MemoryMarshal.Cast<CheckCounts, long>(new ReadOnlySpan<CheckCounts>(in b));
+        for (var k = 0; k < counts.Length; k++)
+            counts[k] += others[k];
+        return sum;
+    }
 }

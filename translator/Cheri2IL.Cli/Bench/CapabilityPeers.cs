@@ -1,12 +1,25 @@
+using Cheri2IL.Translator.Emit;
+
 namespace Cheri2IL.Cli.Bench;
 
 /// <summary>The kernels of corpus/cheri/kernels, which are built twice from one source: with integers and with capabilities as pointers.</summary>
 internal static class CapabilityPeers
 {
+    /// <summary>Pointers are integers.</summary>
+    public const string Plain = "plain";
+
+    /// <summary>Pointers are capabilities.</summary>
+    public const string Checked = "purecap";
+
     private const string PlainSuffix = "-plain.elf";
 
     /// <summary>Multiple of a kernel's work: tenths of a second and more, so that the JIT compiler's part is small.</summary>
     private const string Work = "50";
+
+    /// <summary>
+    /// What is left out, each besides those before it, from the outside in: decoding cannot be left out with the tests of what it decodes.
+    /// </summary>
+    public static IReadOnlyList<CapabilityCost> Steps { get; } = [CapabilityCost.Permission, CapabilityCost.Tag, CapabilityCost.Decode, CapabilityCost.Bounds];
 
     /// <summary>Names of the kernels.</summary>
     public static IReadOnlyList<string> Kernels(string repository)
@@ -14,18 +27,31 @@ internal static class CapabilityPeers
             ? [.. Directory.GetFiles(Folder(repository), "*" + PlainSuffix).Select(p => Path.GetFileName(p)[..^PlainSuffix.Length]).Order(StringComparer.Ordinal)]
             : [];
 
-    /// <summary>Both builds under this tool; the plain one is the reference.</summary>
+    /// <summary>Both builds under this tool, the plain one first; behind them the other one without one kind of cost after another.</summary>
     public static IReadOnlyList<Peer> Peers(string repository)
     {
-        Peer Translated(string name, string description, string suffix)
-            => new(name, description, kernel => [.. HostProgram.Self(), "run", Path.Combine(Folder(repository), kernel + suffix), Work]);
+        string Build(string kernel, string suffix) => Path.Combine(Folder(repository), kernel + suffix);
+        var peers = new List<Peer>
+        {
+            new(Plain, "pointers are integers, translated", kernel => [.. HostProgram.Self(), "run", Build(kernel, PlainSuffix), Work]),
+            new(Checked, "pointers are capabilities, every access checked to the byte, translated", kernel => [.. HostProgram.Self(), "run", Build(kernel, ".elf"), Work]),
+        };
+        var omitted = CapabilityCost.None;
+        foreach (var step in Steps)
+        {
+            omitted |= step;
+            var bits = (int)omitted;
+            peers.Add(new(
+                Without(step),
+                $"purecap without {omitted.ToString().ToLowerInvariant()} (not checked as it should be; prices the checks)",
+                kernel => [.. HostProgram.Self(), "bench", "caps-run", $"{bits}", Build(kernel, ".elf"), Work]));
+        }
 
-        return
-        [
-            Translated("plain", "pointers are integers, translated", PlainSuffix),
-            Translated("purecap", "pointers are capabilities, every access checked to the byte, translated", ".elf"),
-        ];
+        return peers;
     }
+
+    /// <summary>Name of the peer that does without a kind of cost and those before it.</summary>
+    public static string Without(CapabilityCost step) => "without-" + step.ToString().ToLowerInvariant();
 
     private static string Folder(string repository) => Path.Combine(repository, "corpus", "cheri", "kernels", "bin");
 }

@@ -14,6 +14,7 @@ internal static class BenchCommand
             Capabilities(),
             Start(),
             Wasm(),
+            CapabilitiesRun(),
         };
 
     private static ToolCommand Cpu()
@@ -44,13 +45,21 @@ internal static class BenchCommand
         Bound(rounds);
         var command = new ToolCommand(
             "caps",
-            "Runs kernels that are written once and built twice, with integers and with CHERI capabilities as pointers, interleaved, and prints medians and ratios.",
+            "Runs kernels that are written once and built twice, with integers and with CHERI capabilities as pointers, interleaved, and prints medians and ratios, "
+            + "with the price of capabilities split by kind: permission, tag, decoding of bounds, bounds.",
             "cheri2il bench caps",
             "cheri2il bench caps --kernel list --json") { rounds, only, json };
         command.SetAction(parsed =>
         {
             var kernels = Choose(CapabilityPeers.Kernels(Repository.Root()), parsed.GetValue(only), "corpus/cheri/kernels");
-            return Measure(new CpuBenchmark(kernels, CapabilityPeers.Peers(Repository.Root()), parsed.GetRequiredValue(rounds)), guestsMatchNative: true, parsed.GetValue(json));
+            var benchmark = new CpuBenchmark(kernels, CapabilityPeers.Peers(Repository.Root()), parsed.GetRequiredValue(rounds));
+            benchmark.Run(Progress);
+            var report = new CapabilityReport(benchmark);
+            if (parsed.GetValue(json))
+                report.WriteJson();
+            else
+                report.WriteTable();
+            return benchmark.Problems.Count == 0 ? ExitCode.Success : ExitCode.Failure;
         });
         return command;
     }
@@ -118,6 +127,24 @@ internal static class BenchCommand
         var path = new Argument<string>("module") { Description = "wasm32-wasi command." };
         var command = new ToolCommand("wasm-run", "Runs a WebAssembly command under the Wasmtime package (a peer of 'bench cpu').", "cheri2il bench wasm-run sieve.wasm") { path };
         command.SetAction(parsed => WasmRun.Execute(parsed.GetRequiredValue(path)));
+        return command;
+    }
+
+    private static ToolCommand CapabilitiesRun()
+    {
+        var omitted = new Argument<int>("omitted") { Description = "Sum of 1 (permissions), 2 (tags), 4 (decoding of bounds), 8 (bounds)." };
+        var program = CommonOptions.Program();
+        var arguments = new Argument<string[]>("arguments") { Description = "The program's." };
+        var command = new ToolCommand(
+            "caps-run",
+            "Runs a program with some kinds of capability checks LEFT OUT, for measuring only: its compartments do not hold (a peer of 'bench caps').",
+            "cheri2il bench caps-run 15 corpus/cheri/kernels/bin/sum.elf 50") { omitted, program, arguments };
+        command.SetAction(parsed =>
+        {
+            var run = RunArguments.Parse(["--", parsed.GetRequiredValue(program), .. parsed.GetValue(arguments) ?? []])!;
+            run.Omitted = parsed.GetRequiredValue(omitted);
+            return GuestRun.Execute(run);
+        });
         return command;
     }
 

@@ -6,6 +6,7 @@ using Cheri2IL.Runtime.Elf;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator;
 using Cheri2IL.Translator.Elf;
+using Cheri2IL.Translator.Emit;
 using Cheri2IL.Translator.RunTime;
 
 namespace Cheri2IL.Cli.Commands;
@@ -38,7 +39,7 @@ internal sealed class GuestCode
 
     /// <summary>What tells the variants of a program's translation apart.</summary>
     private string Variant
-        => string.Concat(_arguments.Checks, _arguments.Stats ? "-counted" : "", IsPrecise ? "-precise" : "");
+        => string.Concat(_arguments.Checks, _arguments.Stats ? "-counted" : "", IsPrecise ? "-precise" : "", _arguments.Omitted != 0 ? $"-without-{(int)_arguments.Omitted}" : "");
 
     private bool IsPrecise => _arguments.PreciseFaults == "always";
 
@@ -126,7 +127,7 @@ internal sealed class GuestCode
         Module ??= new TranslatedModule(new AssemblyLoadContext("guest").LoadFromStream(new MemoryStream(Translate(name, content, elf))));
     }
 
-    private TranslationOptions Options() => new() { Checks = CommonOptions.ParseChecks(_arguments.Checks), CountChecks = _arguments.Stats, PreciseFaults = IsPrecise };
+    private TranslationOptions Options() => new() { Checks = CommonOptions.ParseChecks(_arguments.Checks), CountChecks = _arguments.Stats, PreciseFaults = IsPrecise, Omitted = (CapabilityCost)_arguments.Omitted };
 
     private byte[] Translate(string name, byte[] content, ElfExecutable elf)
     {

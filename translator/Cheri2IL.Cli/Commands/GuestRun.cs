@@ -18,6 +18,8 @@ internal static class GuestRun
         var root = OpenRoot(arguments.Root);
         if (arguments.Checks == "none")
             Console.Error.WriteLine("cheri2il: warning: --checks=none: this guest is NOT confined");
+        if (arguments.Omitted != 0)
+            Console.Error.WriteLine("cheri2il: warning: for timing only: the capabilities of this guest are NOT checked as they should be");
         using var statistics = arguments.Stats ? new RunStatistics() : null;
         try
         {
@@ -73,7 +75,7 @@ internal static class GuestRun
         }
 
         var exit = cvm.Wait();
-        statistics?.Write(code.CountsChecks ? cvm.Checks : null, fallback, arguments.Json);
+        statistics?.Write(code.CountsChecks ? cvm.Checks : null, fallback, code.Module.HasCapabilities, arguments.Json);
         return timedOut ? ExitCode.TimedOut : exit.ShellStatus;
     }
 

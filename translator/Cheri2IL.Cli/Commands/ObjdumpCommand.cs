@@ -25,17 +25,19 @@ internal static class ObjdumpCommand
         var ir = new Option<bool>("--ir") { Description = "Show the IR after all passes." };
         var il = new Option<bool>("--il") { Description = "Show the IL of the assembly." };
         var native = new Option<bool>("--native") { Description = "Show the machine code that the JIT compiler makes on this machine." };
+        var why = new Option<bool>("--why") { Description = "Show for each instruction which checks are emitted and which are elided, and why." };
         var checks = CommonOptions.Checks();
         checks.Description += " For an assembly: the mode that it was translated with.";
         var precise = CommonOptions.PreciseFaults();
         var command = new ToolCommand(
             "objdump",
-            "Shows functions as guest instructions, IR, IL and machine code, sorted by guest address; all four unless some are chosen.",
+            "Shows functions as guest instructions, IR, IL and machine code, sorted by guest address; all of it, and the checks, unless some are chosen.",
             "cheri2il objdump --function main corpus/hello/bin/hello.elf",
-            "cheri2il objdump --guest --native --address 0x10001740 corpus/hello/bin/hello.elf") { program, function, address, guest, ir, il, native, checks, precise };
+            "cheri2il objdump --guest --why corpus/cheri/kernels/bin/list.elf",
+            "cheri2il objdump --guest --native --address 0x10001740 corpus/hello/bin/hello.elf") { program, function, address, guest, why, ir, il, native, checks, precise };
         command.SetAction(parsed =>
         {
-            var parts = (parsed.GetValue(guest) ? ListingParts.Guest : 0) | (parsed.GetValue(ir) ? ListingParts.Ir : 0)
+            var parts = (parsed.GetValue(guest) ? ListingParts.Guest : 0) | (parsed.GetValue(why) ? ListingParts.Checks : 0) | (parsed.GetValue(ir) ? ListingParts.Ir : 0)
                 | (parsed.GetValue(il) ? ListingParts.Il : 0) | (parsed.GetValue(native) ? ListingParts.Native : 0);
             var addresses = (parsed.GetValue(address) ?? []).Select(ParseAddress).ToHashSet();
             var options = new TranslationOptions { Checks = CommonOptions.ParseChecks(parsed.GetRequiredValue(checks)), PreciseFaults = parsed.GetValue(precise) };

@@ -31,6 +31,11 @@ internal sealed class RunArguments
     /// <summary>all, optimized or none.</summary>
     public string Checks { get; private set; } = "optimized";
 
+    /// <summary>
+    /// Bits of <see cref="Translator.Emit.CapabilityCost"/> that the code does without. No option of <c>run</c> sets it: it is for timing.
+    /// </summary>
+    public int Omitted { get; set; }
+
     /// <summary>Report system calls, signals and the end.</summary>
     public bool Trace { get; private set; }
 

@@ -19,8 +19,9 @@ internal sealed class RunStatistics : IDisposable
     /// <summary>Reports on stderr: stdout is the guest's.</summary>
     /// <param name="checks">What the guest's threads executed; null if their code was not translated to count.</param>
     /// <param name="fallback">The run-time translator.</param>
+    /// <param name="hasCapabilities">Whether the program has capabilities.</param>
     /// <param name="json">As one line of JSON, else as text.</param>
-    public void Write(CheckCounts? checks, LazyFallback? fallback, bool json)
+    public void Write(CheckCounts? checks, LazyFallback? fallback, bool hasCapabilities, bool json)
     {
         var methods = _jit.Complete().Values;
         (string, object?)[] report =
@@ -33,7 +34,7 @@ internal sealed class RunStatistics : IDisposable
             ("modules", 1L + (fallback?.ModulesLoaded ?? 0)),
             ("regionsTranslatedAtRunTime", (long)(fallback?.RegionsTranslated ?? 0)),
             ("evaluations", fallback?.Evaluations ?? 0),
-            ("checks", checks is { } counts ? Checks(counts) : null),
+            ("checks", checks is { } counts ? Checks(counts, hasCapabilities) : null),
             ("systemCalls", SystemCalls.NonZero().Select(c => (c.Name, (object?)c.Count)).ToArray()),
         ];
         Console.Error.WriteLine(json ? Json(report) : Text(report));
@@ -54,7 +55,7 @@ internal sealed class RunStatistics : IDisposable
             ("milliseconds", Math.Round(methods.Sum(m => m.Milliseconds), 1)),
         ];
 
-    private static (string, object?)[] Checks(CheckCounts counts) =>
+    private static (string, object?)[] Checks(CheckCounts counts, bool hasCapabilities) =>
     [
         ("load", counts.Load),
         ("store", counts.Store),
@@ -64,6 +65,23 @@ internal sealed class RunStatistics : IDisposable
         ("stack", counts.Stack),
         ("poll", counts.Poll),
         ("lookup", counts.Lookup),
+        .. hasCapabilities ? [("capabilities", Capabilities(counts))] : ((string, object?)[])[],
+    ];
+
+    private static (string, object?)[] Capabilities(CheckCounts counts) =>
+    [
+        ("load", counts.CapabilityLoad),
+        ("store", counts.CapabilityStore),
+        ("elidedLoad", counts.ElidedCapabilityLoad),
+        ("elidedStore", counts.ElidedCapabilityStore),
+        ("derivation", counts.Derivation),
+        ("elidedDerivation", counts.ElidedDerivation),
+        ("decode", counts.Decode),
+        ("tag", counts.Tag),
+        ("permission", counts.Permission),
+        ("jump", counts.Jump),
+        ("fetch", counts.Fetch),
+        ("tagClear", counts.TagClear),
     ];
 
     private static string Json((string Name, object? Value)[] report)

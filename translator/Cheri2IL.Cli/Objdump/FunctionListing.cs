@@ -23,8 +23,11 @@ internal enum ListingParts
     /// <summary>Machine code that the JIT compiler makes of it.</summary>
     Native = 8,
 
+    /// <summary>Which checks are emitted and which are elided, and why.</summary>
+    Checks = 16,
+
     /// <summary>Everything.</summary>
-    All = Guest | Ir | Il | Native,
+    All = Guest | Ir | Il | Native | Checks,
 }
 
 /// <summary>One function's guest instructions, IR, IL and machine code, sorted by guest address.</summary>
@@ -51,7 +54,7 @@ internal sealed class FunctionListing
         foreach (var block in function.Blocks)
         {
             foreach (var instruction in block.Instructions)
-                At(instruction.Pc).Ir.Add(IrPrinter.Format(instruction, block));
+                At(instruction.Pc).Add(instruction, block);
         }
     }
 
@@ -99,12 +102,16 @@ internal sealed class FunctionListing
         output.WriteLine($"{_function.EntryPc:x16} <{_function.Name ?? "?"}>: {_lines.Keys.Count(IsInstruction)} guest instructions");
         foreach (var title in _titles)
             output.WriteLine("; " + title);
+        if (parts.HasFlag(ListingParts.Checks) && CheckListing.DescribeFetch(_function) is { } fetch)
+            output.WriteLine("; " + fetch);
         foreach (var (pc, lines) in _lines)
         {
             if (pc == Unmapped)
                 output.WriteLine("  (prologue)");
             else if (parts.HasFlag(ListingParts.Guest))
                 output.WriteLine(Guest(pc));
+            if (parts.HasFlag(ListingParts.Checks))
+                WriteLines(output, "chk", CheckListing.Describe(lines.Instructions));
             if (parts.HasFlag(ListingParts.Ir))
                 WriteLines(output, "ir ", lines.Ir);
             if (parts.HasFlag(ListingParts.Il))
@@ -116,7 +123,7 @@ internal sealed class FunctionListing
         output.WriteLine();
     }
 
-    private static void WriteLines(TextWriter output, string kind, List<string> lines)
+    private static void WriteLines(TextWriter output, string kind, IEnumerable<string> lines)
     {
         foreach (var line in lines)
             output.WriteLine($"      {kind} | {line}");
@@ -143,10 +150,18 @@ internal sealed class FunctionListing
 
     private sealed class Lines
     {
+        public List<IrInstruction> Instructions { get; } = [];
+
         public List<string> Ir { get; } = [];
 
         public List<string> Il { get; } = [];
 
         public List<string> Native { get; } = [];
+
+        public void Add(IrInstruction instruction, IrBlock block)
+        {
+            Instructions.Add(instruction);
+            Ir.Add(IrPrinter.Format(instruction, block));
+        }
     }
 }

@@ -23,6 +23,17 @@ public sealed partial class MethodEmitter
 
     private CapabilityMembers Capabilities => _members.Capabilities ?? throw new InvalidOperationException("the assembly is one without capabilities");
 
+    private bool Omits(CapabilityCost cost) => (_options.Omitted & cost) != 0;
+
+    /// <summary>Counts that bounds are decoded, for some kinds of accesses.</summary>
+    private void CountDecoding(int kinds)
+    {
+        Count(nameof(CheckCounts.Decode));
+        Count(nameof(CheckCounts.Tag));
+        for (var k = 0; k < kinds; k++)
+            Count(nameof(CheckCounts.Permission));
+    }
+
     // ---- registers
     private void AssignCapabilityHomes()
     {
@@ -260,8 +271,17 @@ public sealed partial class MethodEmitter
                 EmitSetCapability(i);
                 break;
             case IrOp.CapCheck or IrOp.CapCheckValue:
-                if (i.Elided is not null || EmitWindowCheck(i))
+                var isStore = AccessNeeds.IsStore(i);
+                if (i.Elided is not null)
+                {
+                    Count(isStore ? nameof(CheckCounts.ElidedCapabilityStore) : nameof(CheckCounts.ElidedCapabilityLoad));
                     break;
+                }
+
+                Count(isStore ? nameof(CheckCounts.CapabilityStore) : nameof(CheckCounts.CapabilityLoad));
+                if (EmitWindowCheck(i))
+                    break;
+                CountDecoding(kinds: 1);
                 Pin(i.B!);
                 var authority = LocalOf(i.A!);
                 _il.LoadLocalAddress(authority);
@@ -283,6 +303,7 @@ public sealed partial class MethodEmitter
                 EmitJumpCheck(i);
                 break;
             case IrOp.CapCheckInvoke:
+                Count(nameof(CheckCounts.Jump));
                 var (code, data) = (LocalOf(i.A!), LocalOf(i.B!));
                 _il.LoadLocalAddress(code);
                 _il.LoadLocalAddress(data);

@@ -20,6 +20,7 @@ public sealed partial class MethodEmitter
     {
         if (_options.IsPart || _function.FetchedCode is not var (start, last))
             return;
+        Count(nameof(CheckCounts.Fetch));
         var unknown = _il.DefineLabel();
         var allowed = _il.DefineLabel();
         foreach (var address in (ReadOnlySpan<long>)[start, last])
@@ -89,6 +90,7 @@ public sealed partial class MethodEmitter
 
     private void EmitTargetCheck(IrInstruction i)
     {
+        Count(nameof(CheckCounts.Jump));
         Pin(i.B!);
         ILLabel? skip = i.A!.Op == IrOp.Const ? null : _il.DefineLabel();
         if (skip is { } notTaken)
@@ -153,6 +155,7 @@ public sealed partial class MethodEmitter
     /// </summary>
     private void EmitJumpCheck(IrInstruction i)
     {
+        Count(nameof(CheckCounts.Jump));
         var code = i.A!;
         if (!IsInPlace(code) || code.Op != IrOp.GetC || code.Register >= GuestRegister.Count || i.Immediate != 0)
         {

@@ -55,10 +55,7 @@ public sealed partial class MethodEmitter
         _il.LoadLocalAddress(result);
         LoadWord(sizeof(ulong));
         LoadWord(0);
-        TagAddress(loadAddress);
-        _il.Emit(ILOpCode.Ldind_u1);
-        KeepsTag();
-        _il.Emit(ILOpCode.And);
+        LoadTagOfMemory();
         _il.Emit(ILOpCode.Call, Capabilities.Make, 4, 0);
         _il.MarkLabel(join);
         _temporaries.Add(i, result);
@@ -72,6 +69,22 @@ public sealed partial class MethodEmitter
             _il.StoreLocal(result);
             _il.Branch(ILOpCode.Br, join);
         });
+
+        void LoadTagOfMemory()
+        {
+            if (Omits(CapabilityCost.Tag))
+            {
+                _il.LoadConstant(1);
+                return;
+            }
+
+            TagAddress(loadAddress);
+            _il.Emit(ILOpCode.Ldind_u1);
+            if (Omits(CapabilityCost.Permission))
+                return;
+            KeepsTag();
+            _il.Emit(ILOpCode.And);
+        }
 
         void LoadWord(int offset)
         {
@@ -113,14 +126,18 @@ public sealed partial class MethodEmitter
         _il.Emit(ILOpCode.Volatile);
         _il.Emit(ILOpCode.Stind_i8);
 
-        // Writing what is there already would commit pages of the table that were never used.
-        TagAddress(loadAddress);
-        _il.Emit(ILOpCode.Ldind_u1);
-        Part(IrOp.CapTag, LoadTag);
-        _il.Branch(ILOpCode.Beq, join);
-        TagAddress(loadAddress);
-        Part(IrOp.CapTag, LoadTag);
-        _il.Emit(ILOpCode.Stind_i1);
+        if (!Omits(CapabilityCost.Tag))
+        {
+            // Writing what is there already would commit pages of the table that were never used.
+            TagAddress(loadAddress);
+            _il.Emit(ILOpCode.Ldind_u1);
+            Part(IrOp.CapTag, LoadTag);
+            _il.Branch(ILOpCode.Beq, join);
+            TagAddress(loadAddress);
+            Part(IrOp.CapTag, LoadTag);
+            _il.Emit(ILOpCode.Stind_i1);
+        }
+
         _il.MarkLabel(join);
         AddCold(() =>
         {
@@ -149,6 +166,9 @@ public sealed partial class MethodEmitter
     /// </summary>
     private void EmitClearTags(IrInstruction i)
     {
+        if (Omits(CapabilityCost.Tag))
+            return;
+        Count(nameof(CheckCounts.TagClear));
         Pin(i.A!);
         var size = IrSignature.SizeOf(i.Access);
         var tagged = _il.DefineLabel();

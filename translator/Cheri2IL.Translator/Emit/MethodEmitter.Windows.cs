@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Reflection.Metadata;
 using Cheri2IL.Runtime.Capabilities;
 using Cheri2IL.Runtime.Execution;
@@ -52,12 +53,23 @@ public sealed partial class MethodEmitter
     {
         if (kinds == 0)
             return;
+        if (Omits(CapabilityCost.Decode))
+        {
+            OpenWindows(register, kinds);
+            return;
+        }
+
+        CountDecoding(BitOperations.PopCount(kinds & ~(1u << _windows.DerivationKind)));
         var held = RegisterAt(register);
         var window = Shared(ref _window, LocalType.Window);
         if (isInLine)
         {
             var capability = Shared(ref _decoded, LocalType.Capability);
-            Make(held, capability);
+            _il.LoadLocalAddress(capability);
+            LoadMetadata(held);
+            LoadCapabilityAddress(held);
+            LoadTestedTag();
+            _il.Emit(ILOpCode.Call, Capabilities.Make, 4, 0);
             _il.LoadLocalAddress(capability);
             _il.Emit(ILOpCode.Call, Capabilities.WindowOfAddresses, 1, 1);
         }
@@ -65,7 +77,7 @@ public sealed partial class MethodEmitter
         {
             LoadMetadata(held);
             LoadCapabilityAddress(held);
-            LoadTag(held);
+            LoadTestedTag();
             _il.Emit(ILOpCode.Call, Capabilities.DecodeWindow, 3, 1);
         }
 
@@ -85,7 +97,7 @@ public sealed partial class MethodEmitter
                 var (needed, size) = _windows.Kinds[kind];
                 LoadWindow(Capabilities.WindowCount);
                 LoadMetadata(held);
-                _il.LoadConstant((int)needed);
+                _il.LoadConstant(Omits(CapabilityCost.Permission) ? 0 : (int)needed);
                 _il.LoadConstant(size);
                 _il.Emit(ILOpCode.Call, Capabilities.NarrowWindow, 4, 1);
             }
@@ -93,10 +105,30 @@ public sealed partial class MethodEmitter
             _il.StoreLocal(WindowCount(register, kind));
         }
 
+        void LoadTestedTag()
+        {
+            if (Omits(CapabilityCost.Tag))
+                _il.LoadConstant(1);
+            else
+                LoadTag(held);
+        }
+
         void LoadWindow(int getter)
         {
             _il.LoadLocalAddress(window);
             _il.Emit(ILOpCode.Call, getter, 1, 1);
+        }
+    }
+
+    /// <summary>Makes windows allow everything, for code whose bounds are not decoded (<see cref="CapabilityCost.Decode"/>).</summary>
+    private void OpenWindows(int register, uint kinds)
+    {
+        _il.LoadConstant(0L);
+        _il.StoreLocal(WindowBase(register));
+        foreach (var kind in WindowAnalysis.Bits(kinds))
+        {
+            _il.LoadConstant(-1L);
+            _il.StoreLocal(WindowCount(register, kind));
         }
     }
 
@@ -186,6 +218,8 @@ public sealed partial class MethodEmitter
         var kind = _windows.KindOf(i);
         if (kind < 0)
             return false;
+        if (Omits(CapabilityCost.Bounds))
+            return true;
         var register = CapabilityState.Index(i.A!.Register);
         var fault = _il.DefineLabel();
         var join = i.C is null ? default : _il.DefineLabel();
@@ -272,7 +306,8 @@ public sealed partial class MethodEmitter
         if (value.Op == IrOp.CapIncrement)
             _il.Emit(ILOpCode.Add);
         _il.StoreLocal(address);
-        var isProven = value.Elided is not null;
+        Count(value.Elided is null ? nameof(CheckCounts.Derivation) : nameof(CheckCounts.ElidedDerivation));
+        var isProven = value.Elided is not null || Omits(CapabilityCost.Bounds);
         var lost = isProven ? default : _il.DefineLabel();
         if (!isProven)
         {

@@ -52,6 +52,9 @@ public readonly record struct EmitOptions
     /// <summary>Whether the code counts the checks that it executes.</summary>
     public bool CountsChecks { get; init; }
 
+    /// <summary>What the code does without, to be timed.</summary>
+    public CapabilityCost Omitted { get; init; }
+
     /// <summary>Whether registers are stored where a check fails that does not poll.</summary>
     public bool IsPrecise { get; init; }
 
@@ -421,7 +424,7 @@ public sealed partial class MethodEmitter
             _il.StoreLocal(_limit);
         }
 
-        if (needed.HasFlag(SlotUse.Tags))
+        if (needed.HasFlag(SlotUse.Tags) && !Omits(CapabilityCost.Tag))
             LoadTagTable();
     }
 

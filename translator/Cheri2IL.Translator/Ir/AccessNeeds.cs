@@ -26,6 +26,9 @@ public static class AccessNeeds
         _ => IrSignature.SizeOf(check.Access),
     };
 
+    /// <summary>Whether it may write.</summary>
+    public static bool IsStore(IrInstruction check) => (Permissions(check) & CapabilityPermissions.Store) != 0;
+
     /// <summary>Number of the authority in a violation (<see cref="CapabilityChecks"/>).</summary>
     public static int Number(IrInstruction check) => check.Register switch
     {

@@ -85,6 +85,7 @@ public sealed unsafe partial class IrEvaluator
             return;
         }
 
+        CountCheck(i, ref state->Counts);
         var pcc = CapabilityState.Read(state, GuestRegister.Pcc);
         var address = i.Op switch
         {
@@ -107,6 +108,27 @@ public sealed unsafe partial class IrEvaluator
         };
         if (violation != 0)
             throw GuestFault.OfCapability(violation, i.Pc, (long)address);
+    }
+
+    /// <summary>Every check here tests everything.</summary>
+    private static void CountCheck(IrInstruction check, ref CheckCounts counts)
+    {
+        switch (check.Op)
+        {
+            case IrOp.CapCheck or IrOp.CapCheckValue:
+                ref var accesses = ref (AccessNeeds.IsStore(check) ? ref counts.CapabilityStore : ref counts.CapabilityLoad);
+                accesses++;
+                counts.Decode++;
+                counts.Tag++;
+                counts.Permission++;
+                break;
+            case IrOp.CapCheckFetch:
+                counts.Fetch++;
+                break;
+            case IrOp.CapCheckTarget or IrOp.CapCheckJump or IrOp.CapCheckInvoke:
+                counts.Jump++;
+                break;
+        }
     }
 
     // ---- memory
@@ -142,6 +164,7 @@ public sealed unsafe partial class IrEvaluator
                 _values[i.Id] = CapabilityMemory.LoadTags(state, address);
                 break;
             default:
+                state->Counts.TagClear++;
                 if (Value(i.B) == 0)
                     CapabilityState.ClearTags(state, address, size);
                 break;

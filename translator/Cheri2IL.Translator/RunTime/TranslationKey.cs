@@ -15,7 +15,7 @@ public static class TranslationKey
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(typeof(TranslationKey).Module.ModuleVersionId.ToByteArray());
         hash.AppendData(typeof(GuestState).Module.ModuleVersionId.ToByteArray());
-        hash.AppendData([(byte)options.Checks, options.CountChecks ? (byte)1 : (byte)0, options.PreciseFaults ? (byte)1 : (byte)0]);
+        hash.AppendData([(byte)options.Checks, options.CountChecks ? (byte)1 : (byte)0, options.PreciseFaults ? (byte)1 : (byte)0, (byte)options.Omitted]);
         hash.AppendData(file);
         return Convert.ToHexStringLower(hash.GetHashAndReset())[..32];
     }
