@@ -9,7 +9,10 @@ internal static class CorpusFiles
     public static string Hello { get; } = Path.Combine(Repository.Root(), "corpus", "hello", "bin", "hello.elf");
 
     /// <summary>Those without capabilities.</summary>
-    public static TheoryData<string> Plain() => new(All().Select(row => row.Data).Where(path => !path.StartsWith("corpus/cheri/", StringComparison.Ordinal)));
+    public static TheoryData<string> Plain() => Where(hasCapabilities: false);
+
+    /// <summary>Those with capabilities.</summary>
+    public static TheoryData<string> WithCapabilities() => Where(hasCapabilities: true);
 
     /// <summary>Every committed ELF file, relative to the repository, with '/' as separator.</summary>
     public static TheoryData<string> All()
@@ -20,4 +23,7 @@ internal static class CorpusFiles
             data.Add(Path.GetRelativePath(root, path).Replace('\\', '/'));
         return data;
     }
+
+    private static TheoryData<string> Where(bool hasCapabilities) => new(All().Select(row => row.Data).Where(path => hasCapabilities
+        == (path.StartsWith("corpus/cheri/", StringComparison.Ordinal) && !path.EndsWith("-plain.elf", StringComparison.Ordinal))));
 }

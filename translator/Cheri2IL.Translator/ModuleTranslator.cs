@@ -67,6 +67,12 @@ public sealed record TranslationStatistics
     /// <summary>Checks elided by a pass.</summary>
     public long ElidedChecks { get; init; }
 
+    /// <summary>Checks of accesses under capabilities in the IR.</summary>
+    public long CapabilityChecks { get; init; }
+
+    /// <summary>Those elided by a pass.</summary>
+    public long ElidedCapabilityChecks { get; init; }
+
     /// <summary>Places where functions may start that were not translated, because too much of the code overlaps.</summary>
     public int LeftForRunTime { get; init; }
 
@@ -276,6 +282,8 @@ public sealed class ModuleTranslator
             CodeBytes = methods.Sum(m => (long)m.Body.Code.Length),
             Checks = checks.Sum(c => (long)c.Checks),
             ElidedChecks = checks.Sum(c => (long)c.ElidedChecks),
+            CapabilityChecks = checks.Sum(c => (long)c.CapabilityChecks),
+            ElidedCapabilityChecks = checks.Sum(c => (long)c.ElidedCapabilityChecks),
             LeftForRunTime = _left,
             JumpTables = regions.Sum(r => r.RecoveredTables),
             UnrecoveredJumps = [.. regions.SelectMany(r => r.UnrecoveredJumps).Distinct().Order()],

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using Cheri2IL.Runtime.Capabilities;
 using Cheri2IL.Runtime.Execution;
 using Mono.Cecil;
 using Mono.Cecil.Cil;
@@ -45,14 +46,23 @@ internal static class EmissionRules
     /// <summary>Fields of the state block that are written besides the registers.</summary>
     private static readonly HashSet<string> WrittenFields = [nameof(GuestState.Pc), nameof(GuestState.PartEntry), nameof(GuestState.PartSp), nameof(GuestState.Scratch)];
 
-    /// <summary>What is wrong with a method; empty if nothing is.</summary>
-    public static IEnumerable<string> Violations(MethodDefinition method)
+    /// <summary>Types of the runtime that only code with capabilities may name, all of their public members but those that are written.</summary>
+    private static readonly HashSet<string> CapabilityTypes =
+        [.. ((Type[])[typeof(Capability), typeof(AccessWindow), typeof(CapabilityState), typeof(CapabilityMemory), typeof(CapabilityChecks), typeof(CodeWindow)]).Select(t => t.FullName!)];
+
+    /// <summary>What is wrong with a method of a program without capabilities; empty if nothing is.</summary>
+    public static IEnumerable<string> Violations(MethodDefinition method) => Violations(method, Violation);
+
+    /// <summary>What is wrong with a method of a program with capabilities.</summary>
+    public static IEnumerable<string> ViolationsWithCapabilities(MethodDefinition method) => Violations(method, ViolationWithCapabilities);
+
+    private static IEnumerable<string> Violations(MethodDefinition method, Func<MethodDefinition, Instruction, string?> find)
     {
         if (method.Body.HasExceptionHandlers)
             yield return $"{method.Name} has exception handlers";
         foreach (var i in method.Body.Instructions)
         {
-            if (Violation(method, i) is { } violation)
+            if (find(method, i) is { } violation)
                 yield return $"{method.Name}: {i}: {violation}";
         }
     }
@@ -74,6 +84,21 @@ internal static class EmissionRules
             _ => null,
         };
     }
+
+    /// <summary>
+    /// What code with capabilities has besides. Which of its accesses are guest memory's, and volatile therefore, is for
+    /// <see cref="CheckCoverage"/>, which knows addresses apart.
+    /// </summary>
+    private static string? ViolationWithCapabilities(MethodDefinition method, Instruction i) => i.OpCode.Code switch
+    {
+        Code.Ldflda when i.Operand is FieldReference { Name: nameof(GuestState.Capabilities) } or FieldReference { Name: nameof(CapabilityState.Metadata) or nameof(CapabilityState.Tags) or nameof(CapabilityState.IntegerCode) or nameof(CapabilityState.CapabilityCode) } => null,
+        Code.Ldfld when CapabilityTypes.Contains(((FieldReference)i.Operand).DeclaringType.FullName) => null,
+        Code.Stfld when i.Operand is FieldReference { Name: nameof(CapabilityState.DdcAddress) } => null,
+        Code.Call when i.Operand is MethodReference member && CapabilityTypes.Contains(member.DeclaringType.FullName) => null,
+        Code.Ldloca or Code.Ldloca_S when CapabilityTypes.Contains(((VariableDefinition)i.Operand).VariableType.FullName) => null,
+        >= Code.Ldind_I1 and <= Code.Ldind_R8 or >= Code.Stind_Ref and <= Code.Stind_R8 => Instructions.Contains(Name(i.OpCode)) ? null : "is not on the list of instructions",
+        _ => Violation(method, i),
+    };
 
     /// <summary>The name without ".s" and without the number of ldarg.0, ldc.i4.m1 and so on.</summary>
     private static string Name(OpCode code)

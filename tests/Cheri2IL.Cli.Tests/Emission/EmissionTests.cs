@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator;
+using Cheri2IL.Translator.Emit;
 using Cheri2IL.Translator.Ir;
 using Cheri2IL.Translator.Passes;
 using Mono.Cecil;
@@ -14,6 +15,9 @@ public sealed class EmissionTests
 {
     /// <summary>Committed guests.</summary>
     public static TheoryData<string> Files => CorpusFiles.Plain();
+
+    /// <summary>Committed guests with capabilities.</summary>
+    public static TheoryData<string> FilesWithCapabilities => CorpusFiles.WithCapabilities();
 
     [Theory]
     [MemberData(nameof(Files))]
@@ -64,6 +68,65 @@ public sealed class EmissionTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(FilesWithCapabilities))]
+    public void CodeWithCapabilities_InEveryMode_KeepsTheRules(string file)
+    {
+        foreach (var checks in Enum.GetValues<CheckMode>())
+        {
+            foreach (var precise in (bool[])[false, true])
+            {
+                using var module = Translate(file, checks, out _, precise);
+                Assert.Empty(module.Types.SelectMany(t => t.Methods).SelectMany(EmissionRules.ViolationsWithCapabilities));
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(FilesWithCapabilities))]
+    public void AccessesUnderCapabilities_WithAllChecks_AreAuthorised(string file)
+    {
+        foreach (var precise in (bool[])[false, true])
+        {
+            using var module = Translate(file, CheckMode.All, out _, precise);
+            var (accesses, uncovered) = Coverage(module);
+            Assert.Empty(uncovered);
+            Assert.True(accesses > 0);
+        }
+    }
+
+    /// <summary>As above: the verifier says that what has no check has the record of one, and each check that is not elided has its IL.</summary>
+    [Theory]
+    [MemberData(nameof(FilesWithCapabilities))]
+    public void AccessesUnderCapabilities_WithOptimizedChecks_HaveACheckOrTheRecordOfOne(string file)
+    {
+        using var module = Translate(file, CheckMode.Optimized, out var statistics);
+        var methods = module.Types.SelectMany(t => t.Methods).ToArray();
+        Assert.Equal(statistics.Checks - statistics.ElidedChecks, methods.Sum(Checks));
+        Assert.Equal(statistics.CapabilityChecks - statistics.ElidedCapabilityChecks, methods.Sum(CapabilityChecks));
+
+        // The fetch is checked where a function is entered, which is not in its parts.
+        Assert.All(methods, m => Assert.Equal(m.Name.Contains(".part", StringComparison.Ordinal) ? 0 : 1, Calls(m, nameof(CapabilityState.AllowsFetch))));
+        var translator = ModuleTranslator.Discover(GuestProgram.Load(Path.Combine(Repository.Root(), file)).Image, new TranslationOptions());
+        foreach (var region in translator.Regions)
+        {
+            translator.Optimize(region);
+            IrVerifier.ThrowIfInvalid(region.Function, "all passes");
+        }
+    }
+
+    /// <summary>The test above would be worth nothing if it did not find what is missing.</summary>
+    [Theory]
+    [InlineData(CapabilityCost.Bounds, "is not authorised")]
+    [InlineData(CapabilityCost.Decode, "is not authorised")]
+    [InlineData(CapabilityCost.Permission, "is not authorised")]
+    [InlineData(CapabilityCost.Tag, "has not looked at the tags")]
+    public void CoverageOfCapabilities_SomeChecksLeftOut_FindsEach(CapabilityCost omitted, string expected)
+    {
+        using var module = Translate("corpus/cheri/kernels/bin/list.elf", CheckMode.All, out _, precise: false, omitted);
+        Assert.Contains(Coverage(module).Uncovered, u => u.Contains(expected, StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Coverage_AccessWithoutCheck_IsFound()
     {
@@ -73,6 +136,26 @@ public sealed class EmissionTests
         Assert.True(accesses > 0);
         Assert.Equal(accesses, uncovered.Count);
     }
+
+    private static (int Accesses, List<string> Uncovered) Coverage(ModuleDefinition module)
+    {
+        var (accesses, uncovered) = (0, new List<string>());
+        foreach (var method in module.Types.SelectMany(t => t.Methods))
+        {
+            var (found, missing) = CheckCoverage.Run(method, hasCapabilities: true);
+            accesses += found;
+            uncovered.AddRange(missing);
+        }
+
+        return (accesses, uncovered);
+    }
+
+    /// <summary>Checks under capabilities: each has one place that finds the cause.</summary>
+    private static int CapabilityChecks(MethodDefinition method)
+        => Calls(method, nameof(GuestRuntime.AccessFault)) + Calls(method, nameof(Runtime.Capabilities.CapabilityChecks.Access)) + Calls(method, nameof(Runtime.Capabilities.CapabilityChecks.Store), nameof(Runtime.Capabilities.CapabilityChecks));
+
+    private static int Calls(MethodDefinition method, string name, string? type = null)
+        => method.Body.Instructions.Count(i => i.Operand is MethodReference callee && callee.Name == name && (type ?? callee.DeclaringType.Name) == callee.DeclaringType.Name);
 
     /// <summary>Canonical checks of a method: a comparison with the limit or the poll limit, whose failure throws.</summary>
     private static int Checks(MethodDefinition method) => method.Body.Instructions.Count(i =>
@@ -85,10 +168,10 @@ public sealed class EmissionTests
         return cold.OpCode.Code == Code.Throw;
     }
 
-    private static ModuleDefinition Translate(string file, CheckMode checks, out TranslationStatistics statistics, bool precise = false)
+    private static ModuleDefinition Translate(string file, CheckMode checks, out TranslationStatistics statistics, bool precise = false, CapabilityCost omitted = 0)
     {
         var program = GuestProgram.Load(Path.Combine(Repository.Root(), file));
-        var translation = ModuleTranslator.Translate(program.Image, new TranslationOptions { Checks = checks, PreciseFaults = precise }, "guest");
+        var translation = ModuleTranslator.Translate(program.Image, new TranslationOptions { Checks = checks, PreciseFaults = precise, Omitted = omitted }, "guest");
         statistics = translation.Statistics;
         return ModuleDefinition.ReadModule(new MemoryStream(translation.Assembly));
     }

@@ -78,6 +78,7 @@ internal static class TranslateCommand
             guest instructions  {s.Instructions}
             IL bytes            {s.CodeBytes}
             checks              {s.Checks - s.ElidedChecks} of {s.Checks} ({s.ElidedChecks} elided)
+            capability checks   {s.CapabilityChecks - s.ElidedCapabilityChecks} of {s.CapabilityChecks} ({s.ElidedCapabilityChecks} elided)
             jump tables         {s.JumpTables}
             unresolved jumps    {s.UnrecoveredJumps.Count}
             left for run time   {s.LeftForRunTime}
@@ -101,6 +102,8 @@ internal static class TranslateCommand
         writer.WriteNumber("ilBytes", s.CodeBytes);
         writer.WriteNumber("checks", s.Checks);
         writer.WriteNumber("elidedChecks", s.ElidedChecks);
+        writer.WriteNumber("capabilityChecks", s.CapabilityChecks);
+        writer.WriteNumber("elidedCapabilityChecks", s.ElidedCapabilityChecks);
         writer.WriteNumber("jumpTables", s.JumpTables);
         writer.WriteNumber("leftForRunTime", s.LeftForRunTime);
         writer.WriteStartArray("unrecoveredJumps");

@@ -15,17 +15,29 @@ public sealed record EmitStatistics
     /// <summary>Checks that a pass proved redundant.</summary>
     public int ElidedChecks { get; set; }
 
+    /// <summary>Checks of accesses under capabilities in the IR.</summary>
+    public int CapabilityChecks { get; set; }
+
+    /// <summary>Those of them that a pass proved redundant.</summary>
+    public int ElidedCapabilityChecks { get; set; }
+
     /// <summary>Counts the checks of functions.</summary>
     public static EmitStatistics Count(IEnumerable<IrFunction> functions)
     {
         var result = new EmitStatistics();
         foreach (var i in functions.SelectMany(f => f.Blocks).SelectMany(b => b.Instructions))
         {
-            if (i.Op != IrOp.Check)
-                continue;
-            result.Checks++;
-            if (i.Elided is not null)
-                result.ElidedChecks++;
+            var elided = i.Elided is not null ? 1 : 0;
+            if (i.Op == IrOp.Check)
+            {
+                result.Checks++;
+                result.ElidedChecks += elided;
+            }
+            else if (i.Op is IrOp.CapCheck or IrOp.CapCheckValue)
+            {
+                result.CapabilityChecks++;
+                result.ElidedCapabilityChecks += elided;
+            }
         }
 
         return result;
