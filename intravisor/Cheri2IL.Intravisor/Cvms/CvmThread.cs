@@ -1,3 +1,4 @@
+using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Futexes;
 using Cheri2IL.Intravisor.LibOs.Mm;
@@ -11,7 +12,7 @@ namespace Cheri2IL.Intravisor.Cvms;
 /// Members are for the carrying host thread, except <see cref="Interrupt"/> and <see cref="Unpark"/>, which any thread may call
 /// at any time, also after the thread has ended.
 /// </remarks>
-public sealed unsafe partial class CvmThread : IGuestHost, IDisposable
+public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
 {
     private readonly Lock _life = new();
 

@@ -94,6 +94,20 @@ public sealed class Exchange
         throw new InvalidOperationException($"{name} is published already");
     }
 
+    /// <summary>Publishes a stream that the host receives.</summary>
+    /// <param name="name">As for <see cref="PublishFile"/>.</param>
+    /// <param name="capacity">Bytes that can be under way, from <see cref="CpStream.SmallestRing"/> on; rounded up to 16.</param>
+    /// <param name="isMessages">Whether it keeps the bounds of what is sent.</param>
+    /// <exception cref="ArgumentException">The name is none, or the capacity too small.</exception>
+    /// <exception cref="InvalidOperationException">The name is taken.</exception>
+    public CpStream PublishStream(string name, int capacity, bool isMessages)
+    {
+        Validate(name);
+        ArgumentOutOfRangeException.ThrowIfLessThan(capacity, CpStream.SmallestRing);
+        var stream = new CpStream(this, name, (capacity + CpStream.HeaderBytes - 1) / CpStream.HeaderBytes * CpStream.HeaderBytes, isMessages);
+        return Publish(stream) == 0 ? stream : throw new InvalidOperationException($"{name} is published already");
+    }
+
     /// <summary>Whether a publication may have that name.</summary>
     internal static bool IsName(ReadOnlySpan<char> name)
         => name.Length is > 0 and <= LongestName && name is not ("." or "..") && !name.Contains('/') && !name.ContainsAnyExceptInRange('!', '~');

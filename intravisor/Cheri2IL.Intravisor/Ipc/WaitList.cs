@@ -2,7 +2,7 @@ using Cheri2IL.Intravisor.Cvms;
 
 namespace Cheri2IL.Intravisor.Ipc;
 
-/// <summary>Guest threads that wait until something changes.</summary>
+/// <summary>Threads that wait until something changes.</summary>
 /// <remarks>
 /// Thread-safe. Whoever changes something and then calls <see cref="Wake"/> pays one load as long as nobody waits: who goes to sleep
 /// executes the barrier for both.
@@ -10,16 +10,19 @@ namespace Cheri2IL.Intravisor.Ipc;
 internal sealed class WaitList
 {
     private readonly Lock _gate = new();
-    private readonly List<CvmThread> _threads = [];
+    private readonly List<IWaiter> _threads = [];
     private int _count;
 
+    /// <summary>Whether somebody waits.</summary>
+    public bool HasWaiters => Volatile.Read(ref _count) != 0;
+
     /// <summary>Waits until <paramref name="isOver"/> says so.</summary>
-    /// <param name="thread">The calling guest thread.</param>
+    /// <param name="thread">The calling thread.</param>
     /// <param name="deadline">As for <see cref="CvmThread.Park"/>.</param>
     /// <param name="isOver">Looks at what is waited for; it is called at least once.</param>
     /// <param name="state">Passed to it.</param>
     /// <returns>Woken when it is over, also if at the same moment the time is up or a signal comes.</returns>
-    public ParkResult Wait<T>(CvmThread thread, long deadline, Func<T, bool> isOver, T state)
+    public ParkResult Wait<T>(IWaiter thread, long deadline, Func<T, bool> isOver, T state)
     {
         if (isOver(state))
             return ParkResult.Woken;
@@ -53,7 +56,7 @@ internal sealed class WaitList
     /// <summary>Makes everyone who waits look again. Call it after the change.</summary>
     public void Wake()
     {
-        if (Volatile.Read(ref _count) == 0)
+        if (!HasWaiters)
             return;
         lock (_gate)
         {

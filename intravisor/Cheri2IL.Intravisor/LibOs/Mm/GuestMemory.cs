@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Capabilities;
 using Cheri2IL.Runtime.Execution;
@@ -65,17 +64,7 @@ public sealed unsafe class GuestMemory
         if (!MayRead(address, (ulong)destination.Length))
             return false;
         fixed (byte* to = destination)
-        {
-            try
-            {
-                Copy(_base + address, to, (nuint)destination.Length);
-                return true;
-            }
-            catch (NullReferenceException)
-            {
-                return false;
-            }
-        }
+            return GuestCopy.TryCopy(_base + address, to, (ulong)destination.Length);
     }
 
     /// <summary>Copies into guest memory.</summary>
@@ -84,52 +73,18 @@ public sealed unsafe class GuestMemory
         if (!PrepareWrite(address, (ulong)source.Length))
             return false;
         fixed (byte* from = source)
-        {
-            try
-            {
-                Copy(from, _base + address, (nuint)source.Length);
-                return true;
-            }
-            catch (NullReferenceException)
-            {
-                return false;
-            }
-        }
+            return GuestCopy.TryCopy(from, _base + address, (ulong)source.Length);
     }
 
     /// <summary>
     /// Copies into guest memory from a place that may trap like it: another cVM's slot, whose pages their guest may unmap at any time.
     /// </summary>
     internal bool TryCopyIn(long address, byte* source, ulong length)
-    {
-        if (!PrepareWrite(address, length))
-            return false;
-        try
-        {
-            Copy(source, _base + address, (nuint)length);
-            return true;
-        }
-        catch (NullReferenceException)
-        {
-            return false;
-        }
-    }
+        => PrepareWrite(address, length) && GuestCopy.TryCopy(source, _base + address, length);
 
     /// <summary>Copies guest memory to such a place.</summary>
     internal bool TryCopyOut(long address, byte* destination, ulong length)
-    {
-        if (!MayRead(address, length))
-            return false;
-        try
-        {
-            Copy(_base + address, destination, (nuint)length);
-            return true;
-        }
-        catch (NullReferenceException)
-        {
-            return false;
-        }
-    }
+        => MayRead(address, length) && GuestCopy.TryCopy(_base + address, destination, length);
 
     /// <summary>Reads a structure; no alignment is needed.</summary>
     public bool TryRead<T>(long address, out T value)
@@ -312,7 +267,7 @@ public sealed unsafe class GuestMemory
         {
             // Spans, because comparing them is managed code: a trap in it is caught.
             if (!new ReadOnlySpan<byte>(from, HostMemory.PageSize).SequenceEqual(new ReadOnlySpan<byte>(to, HostMemory.PageSize)))
-                Copy(from, to, HostMemory.PageSize);
+                GuestCopy.Copy(from, to, HostMemory.PageSize);
         }
         catch (NullReferenceException)
         {
@@ -322,21 +277,10 @@ public sealed unsafe class GuestMemory
 
     // The loops stand in methods of their own, so that their locals stay in registers (locals that live across a try do not).
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Copy(byte* from, byte* to, nuint length)
-    {
-        for (; length >= (nuint)sizeof(Block); length -= (nuint)sizeof(Block), from += sizeof(Block), to += sizeof(Block))
-            Unsafe.WriteUnaligned(to, Unsafe.ReadUnaligned<Block>(from));
-        for (; length >= 8; length -= 8, from += 8, to += 8)
-            Unsafe.WriteUnaligned(to, Unsafe.ReadUnaligned<ulong>(from));
-        for (; length > 0; length--)
-            *to++ = *from++;
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Fill(byte* to, nuint length)
     {
-        for (; length >= (nuint)sizeof(Block); length -= (nuint)sizeof(Block), to += sizeof(Block))
-            Unsafe.WriteUnaligned(to, default(Block));
+        for (; length >= (nuint)sizeof(GuestCopy.Block); length -= (nuint)sizeof(GuestCopy.Block), to += sizeof(GuestCopy.Block))
+            Unsafe.WriteUnaligned(to, default(GuestCopy.Block));
         for (; length > 0; length--)
             *to++ = 0;
     }
@@ -360,11 +304,4 @@ public sealed unsafe class GuestMemory
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static int ExchangeWord(int* word, int value, int comparand) => Interlocked.CompareExchange(ref *word, value, comparand);
-
-    /// <summary>
-    /// What the loops move at a time. The compiler makes vector moves of it, also ahead of time; methods that name vectors are
-    /// left to the JIT compiler, for which every guest would wait at its first system call.
-    /// </summary>
-    [StructLayout(LayoutKind.Sequential, Size = 32)]
-    private struct Block;
 }

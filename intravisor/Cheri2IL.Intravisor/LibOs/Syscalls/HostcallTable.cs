@@ -38,9 +38,11 @@ public static class HostcallTable
         FirstNumber + 406 => Row(number, "cp_open", "path open long", IpcHostcalls.Open),
         FirstNumber + 407 => Row(number, "cp_wait", "fd long long", IpcHostcalls.Wait),
         FirstNumber + 408 => Row(number, "cp_wake", "fd", IpcHostcalls.Wake),
+        FirstNumber + 409 => Row(number, "cp_stream_create", "path stream address size", IpcHostcalls.StreamCreate),
         Own => Row(number, "cp_self", "", IpcHostcalls.Self),
         Own + 1 => Row(number, "cp_grant", "path path rights", IpcHostcalls.Grant),
         Own + 2 => Row(number, "cp_revoke", "path", IpcHostcalls.Revoke),
+        Own + 3 => Row(number, "cp_stream_receive", "fd address long", IpcHostcalls.StreamReceive),
         _ => null,
     };
 }

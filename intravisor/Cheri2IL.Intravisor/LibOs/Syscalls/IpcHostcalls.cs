@@ -1,6 +1,7 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Vfs;
 
 namespace Cheri2IL.Intravisor.LibOs.Syscalls;
 
@@ -83,6 +84,42 @@ internal static class IpcHostcalls
     /// <summary>cp_wake(fd): an event of the file; wakes who waits for one. The count.</summary>
     public static long Wake(CvmThread thread, in SyscallArguments a)
         => thread.Files.Descriptors[(int)a.A0] is CpOpenFile file ? file.SignalEvent() : -Errno.EBADF;
+
+    /// <summary>
+    /// cp_stream_create(name, flags, ring, bytes): publishes a stream that the caller receives, with a ring in its memory; a descriptor of
+    /// the receiving end. Others send to it with a grant of CP_WRITE.
+    /// </summary>
+    public static long StreamCreate(CvmThread thread, in SyscallArguments a)
+    {
+        const int messages = 1;
+        var error = ReadName(thread, a.A0, out var name);
+        if (error != 0)
+            return error;
+        if ((a.A1 & ~(messages | FileAbi.O_NONBLOCK | FileAbi.O_CLOEXEC)) != 0 || a.A3 is < CpStream.SmallestRing or > CpStream.LargestRing
+            || (a.A2 | a.A3) % CpStream.HeaderBytes != 0)
+            return -Errno.EINVAL;
+        if (!thread.Memory.Permits(a.A2, (ulong)a.A3, isWrite: true))
+            return -Errno.EFAULT;
+        var exchange = thread.Cvm.Exchange;
+        var stream = new CpStream(exchange, name, thread.Cvm, a.A2, a.A3, (a.A1 & messages) != 0);
+        error = exchange.Publish(stream);
+        if (error != 0)
+            return error;
+        var node = new DeviceNode(thread.Files.FileSystem, FileAbi.S_IFIFO | 0x100, 0, (_, _) => throw new InvalidOperationException("a receiving end has no name"));
+        var end = new CpStreamReceiver(stream, node, FileAbi.O_RDONLY | ((int)a.A1 & FileAbi.O_NONBLOCK)) { Path = "/cap/" + name };
+        return thread.Files.Descriptors.AddNew(end, (a.A1 & FileAbi.O_CLOEXEC) != 0);
+    }
+
+    /// <summary>
+    /// cp_stream_receive(fd, offset*, timeout): releases what it returned before, and waits for the next; bytes, and their offset in the ring.
+    /// </summary>
+    public static long StreamReceive(CvmThread thread, in SyscallArguments a)
+    {
+        if (thread.Files.Descriptors[(int)a.A0] is not CpStreamReceiver end)
+            return -Errno.EBADF;
+        var length = end.Receive(thread, a.A2 == 0 ? 0 : Deadlines.After(thread.Cvm.Host, a.A2), out var offset);
+        return length > 0 && !thread.Memory.TryWrite(a.A1, offset) ? -Errno.EFAULT : length;
+    }
 
     private static int FindOwn(CvmThread thread, string name, out Publication? publication)
     {

@@ -23,12 +23,14 @@ public sealed class DescriptorTable
     }
 
     /// <summary>The open file of a descriptor, or null.</summary>
+    // Without the lock, which every read and write would take: an entry's file is one word, and a table that has been replaced by a
+    // larger one only lacks what came later.
     public OpenFile? this[long descriptor]
     {
         get
         {
-            lock (_gate)
-                return (ulong)descriptor < (ulong)_slots.Length ? _slots[descriptor].File : null;
+            var slots = Volatile.Read(ref _slots);
+            return (ulong)descriptor < (ulong)slots.Length ? Volatile.Read(ref slots[descriptor].File) : null;
         }
     }
 

@@ -1,0 +1,446 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Intravisor.LibOs.Vfs;
+using Cheri2IL.Runtime;
+
+namespace Cheri2IL.Intravisor.Ipc;
+
+/// <summary>
+/// A stream of messages, or of bytes, from any number of senders to one receiver: each is copied once, by the sender's thread, from the
+/// sender's buffer into a ring in the receiver's own memory, where the receiver finds it.
+/// </summary>
+/// <remarks>
+/// What has been written and released is counted here, out of the guests' reach; the ring holds nothing that a sender's copy depends on.
+/// Each message has a header there with its length, for the receiver alone: whoever overwrites it harms himself. Thread-safe for senders;
+/// one thread receives at a time.
+/// </remarks>
+public sealed unsafe class CpStream : Publication
+{
+    /// <summary>Bytes in front of each message in the ring, and what messages are aligned to.</summary>
+    public const int HeaderBytes = 16;
+
+    /// <summary>Fewest bytes of a ring; every ring is a multiple of <see cref="HeaderBytes"/>.</summary>
+    public const int SmallestRing = 4096;
+
+    /// <summary>Most bytes of a ring.</summary>
+    public const long LargestRing = 1L << 32;
+
+    /// <summary>Length in a header: the rest of the ring is unused, the next message is at its start.</summary>
+    private const long Skip = -1;
+
+    /// <summary>How often a side looks again before it sleeps: longer than the other side takes for a message, shorter than a sleep.</summary>
+    private const int Spins = 400;
+
+    private readonly byte* _ring;
+    private readonly byte[]? _hostRing;
+    private readonly WaitList _readable = new();
+    private readonly WaitList _writable = new();
+    private SpinGate _sending;
+    private SpinGate _receiving;
+    private Counters _counters;
+
+    /// <summary>Where in the ring the next message goes; senders' alone.</summary>
+    private long _writeAt;
+
+    /// <summary>What has been handed to the receiver, released or not, and where the next is; the receiver's alone.</summary>
+    private long _taken;
+    private long _takeAt;
+    private int _senders;
+    private bool _hadSender;
+    private int _hostUses;
+
+    /// <summary>With a ring in the owner's slot at [address, address + capacity), which the caller has checked.</summary>
+    internal CpStream(Exchange exchange, string name, Cvm owner, long address, long capacity, bool isMessages)
+        : base(exchange, name, owner, CpRights.Write)
+    {
+        _ring = owner.Space.Base + address;
+        OwnerAddress = address;
+        Capacity = capacity;
+        IsMessages = isMessages;
+    }
+
+    /// <summary>With a ring of the host, which receives.</summary>
+    internal CpStream(Exchange exchange, string name, int capacity, bool isMessages)
+        : base(exchange, name, owner: null, CpRights.Write)
+    {
+        _hostRing = GC.AllocateArray<byte>(capacity, pinned: true);
+        _ring = (byte*)Unsafe.AsPointer(ref _hostRing[0]);
+        Capacity = capacity;
+        IsMessages = isMessages;
+    }
+
+    /// <summary>Bytes of the ring.</summary>
+    public long Capacity { get; }
+
+    /// <summary>Whether it keeps the bounds of what was sent; else it is a stream of bytes, like a pipe.</summary>
+    public bool IsMessages { get; }
+
+    /// <summary>Most bytes of a message: it has to fit without the ring's end in it, wherever the last one ended.</summary>
+    public long LargestMessage => (Capacity / 2 / HeaderBytes * HeaderBytes) - HeaderBytes;
+
+    /// <summary>Guest address of the ring in the receiver's slot.</summary>
+    internal long OwnerAddress { get; }
+
+    /// <summary>Whether the receiver would find something, or the end, at once.</summary>
+    internal bool IsReadable => Volatile.Read(ref _counters.Written) != Volatile.Read(ref _taken) || IsAtEnd;
+
+    /// <summary>Whether every sender there was has closed, or the stream is revoked: what is in the ring is all there will be.</summary>
+    internal bool IsAtEnd => IsRevoked || (Volatile.Read(ref _hadSender) && Volatile.Read(ref _senders) == 0);
+
+    /// <summary>Sends, for the host, which needs no right.</summary>
+    /// <param name="data">A message, or bytes.</param>
+    /// <param name="timeout">How long to wait for room; negative: without limit.</param>
+    /// <exception cref="ArgumentException">The message is larger than <see cref="LargestMessage"/>.</exception>
+    /// <exception cref="InvalidOperationException">It is revoked, or its owner has unmapped the ring.</exception>
+    /// <exception cref="TimeoutException">There was no room in time; of bytes, some may have been sent.</exception>
+    public void Send(ReadOnlySpan<byte> data, TimeSpan timeout)
+    {
+        Interlocked.Increment(ref _hostUses);
+        var entered = OwnerCvm is not null && FaultTrap.EnterThread();
+        try
+        {
+            fixed (byte* from = data)
+            {
+                var sent = IsRevoked ? -Errno.EPIPE : Send(new HostWaiter(), user: null, access: null, from, data.Length, HostWaiter.DeadlineOf(timeout));
+                if (sent == -Errno.EMSGSIZE)
+                    throw new ArgumentException($"a message has at most {LargestMessage} bytes", nameof(data));
+                if (sent is -Errno.EPIPE or -Errno.EFAULT)
+                    throw new InvalidOperationException("revoked");
+                if (sent < data.Length)
+                    throw new TimeoutException();
+            }
+        }
+        finally
+        {
+            if (entered)
+                FaultTrap.LeaveThread();
+            Interlocked.Decrement(ref _hostUses);
+        }
+    }
+
+    /// <summary>Receives what guests sent to the host: a message, or bytes.</summary>
+    /// <param name="buffer">Receives it; a message has to fit.</param>
+    /// <param name="timeout">How long to wait; negative: without limit.</param>
+    /// <returns>Bytes; 0 when all senders have closed.</returns>
+    /// <exception cref="InvalidOperationException">A cVM is the receiver.</exception>
+    /// <exception cref="ArgumentException">The message is larger than the buffer; it stays.</exception>
+    /// <exception cref="TimeoutException">Nothing came.</exception>
+    public int Receive(Span<byte> buffer, TimeSpan timeout)
+    {
+        if (_hostRing is null)
+            throw new InvalidOperationException($"{Name} is received by {Owner}");
+        var length = Receive(new HostWaiter(), buffer.Length, HostWaiter.DeadlineOf(timeout), out var offset);
+        if (length == -Errno.EMSGSIZE)
+            throw new ArgumentException("the message is larger than the buffer", nameof(buffer));
+        if (length < 0)
+            throw new TimeoutException();
+        _hostRing.AsSpan((int)offset, (int)length).CopyTo(buffer);
+        ReleaseTaken();
+        return (int)length;
+    }
+
+    /// <summary>
+    /// Sends; bytes sent or a negated errno. A message is sent whole or not; of bytes, fewer may be sent if time runs out or a signal comes.
+    /// </summary>
+    /// <param name="who">The calling thread.</param>
+    /// <param name="user">The same if it is a guest's.</param>
+    /// <param name="access">Its right; null: the host, which has all.</param>
+    /// <param name="data">The bytes: of the host, or in the slot of the caller, who was permitted to read them.</param>
+    /// <param name="length">Bytes, not negative.</param>
+    /// <param name="deadline">Until when to wait for room; 0: not at all.</param>
+    internal long Send(IWaiter who, CvmThread? user, CpAccess? access, byte* data, long length, long deadline)
+    {
+        if (IsMessages && length > LargestMessage)
+            return -Errno.EMSGSIZE;
+        var done = 0L;
+        while (done < length)
+        {
+            _sending.Enter();
+            var sent = IsMessages ? TrySendMessage(user, access, data, length) : TrySendBytes(user, access, data + done, length - done);
+            _sending.Exit();
+            if (sent > 0)
+            {
+                done += sent;
+                _readable.Wake();
+                continue;
+            }
+
+            if (sent < 0)
+                return done > 0 ? done : sent;
+            var error = AwaitRoom(who, access, length, deadline);
+            if (error != 0)
+                return done > 0 ? done : error;
+        }
+
+        return done;
+    }
+
+    /// <summary>
+    /// Releases what was received before and waits for the next message, or bytes: how many, and where in the ring; 0 at the end.
+    /// -EAGAIN when the time is up, -ERESTARTSYS for a signal, -EMSGSIZE for a message of more than <paramref name="most"/> bytes, which stays,
+    /// -EBADMSG when the receiver has overwritten a header.
+    /// </summary>
+    internal long Receive(IWaiter who, long most, long deadline, out long offset)
+    {
+        ReleaseTaken();
+        while (true)
+        {
+            _receiving.Enter();
+            var length = TryTake(most, out offset);
+            _receiving.Exit();
+            if (length != 0)
+                return length;
+            if (IsAtEnd)
+            {
+                // The last message may have come before its sender closed.
+                if (Volatile.Read(ref _counters.Written) == _taken)
+                    return 0;
+                continue;
+            }
+
+            var result = Await(_readable, who, deadline, static s => s.Stream.IsReadable, (Stream: this, 0));
+            if (result != ParkResult.Woken)
+                return result == ParkResult.TimedOut ? -Errno.EAGAIN : -Errno.ERESTARTSYS;
+        }
+    }
+
+    /// <summary>Gives the ring back what <see cref="Receive(IWaiter, long, long, out long)"/> returned last.</summary>
+    internal void ReleaseTaken()
+    {
+        if (_counters.Released == _taken)
+            return;
+        Volatile.Write(ref _counters.Released, _taken);
+        // Senders that found it full go on when half of it is free: not one message at a time.
+        if (_writable.HasWaiters && Free >= Capacity / 2)
+            _writable.Wake();
+    }
+
+    /// <summary>Whether a message, or any bytes at all, would be sent without waiting, or refused.</summary>
+    internal bool IsWritable(long length) => IsRevoked || Free >= NeededFor(length);
+
+    /// <inheritdoc/>
+    internal override OpenFile? Open(Cvm cvm, Inode inode, int flags, out int error)
+    {
+        var access = AccessOf(cvm);
+        error = access?.Allows(CpRights.Write) == true && (flags & FileAbi.O_ACCMODE) == FileAbi.O_WRONLY ? 0 : -Errno.EACCES;
+        return error == 0 ? new CpStreamSender(this, access!, inode, flags) : null;
+    }
+
+    /// <inheritdoc/>
+    internal override (int Mode, long Size) Describe(CpRights rights) => (FileAbi.S_IFIFO | (rights.HasFlag(CpRights.Write) ? 0x92 : 0), 0);
+
+    /// <summary>A sender more or less.</summary>
+    internal void ChangeSenders(int by)
+    {
+        Interlocked.Add(ref _senders, by);
+        if (by > 0)
+            Volatile.Write(ref _hadSender, true);
+        _readable.Wake();
+    }
+
+    private protected override void Drain()
+    {
+        _readable.Wake();
+        _writable.Wake();
+        base.Drain();
+        var wait = new SpinWait();
+        while (Volatile.Read(ref _hostUses) > 0)
+            wait.SpinOnce();
+    }
+
+    private long Free => Capacity - (Volatile.Read(ref _counters.Written) - Volatile.Read(ref _counters.Released));
+
+    /// <summary>Room that a message takes, with the rest of the ring that it may have to skip; or one byte.</summary>
+    private long NeededFor(long length) => IsMessages ? Occupied(length) + SkippedFor(Occupied(length)) : 1;
+
+    private static long Occupied(long length) => HeaderBytes + ((length + HeaderBytes - 1) & -HeaderBytes);
+
+    private long SkippedFor(long occupied) => Volatile.Read(ref _writeAt) is var at && at + occupied > Capacity ? Capacity - at : 0;
+
+    /// <summary>Under the senders' gate: the message's length; 0: no room; or a negated errno.</summary>
+    private long TrySendMessage(CvmThread? user, CpAccess? access, byte* data, long length)
+    {
+        var occupied = Occupied(length);
+        var skipped = SkippedFor(occupied);
+        if (Free < occupied + skipped)
+            return access?.Rights == CpRights.None ? -Errno.EPIPE : 0;
+        var at = skipped == 0 ? _writeAt : 0;
+        var error = Put(user, access, data, length, at + HeaderBytes);
+        if (error == 0)
+            error = PutHeaders(user, access, at, length, skipped);
+        if (error != 0)
+            return error;
+        _writeAt = at + occupied == Capacity ? 0 : at + occupied;
+        Volatile.Write(ref _counters.Written, _counters.Written + skipped + occupied);
+        return length;
+    }
+
+    /// <summary>Under the senders' gate: bytes sent, as many as there is room for up to the ring's end; 0: none; or a negated errno.</summary>
+    private long TrySendBytes(CvmThread? user, CpAccess? access, byte* data, long length)
+    {
+        length = Math.Min(Math.Min(length, Free), Math.Min(Capacity - _writeAt, CpFile.LargestStep));
+        if (length <= 0)
+            return access?.Rights == CpRights.None ? -Errno.EPIPE : 0;
+        var error = Put(user, access, data, length, _writeAt);
+        if (error != 0)
+            return error;
+        _writeAt = _writeAt + length == Capacity ? 0 : _writeAt + length;
+        Volatile.Write(ref _counters.Written, _counters.Written + length);
+        return length;
+    }
+
+    /// <summary>The copy, in steps that look at the right; 0 or a negated errno.</summary>
+    private int Put(CvmThread? user, CpAccess? access, byte* data, long length, long offset)
+    {
+        for (long step, done = 0; done < length; done += step)
+        {
+            step = Math.Min(length - done, CpFile.LargestStep);
+            user?.BeginUse(this);
+            var error = Refusal(access);
+            if (error == 0)
+            {
+                OwnerCvm?.Space.Tags?.Clear((ulong)(OwnerAddress + offset + done), (ulong)step);
+                error = GuestCopy.TryCopy(data + done, _ring + offset + done, (ulong)step) ? 0 : -Errno.EFAULT;
+            }
+
+            user?.EndUse();
+            if (error != 0)
+                return error;
+        }
+
+        return 0;
+    }
+
+    /// <summary>Writes the header of a message, and of the rest of the ring in front of it that it skips.</summary>
+    private int PutHeaders(CvmThread? user, CpAccess? access, long at, long length, long skipped)
+    {
+        user?.BeginUse(this);
+        var error = Refusal(access);
+        if (error == 0)
+            error = TryStoreHeader(at, length) && (skipped == 0 || TryStoreHeader(_writeAt, Skip)) ? 0 : -Errno.EFAULT;
+        user?.EndUse();
+        return error;
+    }
+
+    private int Refusal(CpAccess? access)
+        => access is null ? IsRevoked ? -Errno.EPIPE : 0
+            : access.Allows(CpRights.Write) ? 0 : IsRevoked ? -Errno.EPIPE : -Errno.EACCES;
+
+    /// <summary>Waits for room; 0 or a negated errno.</summary>
+    private int AwaitRoom(IWaiter who, CpAccess? access, long length, long deadline)
+    {
+        var result = Await(
+            _writable, who, deadline,
+            static s => s.Stream.IsRevoked || s.Access?.Rights == CpRights.None || s.Stream.Free >= Math.Max(s.Stream.NeededFor(s.Length), s.Stream.Capacity / 2),
+            (Stream: this, Access: access, Length: length));
+        return result switch
+        {
+            ParkResult.Woken => 0,
+            // With less than half of the ring free one does not go on, but one does not fail either.
+            ParkResult.TimedOut => IsWritable(length) ? 0 : -Errno.EAGAIN,
+            _ => -Errno.ERESTARTSYS,
+        };
+    }
+
+    private static ParkResult Await<T>(WaitList list, IWaiter who, long deadline, Func<T, bool> isOver, T state)
+    {
+        if (deadline == 0)
+            return isOver(state) ? ParkResult.Woken : ParkResult.TimedOut;
+        if (Environment.ProcessorCount > 1)
+        {
+            for (var k = 0; k < Spins; k++)
+            {
+                if (isOver(state))
+                    return ParkResult.Woken;
+                Thread.SpinWait(8);
+            }
+        }
+
+        return list.Wait(who, deadline, isOver, state);
+    }
+
+    /// <summary>Under the receiver's gate: takes the next message, or bytes up to the ring's end; 0: there is none.</summary>
+    private long TryTake(long most, out long offset)
+    {
+        while (true)
+        {
+            offset = _takeAt;
+            var left = Volatile.Read(ref _counters.Written) - _taken;
+            if (left == 0)
+                return 0;
+            if (!IsMessages)
+                return Take(Math.Min(Math.Min(left, Capacity - _takeAt), most));
+            if (!TryLoad((long*)(_ring + _takeAt), out var length))
+                return -Errno.EFAULT;
+            if (length == Skip && left > Capacity - _takeAt)
+            {
+                Take(Capacity - _takeAt);
+                continue;
+            }
+
+            offset = _takeAt + HeaderBytes;
+            if (length <= 0 || length > LargestMessage || Occupied(length) > Math.Min(left, Capacity - _takeAt))
+                return -Errno.EBADMSG;
+            if (length > most)
+                return -Errno.EMSGSIZE;
+            Take(Occupied(length));
+            return length;
+        }
+    }
+
+    private long Take(long bytes)
+    {
+        _takeAt = _takeAt + bytes == Capacity ? 0 : _takeAt + bytes;
+        Volatile.Write(ref _taken, _taken + bytes);
+        return bytes;
+    }
+
+    private bool TryStoreHeader(long offset, long length)
+    {
+        OwnerCvm?.Space.Tags?.Clear((ulong)(OwnerAddress + offset), HeaderBytes);
+        return TryStore((long*)(_ring + offset), length);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool TryStore(long* at, long value)
+    {
+        try
+        {
+            *at = value;
+            return true;
+        }
+        catch (NullReferenceException)
+        {
+            return false;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool TryLoad(long* at, out long value)
+    {
+        try
+        {
+            value = *at;
+            return true;
+        }
+        catch (NullReferenceException)
+        {
+            value = 0;
+            return false;
+        }
+    }
+
+    /// <summary>Bytes of the ring that were written and released since the beginning, each in a cache line that one side writes.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 192)]
+    private struct Counters
+    {
+        [FieldOffset(64)]
+        public long Written;
+
+        [FieldOffset(128)]
+        public long Released;
+    }
+}

@@ -1,0 +1,52 @@
+using Cheri2IL.Intravisor.Cvms;
+
+namespace Cheri2IL.Intravisor.Ipc;
+
+/// <summary>A thread that can sleep until another wakes it: a guest's, or one of the host's.</summary>
+internal interface IWaiter
+{
+    /// <inheritdoc cref="CvmThread.Park"/>
+    ParkResult Park(long deadline);
+
+    /// <inheritdoc cref="CvmThread.Unpark"/>
+    void Unpark();
+}
+
+/// <summary>A thread of the host, for as long as it waits in one call.</summary>
+internal sealed class HostWaiter : IWaiter
+{
+    private readonly object _gate = new();
+    private bool _isWoken;
+
+    /// <inheritdoc/>
+    public ParkResult Park(long deadline)
+    {
+        lock (_gate)
+        {
+            while (!_isWoken)
+            {
+                var left = deadline == long.MaxValue ? -1 : (deadline - LinuxHost.Instance.MonotonicNanoseconds + 999_999) / 1_000_000;
+                if (deadline != long.MaxValue && left <= 0)
+                    return ParkResult.TimedOut;
+                Monitor.Wait(_gate, (int)Math.Min(left, int.MaxValue));
+            }
+
+            _isWoken = false;
+            return ParkResult.Woken;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Unpark()
+    {
+        lock (_gate)
+        {
+            _isWoken = true;
+            Monitor.Pulse(_gate);
+        }
+    }
+
+    /// <summary>A timeout as a deadline.</summary>
+    public static long DeadlineOf(TimeSpan timeout)
+        => timeout < TimeSpan.Zero ? long.MaxValue : LinuxHost.Instance.MonotonicNanoseconds + (timeout.Ticks * 100);
+}
