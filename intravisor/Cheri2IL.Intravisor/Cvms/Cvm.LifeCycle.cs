@@ -60,19 +60,20 @@ public sealed unsafe partial class Cvm
         WakePaused();
     }
 
-    /// <summary>Keeps the calling thread while the cVM is paused and not about to end.</summary>
-    internal void AwaitResumption()
+    /// <summary>Keeps the calling thread while the cVM is paused and the thread not about to end.</summary>
+    internal void AwaitResumption(CvmThread thread)
     {
         if (!Volatile.Read(ref _isPaused))
             return;
         lock (_resumption)
         {
-            while (Volatile.Read(ref _isPaused) && !IsEnding)
+            while (Volatile.Read(ref _isPaused) && !thread.IsOver)
                 Monitor.Wait(_resumption);
         }
     }
 
-    private void WakePaused()
+    /// <summary>Makes paused threads look whether they are about to end.</summary>
+    internal void WakePaused()
     {
         lock (_resumption)
             Monitor.PulseAll(_resumption);

@@ -15,12 +15,7 @@ namespace Cheri2IL.Intravisor.Cvms;
 public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
 {
     private readonly Lock _life = new();
-
-    /// <summary>
-    /// An int, 1: a wake-up is pending. Pinned, because the host sleeps on its address; of bytes, because what allocates other
-    /// arrays so is not compiled ahead of time.
-    /// </summary>
-    private readonly byte[] _token = GC.AllocateUninitializedArray<byte>(sizeof(int), pinned: true);
+    private readonly ParkToken _token;
     private readonly GuestThread _guest;
     private int _attention;
     private bool _redirected;
@@ -31,7 +26,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     {
         Cvm = cvm;
         Id = id;
-        *Token = 0;
+        _token = new ParkToken(cvm.Host);
         Waiter = new FutexWaiter(this);
         _guest = new GuestThread(this, cvm.Code, cvm.Dispatch, cvm.Space.Base, cvm.Space.Size);
         Memory = cvm.Space.Memory;
@@ -76,8 +71,6 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     /// <summary>Whether a wait has to be given up: a signal is to be delivered or the cVM ends.</summary>
     public bool IsInterrupted => Volatile.Read(ref _attention) != 0;
 
-    private int* Token => (int*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref _token[0]);
-
     /// <inheritdoc/>
     public bool SystemCall(GuestState* state)
     {
@@ -118,7 +111,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     /// <inheritdoc/>
     public bool Poll(GuestState* state)
     {
-        Cvm.AwaitResumption();
+        Cvm.AwaitResumption(this);
         if (IsOver)
             return false;
         if (Volatile.Read(ref _attention) != 0)
@@ -139,6 +132,9 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     /// <summary>The state block says where to go on: the running system call writes no result.</summary>
     public void Redirect() => _redirected = true;
 
+    /// <summary>Whether <see cref="Redirect"/> was called in the running system call.</summary>
+    internal bool IsRedirected => _redirected;
+
     /// <summary>Ends this thread after the running system call (exit).</summary>
     public void End(int status)
     {
@@ -155,7 +151,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     {
         while (true)
         {
-            if (Interlocked.Exchange(ref *Token, 0) != 0)
+            if (_token.TryTake())
                 return IsInterrupted ? ParkResult.Interrupted : ParkResult.Woken;
             if (IsInterrupted)
                 return ParkResult.Interrupted;
@@ -167,16 +163,12 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
                     return ParkResult.TimedOut;
             }
 
-            Cvm.Host.Park(Token, 0, left);
+            _token.Sleep(left);
         }
     }
 
     /// <summary>Ends this thread's <see cref="Park"/>, the present or else the next one.</summary>
-    public void Unpark()
-    {
-        if (Interlocked.Exchange(ref *Token, 1) == 0)
-            Cvm.Host.Unpark(Token);
-    }
+    public void Unpark() => _token.Wake();
 
     /// <summary>Makes the thread leave guest code, or a wait, and look for signals and for the end of the cVM.</summary>
     public void Interrupt()
@@ -189,6 +181,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
         }
 
         Unpark();
+        InterruptCalls();
     }
 
     /// <summary>Makes the guest pass through the dispatcher soon; waits are not disturbed.</summary>
@@ -209,6 +202,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
             if (_disposed)
                 return;
             _disposed = true;
+            Server?.Dispose();
             _guest.Dispose();
         }
     }
@@ -253,7 +247,8 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
             Runtime.FaultTrap.LeaveThread();
     }
 
-    private bool IsOver => _ending || Cvm.IsEnding;
+    /// <summary>Whether what it executes is not to go on: the thread, its cVM, or the call that another cVM makes of it is over.</summary>
+    internal bool IsOver => _ending || Cvm.IsEnding || Server is { IsAborted: true };
 
     /// <summary>
     /// After a system call that was interrupted, or during which something came up. Returns whether to go on in line.

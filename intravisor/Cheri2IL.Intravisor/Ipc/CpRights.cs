@@ -10,9 +10,15 @@ public enum CpRights
     /// <summary>Read a <see cref="CpFile"/>.</summary>
     Read = 1,
 
-    /// <summary>Write a <see cref="CpFile"/>.</summary>
+    /// <summary>Write a <see cref="CpFile"/>, or send to a <see cref="CpStream"/>.</summary>
     Write = 2,
 
     /// <summary>Both.</summary>
     ReadWrite = Read | Write,
+
+    /// <summary>Call a <see cref="CpCall"/>.</summary>
+    Call = 4,
+
+    /// <summary>Everything.</summary>
+    All = ReadWrite | Call,
 }

@@ -32,7 +32,7 @@ public sealed unsafe class CpStream : Publication
     private const long Skip = -1;
 
     /// <summary>How often a side looks again before it sleeps: longer than the other side takes for a message, shorter than a sleep.</summary>
-    private const int Spins = 400;
+    private const int Spins = 500;
 
     private readonly byte* _ring;
     private readonly byte[]? _hostRing;
@@ -355,7 +355,7 @@ public sealed unsafe class CpStream : Publication
             {
                 if (isOver(state))
                     return ParkResult.Woken;
-                Thread.SpinWait(8);
+                Thread.SpinWait(2);
             }
         }
 

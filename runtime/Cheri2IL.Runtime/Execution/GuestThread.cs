@@ -12,11 +12,15 @@ public sealed unsafe class GuestThread : IDisposable
     /// <summary>Host stack kept free below the lowest translated frame, for the host's own calls.</summary>
     private const ulong HostStackReserve = 256 * 1024;
 
+    /// <summary>No address of code: they are even.</summary>
+    private const long NoReturnPc = -1;
+
     private readonly IGuestHost _host;
     private readonly IGuestCode _code;
     private readonly DispatchTable _dispatch;
     private GCHandle _handle;
     private ulong _hostStackLimit;
+    private long _returnPc = NoReturnPc;
     private GuestState* _state;
 
     /// <summary>Makes a thread whose registers are all zero.</summary>
@@ -46,6 +50,14 @@ public sealed unsafe class GuestThread : IDisposable
     /// <summary>The host side.</summary>
     public IGuestHost Host => _host;
 
+    /// <summary>
+    /// Lowest host stack address that translated frames may use in <see cref="Run"/> or <see cref="Invoke"/>; for the thread that is in it.
+    /// </summary>
+    public ulong HostStackLimit => _hostStackLimit;
+
+    /// <summary>Host stack address of the innermost <see cref="Run"/> or <see cref="Invoke"/>: frames of the guest are below.</summary>
+    public ulong DispatcherStack { get; private set; }
+
     /// <summary>The code of the address space.</summary>
     public IGuestCode Code => _code;
 
@@ -65,7 +77,8 @@ public sealed unsafe class GuestThread : IDisposable
     public void Run(ulong hostStackBytes)
     {
         byte marker;
-        _hostStackLimit = (ulong)&marker - hostStackBytes + HostStackReserve;
+        DispatcherStack = (ulong)&marker;
+        _hostStackLimit = DispatcherStack - hostStackBytes + HostStackReserve;
         Volatile.Write(ref _state->HostStackLimit, _hostStackLimit);
         if (_state->Interrupt != 0)
             Volatile.Write(ref _state->HostStackLimit, ulong.MaxValue);
@@ -83,6 +96,51 @@ public sealed unsafe class GuestThread : IDisposable
             if (trapped)
                 FaultTrap.LeaveThread();
         }
+    }
+
+    /// <summary>
+    /// Calls a function of the guest on the calling thread, which may be another than that of <see cref="Run"/>, while Run is inside a
+    /// system call: from <see cref="GuestState.Pc"/> on, until the guest returns to <paramref name="returnPc"/>.
+    /// </summary>
+    /// <param name="returnPc">Address that nothing can be executed at: the caller has put it into ra.</param>
+    /// <param name="hostStackLimit">Lowest host stack address that translated frames may use.</param>
+    /// <returns>True: it returned, and the state block is complete. False: the host ended it.</returns>
+    /// <remarks>Afterwards the limit of the host stack is the one of here, until <see cref="UseHostStack"/>.</remarks>
+    public bool Invoke(long returnPc, ulong hostStackLimit)
+    {
+        byte marker;
+        UseHostStack(hostStackLimit);
+        var outer = (_returnPc, DispatcherStack);
+        (_returnPc, DispatcherStack) = (returnPc, (ulong)&marker);
+        try
+        {
+            while (RunToFault())
+            {
+            }
+
+            if (_state->Pc == returnPc)
+                return true;
+            // The request to end was served here; the dispatcher outside is to ask the host, too.
+            RequestExit();
+            return false;
+        }
+        finally
+        {
+            (_returnPc, DispatcherStack) = outer;
+        }
+    }
+
+    /// <summary>Translated frames are on another host stack from now on, or on more or less of it.</summary>
+    /// <param name="hostStackLimit">Lowest address that they may use.</param>
+    public void UseHostStack(ulong hostStackLimit)
+    {
+        if (_hostStackLimit == hostStackLimit)
+            return;
+        _hostStackLimit = hostStackLimit;
+        // With a barrier: a request to leave that comes at the same moment either sees the new limit or is seen here.
+        Interlocked.Exchange(ref _state->HostStackLimit, hostStackLimit);
+        if (Volatile.Read(ref _state->Interrupt) != 0)
+            Volatile.Write(ref _state->HostStackLimit, ulong.MaxValue);
     }
 
     /// <inheritdoc/>
@@ -154,6 +212,12 @@ public sealed unsafe class GuestThread : IDisposable
 
                 state->Unwinding = 0;
                 pc = result.Pc & ~1L;
+                if (pc == _returnPc)
+                {
+                    FloatStatus.Leave(state);
+                    state->Pc = pc;
+                    return false;
+                }
             }
         }
         catch (GuestExit)

@@ -38,6 +38,9 @@ public static class GuestLayout
     /// <summary>The executable page with the signal return trampoline: near the top of the slot, whose highest page is free for the guest.</summary>
     public static long TrampolinePage(ulong slotSize) => (long)(slotSize - Guard) - (16 * HostMemory.PageSize);
 
+    /// <summary>What a function that another cVM calls returns to: in the guard, so that nothing can be executed there.</summary>
+    public static long CallReturn(ulong slotSize) => (long)slotSize - HostMemory.PageSize;
+
     /// <summary>First address above the main thread's stack.</summary>
     public static long StackTop(ulong slotSize) => TrampolinePage(slotSize) - HostMemory.PageSize;
 

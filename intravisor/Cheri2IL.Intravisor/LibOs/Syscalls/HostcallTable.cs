@@ -39,10 +39,16 @@ public static class HostcallTable
         FirstNumber + 407 => Row(number, "cp_wait", "fd long long", IpcHostcalls.Wait),
         FirstNumber + 408 => Row(number, "cp_wake", "fd", IpcHostcalls.Wake),
         FirstNumber + 409 => Row(number, "cp_stream_create", "path stream address size", IpcHostcalls.StreamCreate),
+        FirstNumber + 411 => Row(number, "cp_call", "fd long long long address size", CallHostcalls.Call),
         Own => Row(number, "cp_self", "", IpcHostcalls.Self),
         Own + 1 => Row(number, "cp_grant", "path path rights", IpcHostcalls.Grant),
         Own + 2 => Row(number, "cp_revoke", "path", IpcHostcalls.Revoke),
         Own + 3 => Row(number, "cp_stream_receive", "fd address long", IpcHostcalls.StreamReceive),
+        Own + 4 => Row(number, "cp_call_publish", "path hex", CallHostcalls.Publish),
+        Own + 5 => Row(number, "cp_call_serve", "fd", CallHostcalls.Serve),
+        Own + 6 => Row(number, "cp_call_set", "fd call long", CallHostcalls.Set),
+        Own + 7 => Row(number, "cp_lent_read", "size address size", CallHostcalls.LentRead),
+        Own + 8 => Row(number, "cp_lent_write", "size address size", CallHostcalls.LentWrite),
         _ => null,
     };
 }

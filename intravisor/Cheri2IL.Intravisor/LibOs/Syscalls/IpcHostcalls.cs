@@ -42,7 +42,7 @@ internal static class IpcHostcalls
             error = ReadName(thread, a.A1, out cvm);
         if (error != 0)
             return error;
-        if ((a.A2 & ~(long)CpRights.ReadWrite) != 0)
+        if ((a.A2 & ~(long)CpRights.All) != 0)
             return -Errno.EINVAL;
         error = FindOwn(thread, name, out var publication);
         publication?.Grant(cvm, (CpRights)a.A2);
@@ -132,8 +132,8 @@ internal static class IpcHostcalls
         return -Errno.EPERM;
     }
 
-    /// <summary>Reads a name of a publication or of a cVM; 0, -EFAULT or, for what cannot be one, -EINVAL.</summary>
-    private static int ReadName(CvmThread thread, long address, out string name)
+    /// <summary>Reads the name of a publication or of a cVM; 0, -EFAULT or, for what cannot be one, -EINVAL.</summary>
+    internal static int ReadName(CvmThread thread, long address, out string name)
     {
         name = "";
         Span<byte> bytes = stackalloc byte[Exchange.LongestName + 1];

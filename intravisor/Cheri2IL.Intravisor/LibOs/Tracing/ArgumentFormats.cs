@@ -68,6 +68,7 @@ internal static class ArgumentFormats
         ["how"] = Names(NameTables.How),
         ["resource"] = Names(NameTables.Resource),
         ["prctl"] = Names(NameTables.Prctl),
+        ["call"] = Names(NameTables.Call),
         ["stream"] = Names(NameTables.Stream),
         ["rights"] = Names(NameTables.Rights),
         ["random"] = Names(NameTables.Random),

@@ -14,10 +14,13 @@ internal static class NameTables
         ]);
 
     /// <summary>Grants (<see cref="Ipc.CpRights"/>).</summary>
-    public static NameTable Rights { get; } = NameTable.OfBits((1, "CP_READ"), (2, "CP_WRITE"));
+    public static NameTable Rights { get; } = NameTable.OfBits((1, "CP_READ"), (2, "CP_WRITE"), (4, "CP_CALL"));
 
     /// <summary>cp_stream_create.</summary>
     public static NameTable Stream { get; } = NameTable.OfBits((1, "CP_MESSAGES"), (0x800, "O_NONBLOCK"), (0x80000, "O_CLOEXEC"));
+
+    /// <summary>cp_call_set.</summary>
+    public static NameTable Call { get; } = NameTable.OfBits((1, "CP_CARRIER"), (2, "CP_LEND_WRITABLE"));
 
     /// <summary>pipe2, dup3.</summary>
     public static NameTable Descriptor { get; } = NameTable.OfBits((0x800, "O_NONBLOCK"), (0x4000, "O_DIRECT"), (0x80000, "O_CLOEXEC"));

@@ -1,0 +1,61 @@
+using Cheri2IL.Intravisor.Ipc;
+
+namespace Cheri2IL.Intravisor.Cvms;
+
+/// <content>Calls between cVMs: those that this thread makes, and those that it serves.</content>
+public sealed unsafe partial class CvmThread
+{
+    private CallServer? _visited;
+
+    /// <summary>What makes this thread serve calls of others; null: it never has.</summary>
+    internal CallServer? Server { get; set; }
+
+    /// <summary>Lowest host stack address that frames of the guest may use.</summary>
+    internal ulong HostStackLimit => _guest.HostStackLimit;
+
+    /// <summary>
+    /// This host thread runs a function of another cVM from now on, with the state of one of its threads; look after this whether this
+    /// thread is over. A plain store, as <see cref="BeginUse"/>.
+    /// </summary>
+    internal void BeginVisit(CallServer server) => Volatile.Write(ref _visited, server);
+
+    /// <summary>And does not any more.</summary>
+    internal void EndVisit() => Volatile.Write(ref _visited, null);
+
+    /// <summary>Runs a function of this thread's guest on the calling host thread; whether it returned.</summary>
+    internal bool Invoke(long returnPc, ulong hostStackLimit) => _guest.Invoke(returnPc, hostStackLimit);
+
+    /// <summary>Frames of this thread's guest are on another host stack from now on.</summary>
+    internal void UseHostStack(ulong hostStackLimit) => _guest.UseHostStack(hostStackLimit);
+
+    /// <summary>Whether so many bytes of host stack are left for frames of another guest.</summary>
+    internal bool HasHostStack(ulong bytes)
+    {
+        byte marker;
+        return (ulong)&marker >= HostStackLimit + bytes;
+    }
+
+    /// <summary>
+    /// Makes the running system call again from the dispatcher, with the guest's own frames gone from the host stack, if that gives
+    /// <paramref name="bytes"/> of it.
+    /// </summary>
+    internal bool TryUnwind(ulong bytes)
+    {
+        if (_guest.DispatcherStack < HostStackLimit + bytes)
+            return false;
+        Redirect();
+        return true;
+    }
+
+    /// <summary>After an interruption: the call that this thread makes, or the wait for calls, is looked at.</summary>
+    private void InterruptCalls()
+    {
+        if (IsOver)
+        {
+            Interlocked.MemoryBarrierProcessWide();
+            Volatile.Read(ref _visited)?.Interrupt();
+        }
+
+        Server?.Wake();
+    }
+}

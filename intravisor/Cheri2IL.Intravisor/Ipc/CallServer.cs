@@ -1,0 +1,324 @@
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Runtime;
+using Cheri2IL.Runtime.Execution;
+
+namespace Cheri2IL.Intravisor.Ipc;
+
+/// <summary>
+/// A guest thread that serves calls of other cVMs: it waits in cp_call_serve, and gives its stack, its thread pointer and its registers
+/// to one call at a time. The function runs on the host thread of the caller, who borrows them, or, for callers that ask for it, on its own.
+/// </summary>
+/// <remarks>
+/// One word says who has it: the low bits its state, the others the number of the call, so that whatever is late for a call (a time-out,
+/// the end of the caller) does not meet the next one.
+/// </remarks>
+internal sealed unsafe class CallServer : IDisposable
+{
+    private const int StateBits = 3;
+    private const long StateMask = (1 << StateBits) - 1;
+
+    /// <summary>Waits for a call.</summary>
+    private const long Idle = 0;
+
+    /// <summary>A caller's host thread runs the function.</summary>
+    private const long Visited = 1;
+
+    /// <summary>A caller waits for this thread to run the function.</summary>
+    private const long Posted = 2;
+
+    /// <summary>This thread has run it; the caller has not taken the value yet.</summary>
+    private const long Finished = 3;
+
+    /// <summary>The caller does not wait any more.</summary>
+    private const long Abandoned = 4;
+
+    /// <summary>The thread does not serve.</summary>
+    private const long Gone = 5;
+
+    /// <summary>Added to the word: the next call.</summary>
+    private const long NextCall = StateMask + 1;
+
+    /// <summary>How often a thread looks again before it sleeps: about as long as a short function and back takes.</summary>
+    private const int Spins = 1000;
+
+    private readonly CvmThread _thread;
+    private readonly ParkToken _token;
+    private readonly long _returnPc;
+    private CpCall? _call;
+    private Timer? _timer;
+    private long _word = Gone;
+    private CvmThread? _caller;
+    private long _timed;
+    private long _deadline;
+    private long _expired;
+    private long _stackPointer;
+    private long _globalPointer;
+    private long _threadPointer;
+    private ulong _ownStackLimit;
+    private SpinGate _lending;
+    private LentBuffer _lent;
+    private IWaiter? _waiter;
+    private CallArguments _arguments;
+    private CallOutcome _outcome;
+
+    public CallServer(CvmThread thread)
+    {
+        _thread = thread;
+        _token = new ParkToken(thread.Cvm.Host);
+        _returnPc = GuestLayout.CallReturn(thread.Cvm.Space.Size);
+    }
+
+    /// <summary>Whether the call that runs is not to go on: its time is up, or the thread that lent its host thread is to end.</summary>
+    public bool IsAborted
+    {
+        get
+        {
+            var word = Volatile.Read(ref _word);
+            return (word & StateMask) == Visited && (Volatile.Read(ref _expired) == word >> StateBits || _caller is { IsOver: true });
+        }
+    }
+
+    /// <summary>Whether it waits for a call.</summary>
+    public bool IsIdle => (Volatile.Read(ref _word) & StateMask) == Idle;
+
+    /// <summary>Whether a call's function runs.</summary>
+    public bool IsRunning => (Volatile.Read(ref _word) & StateMask) is Visited or Posted or Abandoned;
+
+    /// <summary>
+    /// Serves until a signal or the end of the thread or of the publication comes; -ERESTARTSYS or -EPIPE. On the thread itself, inside
+    /// its system call.
+    /// </summary>
+    public long Serve(CpCall call)
+    {
+        var state = _thread.State;
+        (_call, _stackPointer, _globalPointer, _threadPointer) = (call, state->X2 & ~15L, state->X3, state->X4);
+        _ownStackLimit = _thread.HostStackLimit;
+        Span<byte> registers = stackalloc byte[sizeof(GuestState)];
+        new ReadOnlySpan<byte>(state, sizeof(GuestState)).CopyTo(registers);
+        Interlocked.Exchange(ref _word, (_word & ~StateMask) | Idle);
+        call.Add(this);
+        try
+        {
+            var spins = 0;
+            while (true)
+            {
+                var word = Volatile.Read(ref _word);
+                switch (word & StateMask)
+                {
+                    case Posted or Abandoned:
+                        RunPosted(word);
+                        spins = Environment.ProcessorCount > 1 ? Spins : 0;
+                        continue;
+                    case Idle when (_thread.IsInterrupted || call.IsRevoked) && Interlocked.CompareExchange(ref _word, (word & ~StateMask) | Gone, word) == word:
+                        return _thread.IsInterrupted ? -Errno.ERESTARTSYS : -Errno.EPIPE;
+                }
+
+                if (spins-- > 0)
+                    Thread.SpinWait(1);
+                else if (!_token.TryTake())
+                    _token.Sleep(-1);
+            }
+        }
+        finally
+        {
+            call.Remove(this);
+            _thread.UseHostStack(_ownStackLimit);
+            Restore(state, registers);
+        }
+    }
+
+    /// <summary>Takes it for a call, if it is idle.</summary>
+    public bool TryClaim()
+    {
+        var word = Volatile.Read(ref _word);
+        // A posted call is announced when its arguments are there: until then it looks like a visit.
+        return (word & StateMask) == Idle && Interlocked.CompareExchange(ref _word, (word & ~StateMask) + NextCall + Visited, word) == word;
+    }
+
+    /// <summary>Runs the function on the calling thread, after <see cref="TryClaim"/>, and gives the server back.</summary>
+    /// <param name="arguments">a0 to a2.</param>
+    /// <param name="lent">What the callee may use meanwhile.</param>
+    /// <param name="caller">The guest thread that this host thread carries; null: it is one of the host's own.</param>
+    /// <param name="hostStackLimit">Lowest host stack address for the function's frames.</param>
+    /// <param name="nanoseconds">Time-out; negative: none.</param>
+    public CallOutcome Visit(in CallArguments arguments, in LentBuffer lent, CvmThread? caller, ulong hostStackLimit, long nanoseconds)
+    {
+        _lent = lent;
+        _caller = caller;
+        caller?.BeginVisit(this);
+        if (nanoseconds >= 0)
+            Arm(nanoseconds);
+        var outcome = caller is { IsOver: true } ? new CallOutcome(-Errno.EINTR, 0) : Run(arguments, hostStackLimit);
+        _lent = default;
+        caller?.EndVisit();
+        _caller = null;
+        GiveBack();
+        return outcome;
+    }
+
+    /// <summary>Lets the server's own thread run the function, after <see cref="TryClaim"/>, and waits for it.</summary>
+    /// <param name="arguments">a0 to a2.</param>
+    /// <param name="lent">What the callee may use meanwhile.</param>
+    /// <param name="waiter">The calling thread.</param>
+    /// <param name="deadline">Until when it waits.</param>
+    public CallOutcome Post(in CallArguments arguments, in LentBuffer lent, IWaiter waiter, long deadline)
+    {
+        _lent = lent;
+        _waiter = waiter;
+        _arguments = arguments;
+        var number = _word & ~StateMask;
+        Interlocked.Exchange(ref _word, number | Posted);
+        _token.Wake();
+        var spins = Environment.ProcessorCount > 1 ? Spins : 0;
+        while (Volatile.Read(ref _word) != (number | Finished))
+        {
+            if (spins-- > 0)
+            {
+                Thread.SpinWait(1);
+                continue;
+            }
+
+            var result = waiter.Park(deadline);
+            if (result == ParkResult.Woken || Interlocked.CompareExchange(ref _word, number | Abandoned, number | Posted) != (number | Posted))
+                continue;
+
+            // The callee's thread goes on alone. It is not inside a copy of the buffer once the gate is passed.
+            _lending.Enter();
+            _lent = default;
+            _lending.Exit();
+            return new CallOutcome(result == ParkResult.TimedOut ? -Errno.ETIMEDOUT : -Errno.EINTR, 0);
+        }
+
+        var outcome = _outcome;
+        _lent = default;
+        GiveBack();
+        return outcome;
+    }
+
+    /// <summary>Makes the function that runs look whether it is to go on.</summary>
+    public void Interrupt()
+    {
+        _thread.Interrupt();
+        _thread.Cvm.WakePaused();
+    }
+
+    /// <summary>Makes the serving thread look whether it is to stop.</summary>
+    public void Wake() => _token.Wake();
+
+    /// <summary>The callee copies from or to what its caller has lent it; on the thread that runs the function. Bytes, or a negated errno.</summary>
+    public long Transfer(CvmThread thread, ulong offset, long address, ulong length, bool isWrite)
+    {
+        var done = 0UL;
+        do
+        {
+            _lending.Enter();
+            var error = TransferStep(thread, offset + done, address + (long)done, length - done, isWrite, out var step);
+            _lending.Exit();
+            if (error != 0)
+                return done > 0 ? (long)done : error;
+            if (step == 0)
+                break;
+            done += step;
+        }
+        while (done < length && !thread.IsInterrupted);
+        return (long)done;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _timer?.Dispose();
+
+    private int TransferStep(CvmThread thread, ulong offset, long address, ulong length, bool isWrite, out ulong step)
+    {
+        step = 0;
+        if (_lent.Bytes == 0)
+            return -Errno.EBADF;
+        if (isWrite && !_lent.IsWritable)
+            return -Errno.EACCES;
+        if (offset >= _lent.Length)
+            return 0;
+        step = Math.Min(Math.Min(length, CpFile.LargestStep), _lent.Length - offset);
+        var bytes = (byte*)_lent.Bytes + offset;
+        if (!isWrite)
+            return thread.Memory.TryCopyIn(address, bytes, step) ? 0 : -Errno.EFAULT;
+        _lent.Tags?.Clear(_lent.Address + offset, step);
+        return thread.Memory.TryCopyOut(address, bytes, step) ? 0 : -Errno.EFAULT;
+    }
+
+    private void RunPosted(long word)
+    {
+        var number = word & ~StateMask;
+        _outcome = Run(_arguments, _ownStackLimit);
+        if (Interlocked.CompareExchange(ref _word, number | Finished, number | Posted) == (number | Posted))
+            _waiter!.Unpark();
+        else
+            GiveBack();
+    }
+
+    /// <summary>Sets up the registers, of which the caller gives the arguments alone, and runs the function.</summary>
+    private CallOutcome Run(in CallArguments arguments, ulong hostStackLimit)
+    {
+        var state = _thread.State;
+        (state->X1, state->X2, state->X3, state->X4) = (_returnPc, _stackPointer, _globalPointer, _threadPointer);
+        (state->X10, state->X11, state->X12, state->X13) = (arguments.A0, arguments.A1, arguments.A2, (long)_lent.Length);
+        state->Pc = _call!.Function;
+        try
+        {
+            if (_thread.Invoke(_returnPc, hostStackLimit))
+                return new CallOutcome(0, state->X10);
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            // A defect of this project shown by the callee's code: it ends the callee, not the caller.
+            _thread.Cvm.Fail(exception, "a call");
+        }
+
+        return new CallOutcome(
+            !IsAborted ? -Errno.ECONNRESET : Volatile.Read(ref _expired) == _word >> StateBits ? -Errno.ETIMEDOUT : -Errno.EINTR, 0);
+    }
+
+    /// <summary>Idle again; whoever waits for that, or wants the thread itself, looks.</summary>
+    private void GiveBack()
+    {
+        Interlocked.Exchange(ref _word, (_word & ~StateMask) | Idle);
+        if (_thread.IsInterrupted || _call!.IsRevoked)
+            _token.Wake();
+        _call!.Idle.Wake();
+    }
+
+    private void Arm(long nanoseconds)
+    {
+        _timer ??= new Timer(static s => ((CallServer)s!).OnTime(), this, Timeout.Infinite, Timeout.Infinite);
+        _deadline = nanoseconds >= long.MaxValue / 2 ? long.MaxValue : _thread.Cvm.Host.MonotonicNanoseconds + nanoseconds;
+        Volatile.Write(ref _timed, _word >> StateBits);
+        _timer.Change(Math.Min((nanoseconds / 1_000_000) + 1, int.MaxValue), Timeout.Infinite);
+    }
+
+    /// <summary>A timer that was meant for a call before finds the deadline of this one not reached.</summary>
+    private void OnTime()
+    {
+        var number = Volatile.Read(ref _timed);
+        if (_thread.Cvm.Host.MonotonicNanoseconds < Volatile.Read(ref _deadline))
+            return;
+        Volatile.Write(ref _expired, number);
+        Interrupt();
+    }
+
+    /// <summary>The registers of before; what other threads set to make the thread leave translated code stays.</summary>
+    private static void Restore(GuestState* state, ReadOnlySpan<byte> registers)
+    {
+        fixed (byte* bytes = registers)
+        {
+            var saved = (GuestState*)bytes;
+            for (var k = 1; k < 32; k++)
+                GuestState.X(state, k) = GuestState.X(saved, k);
+            for (var k = 0; k < 32; k++)
+                GuestState.F(state, k) = GuestState.F(saved, k);
+            (state->Pc, state->RoundingMode, state->FloatFlags) = (saved->Pc, saved->RoundingMode, saved->FloatFlags);
+        }
+    }
+}
+
+/// <summary>Integer arguments of a call.</summary>
+internal readonly record struct CallArguments(long A0, long A1, long A2);

@@ -1,0 +1,138 @@
+using System.Runtime.CompilerServices;
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Vfs;
+using Cheri2IL.Runtime;
+
+namespace Cheri2IL.Intravisor.Ipc;
+
+/// <summary>
+/// A function of a cVM that others call: with three integers, a value, and a buffer that the callee may use until it returns. Threads of
+/// the callee that wait in cp_call_serve lend stack and registers to the calls, so there are as many at a time as there are such threads.
+/// </summary>
+/// <remarks>Thread-safe.</remarks>
+public sealed unsafe class CpCall : Publication
+{
+    /// <summary>Host stack that a function gets at least: less, and there would be no progress.</summary>
+    internal const ulong LeastHostStack = 128 * 1024;
+
+    private readonly Lock _gate = new();
+    private CallServer[] _servers = [];
+
+    internal CpCall(Exchange exchange, string name, Cvm owner, long function)
+        : base(exchange, name, owner, CpRights.Call) => Function = function;
+
+    /// <summary>Guest address of the function.</summary>
+    internal long Function { get; }
+
+    /// <summary>Callers that wait for a server.</summary>
+    internal WaitList Idle { get; } = new();
+
+    /// <summary>Calls the function from the host, on the calling thread.</summary>
+    /// <param name="a0">First argument.</param>
+    /// <param name="a1">Second.</param>
+    /// <param name="a2">Third.</param>
+    /// <param name="buffer">What the function may read and write until it returns; its length is the fourth argument.</param>
+    /// <param name="timeout">For the wait for a serving thread and then for the function; negative: none.</param>
+    /// <returns>What the function returned.</returns>
+    /// <exception cref="InvalidOperationException">It is revoked, or the cVM ended during the call.</exception>
+    /// <exception cref="TimeoutException">The function did not return, or no thread served, in time.</exception>
+    public long Invoke(long a0 = 0, long a1 = 0, long a2 = 0, Span<byte> buffer = default, TimeSpan? timeout = null)
+    {
+        // Of what a thread has at least: 1.5 MB, of which this may be called deep inside.
+        const ulong stack = 512 * 1024;
+        byte marker;
+        RuntimeHelpers.EnsureSufficientExecutionStack();
+        var entered = FaultTrap.EnterThread();
+        try
+        {
+            fixed (byte* bytes = buffer)
+            {
+                var lent = new LentBuffer((nint)bytes, (ulong)buffer.Length, IsWritable: true, Tags: null, Address: 0);
+                CallServer? last = null;
+                var nanoseconds = timeout is { } time && time >= TimeSpan.Zero ? time.Ticks * 100 : -1;
+                var error = Claim(new HostWaiter(), ref last, HostWaiter.DeadlineOf(timeout ?? TimeSpan.FromTicks(-1)));
+                var outcome = error != 0 ? new CallOutcome(error, 0)
+                    : last!.Visit(new CallArguments(a0, a1, a2), lent, caller: null, (ulong)&marker - stack, nanoseconds);
+                return outcome.Error switch
+                {
+                    0 => outcome.Value,
+                    -Errno.ETIMEDOUT => throw new TimeoutException(),
+                    _ => throw new InvalidOperationException(outcome.Error == -Errno.ECONNRESET ? "the callee ended" : "revoked"),
+                };
+            }
+        }
+        finally
+        {
+            if (entered)
+                FaultTrap.LeaveThread();
+        }
+    }
+
+    /// <summary>
+    /// Takes a server that is idle, waiting for one if need be; 0, or -ETIMEDOUT, -ERESTARTSYS, -EPIPE.
+    /// </summary>
+    /// <param name="who">The calling thread.</param>
+    /// <param name="server">The one that it had last, and then the one that it has.</param>
+    /// <param name="deadline">Until when it waits.</param>
+    internal int Claim(IWaiter who, ref CallServer? server, long deadline)
+    {
+        if (server is not null && server.TryClaim())
+            return 0;
+        while (true)
+        {
+            foreach (var candidate in Volatile.Read(ref _servers))
+            {
+                if (candidate.TryClaim())
+                {
+                    server = candidate;
+                    return 0;
+                }
+            }
+
+            if (IsRevoked)
+                return -Errno.EPIPE;
+            var result = Idle.Wait(who, deadline, static c => c.IsRevoked || c.HasIdle, this);
+            if (result != ParkResult.Woken)
+                return result == ParkResult.TimedOut ? -Errno.ETIMEDOUT : -Errno.ERESTARTSYS;
+        }
+    }
+
+    /// <summary>A thread serves.</summary>
+    internal void Add(CallServer server)
+    {
+        lock (_gate)
+            Volatile.Write(ref _servers, [.. _servers, server]);
+        Idle.Wake();
+    }
+
+    /// <summary>It does not any more.</summary>
+    internal void Remove(CallServer server)
+    {
+        lock (_gate)
+            Volatile.Write(ref _servers, [.. _servers.Where(s => s != server)]);
+    }
+
+    /// <inheritdoc/>
+    internal override OpenFile? Open(Cvm cvm, Inode inode, int flags, out int error)
+    {
+        var access = AccessOf(cvm);
+        error = access?.Allows(CpRights.Call) == true ? 0 : -Errno.EACCES;
+        return error == 0 ? new CpCallFile(this, access!, inode, flags) : null;
+    }
+
+    /// <inheritdoc/>
+    internal override (int Mode, long Size) Describe(CpRights rights) => (FileAbi.S_IFCHR | (rights.HasFlag(CpRights.Call) ? 0x1b6 : 0), 0);
+
+    /// <summary>
+    /// Calls that run go on: they are the callee's own doing. Whoever waits to begin, and the threads that serve, look and stop.
+    /// </summary>
+    private protected override void Drain()
+    {
+        Idle.Wake();
+        foreach (var server in Volatile.Read(ref _servers))
+            server.Wake();
+    }
+
+    private bool HasIdle => Array.Exists(Volatile.Read(ref _servers), static s => s.IsIdle);
+}

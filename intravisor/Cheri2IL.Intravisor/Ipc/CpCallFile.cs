@@ -1,0 +1,60 @@
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Syscalls;
+using Cheri2IL.Intravisor.LibOs.Vfs;
+
+namespace Cheri2IL.Intravisor.Ipc;
+
+/// <summary>A <see cref="CpCall"/> that a guest has open to call.</summary>
+internal sealed unsafe class CpCallFile(CpCall call, CpAccess access, Inode inode, int flags) : OpenFile(inode, flags)
+{
+    /// <summary>The server of the last call, most likely idle.</summary>
+    private CallServer? _last;
+
+    /// <summary>Whether the callee's own thread is to run the function, rather than the caller's.</summary>
+    public bool UsesCarrier { get; set; }
+
+    /// <summary>Whether the callee may write what is lent to it.</summary>
+    public bool LendsWritable { get; set; }
+
+    /// <summary>Nanoseconds for the wait for a server, and then again for the function; negative: no limit.</summary>
+    public long Timeout { get; set; } = -1;
+
+    /// <summary>cp_call; 0 with the value, or a negated errno.</summary>
+    public long Call(CvmThread thread, in CallArguments arguments, long buffer, long length, out long value)
+    {
+        value = 0;
+        if (length != 0 && !(thread.Memory.Permits(buffer, (ulong)length, isWrite: false) && (!LendsWritable || thread.Memory.Permits(buffer, (ulong)length, isWrite: true))))
+            return -Errno.EFAULT;
+        if (!access.Allows(CpRights.Call))
+            return -Errno.EACCES;
+        if (!UsesCarrier && !thread.HasHostStack(CpCall.LeastHostStack))
+            return thread.TryUnwind(CpCall.LeastHostStack) ? 0 : -Errno.ELOOP;
+        var lent = length == 0 ? default
+            : new LentBuffer((nint)(thread.Cvm.Space.Base + buffer), (ulong)length, LendsWritable, thread.Cvm.Space.Tags, (ulong)buffer);
+        var server = _last;
+        var deadline = Timeout < 0 ? long.MaxValue : Deadlines.After(thread.Cvm.Host, Timeout);
+        var error = call.Claim(thread, ref server, IsNonBlocking ? 0 : deadline);
+        if (error != 0)
+            return IsNonBlocking && error == -Errno.ETIMEDOUT ? -Errno.EAGAIN : error;
+        _last = server;
+        var outcome = UsesCarrier
+            ? server!.Post(arguments, lent, thread, deadline)
+            : server!.Visit(arguments, lent, thread, thread.HostStackLimit, Timeout);
+        value = outcome.Value;
+        return outcome.Error;
+    }
+
+    /// <inheritdoc/>
+    public override short Poll() => call.IsRevoked ? (short)(FileAbi.POLLERR | FileAbi.POLLHUP) : FileAbi.POLLOUT;
+}
+
+/// <summary>The callee's end: closing it ends the publication.</summary>
+internal sealed class CpCallOwner(CpCall call, Inode inode) : OpenFile(inode, FileAbi.O_RDONLY)
+{
+    /// <summary>What it is the end of.</summary>
+    public CpCall Call => call;
+
+    /// <inheritdoc/>
+    protected override void Close() => call.Revoke();
+}

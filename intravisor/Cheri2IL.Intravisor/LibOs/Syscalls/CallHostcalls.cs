@@ -1,0 +1,76 @@
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.Ipc;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Vfs;
+
+namespace Cheri2IL.Intravisor.LibOs.Syscalls;
+
+/// <summary>Calls of functions in other cVMs; <see cref="CpCall"/> and <see cref="CallServer"/> do the work.</summary>
+internal static unsafe class CallHostcalls
+{
+    /// <summary>cp_call_publish(name, function): others may be granted to call it; a descriptor to serve by.</summary>
+    public static long Publish(CvmThread thread, in SyscallArguments a)
+    {
+        var error = IpcHostcalls.ReadName(thread, a.A0, out var name);
+        if (error != 0)
+            return error;
+        // A function that is a capability would need its caller to have one for it.
+        if (thread.Cvm.Space.Tags is not null)
+            return -Errno.EOPNOTSUPP;
+        if ((a.A1 & 1) != 0 || !thread.Cvm.Space.IsExecutable(a.A1))
+            return -Errno.EFAULT;
+        var exchange = thread.Cvm.Exchange;
+        var call = new CpCall(exchange, name, thread.Cvm, a.A1);
+        error = exchange.Publish(call);
+        if (error != 0)
+            return error;
+        var node = new DeviceNode(thread.Files.FileSystem, FileAbi.S_IFCHR | 0x100, 0, (_, _) => throw new InvalidOperationException("a callee's end has no name"));
+        return thread.Files.Descriptors.AddNew(new CpCallOwner(call, node) { Path = "/cap/" + name }, closeOnExec: false);
+    }
+
+    /// <summary>cp_call_serve(fd): the calling thread serves calls, for as long as the function is published.</summary>
+    public static long Serve(CvmThread thread, in SyscallArguments a)
+    {
+        if (thread.Files.Descriptors[(int)a.A0] is not CpCallOwner { Call: var call })
+            return -Errno.EBADF;
+        // A function that serves would need the registers twice.
+        if (thread.Server is { IsRunning: true })
+            return -Errno.EDEADLK;
+        if (!thread.HasHostStack(CpCall.LeastHostStack))
+            return thread.TryUnwind(CpCall.LeastHostStack) ? 0 : -Errno.ELOOP;
+        thread.Server ??= new CallServer(thread);
+        return thread.Server.Serve(call);
+    }
+
+    /// <summary>cp_call(fd, a0, a1, a2, buffer, length): 0 with what the function returned in a1, or a negated errno.</summary>
+    public static long Call(CvmThread thread, in SyscallArguments a)
+    {
+        if (thread.Files.Descriptors[(int)a.A0] is not CpCallFile file)
+            return -Errno.EBADF;
+        var error = file.Call(thread, new CallArguments(a.A1, a.A2, a.A3), a.A4, a.A5, out var value);
+        if (error == 0 && !thread.IsRedirected)
+            thread.State->X11 = value;
+        return error;
+    }
+
+    /// <summary>cp_call_set(fd, flags, timeout): how calls by this descriptor are made from now on.</summary>
+    public static long Set(CvmThread thread, in SyscallArguments a)
+    {
+        const long carrier = 1;
+        const long lendsWritable = 2;
+        if (thread.Files.Descriptors[(int)a.A0] is not CpCallFile file)
+            return -Errno.EBADF;
+        if ((a.A1 & ~(carrier | lendsWritable)) != 0)
+            return -Errno.EINVAL;
+        (file.UsesCarrier, file.LendsWritable, file.Timeout) = ((a.A1 & carrier) != 0, (a.A1 & lendsWritable) != 0, a.A2);
+        return 0;
+    }
+
+    /// <summary>cp_lent_read(offset, buffer, length): inside a function that was called, copies from what the caller lent.</summary>
+    public static long LentRead(CvmThread thread, in SyscallArguments a)
+        => thread.Server?.Transfer(thread, (ulong)a.A0, a.A1, (ulong)a.A2, isWrite: false) ?? -Errno.EBADF;
+
+    /// <summary>cp_lent_write(offset, buffer, length): copies to it.</summary>
+    public static long LentWrite(CvmThread thread, in SyscallArguments a)
+        => thread.Server?.Transfer(thread, (ulong)a.A0, a.A1, (ulong)a.A2, isWrite: true) ?? -Errno.EBADF;
+}

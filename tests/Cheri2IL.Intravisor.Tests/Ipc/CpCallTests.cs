@@ -1,0 +1,461 @@
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.Ipc;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Runtime.Execution;
+using Xunit;
+using static Cheri2IL.Intravisor.Tests.Ipc.Scripts;
+using static Cheri2IL.Intravisor.Tests.ScriptedGuest;
+
+namespace Cheri2IL.Intravisor.Tests.Ipc;
+
+/// <summary>CP_Call: functions of another cVM, on the caller's thread and on the callee's.</summary>
+public sealed unsafe class CpCallTests : IDisposable
+{
+    private const long Open = 0x4000 + 406;
+    private const long CallNumber = 0x4000 + 411;
+    private const long Grant = 0x4200 + 1;
+    private const long Revoke = 0x4200 + 2;
+    private const long Publish = 0x4200 + 4;
+    private const long Serve = 0x4200 + 5;
+    private const long Set = 0x4200 + 6;
+    private const long LentRead = 0x4200 + 7;
+    private const long LentWrite = 0x4200 + 8;
+    private const long Carrier = 1;
+    private const long LendWritable = 2;
+    private const long Function = Entry + 0x100;
+    private const long Millisecond = 1_000_000;
+
+    private readonly IntravisorInstance _intravisor = new();
+    private readonly List<string> _reports = [];
+    private Exception? _failure;
+
+    /// <inheritdoc/>
+    public void Dispose() => _intravisor.Dispose();
+
+    /// <summary>A guest that publishes a function and serves it on its main thread.</summary>
+    private Cvm StartCallee(string name, Script function)
+    {
+        var guest = new ScriptedGuest();
+        guest[Function] = state =>
+        {
+            function(state);
+            // Unless it was made to leave, when it would go on where it was.
+            if (state->Interrupt == 0)
+                state->Pc = state->X1;
+        };
+        guest[Entry] = state =>
+        {
+            var call = Result(state, Publish, Name(state, name), Function);
+            Result(state, Grant, Name(state, name), Name(state, "*", 1), 4);
+            ServeOn(state, call);
+        };
+        guest[Entry + 0x10] = state => ServeOn(state, state->X18);
+        return guest.StartIn(_intravisor, name, _reports);
+    }
+
+    /// <summary>Serves again after a signal or a time-out made the thread leave.</summary>
+    private static void ServeOn(GuestState* state, long call)
+    {
+        (state->X18, state->Pc) = (call, Entry + 0x10 - 4);
+        if (!Call(state, Serve, call))
+            state->Pc = Entry + 0x10;
+        else
+            Exit(state, -state->X10);
+    }
+
+    /// <summary>Runs a caller to its end; what failed in it.</summary>
+    private CvmExit RunCaller(Action<nint> script, string name = "caller")
+    {
+        var guest = new ScriptedGuest();
+        guest[Entry] = state =>
+        {
+            _failure = Record.Exception(() => script((nint)state));
+            Exit(state);
+        };
+        var cvm = guest.StartIn(_intravisor, name, _reports);
+        Assert.True(Ends(cvm), "the caller does not end");
+        Assert.Null(_failure);
+        return cvm.Wait();
+    }
+
+    /// <summary>Whether it ends in a time that only keeps a failure from hanging the suite.</summary>
+    private static bool Ends(Cvm cvm) => cvm.Completion.Wait(TimeSpan.FromSeconds(60));
+
+    private static long OpenCall(GuestState* state, string name, long flags = 0, long timeout = -1)
+    {
+        var call = Result(state, Open, Name(state, name), 0, -1);
+        Assert.InRange(call, 3, 100);
+        Assert.Equal(0, Result(state, Set, call, flags, timeout));
+        return call;
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(Carrier)]
+    public void Function_Called_GetsArgumentsAndReturnsItsValue(long flags)
+    {
+        StartCallee("sum", state => state->X10 = (state->X10 * 100) + (state->X11 * 10) + state->X12 + state->X13);
+        RunCaller(pointer =>
+        {
+            var state = (GuestState*)pointer;
+            var call = OpenCall(state, "sum", flags);
+            for (var k = 0; k < 1000; k++)
+            {
+                Assert.Equal(0, Result(state, CallNumber, call, k, 2, 3, Data, 7));
+                Assert.Equal((k * 100) + 30, state->X11);
+            }
+        });
+        Assert.Equal(130, ((CpCall)_intravisor.Exchange.Find("sum")!).Invoke(1, 2, 3, new byte[7]));
+        Assert.Empty(_reports);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(Carrier)]
+    public void Registers_OfEitherSide_DoNotReachTheOther(long flags)
+    {
+        const long secret = 0x5ec2_e700_0000_0000;
+        const long answer = 0x0a15_3e20_0000_0000;
+        var leaked = 0;
+        StartCallee("spy", state =>
+        {
+            for (var k = 1; k < 32; k++)
+            {
+                if (GuestState.X(state, k) >> 32 == secret >> 32)
+                    leaked++;
+                // And something for the caller to find.
+                if (k is not (1 or 2 or 10))
+                    GuestState.X(state, k) = answer + k;
+            }
+
+            for (var k = 0; k < 32; k++)
+            {
+                if (BitConverter.DoubleToInt64Bits(GuestState.F(state, k)) >> 32 == secret >> 32)
+                    leaked++;
+            }
+        });
+        RunCaller(pointer =>
+        {
+            var state = (GuestState*)pointer;
+            var call = OpenCall(state, "spy", flags);
+            for (var round = 0; round < 3; round++)
+            {
+                for (var k = 5; k < 32; k++)
+                    GuestState.X(state, k) = secret + k;
+                for (var k = 0; k < 32; k++)
+                    GuestState.F(state, k) = BitConverter.Int64BitsToDouble(secret + k);
+                Assert.Equal(0, Result(state, CallNumber, call, 1, 2, 3));
+                Assert.Equal(1, state->X11);
+                for (var k = 5; k < 32; k++)
+                    Assert.Equal(k is >= 10 and <= 17 ? GuestState.X(state, k) : secret + k, GuestState.X(state, k));
+                for (var k = 0; k < 32; k++)
+                    Assert.Equal(secret + k, BitConverter.DoubleToInt64Bits(GuestState.F(state, k)));
+                Assert.Equal([0, 1, 2, 3, 0, 0], (long[])[state->X10, state->X11, state->X12, state->X13, state->X14, state->X15]);
+            }
+        });
+        Assert.Equal(0, leaked);
+        Assert.Empty(_reports);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(Carrier)]
+    public void LentBuffer_DuringTheCall_IsReadAndWrittenWithinItsBoundsAndRights(long flags)
+    {
+        var results = new List<long>();
+        StartCallee("upper", state =>
+        {
+            var length = state->X13;
+            results.Add(Result(state, LentRead, 0, Data, 100));
+            results.Add(Result(state, LentRead, length, Data, 1));
+            results.Add(Result(state, LentRead, -1, Data, 1));
+            results.Add(Result(state, LentRead, 0, 0x10, 1));
+            foreach (ref var value in Bytes(state, Data, (int)length))
+                value -= 32;
+            results.Add(Result(state, LentWrite, 0, Data, 100));
+            state->X10 = length;
+        });
+        RunCaller(pointer =>
+        {
+            var state = (GuestState*)pointer;
+            var call = OpenCall(state, "upper", flags);
+            "hello!"u8.CopyTo(Bytes(state, Data, 6));
+            Assert.Equal(0, Result(state, CallNumber, call, 0, 0, 0, Data, 5));
+            Assert.Equal("hello!"u8.ToArray(), Bytes(state, Data, 6).ToArray());
+            Assert.Equal(0, Result(state, Set, call, flags | LendWritable, -1));
+            Assert.Equal(0, Result(state, CallNumber, call, 0, 0, 0, Data, 5));
+            Assert.Equal("HELLO!"u8.ToArray(), Bytes(state, Data, 6).ToArray());
+            Assert.Equal(-Errno.EFAULT, Result(state, CallNumber, call, 0, 0, 0, 4L << 30, 5));
+            Assert.Equal(-Errno.EFAULT, Result(state, CallNumber, call, 0, 0, 0, Data, -1));
+            // Memory that is not mapped is the callee's error.
+            Assert.Equal(0, Result(state, CallNumber, call, 0, 0, 0, 0x2000_0000, 5));
+            // Nothing is lent outside of a call.
+            Assert.Equal(-Errno.EBADF, Result(state, LentRead, 0, Data, 1));
+        });
+        Assert.Equal(
+            [
+                5, 0, 0, -Errno.EFAULT, -Errno.EACCES,
+                5, 0, 0, -Errno.EFAULT, 5,
+                -Errno.EFAULT, 0, 0, -Errno.EFAULT, -Errno.EFAULT,
+            ],
+            results);
+        Assert.Empty(_reports);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(Carrier)]
+    public void CalleeCrashes_CallerGetsAnErrorAndGoesOn(long flags)
+    {
+        var callee = StartCallee("crash", state => throw new GuestFault(GuestFaultKind.LoadAccess, Function, 0x10));
+        RunCaller(pointer =>
+        {
+            var state = (GuestState*)pointer;
+            var call = OpenCall(state, "crash", flags);
+            Assert.Equal(-Errno.ECONNRESET, Result(state, CallNumber, call, 1));
+            Assert.Contains(Result(state, CallNumber, call, 1), (long[])[-Errno.EPIPE, -Errno.EACCES, -Errno.ECONNRESET]);
+        });
+        Assert.Equal(128 + Signal.SIGSEGV, callee.Wait().ShellStatus);
+        Assert.Single(_reports);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(Carrier)]
+    public void CalleeExits_InTheFunction_CallerGetsAnError(long flags)
+    {
+        var callee = StartCallee("exit", state => Exit(state, 3));
+        RunCaller(pointer =>
+        {
+            var state = (GuestState*)pointer;
+            Assert.Equal(-Errno.ECONNRESET, Result(state, CallNumber, OpenCall(state, "exit", flags), 1));
+        });
+        Assert.Equal(3, callee.Wait().ShellStatus);
+        Assert.Empty(_reports);
+    }
+
+    [Fact]
+    public void EndlessFunction_OnTheCallersThread_TimesOutAndServesAgain()
+    {
+        StartCallee("loop", state =>
+        {
+            while (state->X10 != 0)
+            {
+                if (Volatile.Read(ref state->Interrupt) != 0)
+                    return;
+            }
+
+            state->X10 = 42;
+        });
+        RunCaller(pointer =>
+        {
+            var state = (GuestState*)pointer;
+            var call = OpenCall(state, "loop", 0, 20 * Millisecond);
+            for (var k = 0; k < 5; k++)
+            {
+                Assert.Equal(-Errno.ETIMEDOUT, Result(state, CallNumber, call, 1));
+                Assert.Equal(0, Result(state, CallNumber, call, 0));
+                Assert.Equal(42, state->X11);
+            }
+        });
+        var host = (CpCall)_intravisor.Exchange.Find("loop")!;
+        Assert.Throws<TimeoutException>(() => host.Invoke(1, timeout: TimeSpan.FromMilliseconds(20)));
+        Assert.Equal(42, host.Invoke(0));
+        Assert.Empty(_reports);
+    }
+
+    [Fact]
+    public void FunctionThatWaits_OnTheCallersThread_TimesOut()
+    {
+        StartCallee("sleep", state =>
+        {
+            // ppoll without limit; when it is interrupted the thread leaves.
+            if (!Call(state, 73, 0, 0, 0))
+                return;
+            state->X10 = 1;
+        });
+        RunCaller(pointer =>
+        {
+            var state = (GuestState*)pointer;
+            Assert.Equal(-Errno.ETIMEDOUT, Result(state, CallNumber, OpenCall(state, "sleep", 0, 20 * Millisecond), 1));
+        });
+        Assert.Empty(_reports);
+    }
+
+    [Fact]
+    public void SlowFunction_OnItsOwnThread_IsLeftAloneAndLosesTheBuffer()
+    {
+        using var isOver = new ManualResetEventSlim();
+        using var isDone = new ManualResetEventSlim();
+        var results = new List<long>();
+        StartCallee("slow", state =>
+        {
+            results.Add(Result(state, LentRead, 0, Data, 8));
+            isOver.Wait(TimeSpan.FromSeconds(30));
+            results.Add(Result(state, LentRead, 0, Data, 8));
+            isDone.Set();
+        });
+        RunCaller(pointer =>
+        {
+            var state = (GuestState*)pointer;
+            Assert.Equal(-Errno.ETIMEDOUT, Result(state, CallNumber, OpenCall(state, "slow", Carrier, 20 * Millisecond), 0, 0, 0, Data, 8));
+            isOver.Set();
+            Assert.True(isDone.Wait(TimeSpan.FromSeconds(30)));
+            // The thread serves the next.
+            Assert.Equal(0, Result(state, CallNumber, OpenCall(state, "slow", 0), 5, 0, 0, Data, 8));
+        });
+        Assert.Equal([8, -Errno.EBADF, 8, 8], results);
+        Assert.Empty(_reports);
+    }
+
+    [Fact]
+    public void CallerKilled_InsideTheFunction_EndsAndTheCalleeGoesOn()
+    {
+        using var isInside = new ManualResetEventSlim();
+        var callee = StartCallee("trap", state =>
+        {
+            while (state->X10 != 0)
+            {
+                isInside.Set();
+                if (Volatile.Read(ref state->Interrupt) != 0)
+                    return;
+            }
+
+            state->X10 = 7;
+        });
+        for (var round = 0; round < 20; round++)
+        {
+            isInside.Reset();
+            var guest = new ScriptedGuest();
+            guest[Entry] = state => Call(state, CallNumber, OpenCall(state, "trap"), 1);
+            var caller = guest.StartIn(_intravisor, "caller", _reports);
+            Assert.True(isInside.Wait(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
+            caller.Kill(Signal.SIGKILL);
+            Assert.True(Ends(caller), "the caller does not end");
+        }
+
+        Assert.Equal(7, ((CpCall)_intravisor.Exchange.Find("trap")!).Invoke(0));
+        Assert.False(callee.IsEnding);
+        Assert.Empty(_reports);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(Carrier)]
+    public void CalleeKilled_InsideTheFunction_CallerGetsAnError(long flags)
+    {
+        for (var round = 0; round < 20; round++)
+        {
+            using var isInside = new ManualResetEventSlim();
+            var callee = StartCallee("doomed", state =>
+            {
+                isInside.Set();
+                while (Volatile.Read(ref state->Interrupt) == 0)
+                {
+                }
+            });
+            var kill = new Thread(() =>
+            {
+                isInside.Wait(TimeSpan.FromSeconds(30));
+                callee.Kill(Signal.SIGKILL);
+            });
+            kill.Start();
+            RunCaller(pointer =>
+            {
+                var state = (GuestState*)pointer;
+                Assert.Equal(-Errno.ECONNRESET, Result(state, CallNumber, OpenCall(state, "doomed", flags), 1));
+            });
+            kill.Join();
+            callee.Wait();
+        }
+
+        Assert.Empty(_reports);
+    }
+
+    [Fact]
+    public void Calls_WithoutRightOrServerOrPublication_AreRefused()
+    {
+        using var isReady = new ManualResetEventSlim();
+        var owner = new ScriptedGuest();
+        owner[Entry] = state =>
+        {
+            Assert.Equal(-Errno.EFAULT, Result(state, Publish, Name(state, "bad"), Data));
+            Assert.Equal(-Errno.EFAULT, Result(state, Publish, Name(state, "bad"), -2));
+            Assert.Equal(-Errno.EFAULT, Result(state, Publish, Name(state, "bad"), Function + 1));
+            Assert.Equal(-Errno.EBADF, Result(state, Serve, 0));
+            var call = Result(state, Publish, Name(state, "idle"), Function);
+            Assert.Equal(0, Result(state, Grant, Name(state, "idle"), Name(state, "caller", 1), 4));
+            Assert.InRange(Result(state, Publish, Name(state, "secret"), Function), 3, 100);
+            isReady.Set();
+            Call(state, 73, 0, 0, 0);
+        };
+        owner.StartIn(_intravisor, "owner", _reports);
+        Assert.True(isReady.Wait(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
+        RunCaller(pointer =>
+        {
+            var state = (GuestState*)pointer;
+            Assert.Equal(-Errno.EACCES, OpenCap(state, "secret"));
+            var call = OpenCall(state, "idle", 0, 10 * Millisecond);
+            Assert.Equal(-Errno.ETIMEDOUT, Result(state, CallNumber, call, 1));
+            Result(state, 25, call, 4, FileAbi.O_NONBLOCK);
+            Assert.Equal(-Errno.EAGAIN, Result(state, CallNumber, call, 1));
+            Assert.Equal(-Errno.EINVAL, Result(state, Set, call, 4, 0));
+            Assert.Equal(-Errno.EBADF, Result(state, CallNumber, 0));
+            _intravisor.Exchange.Find("idle")!.Revoke();
+            Assert.Equal(-Errno.EACCES, Result(state, CallNumber, call, 1));
+            Assert.Equal(-Errno.EPERM, Result(state, Revoke, Name(state, "secret")));
+        });
+        Assert.Empty(_reports);
+    }
+
+    [Fact]
+    public void Chain_OfCalls_ReturnsThroughAll()
+    {
+        StartCallee("last", state => state->X10 *= 2);
+        StartCallee("middle", state =>
+        {
+            var argument = state->X10;
+            var (ra, sp) = (state->X1, state->X2);
+            var call = OpenCall(state, "last");
+            Assert.Equal(0, Result(state, CallNumber, call, argument + 1));
+            var value = state->X11;
+            Result(state, 57, call);
+            (state->X1, state->X2, state->X10) = (ra, sp, value + 1);
+        });
+        RunCaller(pointer =>
+        {
+            var state = (GuestState*)pointer;
+            var call = OpenCall(state, "middle");
+            for (var k = 0; k < 100; k++)
+            {
+                Assert.Equal(0, Result(state, CallNumber, call, k));
+                Assert.Equal((2 * (k + 1)) + 1, state->X11);
+            }
+        });
+        Assert.Empty(_reports);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(Carrier)]
+    public void Calls_Repeated_AllocateNothing(long flags)
+    {
+        StartCallee("next", state => state->X10++);
+        RunCaller(pointer =>
+        {
+            var state = (GuestState*)pointer;
+            var call = OpenCall(state, "next", flags);
+            void Use(int count)
+            {
+                for (var k = 0; k < count; k++)
+                    Call(state, CallNumber, call, k);
+            }
+
+            Use(100);
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            Use(1000);
+            Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        });
+        Assert.Empty(_reports);
+    }
+}
