@@ -184,9 +184,7 @@ public sealed class ModuleTranslator
     /// <summary>Takes a function to the IR that is emitted, unless it is too large and has to be split.</summary>
     public void Optimize(RegionBuilder region)
     {
-        // Not with capabilities: a return compares its address alone there, not PCC.
-        if (!region.Function.HasCapabilities)
-            Inlining.Run(region.Function, InlineCandidate);
+        Inlining.Run(region.Function, InlineCandidate);
         PassPipeline.Run(region.Function, Passes);
     }
 

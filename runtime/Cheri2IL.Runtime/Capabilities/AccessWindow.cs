@@ -48,13 +48,22 @@ public readonly struct AccessWindow
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static AccessWindow OfAddresses(in Capability capability)
     {
+        if (!capability.IsTagged | capability.IsSealed)
+            return default;
+        return CompressedBounds.TryExpandShort(capability.Metadata, capability.Address, out var @base, out var length)
+            ? new AccessWindow(@base, length + 1)
+            : OfLongBounds(capability);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static AccessWindow OfLongBounds(in Capability capability)
+    {
         var bounds = capability.Bounds;
 
         // Where the top is the end of the address space or, in patterns that no instruction derives, beyond, the last address is the last one.
         var top = bounds.SaturatedTop;
         var length = top - bounds.Base;
-        var count = length + (length != ulong.MaxValue ? 1UL : 0);
-        return new AccessWindow(bounds.Base, capability.IsTagged & !capability.IsSealed & (top >= bounds.Base) ? count : 0);
+        return new AccessWindow(bounds.Base, top < bounds.Base ? 0 : length + (length != ulong.MaxValue ? 1UL : 0));
     }
 
     /// <summary>The same, by call.</summary>

@@ -26,6 +26,9 @@ public readonly struct CompressedBounds
     /// <summary>From this exponent on the window is the whole address space.</summary>
     private const int UnboundedExponent = 64 - MantissaBits;
 
+    /// <summary>The largest exponent of <see cref="TryExpandShort"/>: a length of 2^62 is behind a base below 2^63 still no wrap.</summary>
+    private const int ShortExponent = UnboundedExponent - 1;
+
     /// <summary>
     /// The bounds field of NULL. It is inverted in memory and registers, so that NULL is all zeroes: IE and E = 52 are set.
     /// </summary>
@@ -89,6 +92,36 @@ public readonly struct CompressedBounds
         // most one in units of 2^63; with them, T itself reaches bit 64 and the address has no influence.
         var topHigh = scale < MaximumExponent - 1 ? (@base & ~top) >> 63 : (Top >> (64 - scale)) & 1UL;
         return new CapabilityBounds(@base, top, topHigh);
+    }
+
+    /// <summary>
+    /// Base and length where they are what almost all capabilities have: a base in the lower half of the address space, and bounds so
+    /// short that neither they nor the window reach its ends. False: <see cref="Expand"/> says what they are.
+    /// </summary>
+    /// <remarks>
+    /// T is implied by its lower bits, B and the least possible length (<see cref="Of"/>), so the length is their difference modulo 2^12, and
+    /// 2^12 more with an internal exponent. The window starts 2^11 and what B has below that before the base (<see cref="WindowStart"/>).
+    /// </remarks>
+    /// <param name="metadata">The metadata word.</param>
+    /// <param name="address">The address.</param>
+    /// <param name="base">The base.</param>
+    /// <param name="length">Bytes from base to top.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryExpandShort(ulong metadata, ulong address, out ulong @base, out ulong length)
+    {
+        const uint WindowStep = 1 << (MantissaBits - 3);
+        var bits = (uint)(metadata ^ NullBits);
+        var internalExponent = (bits >> 26) & 1;
+        var exponentField = 7 & (0 - internalExponent);
+        var exponent = (int)(((bits >> 11) & (exponentField << 3)) | (bits & exponentField));
+        var bottom = bits & MantissaMask & ~exponentField;
+        var top = (bits >> MantissaBits) & ~exponentField;
+        length = (ulong)(((top - bottom) & 0xFFF) | (internalExponent << 12)) << exponent;
+        var start = (bottom - WindowStep) & (7 * WindowStep);
+        var window = address >> exponent;
+        window -= (window - start) & MantissaMask;
+        @base = (window + WindowStep + (bottom & (WindowStep - 1))) << exponent;
+        return exponent <= ShortExponent && (long)@base >= 0;
     }
 
     /// <summary>

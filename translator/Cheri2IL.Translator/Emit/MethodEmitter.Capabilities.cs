@@ -131,6 +131,9 @@ public sealed partial class MethodEmitter
                 Make(i, made);
                 _il.LoadLocal(made);
                 break;
+            case IrOp.CapAllows:
+                EmitAllowance(i);
+                break;
             case IrOp.CapLoadReserved:
                 _il.LoadArgument(StateArgument);
                 LoadAddress(i);

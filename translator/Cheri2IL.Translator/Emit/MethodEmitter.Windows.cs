@@ -261,6 +261,24 @@ public sealed partial class MethodEmitter
         return true;
     }
 
+    /// <summary>Pushes 1 if the window allows it. Where there is none, 0: what is guarded does without.</summary>
+    private void EmitAllowance(IrInstruction i)
+    {
+        var kind = _windows.KindOf(i);
+        if (kind < 0)
+        {
+            _il.LoadConstant(0);
+            return;
+        }
+
+        var register = CapabilityState.Index(i.A!.Register);
+        LoadSum(i.B!, i.Immediate);
+        _il.LoadLocal(WindowBase(register));
+        _il.Emit(ILOpCode.Sub);
+        _il.LoadLocal(WindowCount(register, kind));
+        _il.Emit(ILOpCode.Clt_un);
+    }
+
     /// <summary>Cold: the window is for capabilities that need every permission to be stored; goes back to <paramref name="join"/> if this one needs less.</summary>
     private void EmitExactStoreCheck(IrInstruction i, int value, Action loadAddress, ILLabel join, RegisterSet dirty)
     {

@@ -116,7 +116,7 @@ public sealed class WindowAnalysis
                 case IrOp.GetC when i.Register != GuestRegister.Pcc:
                     holds.Add(i);
                     break;
-                case IrOp.CapCheck or IrOp.CapCheckValue when i.Elided is null && holds.Contains(i.A!):
+                case IrOp.CapCheck or IrOp.CapCheckValue or IrOp.CapAllows when i.Elided is null && holds.Contains(i.A!):
                     var needed = AccessNeeds.Permissions(i);
                     if (i.Op == IrOp.CapCheckValue)
                         needed |= CapabilityPermissions.StoreCapability | CapabilityPermissions.StoreLocalCapability;
@@ -169,7 +169,7 @@ public sealed class WindowAnalysis
     {
         switch (i.Op)
         {
-            case IrOp.CapCheck or IrOp.CapCheckValue when KindOf(i) is var kind and >= 0:
+            case IrOp.CapCheck or IrOp.CapCheckValue or IrOp.CapAllows when KindOf(i) is var kind and >= 0:
                 live[CapabilityState.Index(i.A!.Register)] |= 1u << kind;
                 break;
             case IrOp.SetC when i.Register != GuestRegister.Pcc:

@@ -3,7 +3,7 @@ using Cheri2IL.Runtime.Execution;
 
 namespace Cheri2IL.Translator.Ir;
 
-/// <summary>What <see cref="IrOp.CapCheck"/> and <see cref="IrOp.CapCheckValue"/> check. CHERI ISAv9, "Capability loads and stores".</summary>
+/// <summary>What <see cref="IrOp.CapCheck"/>, <see cref="IrOp.CapCheckValue"/> and <see cref="IrOp.CapAllows"/> check. CHERI ISAv9, "Capability loads and stores".</summary>
 public static class AccessNeeds
 {
     /// <summary>Bytes whose tags CLoadTags reads.</summary>
@@ -21,6 +21,7 @@ public static class AccessNeeds
     /// <summary>Bytes that it accesses.</summary>
     public static int Size(IrInstruction check) => check.Capability switch
     {
+        _ when check.Op == IrOp.CapAllows => (int)check.C!.Immediate,
         CapabilityAccess.LoadTags => TagLine,
         >= CapabilityAccess.StoreCapability => CapabilityState.Granule,
         _ => IrSignature.SizeOf(check.Access),

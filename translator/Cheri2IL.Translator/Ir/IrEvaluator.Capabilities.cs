@@ -67,6 +67,7 @@ public sealed unsafe partial class IrEvaluator
         IrOp.CapOffset => Cap(i.A).Offset,
         IrOp.CapFlags => Cap(i.A).IsCapabilityMode ? 1UL : 0,
         IrOp.CapHigh => Cap(i.A).Metadata,
+        IrOp.CapAllows => AccessWindow.Of(Cap(i.A), AccessNeeds.Permissions(i), (uint)AccessNeeds.Size(i)).Allows((ulong)(Value(i.B) + i.Immediate)) ? 1UL : 0,
         IrOp.CapSubset => Cap(i.A).IsSubsetOf(Cap(i.B)) ? 1UL : 0,
         IrOp.CapEqual => Cap(i.A).IsIdenticalTo(Cap(i.B)) ? 1UL : 0,
         IrOp.CapToPointer => Cap(i.A).ToPointer(Cap(i.B)),

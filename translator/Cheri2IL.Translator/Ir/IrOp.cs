@@ -481,6 +481,12 @@ public enum IrOp : byte
     /// <summary>CRAM of the length A.</summary>
     CapAlignmentMask,
 
+    /// <summary>
+    /// I32: 1 if every access of the kind <see cref="IrInstruction.Capability"/>, Load, Store or Update, to the C bytes (a constant) at B + imm
+    /// would pass its check under the authority A; never faults.
+    /// </summary>
+    CapAllows,
+
     // ---- capabilities: checks. A failure is a fault of the kind Capability with the cause that comes first in this text.
     /// <summary>
     /// Access to B (I64) + imm, modulo 2^64, under authority A, whose number is <see cref="IrInstruction.Register"/>: tag; seal; permissions of

@@ -37,6 +37,9 @@ public static class IrVerifier
     /// </summary>
     public const long CheckWindow = (64 * 1024) - 4096;
 
+    /// <summary>Most bytes that a <see cref="IrOp.CapAllows"/> asks about.</summary>
+    private const long MostAllowed = 4096;
+
     /// <summary>All violations, in order; numbers <paramref name="function"/>.</summary>
     public static IReadOnlyList<IrError> Verify(IrFunction function)
     {
@@ -216,6 +219,9 @@ public static class IrVerifier
                     break;
                 case IrOp.GetC or IrOp.SetC when instruction.Register is not ((> 0 and < GuestRegister.F0) or GuestRegister.Pcc or GuestRegister.Ddc):
                     Report(instruction, "there is no such capability register");
+                    break;
+                case IrOp.CapAllows when instruction.C is not { Op: IrOp.Const, Immediate: > 0 and <= MostAllowed } || instruction.Capability > CapabilityAccess.Update:
+                    Report(instruction, $"the accesses must be loads, stores or both, of 1 to {MostAllowed} bytes that are a constant");
                     break;
                 case IrOp.CapCheckAlignment when immediate is not (2 or 4 or 8 or 16 or 64):
                     Report(instruction, "alignment must be 2, 4, 8, 16 or 64");

@@ -11,6 +11,7 @@ namespace Cheri2IL.Translator.Passes;
 /// <remarks>
 /// <para>A fact is about the capability in a register: it is tagged, not sealed, has certain permissions, and its address plus two offsets, Low
 /// and High, are between base and top. Each check that passes says so of its first byte and the one behind its last.</para>
+/// <para>Guards say the same where they let control pass (<see cref="IrOp.CapAllows"/>).</para>
 /// <para>CIncOffset by a constant moves the offsets, the other way round, and keeps the tag if the new address is between them as the old one
 /// is (<see cref="AccessWindow.OfAddresses"/>). Any other definition ends what is known of a register, and so do calls. DDC is left
 /// alone, since accesses under it have nothing to do with its address.</para>
@@ -51,10 +52,10 @@ public sealed class CapabilityCheckElimination
         while (work.TryDequeue(out var block))
         {
             var leaving = Transfer(block, elide: false);
-            foreach (var successor in block.Successors)
+            for (var s = 0; s < block.Successors.Count; s++)
             {
-                if (Enter(successor, leaving))
-                    work.Enqueue(successor);
+                if (Enter(block.Successors[s], s == 0 ? leaving.First : leaving.Others))
+                    work.Enqueue(block.Successors[s]);
             }
         }
 
@@ -85,7 +86,8 @@ public sealed class CapabilityCheckElimination
         return changed;
     }
 
-    private Fact[] Transfer(IrBlock block, bool elide)
+    /// <summary>What is known where the block leaves to its first successor, and to others.</summary>
+    private (Fact[] First, Fact[] Others) Transfer(IrBlock block, bool elide)
     {
         Fact[] facts = [.. _in[block]];
 
@@ -115,7 +117,13 @@ public sealed class CapabilityCheckElimination
             }
         }
 
-        return block.Terminator.Op is IrOp.Call or IrOp.Ecall ? new Fact[Registers] : facts;
+        if (block.Terminator.Op is IrOp.Call or IrOp.Ecall)
+            return (new Fact[Registers], []);
+        if (block.Terminator is not { Op: IrOp.Branch, A: { Op: IrOp.CapAllows } guard })
+            return (facts, facts);
+        Fact[] allowed = [.. facts];
+        Check(guard, held, allowed, elide: false);
+        return (allowed, facts);
 
         void Forget(int register)
         {
@@ -125,6 +133,7 @@ public sealed class CapabilityCheckElimination
         }
     }
 
+    /// <summary>Notes that a check passes here, or elides it; or that a guard said so.</summary>
     private static void Check(IrInstruction check, Dictionary<IrInstruction, (int Register, long Offset)> held, Fact[] facts, bool elide)
     {
         if (check.A!.Op != IrOp.GetC || !held.TryGetValue(check.A, out var authority)

@@ -7,6 +7,10 @@ namespace Cheri2IL.Translator.Passes;
 /// without trusting any ABI: an inlined return compares the address it returns to with the call's, and jumps to it like any
 /// other guest address when they differ.
 /// </summary>
+/// <remarks>
+/// With capabilities a return can change PCC besides. Callees are inlined there only if they are leaves that leave the link alone: their
+/// returns go to where it says, with the PCC that it was made from, and have nothing left to check.
+/// </remarks>
 public static class Inlining
 {
     /// <summary>Most IR instructions of a callee.</summary>
@@ -30,7 +34,7 @@ public static class Inlining
             var inlined = new List<IrBlock>();
             foreach (var block in calls)
             {
-                if (size > MaxCaller || lift(block.Terminator.Immediate) is not { } callee || !IsSuitable(callee, out var calleeSize))
+                if (size > MaxCaller || lift(block.Terminator.Immediate) is not { } callee || !IsSuitable(function, callee, out var calleeSize))
                     continue;
                 size += calleeSize;
                 inlined.AddRange(Inline(function, block, callee));
@@ -44,9 +48,11 @@ public static class Inlining
     private static List<IrBlock> CallsIn(List<IrBlock> blocks)
         => blocks.FindAll(b => b.Terminator is { Op: IrOp.Call, A: null });
 
-    private static bool IsSuitable(IrFunction callee, out int size)
+    private static bool IsSuitable(IrFunction caller, IrFunction callee, out int size)
     {
         size = 0;
+        if (caller.HasCapabilities && (callee.IsCapabilityMode != caller.IsCapabilityMode || !callee.Blocks.TrueForAll(b => ReturnsToLink(b, callee.IsCapabilityMode))))
+            return false;
         foreach (var block in callee.Blocks)
         {
             size += block.Instructions.Count;
@@ -56,6 +62,30 @@ public static class Inlining
         }
 
         return true;
+    }
+
+    /// <summary>Whether a block keeps link and PCC, and leaves the function, if it does, by a return to the link, which is a capability or an integer.</summary>
+    private static bool ReturnsToLink(IrBlock block, bool isCapability)
+    {
+        var leave = block.Terminator;
+        return leave.Op is IrOp.Jump or IrOp.Branch or IrOp.Return or IrOp.Trap && block.Instructions.TrueForAll(Keeps);
+
+        bool Keeps(IrInstruction i) => i switch
+        {
+            { Op: IrOp.Set or IrOp.SetC, Register: GuestRegister.Ra } => false,
+            { Op: IrOp.SetC, Register: GuestRegister.Pcc } or { Op: IrOp.CapCheckJump } => isCapability && leave.Op == IrOp.Return && i.Pc == leave.Pc,
+            _ => true,
+        };
+    }
+
+    /// <summary>Makes the return of such a callee a jump behind the call: the link is tagged, a sentry or an integer, and of this PCC.</summary>
+    private static void ReturnToLink(IrBlock block, IrBlock continuation)
+    {
+        var leave = block.Terminator;
+        block.Instructions.RemoveAll(i => i == leave
+            || (i.Pc == leave.Pc && i is { Op: IrOp.CapCheckJump or IrOp.CapCheckTarget } or { Op: IrOp.SetC, Register: GuestRegister.Pcc }));
+        Append(block, leave, IrOp.Jump, IrType.Void);
+        block.Successors.Add(continuation);
     }
 
     /// <summary>
@@ -73,7 +103,11 @@ public static class Inlining
         foreach (var inner in callee.Blocks)
         {
             var leave = inner.Terminator;
-            if (leave.Op == IrOp.Return)
+            if (leave.Op == IrOp.Return && function.HasCapabilities)
+            {
+                ReturnToLink(inner, continuation);
+            }
+            else if (leave.Op == IrOp.Return)
             {
                 inner.Instructions.RemoveAt(inner.Instructions.Count - 1);
                 var exit = new IrBlock(leave.Pc);

@@ -7,6 +7,10 @@ namespace Cheri2IL.Translator.Passes;
 /// are redundant where a pointer moves by a constant step: the window of the first copy's check covers them.
 /// </summary>
 /// <remarks>
+/// With capabilities, guards in front of the copies ask whether everything in them is within bounds (<see cref="LoopGuards"/>); otherwise a turn
+/// is made by a copy that makes its own checks, and the guards ask again.
+/// </remarks>
+/// <remarks>
 /// Takes loops of blocks that end in jumps and branches and are entered at their header alone, but those that are
 /// emitted in vector form. Blocks of different copies have
 /// the same pc, so functions that are going to be split must not be unrolled.
@@ -23,16 +27,19 @@ public sealed class LoopUnrolling
     private readonly IrFunction _function;
     private readonly List<IrBlock>[] _predecessors;
 
-    private LoopUnrolling(IrFunction function)
+    private readonly bool _guards;
+
+    private LoopUnrolling(IrFunction function, bool guards)
     {
         _function = function;
+        _guards = guards;
         _predecessors = function.Predecessors();
     }
 
     /// <summary>Unrolls in <paramref name="function"/>.</summary>
-    public static void Run(IrFunction function)
+    public static void Run(IrFunction function, PassOptions options)
     {
-        var pass = new LoopUnrolling(function);
+        var pass = new LoopUnrolling(function, function.HasCapabilities && options.Checks == CheckMode.Optimized);
         foreach (var header in function.Blocks.ToArray())
         {
             if (header.Instructions[0].Op == IrOp.Poll && pass.BodyOf(header) is { } body)
@@ -72,15 +79,11 @@ public sealed class LoopUnrolling
         var size = body.Sum(b => b.Instructions.Count);
         var copies = size <= MaxForMany ? Many : size <= MaxForTwo ? 2 : 1;
         var successors = body.ToDictionary(b => b, b => b.Successors.ToArray());
+        var unguarded = _guards && copies > 1 ? Copy() : null;
         var previous = body;
         for (var copy = 1; copy < copies; copy++)
         {
-            var clones = body.ToDictionary(b => b, b => Clone(b, isHeader: b == header));
-            foreach (var (block, clone) in clones)
-            {
-                foreach (var successor in successors[block])
-                    clone.Successors.Add(successor != header && clones.TryGetValue(successor, out var inside) ? inside : successor);
-            }
+            var clones = Copy();
 
             // What went round in the copy before goes on in this one; this one's back edges still lead to the first copy.
             foreach (var block in previous)
@@ -89,6 +92,37 @@ public sealed class LoopUnrolling
             _function.Blocks.InsertRange(_function.Blocks.IndexOf(previous[^1]) + 1, added);
             previous = added;
         }
+
+        if (unguarded is not null)
+            Guard(header, copies, body, previous, unguarded);
+
+        // Back edges lead to the header.
+        Dictionary<IrBlock, IrBlock> Copy()
+        {
+            var clones = body.ToDictionary(b => b, b => Clone(b, isHeader: b == header));
+            foreach (var (block, clone) in clones)
+            {
+                foreach (var successor in successors[block])
+                    clone.Successors.Add(successor != header && clones.TryGetValue(successor, out var inside) ? inside : successor);
+            }
+
+            return clones;
+        }
+    }
+
+    /// <summary>Puts guards, if there are any, before the loop of <paramref name="copies"/> copies, and behind it the copy that they let nothing pass to.</summary>
+    private void Guard(IrBlock header, int copies, List<IrBlock> body, List<IrBlock> lastCopy, Dictionary<IrBlock, IrBlock> unguarded)
+    {
+        var guards = LoopGuards.Make(body, copies, header, unguarded[header]);
+        if (guards.Count == 0)
+            return;
+        var added = body.ConvertAll(b => unguarded[b]);
+        _function.Blocks.InsertRange(_function.Blocks.IndexOf(lastCopy[^1]) + 1, added);
+        foreach (var block in _function.Blocks)
+            Redirect(block, header, guards[0]);
+        guards[0].Instructions.Insert(0, header.Instructions[0]);
+        header.Instructions.RemoveAt(0);
+        _function.Blocks.InsertRange(_function.Blocks.IndexOf(header), guards);
     }
 
     private static void Redirect(IrBlock block, IrBlock from, IrBlock to)

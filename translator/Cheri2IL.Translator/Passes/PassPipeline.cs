@@ -47,7 +47,7 @@ public static class PassPipeline
         new("loop-unrolling", (function, options) =>
         {
             if (options.UnrollLoops)
-                LoopUnrolling.Run(function);
+                LoopUnrolling.Run(function, options);
         }),
 
         // After both: addresses are in the form register + constant, and dead definitions kill no facts.
