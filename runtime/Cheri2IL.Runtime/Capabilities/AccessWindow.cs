@@ -46,29 +46,33 @@ public readonly struct AccessWindow
     /// them the fast representability check passes, too.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static AccessWindow OfAddresses(in Capability capability)
+    public static AccessWindow OfAddresses(in Capability capability) => OfAddresses(capability.Metadata, capability.Address, capability.IsTagged);
+
+    /// <summary>The same of the parts of a capability: a struct would be put into memory for it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static AccessWindow OfAddresses(ulong metadata, ulong address, bool isTagged)
     {
-        if (!capability.IsTagged | capability.IsSealed)
+        if (!isTagged || (metadata & Capability.TypeMask) != 0)
             return default;
-        return CompressedBounds.TryExpandShort(capability.Metadata, capability.Address, out var @base, out var length)
+        return CompressedBounds.TryExpandShort(metadata, address, out var @base, out var length)
             ? new AccessWindow(@base, length + 1)
-            : OfLongBounds(capability);
+            : OfLongBounds(metadata, address);
     }
 
+    /// <summary>The same, by call.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static AccessWindow OfLongBounds(in Capability capability)
+    public static AccessWindow Decode(ulong metadata, ulong address, bool isTagged) => OfAddresses(metadata, address, isTagged);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static AccessWindow OfLongBounds(ulong metadata, ulong address)
     {
-        var bounds = capability.Bounds;
+        var bounds = CompressedBounds.Of(metadata).Expand(address);
 
         // Where the top is the end of the address space or, in patterns that no instruction derives, beyond, the last address is the last one.
         var top = bounds.SaturatedTop;
         var length = top - bounds.Base;
         return new AccessWindow(bounds.Base, top < bounds.Base ? 0 : length + (length != ulong.MaxValue ? 1UL : 0));
     }
-
-    /// <summary>The same, by call.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    public static AccessWindow Decode(ulong metadata, ulong address, bool isTagged) => OfAddresses(new Capability(metadata, address, isTagged));
 
     /// <summary>The count of a window for accesses of one kind.</summary>
     /// <param name="count">Count of the window of all addresses.</param>

@@ -55,7 +55,7 @@ public sealed unsafe class CapabilityMembers
         Make = members.Constructor(typeof(Capability), typeof(ulong), typeof(ulong), typeof(bool));
         JumpTarget = members.Add(typeof(Capability), nameof(Capability.JumpTarget));
         Permits = members.Add(typeof(Capability), nameof(Capability.Permits));
-        WindowOfAddresses = members.Add(typeof(AccessWindow), nameof(AccessWindow.OfAddresses));
+        WindowOfAddresses = members.Add(typeof(AccessWindow), nameof(AccessWindow.OfAddresses), typeof(ulong), typeof(ulong), typeof(bool));
         DecodeWindow = members.Add(typeof(AccessWindow), nameof(AccessWindow.Decode));
         NarrowWindow = members.Add(typeof(AccessWindow), nameof(AccessWindow.Narrow));
         CountOfDerivation = members.Add(typeof(AccessWindow), nameof(AccessWindow.CountOfDerivation));
@@ -99,7 +99,7 @@ public sealed unsafe class CapabilityMembers
     /// <summary>Method token of <see cref="Capability.Permits"/>.</summary>
     public int Permits { get; }
 
-    /// <summary>Method token of <see cref="AccessWindow.OfAddresses"/>.</summary>
+    /// <summary>Method token of <see cref="AccessWindow.OfAddresses(ulong, ulong, bool)"/>.</summary>
     public int WindowOfAddresses { get; }
 
     /// <summary>Method token of <see cref="AccessWindow.Decode"/>.</summary>

@@ -338,7 +338,7 @@ public sealed partial class MethodEmitter
             return;
         }
 
-        if (EmitLink(i) || EmitDerivation(i))
+        if (EmitLink(i) || EmitDerivation(i) || EmitRecurrence(i))
             return;
         if (IsInPlace(value))
             CopyRegister(value, i.Register);

@@ -62,25 +62,10 @@ public sealed partial class MethodEmitter
         CountDecoding(BitOperations.PopCount(kinds & ~(1u << _windows.DerivationKind)));
         var held = RegisterAt(register);
         var window = Shared(ref _window, LocalType.Window);
-        if (isInLine)
-        {
-            var capability = Shared(ref _decoded, LocalType.Capability);
-            _il.LoadLocalAddress(capability);
-            LoadMetadata(held);
-            LoadCapabilityAddress(held);
-            LoadTestedTag();
-            _il.Emit(ILOpCode.Call, Capabilities.Make, 4, 0);
-            _il.LoadLocalAddress(capability);
-            _il.Emit(ILOpCode.Call, Capabilities.WindowOfAddresses, 1, 1);
-        }
-        else
-        {
-            LoadMetadata(held);
-            LoadCapabilityAddress(held);
-            LoadTestedTag();
-            _il.Emit(ILOpCode.Call, Capabilities.DecodeWindow, 3, 1);
-        }
-
+        LoadMetadata(held);
+        LoadCapabilityAddress(held);
+        LoadTestedTag();
+        _il.Emit(ILOpCode.Call, isInLine ? Capabilities.WindowOfAddresses : Capabilities.DecodeWindow, 3, 1);
         _il.StoreLocal(window);
         LoadWindow(Capabilities.WindowBase);
         _il.StoreLocal(WindowBase(register));
@@ -368,6 +353,42 @@ public sealed partial class MethodEmitter
             _il.StoreLocal(result);
             StoreCapability(result, i.Register);
             ComputeWindows(target, kinds, isInLine: false);
+            _il.Branch(ILOpCode.Br, join);
+        });
+        return true;
+    }
+
+    /// <summary>
+    /// Writes a register with a capability that is likely to have the metadata of the one before; then the windows stay
+    /// (<see cref="WindowAnalysis.IsRecurrence"/>). False: it is not that.
+    /// </summary>
+    private bool EmitRecurrence(IrInstruction i)
+    {
+        if (!_windows.IsRecurrence(i) || IsInPlace(i.A!))
+            return false;
+        var next = LocalOf(i.A!);
+        var other = _il.DefineLabel();
+        var join = _il.DefineLabel();
+        LoadPart(next, IrOp.CapHigh);
+        _il.LoadLocal(_metadataHome[i.Register]);
+        _il.Branch(ILOpCode.Bne_un, other);
+        LoadPart(next, IrOp.CapTag);
+        _il.Branch(ILOpCode.Brfalse, other);
+        LoadPart(next, IrOp.CapAddress);
+        _il.LoadLocal(WindowBase(i.Register));
+        _il.Emit(ILOpCode.Sub);
+        _il.LoadLocal(WindowCount(i.Register, _windows.DerivationKind));
+        _il.Branch(ILOpCode.Bge_un, other);
+        LoadPart(next, IrOp.CapAddress);
+        StoreRegister(i.Register);
+        _il.LoadConstant(1);
+        _il.StoreLocal(_tagHome[i.Register]);
+        _il.MarkLabel(join);
+        AddCold(() =>
+        {
+            _il.MarkLabel(other);
+            StoreCapability(next, i.Register);
+            ComputeWindows(i.Register, _windows.LiveAfter(i), isInLine: true);
             _il.Branch(ILOpCode.Br, join);
         });
         return true;

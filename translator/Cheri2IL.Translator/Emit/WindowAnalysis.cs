@@ -30,6 +30,8 @@ public sealed class WindowAnalysis
     private readonly List<WindowKind> _kinds = [];
     private readonly Dictionary<IrInstruction, int> _kindOf = [];
     private readonly Dictionary<IrInstruction, int> _sources = [];
+    private readonly Dictionary<IrInstruction, uint> _usedBefore = [];
+    private readonly HashSet<IrInstruction> _recurrences = [];
     private readonly Dictionary<IrInstruction, uint> _liveAfter = [];
     private readonly Dictionary<IrBlock, uint[]> _liveIn = [];
     private readonly Dictionary<IrInstruction, RegisterSet> _keptAcross = [];
@@ -90,6 +92,12 @@ public sealed class WindowAnalysis
     /// <summary>The register whose windows a written register takes over, unless the tag is lost; -1: none.</summary>
     public int SourceOf(IrInstruction write) => _sources.GetValueOrDefault(write, -1);
 
+    /// <summary>
+    /// Whether a written register had all the windows that it needs behind the write before it, too: where the new capability has the metadata
+    /// of the old one and an address between base and top, they are still true. Lists of nodes in one object are walked like that.
+    /// </summary>
+    public bool IsRecurrence(IrInstruction write) => _recurrences.Contains(write);
+
     /// <summary>The kind of the window for derivation.</summary>
     public int DerivationKind { get; private set; }
 
@@ -109,6 +117,7 @@ public sealed class WindowAnalysis
     private void FindSources(IrBlock block)
     {
         var holds = new HashSet<IrInstruction>();
+        var used = new uint[CapabilityState.Registers];
         foreach (var i in block.Instructions)
         {
             switch (i.Op)
@@ -121,18 +130,31 @@ public sealed class WindowAnalysis
                     if (i.Op == IrOp.CapCheckValue)
                         needed |= CapabilityPermissions.StoreCapability | CapabilityPermissions.StoreLocalCapability;
                     if (Kind(new WindowKind(needed, AccessNeeds.Size(i))) is var kind and >= 0)
+                    {
                         _kindOf.Add(i, kind);
+                        used[CapabilityState.Index(i.A!.Register)] |= 1u << kind;
+                    }
+
                     break;
                 case IrOp.SetC:
                     var from = IsDerivation(i.A!) ? i.A!.A! : i.A!;
                     if (holds.Contains(from) && i.Register != GuestRegister.Ddc)
                         _sources.Add(i, CapabilityState.Index(from.Register));
-                    holds.RemoveWhere(getter => getter.Register == i.Register);
+                    else if (i.Register < GuestRegister.F0 && used[i.Register] != 0)
+                        _usedBefore.Add(i, used[i.Register]);
+                    Forget(i.Register);
                     break;
                 case IrOp.Set:
-                    holds.RemoveWhere(getter => getter.Register == i.Register);
+                    Forget(i.Register);
                     break;
             }
+        }
+
+        void Forget(byte register)
+        {
+            holds.RemoveWhere(getter => getter.Register == register);
+            if (register < GuestRegister.F0)
+                used[register] = 0;
         }
     }
 
@@ -177,8 +199,17 @@ public sealed class WindowAnalysis
                 var needed = live[written];
                 _liveAfter[i] = needed;
                 live[written] = 0;
+                _recurrences.Remove(i);
                 if (needed != 0 && SourceOf(i) is var source and >= 0)
+                {
                     live[source] |= IsDerivation(i.A!) && i.A!.Elided is null ? needed | (1u << DerivationKind) : needed;
+                }
+                else if (needed != 0 && (needed & ~(_usedBefore.GetValueOrDefault(i) | (1u << DerivationKind))) == 0)
+                {
+                    live[written] = needed | (1u << DerivationKind);
+                    _recurrences.Add(i);
+                }
+
                 break;
             case IrOp.Set when i.Register < GuestRegister.F0:
                 _liveAfter[i] = live[i.Register];

@@ -13,7 +13,7 @@ namespace Cheri2IL.Translator.Passes;
 /// and High, are between base and top. Each check that passes says so of its first byte and the one behind its last.</para>
 /// <para>Guards say the same where they let control pass (<see cref="IrOp.CapAllows"/>).</para>
 /// <para>CIncOffset by a constant moves the offsets, the other way round, and keeps the tag if the new address is between them as the old one
-/// is (<see cref="AccessWindow.OfAddresses"/>). Any other definition ends what is known of a register, and so do calls. DDC is left
+/// is (<see cref="AccessWindow.OfAddresses(in Capability)"/>). Any other definition ends what is known of a register, and so do calls. DDC is left
 /// alone, since accesses under it have nothing to do with its address.</para>
 /// </remarks>
 public sealed class CapabilityCheckElimination
