@@ -59,10 +59,10 @@ public sealed partial class MethodEmitter
 
         _il.Emit(ILOpCode.Dup);
         MetadataAt(index);
-        _il.LoadLocal(_metadataHome[index]);
+        LoadMetadata(RegisterAt(index));
         _il.Emit(ILOpCode.Stind_i8);
         TagAt(index);
-        _il.LoadLocal(_tagHome[index]);
+        LoadTag(RegisterAt(index));
         _il.Emit(ILOpCode.Stind_i1);
     }
 
@@ -113,11 +113,17 @@ public sealed partial class MethodEmitter
     {
         if (!_function.HasCapabilities || set.Register >= GuestRegister.F0)
             return;
-        _il.LoadConstant(0L);
-        _il.StoreLocal(_metadataHome[set.Register]);
-        _il.LoadConstant(0);
-        _il.StoreLocal(_tagHome[set.Register]);
+        if ((_mixed >> set.Register & 1) != 0)
+            StoreMetadataOfInteger(set.Register);
         CloseWindows(set);
+    }
+
+    private void StoreMetadataOfInteger(int register)
+    {
+        _il.LoadConstant(0L);
+        _il.StoreLocal(_metadataHome[register]);
+        _il.LoadConstant(0);
+        _il.StoreLocal(_tagHome[register]);
     }
 
     // ---- values
@@ -213,10 +219,13 @@ public sealed partial class MethodEmitter
         _il.Emit(ILOpCode.Call, Capabilities.Make, 4, 0);
     }
 
+    /// <summary>Whether a value, or what is in its register, is an integer.</summary>
+    private bool IsInteger(IrInstruction value) => value.Op == IrOp.CapInteger || (value.Register < GuestRegister.F0 && (_integers >> value.Register & 1) != 0);
+
     /// <summary>Pushes the metadata of a register's capability or of an integer.</summary>
     private void LoadMetadata(IrInstruction value)
     {
-        if (value.Op == IrOp.CapInteger)
+        if (IsInteger(value))
             _il.LoadConstant(0L);
         else if (value.Register == GuestRegister.Pcc)
             LoadPccMetadata();
@@ -240,8 +249,10 @@ public sealed partial class MethodEmitter
     /// <summary>Pushes its tag. PCC has one, or the function would not have been entered.</summary>
     private void LoadTag(IrInstruction value)
     {
-        if (value.Op == IrOp.CapInteger || value.Register == GuestRegister.Pcc)
-            _il.LoadConstant(value.Op == IrOp.CapInteger ? 0 : 1);
+        if (IsInteger(value))
+            _il.LoadConstant(0);
+        else if (value.Register == GuestRegister.Pcc)
+            _il.LoadConstant(1);
         else
             _il.LoadLocal(_tagHome[CapabilityState.Index(value.Register)]);
     }
@@ -336,6 +347,13 @@ public sealed partial class MethodEmitter
         {
             EmitSetPcc(i);
             return;
+        }
+
+        if (IsInteger(i))
+        {
+            // What is written may be derived from it; from here on, and in cold blocks, the locals count.
+            StoreMetadataOfInteger(i.Register);
+            _integers = IntegerRegisters.After(i, _integers);
         }
 
         if (EmitLink(i) || EmitDerivation(i) || EmitRecurrence(i))

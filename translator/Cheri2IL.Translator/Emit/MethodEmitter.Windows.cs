@@ -125,6 +125,8 @@ public sealed partial class MethodEmitter
     private RegisterSet KeepWindows(IrInstruction call, IrBlock continuation)
     {
         var kept = _windows.KeptAcross(call);
+        foreach (var register in RegisterAnalysis.Registers(_integers))
+            kept &= ~WindowAnalysis.RegistersOf(register);
         var live = _windows.LiveIn(continuation);
         for (var register = 0; register < live.Length; register++)
         {
@@ -370,7 +372,7 @@ public sealed partial class MethodEmitter
         var other = _il.DefineLabel();
         var join = _il.DefineLabel();
         LoadPart(next, IrOp.CapHigh);
-        _il.LoadLocal(_metadataHome[i.Register]);
+        LoadMetadata(RegisterAt(i.Register));
         _il.Branch(ILOpCode.Bne_un, other);
         LoadPart(next, IrOp.CapTag);
         _il.Branch(ILOpCode.Brfalse, other);

@@ -129,6 +129,7 @@ public sealed partial class MethodEmitter
     private readonly IrFunction _function;
     private readonly RegisterAnalysis _registers;
     private readonly WindowAnalysis _windows;
+    private readonly IntegerRegisters _integerRegisters;
     private readonly StackBalance _balance;
     private readonly EmitOptions _options;
     private readonly HashSet<IrInstruction> _droppedFloatResults;
@@ -144,7 +145,7 @@ public sealed partial class MethodEmitter
     private readonly Dictionary<LocalType, List<int>> _freeTemporaries = [];
     private readonly List<(int Local, LocalType Type)> _blockTemporaries = [];
     private readonly Dictionary<IrBlock, ILLabel> _labels = [];
-    private readonly List<(long Pc, Action Emit)> _cold = [];
+    private readonly List<(long Pc, uint Integers, Action Emit)> _cold = [];
     private readonly List<(int Instruction, long Pc)> _map = [];
     private readonly List<(int Instruction, long Pc)> _commits = [];
     private long _pc;
@@ -160,6 +161,10 @@ public sealed partial class MethodEmitter
     private readonly Dictionary<(int Token, RegisterSet Dirty, long SpOffset), ILLabel> _passages = [];
     private RegisterSet _dirty;
 
+    /// <summary>Registers that hold integers here, and those that must have metadata in locals behind the block all the same.</summary>
+    private uint _integers;
+    private uint _mixed;
+
     private MethodEmitter(IrFunction function, RuntimeMembers members, Func<IrInstruction, MethodEntry?> methodEntry, EmitOptions options)
     {
         _function = function;
@@ -168,6 +173,7 @@ public sealed partial class MethodEmitter
         _members = members;
         _methodEntry = methodEntry;
         _windows = new WindowAnalysis(function);
+        _integerRegisters = new IntegerRegisters(function);
         _registers = new RegisterAnalysis(function, options.IsPrecise, _windows);
         _nans = new NaNPlacement(_registers, options.IsPrecise);
         _droppedFloatResults = DroppedFloatResults.Find(function, _registers);
@@ -195,6 +201,7 @@ public sealed partial class MethodEmitter
         for (var k = 0; k < _cold.Count; k++)
         {
             Attribute(_cold[k].Pc);
+            _integers = _cold[k].Integers;
             _cold[k].Emit();
         }
 
@@ -344,7 +351,7 @@ public sealed partial class MethodEmitter
     }
 
     /// <summary>Code that is rarely reached, to be placed after all else; it belongs to the guest instruction that is being emitted.</summary>
-    private void AddCold(Action emit) => _cold.Add((_pc, emit));
+    private void AddCold(Action emit) => _cold.Add((_pc, _integers, emit));
 
     /// <summary>Counts an execution, in code that is translated to count: the counter of <see cref="CheckCounts"/> with that name.</summary>
     private void Count(string kind)
@@ -648,6 +655,8 @@ public sealed partial class MethodEmitter
         _factors.Clear();
         _nans.Analyse(block);
         _dirty = _registers.DirtyIn(block);
+        _integers = _integerRegisters.At(block);
+        _mixed = _integerRegisters.MixedBehind(block);
         Attribute(block.Instructions[0].Pc);
         foreach (var i in block.Instructions)
         {
@@ -667,6 +676,7 @@ public sealed partial class MethodEmitter
             else if (_schedule[i] == Placement.Own)
                 Materialise(i);
             _dirty = _registers.DirtyAfter(i, _dirty);
+            _integers = IntegerRegisters.After(i, _integers);
         }
     }
 

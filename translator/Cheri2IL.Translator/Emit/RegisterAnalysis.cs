@@ -115,7 +115,10 @@ public sealed partial class RegisterAnalysis
     };
 
     /// <summary>Registers that matter where a poll leaves, or a check with precise faults.</summary>
-    public RegisterSet SeenAt(IrInstruction i) => _isPrecise || _hasCapabilities ? RegisterSet.MaxValue : i.LiveRegisters;
+    public RegisterSet SeenAt(IrInstruction i) => _isPrecise ? RegisterSet.MaxValue : _hasCapabilities ? i.LiveRegisters | MetadataOf(i.LiveRegisters) : i.LiveRegisters;
+
+    /// <summary>What registers have beyond integers, if they have it; DDC has it, too.</summary>
+    private static RegisterSet MetadataOf(ulong registers) => new(registers & uint.MaxValue | ~(ulong)uint.MaxValue, 0);
 
     /// <summary>Dirty registers after the instruction, from those before it.</summary>
     public RegisterSet DirtyAfter(IrInstruction i, RegisterSet dirty) => i.Op switch

@@ -84,8 +84,8 @@ public static class GuestLiveness
 
     private static ulong LiveBefore(IrInstruction i, ulong live) => i.Op switch
     {
-        IrOp.Get => live | (1UL << i.Register),
-        IrOp.Set => live & ~(1UL << i.Register),
+        IrOp.Get or IrOp.GetC when i.Register < GuestRegister.Count => live | (1UL << i.Register),
+        IrOp.Set or IrOp.SetC when i.Register < GuestRegister.Count => live & ~(1UL << i.Register),
         _ => live,
     };
 }

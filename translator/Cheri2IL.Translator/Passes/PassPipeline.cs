@@ -11,7 +11,7 @@ public static class PassPipeline
         // Before all: it is about the code as the guest has it. Precise faults show every register anywhere.
         new("guest-liveness", (function, options) =>
         {
-            if (!options.PreciseFaults && !function.HasCapabilities)
+            if (!options.PreciseFaults)
                 GuestLiveness.Run(function);
         }),
 
