@@ -27,7 +27,13 @@ public sealed class CapabilityLoopTests
     private const int RegisterCount = 8;
 
     [Fact]
-    public void Loops_Random_EndAsEvaluated()
+    public void Loops_Random_EndAsEvaluated() => Compare(Program, mostTurns: 6);
+
+    /// <summary>Pointers that step through memory by constants, to the ends of their bounds and past them: several turns are checked at once.</summary>
+    [Fact]
+    public void Loops_Stepping_EndAsEvaluated() => Compare(SteppingProgram, mostTurns: 60);
+
+    private static void Compare(Func<Random, uint[]> make, int mostTurns)
     {
         var seed = Environment.TickCount;
         var random = new Random(seed);
@@ -36,11 +42,11 @@ public sealed class CapabilityLoopTests
         var faults = 0;
         for (var program = 0; program < Programs; program++)
         {
-            var code = Program(random);
+            var code = make(random);
             for (var k = 0; k < StatesPerProgram; k++)
             {
                 var start = random.Next();
-                var (expected, actual) = (Run(evaluated, code, start), Run(emitted, code, start));
+                var (expected, actual) = (Run(evaluated, code, start, mostTurns), Run(emitted, code, start, mostTurns));
                 Assert.True(expected == actual, $"seed {seed}, program {program}, state {k}\n{string.Join('\n', code.Select(w => w.ToString("x8")))}\n{expected}\n{actual}");
                 faults += expected.StartsWith(nameof(GuestFaultKind.Breakpoint), StringComparison.Ordinal) ? 0 : 1;
             }
@@ -57,6 +63,34 @@ public sealed class CapabilityLoopTests
         var body = Enumerable.Range(0, random.Next(3, 10)).Select(_ => Instruction(random)).ToList();
         var skip = random.Next(body.Count);
         body.Insert(skip, Branch(function: 1, rs1: Register(random), rs2: Register(random), offset: 8));
+        body.Add(Immediate(0x13, 0, Counter, Counter, -1));
+        body.Add(Branch(function: 1, rs1: Counter, rs2: 0, offset: -4 * body.Count));
+        body.Add(Ebreak);
+        return [.. body];
+    }
+
+    private static uint[] SteppingProgram(Random random)
+    {
+        var body = new List<uint>();
+        foreach (var pointer in Enumerable.Range(0, random.Next(1, 4)).Select(_ => Register(random)).Distinct())
+        {
+            var step = (ReadOnlySpan<int>)[0, 1, 4, 8, 8, 8, 16, 24, -8, -1];
+            body.Insert(random.Next(body.Count + 1), Immediate(0x5b, 1, pointer, pointer, step[random.Next(step.Length)]));
+            for (var accesses = random.Next(1, 4); accesses > 0; accesses--)
+            {
+                var target = (uint)(FirstRegister + RegisterCount + random.Next(3));
+                var offset = random.Next(3) == 0 ? random.Next(-16, 24) : 8 * random.Next(-1, 3);
+                body.Insert(random.Next(body.Count + 1), random.Next(8) switch
+                {
+                    0 or 1 or 2 => Store((uint)random.Next(4), pointer, target, offset),
+                    3 => Store(4, pointer, Register(random), offset & -16), // csc
+                    _ => Immediate(0x03, (uint)random.Next(7), target, pointer, offset),
+                });
+            }
+        }
+
+        if (random.Next(3) == 0)
+            body.Insert(random.Next(body.Count), Branch(function: 1, rs1: Register(random), rs2: Register(random), offset: 8));
         body.Add(Immediate(0x13, 0, Counter, Counter, -1));
         body.Add(Branch(function: 1, rs1: Counter, rs2: 0, offset: -4 * body.Count));
         body.Add(Ebreak);
@@ -102,7 +136,7 @@ public sealed class CapabilityLoopTests
             | (((uint)(offset >> 5) & 63) << 25) | (((uint)(offset >> 12) & 1) << 31);
 
     /// <summary>Runs a program from the state that a number stands for, and describes everything that is there at its end.</summary>
-    private static string Run(TraceMachine machine, uint[] code, int start)
+    private static string Run(TraceMachine machine, uint[] code, int start, int mostTurns)
     {
         var random = new Random(start);
         machine.Reset();
@@ -114,7 +148,7 @@ public sealed class CapabilityLoopTests
         machine[GuestRegister.Pcc] = Capability.Omnipotent.SetFlags(1);
         for (var register = FirstRegister; register < FirstRegister + RegisterCount; register++)
             machine[register] = Value(random);
-        machine[(int)Counter] = Capability.FromInteger((ulong)random.Next(1, 6));
+        machine[(int)Counter] = Capability.FromInteger((ulong)random.Next(1, mostTurns));
         unsafe
         {
             machine.State->Pc = CodeAddress;
