@@ -63,10 +63,7 @@ public sealed class CapabilityLoopTests
         var body = Enumerable.Range(0, random.Next(3, 10)).Select(_ => Instruction(random)).ToList();
         var skip = random.Next(body.Count);
         body.Insert(skip, Branch(function: 1, rs1: Register(random), rs2: Register(random), offset: 8));
-        body.Add(Immediate(0x13, 0, Counter, Counter, -1));
-        body.Add(Branch(function: 1, rs1: Counter, rs2: 0, offset: -4 * body.Count));
-        body.Add(Ebreak);
-        return [.. body];
+        return Loop(body);
     }
 
     private static uint[] SteppingProgram(Random random)
@@ -91,11 +88,18 @@ public sealed class CapabilityLoopTests
 
         if (random.Next(3) == 0)
             body.Insert(random.Next(body.Count), Branch(function: 1, rs1: Register(random), rs2: Register(random), offset: 8));
-        body.Add(Immediate(0x13, 0, Counter, Counter, -1));
-        body.Add(Branch(function: 1, rs1: Counter, rs2: 0, offset: -4 * body.Count));
-        body.Add(Ebreak);
-        return [.. body];
+        return Loop(body);
     }
+
+    /// <summary>In front of it there is an instruction, for loops at the entry of a function are not unrolled.</summary>
+    private static uint[] Loop(List<uint> body) =>
+    [
+        Immediate(0x13, 0, 0, 0, 0),
+        .. body,
+        Immediate(0x13, 0, Counter, Counter, -1),
+        Branch(function: 1, rs1: Counter, rs2: 0, offset: -4 * (body.Count + 1)),
+        Ebreak,
+    ];
 
     private static uint Instruction(Random random)
     {
