@@ -49,6 +49,9 @@ public struct CheckCounts
     /// <summary>Places of such checks of stores and atomics that a pass elided.</summary>
     public long ElidedCapabilityStore;
 
+    /// <summary>Guards of loops: compares with bounds that stand for the checks of several turns.</summary>
+    public long Guard;
+
     /// <summary>Addresses of capabilities changed under a check that the tag stays.</summary>
     public long Derivation;
 

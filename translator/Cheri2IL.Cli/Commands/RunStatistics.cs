@@ -74,6 +74,7 @@ internal sealed class RunStatistics : IDisposable
         ("store", counts.CapabilityStore),
         ("elidedLoad", counts.ElidedCapabilityLoad),
         ("elidedStore", counts.ElidedCapabilityStore),
+        ("guard", counts.Guard),
         ("derivation", counts.Derivation),
         ("elidedDerivation", counts.ElidedDerivation),
         ("decode", counts.Decode),

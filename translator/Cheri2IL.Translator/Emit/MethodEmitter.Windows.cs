@@ -252,12 +252,13 @@ public sealed partial class MethodEmitter
     private void EmitAllowance(IrInstruction i)
     {
         var kind = _windows.KindOf(i);
-        if (kind < 0)
+        if (kind < 0 || Omits(CapabilityCost.Bounds))
         {
-            _il.LoadConstant(0);
+            _il.LoadConstant(kind < 0 ? 0 : 1);
             return;
         }
 
+        Count(nameof(CheckCounts.Guard));
         var register = CapabilityState.Index(i.A!.Register);
         LoadSum(i.B!, i.Immediate);
         _il.LoadLocal(WindowBase(register));
