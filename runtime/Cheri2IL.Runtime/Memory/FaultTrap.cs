@@ -93,7 +93,17 @@ public static unsafe partial class FaultTrap
     public static void LeaveThread()
     {
         lock (Gate)
+        {
             Volatile.Write(ref t_record->Key, Removed);
+
+            // Removed records in front of an empty one are empty: no search has to pass them. Else the table would fill up in time.
+            for (var index = (int)(t_record - _table); _table[index].Key == Removed && _table[(index + 1) & (Capacity - 1)].Key == 0; index = (index - 1) & (Capacity - 1))
+            {
+                Volatile.Write(ref _table[index].Key, 0);
+                _used--;
+            }
+        }
+
         t_record = null;
     }
 

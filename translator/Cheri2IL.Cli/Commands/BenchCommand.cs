@@ -8,11 +8,12 @@ internal static class BenchCommand
 {
     /// <summary>Makes the command.</summary>
     public static Command Create()
-        => new ToolCommand("bench", "Measures translated code against native code and emulators, capabilities against integers, and how long a program takes to start.", "cheri2il bench cpu", "cheri2il bench caps", "cheri2il bench start")
+        => new ToolCommand("bench", "Measures translated code against native code and emulators, capabilities against integers, how long a program takes to start, and what many cVMs take.", "cheri2il bench cpu", "cheri2il bench caps", "cheri2il bench start", "cheri2il bench density")
         {
             Cpu(),
             Capabilities(),
             Start(),
+            Density(),
             Wasm(),
             CapabilitiesRun(),
         };
@@ -111,6 +112,35 @@ internal static class BenchCommand
             {
                 directory.Delete(recursive: true);
             }
+        });
+        return command;
+    }
+
+    private static ToolCommand Density()
+    {
+        var counts = new Option<int[]>("--cvms") { Description = "Numbers of idle cVMs, ascending.", DefaultValueFactory = _ => [1, 10, 100, 1000], AllowMultipleArgumentsPerToken = true };
+        var json = CommonOptions.Json();
+        counts.Validators.Add(result =>
+        {
+            var values = result.GetValueOrDefault<int[]>() ?? [];
+            if (values.Length == 0 || values.Any(v => v is < 1 or > 1020) || !values.SequenceEqual(values.Order().Distinct()))
+                result.AddError("--cvms wants ascending numbers from 1 to 1020");
+        });
+        var command = new ToolCommand(
+            "density",
+            "Measures what idle cVMs of one program take, and how long it takes to start one more beside them.",
+            "cheri2il bench density",
+            "cheri2il bench density --cvms 1 100 --json") { counts, json };
+        command.SetAction(parsed =>
+        {
+            var program = SharedProgram.Load(Path.Combine(Repository.Root(), "corpus", "programs", "bin", "service.elf"));
+            var benchmark = new DensityBenchmark(program, parsed.GetRequiredValue(counts));
+            benchmark.Run(Progress);
+            if (parsed.GetValue(json))
+                DensityReport.WriteJson(benchmark);
+            else
+                DensityReport.WriteTable(benchmark);
+            return ExitCode.Success;
         });
         return command;
     }

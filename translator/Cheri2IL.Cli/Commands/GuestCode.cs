@@ -21,6 +21,7 @@ internal sealed class GuestCode
     /// <summary>Time of compiling in one run from which on machine code is worth making for the next ones.</summary>
     private static readonly TimeSpan WorthCompiling = TimeSpan.FromSeconds(0.2);
 
+    private readonly Dictionary<string, TranslatedModule> _regions = [];
     private readonly RunArguments _arguments;
     private TranslationCache? _cache;
     private CachedModule? _cached;
@@ -70,7 +71,7 @@ internal sealed class GuestCode
     /// <summary>The run-time translator of an address space that runs this code.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public RunTimeTranslator NewTranslator(Func<long, bool> isExecutable)
-        => new(GuestImage(), Options() with { PreciseFaults = IsPrecise || Module.HasPreciseFaults }, _cache is null ? null : (name, make) => _cache.Load(name, make).Module, isExecutable);
+        => new(GuestImage(), Options() with { PreciseFaults = IsPrecise || Module.HasPreciseFaults }, LoadShared, isExecutable);
 
     /// <summary>What reports of faults say about it.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -78,11 +79,36 @@ internal sealed class GuestCode
 
     private GuestImage GuestImage() => ElfImage.Parse(Image.ToArray(), _arguments.Program, Module.HasCapabilities).ToGuestImage(Module.LoadBias);
 
+    /// <summary>The ELF file of a program that can be run.</summary>
+    /// <exception cref="ToolException">It is no program, or one of a kind that cannot be run yet.</exception>
+    public ElfExecutable ParseProgram()
+    {
+        var elf = ElfExecutable.Parse(Image, _arguments.Program, Module.HasCapabilities);
+        if (elf.Interpreter is { } interpreter)
+            throw new ToolException(ExitCode.BadInput, $"{_arguments.Program}: is dynamically linked (it needs {interpreter}); only static programs can be run yet");
+        return elf.Entry != 0 ? elf : throw new ToolException(ExitCode.BadInput, $"{_arguments.Program}: is a shared object, not a program");
+    }
+
     /// <summary>After the run: has machine code made if the JIT compiler took its time.</summary>
     public void KeepForNextStart()
     {
         if (_cached is { IsNative: false } && System.Runtime.JitInfo.GetCompilationTime() > WorthCompiling)
             NativeCompiler.StartInBackground(_cache!, _cached.Name);
+    }
+
+    /// <summary>What was translated at run time, loaded once for all address spaces that run this code.</summary>
+    private TranslatedModule LoadShared(string name, Func<byte[]> make)
+    {
+        lock (_regions)
+        {
+            if (!_regions.TryGetValue(name, out var module))
+            {
+                module = _cache?.Load(name, make).Module ?? new TranslatedModule(new AssemblyLoadContext("guest").LoadFromStream(new MemoryStream(make())));
+                _regions.Add(name, module);
+            }
+
+            return module;
+        }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

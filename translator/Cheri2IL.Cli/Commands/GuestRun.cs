@@ -24,12 +24,7 @@ internal static class GuestRun
         try
         {
             var code = GuestCode.Load(arguments, file);
-            var elf = ElfExecutable.Parse(code.Image, arguments.Program, code.Module.HasCapabilities);
-            if (elf.Interpreter is { } interpreter)
-                throw new ToolException(ExitCode.BadInput, $"{arguments.Program}: is dynamically linked (it needs {interpreter}); only static programs can be run yet");
-            if (elf.Entry == 0)
-                throw new ToolException(ExitCode.BadInput, $"{arguments.Program}: is a shared object, not a program");
-            var status = Run(arguments, elf, code, root, statistics);
+            var status = Run(arguments, code.ParseProgram(), code, root, statistics);
             code.KeepForNextStart();
             return status;
         }

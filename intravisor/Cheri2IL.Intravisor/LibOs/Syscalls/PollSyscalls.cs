@@ -38,7 +38,7 @@ internal static class PollSyscalls
                 return ready;
             if (!thread.MayWait())
                 return -Errno.EINTR;
-            Pause(thread, deadline);
+            Pause(thread, deadline, count);
         }
     }
 
@@ -93,7 +93,7 @@ internal static class PollSyscalls
 
             if (!thread.MayWait())
                 return -Errno.EINTR;
-            Pause(thread, deadline);
+            Pause(thread, deadline, limit);
         }
     }
 
@@ -111,6 +111,7 @@ internal static class PollSyscalls
         return error == 0;
     }
 
-    private static void Pause(CvmThread thread, long deadline)
-        => thread.Park(Math.Min(deadline, thread.Cvm.Host.MonotonicNanoseconds + (IntervalMilliseconds * 1_000_000L)));
+    /// <summary>Waits for a while, or where there are no descriptors to look at, for the deadline.</summary>
+    private static void Pause(CvmThread thread, long deadline, long descriptors)
+        => thread.Park(descriptors == 0 ? deadline : Math.Min(deadline, thread.Cvm.Host.MonotonicNanoseconds + (IntervalMilliseconds * 1_000_000L)));
 }
