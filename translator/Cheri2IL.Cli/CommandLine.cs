@@ -21,7 +21,7 @@ internal static class CommandLine
     /// <summary>The root command with every verb.</summary>
     public static RootCommand Root()
     {
-        var root = new RootCommand("Translates RV64 Linux programs into .NET assemblies with confined memory, and runs them.")
+        var root = new RootCommand("Translates RV64 Linux programs into .NET assemblies with confined memory, and runs them, alone or many in one process.")
         {
             TranslateCommand.Create(),
             RunCommand.Create(),
@@ -30,7 +30,11 @@ internal static class CommandLine
             SyscallsCommand.Create(),
             CacheCommand.Create(),
             BenchCommand.Create(),
+            UpCommand.Create(),
+            ManifestCommand.Create(),
         };
+        foreach (var command in ControlCommands.Create())
+            root.Add(command);
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples();
         return root;
     }

@@ -109,7 +109,7 @@ public sealed class Exchange
     }
 
     /// <summary>Whether a publication may have that name.</summary>
-    internal static bool IsName(ReadOnlySpan<char> name)
+    public static bool IsName(ReadOnlySpan<char> name)
         => name.Length is > 0 and <= LongestName && name is not ("." or "..") && !name.Contains('/') && !name.ContainsAnyExceptInRange('!', '~');
 
     /// <summary>Enters a publication under its name; 0, or -EEXIST (taken), -EACCES (reserved for another) or -ENOSPC (too many).</summary>

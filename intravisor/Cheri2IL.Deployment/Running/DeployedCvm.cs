@@ -1,0 +1,170 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Cheri2IL.Deployment.Manifests;
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+
+namespace Cheri2IL.Deployment.Running;
+
+/// <summary>A cVM of a deployment over all its runs.</summary>
+/// <remarks>Thread-safe, except that one task supervises it.</remarks>
+public sealed class DeployedCvm
+{
+    private readonly Lock _gate = new();
+    private readonly CvmProgram _program;
+    private readonly CvmOptions _options;
+    private readonly Stopwatch _clock = new();
+    private Cvm? _cvm;
+    private CvmExit? _exit;
+    private CvmUsage? _usage;
+    private string? _failure;
+    private TimeSpan _cpuTime;
+    private int _id;
+    private int _restarts;
+    private bool _isOver;
+    private bool _mayRestart = true;
+
+    internal DeployedCvm(CvmEntry entry, ProgramChoice choice, CvmProgram program, CvmOptions options, CvmConsole console)
+    {
+        Entry = entry;
+        Choice = choice;
+        Console = console;
+        ProgramHash = Convert.ToHexStringLower(SHA256.HashData(program.File.Span));
+        _program = program;
+        _options = options;
+    }
+
+    /// <summary>What the manifest says.</summary>
+    public CvmEntry Entry { get; }
+
+    /// <summary>Name.</summary>
+    public string Name => Entry.Name;
+
+    /// <summary>What it prints.</summary>
+    public CvmConsole Console { get; }
+
+    /// <summary>What it runs.</summary>
+    public ProgramChoice Choice { get; }
+
+    /// <summary>SHA-256 of the program's file, in hexadecimal digits.</summary>
+    public string ProgramHash { get; }
+
+    /// <summary>Limits.</summary>
+    public CvmLimits Limits => _options.Limits;
+
+    /// <summary>The present run; null before the first, between two, and after the last.</summary>
+    public Cvm? Current
+    {
+        get
+        {
+            lock (_gate)
+                return _cvm;
+        }
+    }
+
+    /// <summary>How it is doing.</summary>
+    public CvmStatus Status
+    {
+        get
+        {
+            lock (_gate)
+            {
+                var usage = _cvm?.Usage ?? _usage;
+                return new CvmStatus(
+                    Name, _id, _cvm?.State, _restarts, _exit, _failure, usage, _cpuTime + (_cvm is null ? TimeSpan.Zero : usage!.CpuTime), _clock.Elapsed, Choice.Path, ProgramHash, _isOver);
+            }
+        }
+    }
+
+    /// <summary>The present run is the last.</summary>
+    internal void ForbidRestart()
+    {
+        lock (_gate)
+            _mayRestart = false;
+    }
+
+    /// <summary>Runs it, anew where its policy says so, until it is over or <paramref name="stopping"/> is cancelled.</summary>
+    /// <param name="intravisor">Makes the cVMs.</param>
+    /// <param name="started">Called when the first run has begun.</param>
+    /// <param name="stopping">Nothing is started any more; what runs is left alone.</param>
+    internal async Task Supervise(IntravisorInstance intravisor, Action started, CancellationToken stopping)
+    {
+        _clock.Start();
+        try
+        {
+            while (!stopping.IsCancellationRequested)
+            {
+                var cvm = Start(intravisor);
+                started();
+                if (cvm is null)
+                    return;
+                // Who stops everything has looked for runs before this one was there.
+                if (stopping.IsCancellationRequested)
+                    cvm.Kill(Signal.SIGKILL);
+                await cvm.Completion.ConfigureAwait(false);
+                Console.Flush();
+                if (!End(cvm, intravisor, stopping.IsCancellationRequested))
+                    return;
+                await Task.Delay(Entry.Restart.Delay, stopping).ConfigureAwait(false);
+                lock (_gate)
+                {
+                    if (!_mayRestart)
+                        return;
+                    _restarts++;
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // It would have been started anew.
+        }
+        finally
+        {
+            _clock.Stop();
+            lock (_gate)
+                _isOver = true;
+        }
+    }
+
+    private Cvm? Start(IntravisorInstance intravisor)
+    {
+        Cvm? cvm = null;
+        try
+        {
+            cvm = intravisor.Create(_options);
+            cvm.Start(_program.Executable);
+            lock (_gate)
+            {
+                _id = cvm.Id;
+                return _cvm = cvm;
+            }
+        }
+        catch (Exception error) when (error is CvmLoadException or InsufficientMemoryException)
+        {
+            cvm?.Dispose();
+            intravisor.Reap();
+            lock (_gate)
+                _failure = error.Message;
+            return null;
+        }
+    }
+
+    /// <summary>Takes note of the end; whether it is to be started anew.</summary>
+    private bool End(Cvm cvm, IntravisorInstance intravisor, bool isStopping)
+    {
+        intravisor.Reap();
+        lock (_gate)
+        {
+            _exit = cvm.Wait();
+            _usage = cvm.Usage;
+            _cpuTime += _usage.CpuTime;
+            _cvm = null;
+            return !isStopping && _mayRestart && _restarts < (Entry.Restart.Retries ?? int.MaxValue) && Entry.Restart.Policy switch
+            {
+                RestartPolicy.Always => true,
+                RestartPolicy.OnFailure => _exit.ShellStatus != 0,
+                _ => false,
+            };
+        }
+    }
+}
