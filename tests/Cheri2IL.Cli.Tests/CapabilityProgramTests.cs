@@ -129,6 +129,17 @@ public sealed class CapabilityProgramTests : IDisposable
         => Assert.DoesNotContain("capabilities", ToolProcess.Run(_directory.Path, "run", "--stats", CorpusFiles.Hello).Error, StringComparison.Ordinal);
 
     [Theory]
+    [InlineData("many")]
+    [InlineData("same-bytes")]
+    public void Code_EnteredInBothModes_IsTranslatedForEach(string way)
+    {
+        var result = ToolProcess.Run(_directory.Path, "run", "--stats=json", "--no-cache", Program("hybrid", "modes"), way);
+        Assert.Equal(0, result.ExitCode);
+        var statistics = JsonDocument.Parse(result.Error.Split('\n').First(l => l.StartsWith('{'))).RootElement;
+        Assert.Equal((1, 0), (statistics.GetProperty("regionsTranslatedAtRunTime").GetInt64(), statistics.GetProperty("evaluations").GetInt64()));
+    }
+
+    [Theory]
     [InlineData(1)]
     [InlineData(3)]
     [InlineData(7)]

@@ -268,7 +268,7 @@ public sealed class ModuleTranslator
                 (ModuleFormat.ImageResource, withImage ? _image.File : []),
                 (ModuleFormat.EntryResource, ModuleFormat.EncodeEntries(_image.LoadBias, rows)),
                 (ModuleFormat.MapResource, ModuleFormat.EncodeMaps([.. methods.Select(m => m.Body.Map)])),
-                .. _image.Isa != RiscVIsa.Rv64 ? [(ModuleFormat.CapabilityResource, [])] : ((string, byte[])[])[],
+                .. _image.Isa != RiscVIsa.Rv64 ? [(ModuleFormat.CapabilityResource, [_image.Isa == RiscVIsa.CheriV9Capability ? (byte)1 : (byte)0])] : ((string, byte[])[])[],
                 .. _options.PreciseFaults ? [(ModuleFormat.CommitResource, ModuleFormat.EncodeMaps([.. methods.Select(m => m.Body.Commits)]))] : ((string, byte[])[])[],
             ],
             !_options.Symbols ? null : rows => symbols = PortablePdbWriter.Write(_image, methods, _name, rows));

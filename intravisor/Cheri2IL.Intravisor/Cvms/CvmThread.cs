@@ -32,7 +32,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
         Memory = cvm.Space.Memory;
         if (cvm.Space.Tags is { } tags)
         {
-            State->Capabilities.MemoryTags = tags.Base;
+            _guest.AddCapabilities(tags.Base);
             _authority = new GuestAuthority();
             Memory = cvm.Space.MemoryFor(_authority);
         }

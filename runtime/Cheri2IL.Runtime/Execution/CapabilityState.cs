@@ -38,6 +38,12 @@ public unsafe struct CapabilityState
     /// <summary>The same in capability mode.</summary>
     public CodeWindow CapabilityCode;
 
+    /// <summary>What <see cref="GuestState.Dispatch"/> is in integer mode.</summary>
+    public nint* IntegerDispatch;
+
+    /// <summary>The same in capability mode; null where code in both modes is looked up in one table.</summary>
+    public nint* CapabilityDispatch;
+
     /// <summary>Non-zero: the instruction at the pc is for the evaluator, because translated code does not serve what there is.</summary>
     public int EvaluatesNext;
 
@@ -87,6 +93,8 @@ public unsafe struct CapabilityState
                 // Windows say where PCC has the bounds that they show: the address of a capability with the same words does not matter.
                 if (capabilities.Metadata[index] != value.Metadata || capabilities.Tags[index] != value.IsTagged)
                     capabilities.IntegerCode = capabilities.CapabilityCode = default;
+                if (capabilities.CapabilityDispatch != null)
+                    state->Dispatch = value.IsCapabilityMode ? capabilities.CapabilityDispatch : capabilities.IntegerDispatch;
                 break;
             case Ddc:
                 capabilities.DdcAddress = value.Address;

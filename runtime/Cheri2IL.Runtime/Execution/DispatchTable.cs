@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 
 namespace Cheri2IL.Runtime.Execution;
 
@@ -7,7 +8,12 @@ namespace Cheri2IL.Runtime.Execution;
 /// granule, of which only the touched pages take memory: translated code reads it inline, with a single load between a call's
 /// target and its method. Above, where hardly any code lies, it is a dictionary. Absent entries are 0; entries are filled lazily.
 /// </summary>
-/// <remarks>Entries are written and cleared atomically; any thread of the address space may fill one.</remarks>
+/// <remarks>
+/// <para>Entries are written and cleared atomically; any thread of the address space may fill one.</para>
+/// <para>The same bytes are different code in integer and in capability mode (CHERI ISAv9), so each mode has a table of its own, of which the
+/// state block names that of PCC's mode (<see cref="GuestState.Dispatch"/>): a look-up does not ask. Only programs that switch modes have
+/// the second one.</para>
+/// </remarks>
 public sealed unsafe class DispatchTable : IDisposable
 {
     /// <summary>
@@ -24,10 +30,18 @@ public sealed unsafe class DispatchTable : IDisposable
     private readonly nint* _entries = (nint*)HostMemory.MapZero(ArrayBytes);
     private readonly ConcurrentDictionary<long, nint> _high = [];
     private readonly ulong _slotSize;
+    private DispatchTable? _capabilityMode;
     private bool _disposed;
 
     /// <summary>Makes an empty table for guest addresses below <paramref name="slotSize"/>.</summary>
     public DispatchTable(ulong slotSize) => _slotSize = slotSize;
+
+    /// <summary>The table of capability mode, made when it is first asked for; this one is that of integer mode.</summary>
+    public DispatchTable CapabilityMode => Volatile.Read(ref _capabilityMode) ?? MakeCapabilityMode();
+
+    /// <summary>The table that a state block names: this one or that of capability mode.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public DispatchTable Of(GuestState* state) => state->Dispatch == _entries ? this : CapabilityMode;
 
     /// <summary>The array, for guest addresses below <see cref="InlineEnd"/>.</summary>
     public nint* Entries => _entries;
@@ -52,6 +66,7 @@ public sealed unsafe class DispatchTable : IDisposable
     /// <param name="length">Bytes; may exceed the slot.</param>
     public void Clear(long start, long length)
     {
+        _capabilityMode?.Clear(start, length);
         var end = length > long.MaxValue - start ? long.MaxValue : start + length;
         foreach (var pc in _high.Keys)
         {
@@ -77,7 +92,14 @@ public sealed unsafe class DispatchTable : IDisposable
         if (_disposed)
             return;
         _disposed = true;
+        _capabilityMode?.Dispose();
         HostMemory.Unmap(_entries, ArrayBytes);
+    }
+
+    private DispatchTable MakeCapabilityMode()
+    {
+        lock (_high)
+            return _capabilityMode ??= new DispatchTable(_slotSize);
     }
 
     private void ClearSome(ulong from, ulong to)

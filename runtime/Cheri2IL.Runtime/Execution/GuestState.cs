@@ -157,7 +157,7 @@ public unsafe struct GuestState
     /// </summary>
     public ulong PollLimit;
 
-    /// <summary>Methods by guest pc (<see cref="DispatchTable.Entries"/>).</summary>
+    /// <summary>Methods by guest pc, in the mode of PCC (<see cref="DispatchTable.Entries"/>).</summary>
     public nint* Dispatch;
 
     /// <summary>

@@ -47,6 +47,15 @@ public sealed unsafe class GuestThread : IDisposable
     /// <summary>The state block; valid until <see cref="Dispose"/>.</summary>
     public GuestState* State => _state;
 
+    /// <summary>Gives a thread whose registers are all zero what a program with capabilities has: tags of memory, and code in two modes.</summary>
+    /// <param name="tags">Host address of the tag of guest address 0.</param>
+    public void AddCapabilities(byte* tags)
+    {
+        _state->Capabilities.MemoryTags = tags;
+        _state->Capabilities.IntegerDispatch = _dispatch.Entries;
+        _state->Capabilities.CapabilityDispatch = _dispatch.CapabilityMode.Entries;
+    }
+
     /// <summary>The host side.</summary>
     public IGuestHost Host => _host;
 
@@ -197,7 +206,7 @@ public sealed unsafe class GuestThread : IDisposable
                     continue;
                 }
 
-                var entry = _dispatch.Lookup(pc);
+                var entry = _dispatch.Of(state).Lookup(pc);
                 if (entry == 0)
                     entry = GuestRuntime.Resolve(state, pc);
                 var sp = state->X2;

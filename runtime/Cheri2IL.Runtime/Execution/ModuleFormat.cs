@@ -22,7 +22,9 @@ public static class ModuleFormat
     /// </summary>
     public const string CommitResource = "commits";
 
-    /// <summary>Empty resource of a program that has capabilities, whether or not the ELF file says so.</summary>
+    /// <summary>
+    /// Resource of a program that has capabilities, whether or not the ELF file says so: a byte, 1 if the code is that of capability mode, else 0.
+    /// </summary>
     public const string CapabilityResource = "capabilities";
 
     /// <summary>

@@ -73,14 +73,16 @@ public sealed unsafe class TranslatedCode : IGuestCode
         lock (_gate)
         {
             _running = true;
-            var entry = _dispatch.Lookup(pc);
+            var dispatch = _dispatch.Of(state);
+            var entry = dispatch.Lookup(pc);
             if (entry != 0)
                 return entry;
             if (!_modified)
             {
+                var isCapabilityMode = CapabilityState.ReadPcc(state, pc).IsCapabilityMode;
                 foreach (var module in _modules)
                 {
-                    entry = module.Find(pc);
+                    entry = module.IsCapabilityMode == isCapabilityMode ? module.Find(pc) : 0;
                     if (entry != 0)
                         break;
                 }
@@ -101,7 +103,7 @@ public sealed unsafe class TranslatedCode : IGuestCode
                     : throw new GuestFault(GuestFaultKind.InstructionAccess, pc, pc);
             }
 
-            _dispatch.Set(pc, entry);
+            dispatch.Set(pc, entry);
             return entry;
         }
     }

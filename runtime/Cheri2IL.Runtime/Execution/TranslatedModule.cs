@@ -32,6 +32,7 @@ public sealed unsafe class TranslatedModule
         _map = Resource(assembly, ModuleFormat.MapResource, out _mapLength);
         if (assembly.GetManifestResourceInfo(ModuleFormat.CommitResource) is not null)
             _commits = Resource(assembly, ModuleFormat.CommitResource, out _commitsLength);
+        IsCapabilityMode = HasCapabilities && Resource(assembly, ModuleFormat.CapabilityResource, out var mode) is var flag && mode == 1 && *flag != 0;
         LoadBias = BinaryPrimitives.ReadInt64LittleEndian(new ReadOnlySpan<byte>(_entries, length));
         _count = BinaryPrimitives.ReadInt32LittleEndian(new ReadOnlySpan<byte>(_entries, length)[8..]);
         if (_count < 0 || length != 12 + (12L * _count))
@@ -49,6 +50,9 @@ public sealed unsafe class TranslatedModule
 
     /// <summary>Whether the program has instructions of CHERI, whether or not its ELF file says so.</summary>
     public bool HasCapabilities => Assembly.GetManifestResourceInfo(ModuleFormat.CapabilityResource) is not null;
+
+    /// <summary>Whether its code is that of capability mode.</summary>
+    public bool IsCapabilityMode { get; }
 
     /// <summary>What was added to the ELF file's addresses: guest address = ELF address + this.</summary>
     public long LoadBias { get; }

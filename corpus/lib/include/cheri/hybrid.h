@@ -27,6 +27,7 @@ typedef struct {
 CHERI_DERIVE(cheri_bound, 0x08)       // csetbounds
 CHERI_DERIVE(cheri_bound_exact, 0x09) // csetboundsexact
 CHERI_DERIVE(cheri_restrict, 0x0d)    // candperm
+CHERI_DERIVE(cheri_set_mode, 0x0e)    // csetflags: 0 integer mode, 1 capability mode
 CHERI_DERIVE(cheri_at, 0x10)          // csetaddr
 CHERI_DERIVE(cheri_advance, 0x11)     // cincoffset
 CHERI_DERIVE(cheri_set_high, 0x16)    // csethigh
