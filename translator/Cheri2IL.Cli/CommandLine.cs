@@ -31,6 +31,7 @@ internal static class CommandLine
             CacheCommand.Create(),
             BenchCommand.Create(),
             UpCommand.Create(),
+            BundleCommand.Create(),
             ManifestCommand.Create(),
         };
         foreach (var command in ControlCommands.Create())

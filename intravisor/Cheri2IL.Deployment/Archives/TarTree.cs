@@ -20,16 +20,18 @@ public sealed class TarTree : IHostTree, IDisposable
     private TarTree(SafeFileHandle file) => _file = file;
 
     /// <summary>Opens an archive; null if the file is none.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="folder">Folder of the archive that is the root, without a slash at the end; empty: all of it.</param>
     /// <exception cref="IOException">It cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">It must not be read.</exception>
-    public static TarTree? TryOpen(string path)
+    public static TarTree? TryOpen(string path, string folder = "")
     {
         var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read);
         var tree = new TarTree(file);
         try
         {
             using var stream = new FileStream(new SafeFileHandle(file.DangerousGetHandle(), ownsHandle: false), FileAccess.Read);
-            if (tree.TryIndex(stream))
+            if (tree.TryIndex(stream, folder.Length == 0 ? "" : folder + "/"))
                 return tree;
         }
         catch (Exception error) when (error is InvalidDataException or EndOfStreamException or FormatException)
@@ -61,15 +63,17 @@ public sealed class TarTree : IHostTree, IDisposable
 
     private static string Latin1(string text) => Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(text));
 
-    private bool TryIndex(FileStream stream)
+    private bool TryIndex(FileStream stream, string prefix)
     {
         using var reader = new TarReader(stream, leaveOpen: true);
         var count = 0;
         while (reader.GetNextEntry(copyData: false) is { } entry)
         {
+            if (!entry.Name.StartsWith(prefix, StringComparison.Ordinal))
+                continue;
             if (++count > MostEntries)
                 return false;
-            var names = Split(entry.Name);
+            var names = Split(entry.Name[prefix.Length..]);
             if (names is null)
                 return false;
             if (names.Length > 0 && Make(entry) is { } node)

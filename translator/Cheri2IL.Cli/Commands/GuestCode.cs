@@ -68,6 +68,12 @@ internal sealed class GuestCode
         return code;
     }
 
+    /// <summary>The code of an assembly that is loaded already.</summary>
+    /// <param name="name">What messages call it.</param>
+    /// <param name="module">The assembly.</param>
+    public static GuestCode Of(string name, TranslatedModule module)
+        => new(RunArguments.Parse(["--", name])!) { Module = module, Image = module.Image };
+
     /// <summary>The run-time translator of an address space that runs this code.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public RunTimeTranslator NewTranslator(Func<long, bool> isExecutable)

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using Cheri2IL.Cli.Deploy;
+using Cheri2IL.Deployment.Bundles;
 using Cheri2IL.Deployment.Control;
 using Cheri2IL.Deployment.Manifests;
 using Cheri2IL.Deployment.Running;
@@ -40,6 +41,10 @@ internal static class UpCommand
             {
                 throw ManifestFile.Refuse(error);
             }
+            catch (BundleException error)
+            {
+                throw new ToolException(ExitCode.BadInput, error.Message);
+            }
             catch (ControlException error)
             {
                 throw new ToolException(ExitCode.CannotCreate, error.Message);
@@ -50,9 +55,10 @@ internal static class UpCommand
 
     private static int Run(string path, TimeSpan grace, bool isJson)
     {
-        var manifest = ManifestFile.Read(path);
+        var (manifest, source) = ManifestFile.Open(path);
+        using var opened = source as IDisposable;
         var prefix = new ConsolePrefix([.. manifest.Cvms.Select(c => c.Name)], isErrorOnly: isJson);
-        using var deployment = new Cheri2IL.Deployment.Running.Deployment(manifest, new HostSource(manifest), prefix.Write);
+        using var deployment = new Cheri2IL.Deployment.Running.Deployment(manifest, source, prefix.Write);
         using var control = new ControlServer(deployment);
         using var stop = new StopSignals(deployment, grace);
         deployment.Run().GetAwaiter().GetResult();
