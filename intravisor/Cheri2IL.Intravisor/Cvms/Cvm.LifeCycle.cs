@@ -50,6 +50,8 @@ public sealed unsafe partial class Cvm
         lock (_gate)
             _isPaused = true;
         ForEachThread(t => t.LeaveTranslatedCode());
+        if (Telemetry is not null)
+            IntravisorTelemetry.Paused(this, isPaused: true);
     }
 
     /// <summary>Lets it go on.</summary>
@@ -58,6 +60,8 @@ public sealed unsafe partial class Cvm
         lock (_gate)
             _isPaused = false;
         WakePaused();
+        if (Telemetry is not null)
+            IntravisorTelemetry.Paused(this, isPaused: false);
     }
 
     /// <summary>Keeps the calling thread while the cVM is paused and the thread not about to end.</summary>

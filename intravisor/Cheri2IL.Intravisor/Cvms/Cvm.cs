@@ -74,6 +74,8 @@ public sealed unsafe partial class Cvm : IDisposable
         Files.Descriptors.Limit = Process.SoftFileLimit;
         StandardTree.Populate(this, Files);
         Exchange.Join(this);
+        if (Telemetry is not null)
+            IntravisorTelemetry.Created(this);
     }
 
     /// <summary>Number, for reports.</summary>
@@ -84,6 +86,9 @@ public sealed unsafe partial class Cvm : IDisposable
 
     /// <summary>What it shares with other cVMs.</summary>
     internal Exchange Exchange { get; }
+
+    /// <summary>What is told about it; null where it belongs to no Intravisor.</summary>
+    internal IntravisorTelemetry? Telemetry => Exchange.Telemetry;
 
     /// <summary>Process id as the guest sees it.</summary>
     public int ProcessId { get; } = FirstProcessId;
@@ -204,6 +209,8 @@ public sealed unsafe partial class Cvm : IDisposable
             throw new CvmLoadException("the host cannot start a thread");
         }
 
+        if (Telemetry is not null)
+            IntravisorTelemetry.Started(this);
         _cpuLimit = Options.Limits.CpuTime is { } limit ? new CpuLimit(this, limit) : null;
     }
 
@@ -355,7 +362,11 @@ public sealed unsafe partial class Cvm : IDisposable
     }
 
     /// <summary>Passes on the report of a fatal fault.</summary>
-    internal void ReportFault(string text) => Options.Report?.Invoke(text);
+    internal void ReportFault(int signal, string text)
+    {
+        Telemetry?.Faulted(this, signal, text);
+        Options.Report?.Invoke(text);
+    }
 
     private bool Discards(int signal, CvmThread? target)
         => Signals.IsIgnored(signal) && target is not null
@@ -428,6 +439,8 @@ public sealed unsafe partial class Cvm : IDisposable
         _cpuLimit?.Dispose();
         Release();
         Options.Trace?.Ended(_exit!);
+        if (Telemetry is not null)
+            IntravisorTelemetry.Ended(this, _exit!);
         _completion.SetResult(_exit!);
     }
 

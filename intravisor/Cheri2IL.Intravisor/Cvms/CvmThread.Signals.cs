@@ -87,7 +87,7 @@ public sealed unsafe partial class CvmThread
         if (_inexactFrames.Remove(state->X2))
         {
             // Going on with registers of the last spill would corrupt the guest silently.
-            Cvm.ReportFault($"cvm {Cvm.Id}: thread {Id}: the handler of a memory fault returned to the program; only handlers that leave by longjmp or exit are supported\n");
+            Cvm.ReportFault(Signal.SIGSEGV, $"cvm {Cvm.Id}: thread {Id}: the handler of a memory fault returned to the program; only handlers that leave by longjmp or exit are supported\n");
             Cvm.Kill(Signal.SIGSEGV);
             return;
         }
@@ -201,7 +201,7 @@ public sealed unsafe partial class CvmThread
         Cvm.Options.Trace?.Signalled(this, info);
         if (action.Handler == Signal.SIG_DFL)
         {
-            Cvm.ReportFault(new FaultReport(this).Write(info, fault));
+            Cvm.ReportFault(info.Number, new FaultReport(this).Write(info, fault));
             Cvm.Kill(info.Number);
             return;
         }

@@ -78,6 +78,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
         var arguments = new SyscallArguments(firstArgument, state->X11, state->X12, state->X13, state->X14, state->X15);
         Cvm.Options.SystemCalls?.Add(state->X17);
         var row = SyscallTable.Find(state->X17);
+        Cvm.Telemetry?.Called(Cvm, state->X17, row);
         if (_authority is not null)
             TakeAuthority(state, row?.PointerArguments ?? 0);
         var traced = Cvm.Options.Trace?.Begin(this, state->X17, in arguments);

@@ -13,6 +13,16 @@ public sealed class IntravisorInstance : IDisposable
     private int _nextId = 1;
     private bool _disposed;
 
+    /// <summary>Makes an Intravisor without cVMs.</summary>
+    public IntravisorInstance()
+    {
+        Telemetry = new IntravisorTelemetry(() => Cvms);
+        Exchange = new Exchange { Telemetry = Telemetry };
+    }
+
+    /// <summary>What it tells the tools of .NET.</summary>
+    public IntravisorTelemetry Telemetry { get; }
+
     /// <summary>The cVMs that were not reaped yet, oldest first.</summary>
     public IReadOnlyList<Cvm> Cvms
     {
@@ -27,7 +37,7 @@ public sealed class IntravisorInstance : IDisposable
     public IReadOnlyList<Cvm> Running => [.. Cvms.Where(IsLive)];
 
     /// <summary>What its cVMs, and the host, share by name.</summary>
-    public Exchange Exchange { get; } = new();
+    public Exchange Exchange { get; }
 
     /// <summary>Makes a cVM; it runs nothing yet.</summary>
     /// <exception cref="ArgumentException">A cVM that has not ended has its name.</exception>
@@ -97,6 +107,7 @@ public sealed class IntravisorInstance : IDisposable
 
         foreach (var cvm in cvms)
             cvm.Dispose();
+        Telemetry.Dispose();
     }
 
     private static bool IsLive(Cvm cvm) => cvm.State != CvmState.Ended;

@@ -110,6 +110,7 @@ public sealed unsafe class CpFile : Publication
             done += step;
         }
         while (done < length && !thread.IsInterrupted);
+        thread.Cvm.Telemetry?.Moved("cp_file", done);
         return done;
     }
 

@@ -164,6 +164,7 @@ public sealed unsafe class CpStream : Publication
             if (sent > 0)
             {
                 done += sent;
+                Exchange.Telemetry?.Moved("cp_stream", sent);
                 _readable.Wake();
                 continue;
             }

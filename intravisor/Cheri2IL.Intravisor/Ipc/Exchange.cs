@@ -36,6 +36,9 @@ public sealed class Exchange
         }
     }
 
+    /// <summary>Counts what is moved; null: nobody does.</summary>
+    internal IntravisorTelemetry? Telemetry { get; init; }
+
     /// <summary>What has that name now, or null.</summary>
     public Publication? Find(string name)
     {

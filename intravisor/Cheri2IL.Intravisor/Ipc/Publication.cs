@@ -7,20 +7,22 @@ namespace Cheri2IL.Intravisor.Ipc;
 /// <remarks>Thread-safe. Made by <see cref="Exchange"/>; over when it is revoked, and with its owner.</remarks>
 public abstract class Publication
 {
-    private readonly Exchange _exchange;
     private readonly Dictionary<string, CpAccess> _accesses = new(StringComparer.Ordinal);
     private readonly CpRights _mostRights;
     private bool _isRevoked;
 
     private protected Publication(Exchange exchange, string name, Cvm? owner, CpRights mostRights)
     {
-        _exchange = exchange;
+        Exchange = exchange;
         _mostRights = mostRights;
         Name = name;
         OwnerCvm = owner;
         if (owner is not null)
             _accesses[owner.Name] = new CpAccess(mostRights);
     }
+
+    /// <summary>Where it is published.</summary>
+    private protected Exchange Exchange { get; }
 
     /// <summary>Its name, without "/cap/".</summary>
     public string Name { get; }
@@ -54,7 +56,7 @@ public abstract class Publication
                 _accesses[cvm] = new CpAccess(rights);
         }
 
-        _exchange.WakeWaiters();
+        Exchange.WakeWaiters();
         if (isNarrowed)
             Drain();
     }
@@ -75,7 +77,7 @@ public abstract class Publication
             _accesses.Clear();
         }
 
-        _exchange.Withdraw(this);
+        Exchange.Withdraw(this);
         Drain();
         Release();
     }
@@ -94,7 +96,7 @@ public abstract class Publication
     internal abstract (int Mode, long Size) Describe(CpRights rights);
 
     /// <summary>Waits until nobody is inside an operation that began before rights were taken away.</summary>
-    private protected virtual void Drain() => _exchange.AwaitThreads(this);
+    private protected virtual void Drain() => Exchange.AwaitThreads(this);
 
     /// <summary>Nobody uses it any more: gives back what it holds.</summary>
     private protected virtual void Release()

@@ -68,9 +68,16 @@ internal static unsafe class CallHostcalls
 
     /// <summary>cp_lent_read(offset, buffer, length): inside a function that was called, copies from what the caller lent.</summary>
     public static long LentRead(CvmThread thread, in SyscallArguments a)
-        => thread.Server?.Transfer(thread, (ulong)a.A0, a.A1, (ulong)a.A2, isWrite: false) ?? -Errno.EBADF;
+        => Transfer(thread, a, isWrite: false);
 
     /// <summary>cp_lent_write(offset, buffer, length): copies to it.</summary>
     public static long LentWrite(CvmThread thread, in SyscallArguments a)
-        => thread.Server?.Transfer(thread, (ulong)a.A0, a.A1, (ulong)a.A2, isWrite: true) ?? -Errno.EBADF;
+        => Transfer(thread, a, isWrite: true);
+
+    private static long Transfer(CvmThread thread, in SyscallArguments a, bool isWrite)
+    {
+        var result = thread.Server?.Transfer(thread, (ulong)a.A0, a.A1, (ulong)a.A2, isWrite) ?? -Errno.EBADF;
+        thread.Cvm.Telemetry?.Moved("cp_call", result);
+        return result;
+    }
 }
