@@ -220,10 +220,6 @@ public sealed class UpTests : IClassFixture<SharedCache>, IDisposable
         Assert.Equal(130, up.Wait());
     }
 
-    [Fact]
-    [Trait("Category", "Generated")]
-    public void ManifestSchema_Regenerated_IsIdentical() => GeneratedDocument.AssertCurrent("docs/manifest.schema.json", Cheri2IL.Deployment.Manifests.ManifestSchema.Make());
-
     /// <inheritdoc/>
     public void Dispose() => _directory.Dispose();
 
