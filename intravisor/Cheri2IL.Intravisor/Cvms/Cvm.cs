@@ -308,15 +308,32 @@ public sealed unsafe partial class Cvm : IDisposable
             if (_exit is not null || _threads.Count >= Options.Limits.Threads)
                 return null;
             var thread = new CvmThread(this, _nextThreadId++);
-            // The only thread there was is the one that is making this one.
-            if (_threads.Count == 0)
-                thread.IsAlone = true;
-            else
-                _threads[0].IsAlone = false;
             _threads.Add(thread);
+
+            // The only thread there was is the one that is making this one.
+            if (_threads.Count > 1 || Space.Tags is { Copies: not null })
+                ShareMemory();
+            else
+                thread.UseMemoryAlone();
             if (_isPaused)
                 thread.LeaveTranslatedCode();
             return thread;
+        }
+    }
+
+    /// <summary>
+    /// From now on others than one thread of the guest use its memory: its capability accesses are made for that. The guest has not started,
+    /// or its only thread is the caller, or it has more.
+    /// </summary>
+    internal void ShareMemory()
+    {
+        lock (_gate)
+        {
+            if (Space.Tags is not { } tags)
+                return;
+            Space.ShareTags();
+            foreach (var thread in _threads)
+                thread.ShareMemory(tags.Copies);
         }
     }
 

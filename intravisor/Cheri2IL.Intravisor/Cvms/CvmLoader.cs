@@ -135,7 +135,7 @@ internal static unsafe class CvmLoader
     }
 
     private static void Store(AddressSpace space, long address, in Capability capability)
-        => CapabilityMemory.Store(space.Base + address, ref space.Tags!.Base[(ulong)address / CapabilityState.Granule], capability);
+        => CapabilityMemory.Store(space.Tags!.At(space.Base, address), capability);
 
     private static void Restrict(AddressSpace space, ProgramHeader segment, string name, long bias)
     {

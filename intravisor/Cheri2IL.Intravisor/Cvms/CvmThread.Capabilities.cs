@@ -26,10 +26,14 @@ public sealed unsafe partial class CvmThread
     /// <summary>Whether pointers of the program are capabilities.</summary>
     public bool IsPure => Cvm.Capabilities is { IsPure: true };
 
-    /// <summary>Whether it is the only thread that uses the slot (<see cref="CapabilityState.IsAlone"/>).</summary>
-    internal bool IsAlone
+    /// <summary>It is the only thread that uses the slot (<see cref="CapabilityState.IsAlone"/>).</summary>
+    internal void UseMemoryAlone() => State->Capabilities.IsAlone = true;
+
+    /// <summary>Others use the slot, too.</summary>
+    internal void ShareMemory(byte* copies)
     {
-        set => State->Capabilities.IsAlone = value;
+        State->Capabilities.MemoryCopies = copies;
+        State->Capabilities.IsAlone = false;
     }
 
     /// <summary>Bytes of a pointer in structures that the program passes.</summary>

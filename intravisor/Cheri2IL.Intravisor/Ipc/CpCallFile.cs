@@ -30,6 +30,12 @@ internal sealed unsafe class CpCallFile(CpCall call, CpAccess access, Inode inod
             return -Errno.EACCES;
         if (!UsesCarrier && !thread.HasHostStack(CpCall.LeastHostStack))
             return thread.TryUnwind(CpCall.LeastHostStack) ? 0 : -Errno.ELOOP;
+        if (LendsWritable && UsesCarrier)
+        {
+            // The caller goes on when its time is over, perhaps before the last copy is.
+            thread.Cvm.ShareMemory();
+        }
+
         var lent = length == 0 ? default
             : new LentBuffer((nint)(thread.Cvm.Space.Base + buffer), (ulong)length, LendsWritable, thread.Cvm.Space.Tags, (ulong)buffer);
         var server = _last;

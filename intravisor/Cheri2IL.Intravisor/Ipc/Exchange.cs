@@ -118,6 +118,9 @@ public sealed class Exchange
     /// <summary>Enters a publication under its name; 0, or -EEXIST (taken), -EACCES (reserved for another) or -ENOSPC (too many).</summary>
     internal int Publish(Publication publication)
     {
+        // Before others can write it. Its owner, if it is a cVM, is the one that publishes it.
+        if (publication is CpFile or CpStream)
+            publication.OwnerCvm?.ShareMemory();
         lock (_gate)
         {
             if (publication.OwnerCvm is { } owner)

@@ -7,65 +7,59 @@ namespace Cheri2IL.Runtime.Execution;
 /// multiple of 16. CHERI ISAv9, "Capability loads and stores".
 /// </summary>
 /// <remarks>
-/// Bytes and tag are three accesses of the host, which another thread can come between: the operations exclude each other, but not
-/// data stores. The host has no 17-byte access; a tag is never seen with bytes it was not written with, because it is cleared first and set
-/// last. Translated code does without the exclusion, and without a call, while there is one thread
-/// (<see cref="CapabilityState.IsAlone"/>). A data store clears the tag behind its bytes, since one that traps must change nothing: a
-/// thread that loads a capability at the same time as another writes data into it may get those bytes with the old tag.
+/// <para>While the guest has one thread (<see cref="CapabilityState.IsAlone"/>) bytes and tag are accessed one after the other, by translated
+/// code in line. With more threads the host would need an access of 17 bytes, which it has not. Capability accesses to a granule then exclude
+/// each other (<see cref="TaggedGranule.Exclude"/>), but data stores take part in nothing: they write bytes and then clear the tag, if they see
+/// one, so that between the two, or where they looked before another thread set it, the tag stands over bytes that are none of a capability.</para>
+/// <para><b>A tag is therefore believed only where the bytes are those that it was set with.</b> Each tagged store keeps a copy of its two words
+/// outside of what the guest can reach; copies are written and compared within the exclusion alone, so they are never torn. A load that finds
+/// the tag with other bytes has met a data store, and clears the tag for good. Hence every capability that a load yields was stored there as it
+/// is: the words are compared after they were read, and it is the words that were read which are returned. What a program can still see, if it
+/// races, is a capability that was overwritten, where another data store is just writing its very bytes again; no capability access can have
+/// looked at the granule between the two, for it would have cleared the tag.</para>
 /// </remarks>
 public static unsafe class CapabilityMemory
 {
-    private static readonly Lock Exclusion = new();
-
     /// <summary>Loads; the tag is dropped unless <paramref name="keepsTag"/> (Permit_Load_Capability of the authority).</summary>
-    public static Capability Load(GuestState* state, long address, bool keepsTag) =>
-        Load(state->MemoryBase + address, ref CapabilityState.TagOf(state, address), keepsTag);
+    public static Capability Load(GuestState* state, long address, bool keepsTag) => Load(TaggedGranule.At(state, address), keepsTag);
 
-    /// <summary>Loads from 16 bytes of the host's and the tag that belongs to them.</summary>
-    public static Capability Load(byte* bytes, ref byte tag, bool keepsTag)
+    /// <summary>Loads from a granule.</summary>
+    public static Capability Load(in TaggedGranule granule, bool keepsTag)
     {
-        lock (Exclusion)
-        {
-            // The bytes first: where they cannot be read, there is no tag to look at.
-            var words = (ulong*)bytes;
-            var (address, metadata) = (Volatile.Read(ref words[0]), Volatile.Read(ref words[1]));
-            return new Capability(metadata, address, keepsTag && Volatile.Read(ref tag) != 0);
-        }
+        using var exclusion = granule.Exclude();
+        return Read(granule, keepsTag);
     }
 
     /// <summary>Stores all bits and the tag.</summary>
-    public static void Store(GuestState* state, long address, in Capability value) =>
-        Store(state->MemoryBase + address, ref CapabilityState.TagOf(state, address), value);
+    public static void Store(GuestState* state, long address, in Capability value) => Store(TaggedGranule.At(state, address), value);
 
-    /// <summary>Stores to 16 bytes of the host's and the tag that belongs to them.</summary>
-    public static void Store(byte* bytes, ref byte tag, in Capability value)
+    /// <summary>Stores to a granule.</summary>
+    public static void Store(in TaggedGranule granule, in Capability value)
     {
-        lock (Exclusion)
-            Write(bytes, ref tag, value);
+        using var exclusion = granule.Exclude();
+        Write(granule, value);
     }
 
     /// <summary>AMOSWAP.C: stores, and yields what was there, with its tag if <paramref name="keepsTag"/>.</summary>
     public static Capability Swap(GuestState* state, long address, in Capability value, bool keepsTag)
     {
-        lock (Exclusion)
-        {
-            var old = Load(state, address, keepsTag);
-            Write(state->MemoryBase + address, ref CapabilityState.TagOf(state, address), value);
-            return old;
-        }
+        var granule = TaggedGranule.At(state, address);
+        using var exclusion = granule.Exclude();
+        var old = Read(granule, keepsTag);
+        Write(granule, value);
+        return old;
     }
 
     /// <summary>LR.C: loads and takes the reservation.</summary>
     public static Capability LoadReserved(GuestState* state, long address, bool keepsTag)
     {
-        lock (Exclusion)
-        {
-            var value = Load(state, address, keepsTag: true);
-            Atomics.Reserve(state, state->MemoryBase + address, CapabilityState.Granule, (long)value.Address);
-            state->Capabilities.ReservationMetadata = value.Metadata;
-            state->Capabilities.ReservationTag = value.IsTagged ? (byte)1 : (byte)0;
-            return keepsTag ? value : value.ClearTag();
-        }
+        var granule = TaggedGranule.At(state, address);
+        using var exclusion = granule.Exclude();
+        var value = Read(granule, keepsTag: true);
+        Atomics.Reserve(state, granule.Bytes, CapabilityState.Granule, (long)value.Address);
+        state->Capabilities.ReservationMetadata = value.Metadata;
+        state->Capabilities.ReservationTag = value.IsTagged ? (byte)1 : (byte)0;
+        return keepsTag ? value : value.ClearTag();
     }
 
     /// <summary>
@@ -74,22 +68,21 @@ public static unsafe class CapabilityMemory
     /// </summary>
     public static long StoreConditional(GuestState* state, long address, in Capability value)
     {
-        lock (Exclusion)
+        var granule = TaggedGranule.At(state, address);
+        using var exclusion = granule.Exclude();
+        if (!Atomics.TakeReservation(state, granule.Bytes, CapabilityState.Granule))
         {
-            if (!Atomics.TakeReservation(state, state->MemoryBase + address, CapabilityState.Granule))
-            {
-                // As the other store-conditionals: it traps where it may not write.
-                Interlocked.Or(ref *(long*)(state->MemoryBase + address), 0);
-                return 1;
-            }
-
-            ref var reserved = ref state->Capabilities;
-            var expected = new Capability(reserved.ReservationMetadata, (ulong)state->ReservationValue, reserved.ReservationTag != 0);
-            if (Load(state, address, keepsTag: true) != expected)
-                return 1;
-            Write(state->MemoryBase + address, ref CapabilityState.TagOf(state, address), value);
-            return 0;
+            // As the other store-conditionals: it traps where it may not write.
+            Interlocked.Or(ref *(long*)granule.Bytes, 0);
+            return 1;
         }
+
+        ref var reserved = ref state->Capabilities;
+        var expected = new Capability(reserved.ReservationMetadata, (ulong)state->ReservationValue, reserved.ReservationTag != 0);
+        if (Read(granule, keepsTag: true) != expected)
+            return 1;
+        Write(granule, value);
+        return 0;
     }
 
     /// <summary>CLoadTags: bit i is the tag of the granule at <paramref name="address"/> + 16 * i, i = 0..3.</summary>
@@ -99,21 +92,81 @@ public static unsafe class CapabilityMemory
         Volatile.Read(ref *(state->MemoryBase + address));
         var tags = 0L;
         for (var i = 0; i < 4; i++)
-            tags |= (long)CapabilityState.TagOf(state, address + (i * CapabilityState.Granule)) << i;
+        {
+            var isTagged = state->Capabilities.MemoryCopies != null
+                ? Load(state, address + (i * CapabilityState.Granule), keepsTag: true).IsTagged
+                : CapabilityState.TagOf(state, address + (i * CapabilityState.Granule)) != 0;
+            tags |= (isTagged ? 1L : 0L) << i;
+        }
+
         return tags;
     }
 
-    private static void Write(byte* bytes, ref byte tag, in Capability value)
+    /// <summary>
+    /// Makes the copy of a granule whose tag was set while the guest had one thread, which is not running translated code now. Data that
+    /// others write meanwhile, having cleared the tag, is not taken for a capability: the bytes are read before the tag.
+    /// </summary>
+    internal static void MakeCopy(in TaggedGranule granule)
+    {
+        var words = (ulong*)granule.Bytes;
+        var (address, metadata) = (Volatile.Read(ref words[0]), Volatile.Read(ref words[1]));
+        if (Volatile.Read(ref *granule.Tag) == 0)
+            return;
+        granule.Copy[0] = address;
+        granule.Copy[1] = metadata;
+    }
+
+    /// <summary>Gives a granule, to which the bytes of another were copied, that one's tag.</summary>
+    internal static void CopyTag(in TaggedGranule from, in TaggedGranule to)
+    {
+        byte tag;
+        var (address, metadata) = (0UL, 0UL);
+        using (from.Exclude())
+        {
+            tag = *from.Tag;
+            if (from.Copy != null)
+                (address, metadata) = (from.Copy[0], from.Copy[1]);
+        }
+
+        using (to.Exclude())
+        {
+            // Writing what is there already would commit pages that were never used.
+            if (tag != 0 && to.Copy != null)
+                (to.Copy[0], to.Copy[1]) = (address, metadata);
+            if (*to.Tag != tag)
+                Volatile.Write(ref *to.Tag, tag);
+        }
+    }
+
+    private static Capability Read(in TaggedGranule granule, bool keepsTag)
+    {
+        // The bytes first: where they cannot be read, there is no tag to look at.
+        var words = (ulong*)granule.Bytes;
+        var (address, metadata) = (Volatile.Read(ref words[0]), Volatile.Read(ref words[1]));
+        var isTagged = Volatile.Read(ref *granule.Tag) != 0;
+        if (isTagged && granule.Copy != null && (granule.Copy[0] != address || granule.Copy[1] != metadata))
+        {
+            Volatile.Write(ref *granule.Tag, 0);
+            isTagged = false;
+        }
+
+        return new Capability(metadata, address, keepsTag && isTagged);
+    }
+
+    private static void Write(in TaggedGranule granule, in Capability value)
     {
         // The bytes first, as above: it traps where it may not write. The tag only where it is set: what is clear already need not commit
         // a page of the table.
-        Interlocked.Or(ref *(long*)bytes, 0);
-        if (tag != 0)
-            Volatile.Write(ref tag, 0);
-        var words = (ulong*)bytes;
+        Interlocked.Or(ref *(long*)granule.Bytes, 0);
+        if (*granule.Tag != 0)
+            Volatile.Write(ref *granule.Tag, 0);
+        var words = (ulong*)granule.Bytes;
         words[0] = value.Address;
         words[1] = value.Metadata;
-        if (value.IsTagged)
-            Volatile.Write(ref tag, 1);
+        if (!value.IsTagged)
+            return;
+        if (granule.Copy != null)
+            (granule.Copy[0], granule.Copy[1]) = (value.Address, value.Metadata);
+        Volatile.Write(ref *granule.Tag, 1);
     }
 }

@@ -51,6 +51,12 @@ public unsafe struct CapabilityState
     public byte* MemoryTags;
 
     /// <summary>
+    /// With more threads: what each granule was last stored with as a tagged capability, at the granule's guest address from here on
+    /// (<see cref="CapabilityMemory"/>). Null with one thread.
+    /// </summary>
+    public byte* MemoryCopies;
+
+    /// <summary>
     /// Whether no other thread uses the slot: then loads and stores of capabilities need not exclude each other. Who starts a second thread
     /// clears it in the first one's state before.
     /// </summary>

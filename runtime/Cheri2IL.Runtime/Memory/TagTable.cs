@@ -16,19 +16,60 @@ public sealed unsafe class TagTable : IDisposable
 
     private const ulong Margin = GuestLayout.Guard / Granule;
 
+    private readonly ulong _slotSize;
     private readonly ulong _bytes;
     private byte* _base;
+    private byte* _copies;
 
     /// <summary>Makes the table of a slot, all tags clear.</summary>
     /// <param name="slotSize">Bytes of the slot.</param>
     public TagTable(ulong slotSize)
     {
+        _slotSize = slotSize;
         _bytes = Margin + (slotSize / Granule) + Margin;
         _base = HostMemory.MapZero(_bytes) + Margin;
     }
 
     /// <summary>Host address of the tag of guest address 0; valid until <see cref="Dispose"/>.</summary>
     public byte* Base => _base;
+
+    /// <summary>What tagged granules hold (<see cref="CapabilityState.MemoryCopies"/>); null until <see cref="Share"/>.</summary>
+    public byte* Copies => _copies;
+
+    /// <summary>The granule at a guest address.</summary>
+    /// <param name="memory">Host address of the slot.</param>
+    /// <param name="address">Guest address, a multiple of 16.</param>
+    public TaggedGranule At(byte* memory, long address) => TaggedGranule.At(memory, _base, _copies, address);
+
+    /// <summary>
+    /// From now on several threads use the memory: there are copies. The caller has them made of what is tagged already
+    /// (<see cref="MakeCopies"/>), and no guest thread runs translated code meanwhile.
+    /// </summary>
+    public void Share() => _copies = HostMemory.MapZero((ulong)TaggedGranule.GatesBytes + _slotSize) + TaggedGranule.GatesBytes;
+
+    /// <summary>Makes copies of what is tagged in [<paramref name="address"/>, + <paramref name="length"/>), which can be read.</summary>
+    /// <param name="memory">Host address of the slot.</param>
+    /// <param name="address">First guest address, of a page.</param>
+    /// <param name="length">Bytes.</param>
+    public void MakeCopies(byte* memory, ulong address, ulong length)
+    {
+        // A page of tags at a time, and only those that were ever used.
+        const ulong covered = HostMemory.PageSize * Granule;
+        for (var start = address; start < address + length; start = (start + covered) & ~(covered - 1))
+        {
+            var end = Math.Min(address + length, (start + covered) & ~(covered - 1));
+            if (!IsUsed(start, end))
+                continue;
+            for (var at = start; at < end; at += Granule)
+            {
+                if (_base[at / Granule] != 0)
+                    CapabilityMemory.MakeCopy(At(memory, (long)at));
+            }
+        }
+    }
+
+    /// <summary>Whether any tag of a range is set; pages of the table that were never written do not become memory's.</summary>
+    private bool IsUsed(ulong start, ulong end) => new ReadOnlySpan<byte>(_base + (start / Granule), (int)((end - start) / Granule)).ContainsAnyExcept((byte)0);
 
     /// <summary>Clears the tag of every granule that [<paramref name="address"/>, + <paramref name="length"/>) touches: what data stores do.</summary>
     public void Clear(ulong address, ulong length)
@@ -58,13 +99,10 @@ public sealed unsafe class TagTable : IDisposable
     /// <param name="length">Bytes, a multiple of the granule.</param>
     public void Copy(ulong from, ulong to, ulong length)
     {
-        var source = _base + (from / Granule);
-        var target = _base + (to / Granule);
-        for (ulong k = 0; k < length / Granule; k++)
+        for (ulong done = 0; done < length; done += Granule)
         {
-            // Writing what is there already would commit pages that were never used.
-            if (target[k] != source[k])
-                target[k] = source[k];
+            if (_base[(from + done) / Granule] != _base[(to + done) / Granule] || _copies != null)
+                CapabilityMemory.CopyTag(At(null, (long)(from + done)), At(null, (long)(to + done)));
         }
     }
 
@@ -75,6 +113,9 @@ public sealed unsafe class TagTable : IDisposable
             return;
         HostMemory.Unmap(_base - Margin, _bytes);
         _base = null;
+        if (_copies != null)
+            HostMemory.Unmap(_copies - TaggedGranule.GatesBytes, (ulong)TaggedGranule.GatesBytes + _slotSize);
+        _copies = null;
     }
 
     private void Zero(ulong from, ulong to)

@@ -69,6 +69,7 @@
     three_operands cincoffset, 0x11
     three_operands csethigh, 0x16
     three_operands cbuildcap, 0x1d
+    three_operands cseqx, 0x21
 
     // rs2 is the number of the operation.
     .macro  two_operands name, number
@@ -86,6 +87,7 @@
     two_operands ccleartag, 11
     two_operands csealentry, 17
     two_operands cloadtags, 18
+    two_operands cgethigh, 23
 
     .macro  cincoffsetimm cd, cs, immediate
     .insn   i OPCODE_CHERI, 1, \cd, \cs, \immediate

@@ -105,6 +105,29 @@ public sealed unsafe partial class AddressSpace
         Memory = new GuestMemory(_slot, Tags);
     }
 
+    /// <summary>
+    /// From now on several threads, or others than the guest, use this memory (<see cref="TagTable.Share"/>). No thread of the guest may be in
+    /// translated code.
+    /// </summary>
+    public void ShareTags()
+    {
+        lock (_gate)
+        {
+            if (Tags is not { } tags || tags.Copies != null)
+                return;
+            tags.Share();
+            foreach (var mapping in _mappings.Overlapping(0, Size))
+            {
+                var isReadable = (mapping.Protection & PROT_READ) != 0;
+                if (!isReadable)
+                    HostMemory.Protect(Base + mapping.Start, mapping.Length, HostMemory.Read);
+                tags.MakeCopies(Base, mapping.Start, mapping.Length);
+                if (!isReadable)
+                    HostMemory.Protect(Base + mapping.Start, mapping.Length, HostProtection(mapping.Protection));
+            }
+        }
+    }
+
     /// <summary>Access to this memory that <paramref name="authority"/> limits.</summary>
     public GuestMemory MemoryFor(GuestAuthority authority) => new(_slot, Tags, authority);
 

@@ -228,7 +228,7 @@ public sealed unsafe class GuestMemory
         try
         {
             var keepsTag = IsAllowed(address, CapabilityState.Granule, CapabilityPermissions.Load | CapabilityPermissions.LoadCapability);
-            value = CapabilityMemory.Load(_base + address, ref _tags.Base[(ulong)address / CapabilityState.Granule], keepsTag);
+            value = CapabilityMemory.Load(_tags.At(_base, address), keepsTag);
             return true;
         }
         catch (NullReferenceException)
@@ -248,7 +248,7 @@ public sealed unsafe class GuestMemory
             return false;
         try
         {
-            CapabilityMemory.Store(_base + address, ref _tags.Base[(ulong)address / CapabilityState.Granule], value);
+            CapabilityMemory.Store(_tags.At(_base, address), value);
             return true;
         }
         catch (NullReferenceException)
