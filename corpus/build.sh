@@ -1,5 +1,5 @@
 #!/bin/bash
-# Builds the committed freestanding guests (kernels, hello, programs, attacks, cheri) with clang 19 and corpus/lib, and the
+# Builds the committed freestanding guests (kernels, hello, programs, attacks, ipc, cheri) with clang 19 and corpus/lib, and the
 # manifest that lists them.
 #
 #   corpus/build.sh           rebuild them in place
@@ -18,7 +18,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # The same bytes on every machine: relative paths only, no build id, no producer section.
-common=(--target=riscv64-unknown-linux-gnu -march=rv64gc -mabi=lp64d -nostdlibinc -isystem lib/include
+common=(--target=riscv64-unknown-linux-gnu -march=rv64gc -mabi=lp64d -nostdlibinc -isystem lib/include -isystem include
         -fPIE -fvisibility=hidden -fno-stack-protector -fasynchronous-unwind-tables -fno-ident -fdebug-compilation-dir=. -gline-tables-only)
 link=(--target=riscv64-unknown-linux-gnu -fuse-ld=lld -nostdlib -static-pie -Wl,--build-id=none
       -Wl,--hash-style=gnu -Wl,-z,noexecstack -Wl,-z,relro -Wl,--gc-sections)
@@ -74,7 +74,7 @@ outputs() { # source: all its guests
     case $1 in cheri/kernels/*) echo "${elf%.elf}-plain.elf" ;; esac
 }
 
-folders=(hello kernels programs attacks cheri/hybrid cheri/purecap cheri/kernels)
+folders=(hello kernels programs attacks ipc cheri/hybrid cheri/purecap cheri/kernels)
 all=()
 for folder in "${folders[@]}"; do
     for source in "$folder"/*.[cS]; do [ -e "$source" ] && all+=("$source"); done
@@ -128,7 +128,7 @@ for source in "${sources[@]}"; do
 done
 if [ $# -eq 0 ]; then
     manifest "$work/fresh" | diff - manifest.json || differing=$((differing + 1))
-    for elf in {hello,kernels,programs,attacks,cheri/hybrid,cheri/purecap,cheri/kernels}/bin/*.elf; do
+    for elf in {hello,kernels,programs,attacks,ipc,cheri/hybrid,cheri/purecap,cheri/kernels}/bin/*.elf; do
         [ ! -e "$elf" ] || [ -e "$work/fresh/$elf" ] || { echo "$elf has no source" >&2; differing=$((differing + 1)); }
     done
 fi

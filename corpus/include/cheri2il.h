@@ -24,6 +24,7 @@ enum {
     CHERI2IL_CALL_SET = 0x4200 + 6,
     CHERI2IL_LENT_READ = 0x4200 + 7,
     CHERI2IL_LENT_WRITE = 0x4200 + 8,
+    CHERI2IL_FILE_CREATE = 0x4200 + 9,
 };
 
 // Rights of a grant.
@@ -72,6 +73,13 @@ static inline int64_t cp_time(void) { return cheri2il_hostcall(CHERI2IL_TIME, 0,
 static inline int cp_file_publish(const char *name, void *address, size_t length, int rights)
 {
     return (int)cheri2il_hostcall(CHERI2IL_FILE_PUBLISH, (long)name, (long)address, (long)length, rights, 0, 0);
+}
+
+// Publishes LENGTH zeroed bytes that are not memory of anybody's until it is mapped: returns a descriptor to mmap (MAP_SHARED), as those
+// can to whom it is granted. Loads and stores then need no call at all.
+static inline int cp_file_create(const char *name, size_t length, int rights)
+{
+    return (int)cheri2il_hostcall(CHERI2IL_FILE_CREATE, (long)name, (long)length, rights, 0, 0, 0);
 }
 
 // Sets what a cVM ("*": any) may do with something that the caller has published; 0 takes all away.

@@ -473,6 +473,7 @@ public sealed unsafe partial class Cvm : IDisposable
         // First of all: nobody may be at this memory when it becomes another's.
         Exchange.Leave(this);
         Files?.Descriptors.CloseAll();
+        Space.Close();
         _slot.Dispose();
         Space.Tags?.Dispose();
         Dispatch.Dispose();

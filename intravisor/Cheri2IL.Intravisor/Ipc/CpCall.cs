@@ -20,7 +20,7 @@ public sealed unsafe class CpCall : Publication
     private CallServer[] _servers = [];
 
     internal CpCall(Exchange exchange, string name, Cvm owner, long function)
-        : base(exchange, name, owner, CpRights.Call) => Function = function;
+        : base(exchange, name, owner, CpRights.Call, CpRights.Call) => Function = function;
 
     /// <summary>Guest address of the function.</summary>
     internal long Function { get; }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime;
 
@@ -8,7 +9,8 @@ namespace Cheri2IL.Intravisor.Ipc;
 
 /// <summary>
 /// A range of bytes of a cVM's own memory, or of the host's, that others read and write as the file /cap/NAME. The bytes stay where
-/// they are; each operation is one copy between them and the caller's memory, made by the caller's thread.
+/// they are; each operation is one copy between them and the caller's memory, made by the caller's thread. One that has pages of its own
+/// can also be mapped: then there is no operation, but loads and stores.
 /// </summary>
 /// <remarks>
 /// Nothing orders what several do to the same bytes at the same time, as with shared memory. A range of a cVM is whatever is mapped there
@@ -20,13 +22,16 @@ public sealed unsafe class CpFile : Publication
     public const int LargestStep = 1 << 18;
 
     private readonly byte* _bytes;
-    private readonly long _ownerAddress;
+
+    /// <summary>Of the owner, if the bytes are in its slot: then copies may trap, and what is written there loses its tags.</summary>
+    private readonly AddressSpace? _space;
+    private readonly SharedMemory? _pages;
     private MemoryHandle _pin;
     private int _hostUses;
     private long _events;
 
     internal CpFile(Exchange exchange, string name, Memory<byte> buffer, CpRights mostRights)
-        : base(exchange, name, owner: null, mostRights)
+        : base(exchange, name, owner: null, mostRights, CpRights.ReadWrite)
     {
         _pin = buffer.Pin();
         _bytes = (byte*)_pin.Pointer;
@@ -35,10 +40,20 @@ public sealed unsafe class CpFile : Publication
 
     /// <summary>Of [address, address + length) in the owner's slot, which the caller has checked.</summary>
     internal CpFile(Exchange exchange, string name, Cvm owner, long address, long length, CpRights mostRights)
-        : base(exchange, name, owner, mostRights)
+        : base(exchange, name, owner, mostRights, CpRights.ReadWrite)
     {
-        _bytes = owner.Space.Base + address;
-        _ownerAddress = address;
+        _space = owner.Space;
+        _bytes = _space.Base + address;
+        Length = length;
+    }
+
+    /// <summary>Of zeroed pages of its own, which can be mapped.</summary>
+    /// <exception cref="System.ComponentModel.Win32Exception">The host has no memory left.</exception>
+    internal CpFile(Exchange exchange, string name, Cvm? owner, long length, CpRights mostRights)
+        : base(exchange, name, owner, mostRights, CpRights.ReadWrite)
+    {
+        _pages = new SharedMemory((ulong)length);
+        _bytes = _pages.Base;
         Length = length;
     }
 
@@ -60,6 +75,9 @@ public sealed unsafe class CpFile : Publication
         Waiting.Wake();
         return count;
     }
+
+    /// <summary>Host descriptor of its pages, which can be mapped; -1: it has none of its own.</summary>
+    internal int Descriptor => _pages?.Descriptor ?? -1;
 
     /// <summary>Copies bytes out, for the host.</summary>
     /// <param name="offset">Where to start.</param>
@@ -102,7 +120,7 @@ public sealed unsafe class CpFile : Publication
             var step = Math.Min(length - done, LargestStep);
             thread.BeginUse(this);
             var error = access.Allows(isWrite ? CpRights.Write : CpRights.Read)
-                ? MoveStep(thread, address + done, _bytes + offset + done, (ulong)step, isWrite) ? 0 : -Errno.EFAULT
+                ? MoveStep(thread, address + done, _bytes + offset + done, (ulong)step, isWrite, length >= GuestCopy.BeyondCaches) ? 0 : -Errno.EFAULT
                 : -Errno.EACCES;
             thread.EndUse();
             if (error != 0)
@@ -120,15 +138,15 @@ public sealed unsafe class CpFile : Publication
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         length = (int)Math.Min(length, Math.Max(Length - offset, 0));
         Interlocked.Increment(ref _hostUses);
-        var entered = OwnerCvm is not null && FaultTrap.EnterThread();
+        var entered = _space is not null && FaultTrap.EnterThread();
         try
         {
             if (IsRevoked || access?.Allows(isWrite ? CpRights.Write : CpRights.Read) == false)
                 return -Errno.EACCES;
-            if (OwnerCvm is { } owner)
+            if (_space is not null)
             {
-                var at = _ownerAddress + offset;
-                return (isWrite ? owner.Space.Memory.TryCopyIn(at, memory, (ulong)length) : owner.Space.Memory.TryCopyOut(at, memory, (ulong)length))
+                var at = _bytes - _space.Base + offset;
+                return (isWrite ? _space.Memory.TryCopyIn(at, memory, (ulong)length) : _space.Memory.TryCopyOut(at, memory, (ulong)length))
                     ? length : -Errno.EFAULT;
             }
 
@@ -169,22 +187,31 @@ public sealed unsafe class CpFile : Publication
     {
         Waiting.Wake();
         base.Drain();
+        if (_pages is not null)
+            WithdrawMappings(source => source is CpMapping mapping && mapping.File == this && !mapping.IsCurrent);
         var wait = new SpinWait();
         while (Volatile.Read(ref _hostUses) > 0)
             wait.SpinOnce();
     }
 
-    private protected override void Release() => _pin.Dispose();
+    private protected override void Release()
+    {
+        _pin.Dispose();
+        if (_pages is null)
+            return;
+        _pages.Dispose();
+        OwnerCvm?.Space.Discharge(_pages.Length);
+    }
 
     private static int Checked(int result) => result >= 0 ? result
         : throw new InvalidOperationException(result == -Errno.EFAULT ? "the owner has unmapped or protected the memory" : "revoked");
 
     /// <summary>One copy; what the owner has there stops being capabilities when it is written.</summary>
-    private bool MoveStep(CvmThread thread, long address, byte* bytes, ulong length, bool isWrite)
+    private bool MoveStep(CvmThread thread, long address, byte* bytes, ulong length, bool isWrite, bool isStreaming)
     {
         if (!isWrite)
-            return thread.Memory.TryCopyIn(address, bytes, length);
-        OwnerCvm?.Space.Tags?.Clear((ulong)(bytes - OwnerCvm.Space.Base), length);
-        return thread.Memory.TryCopyOut(address, bytes, length);
+            return thread.Memory.TryCopyIn(address, bytes, length, isStreaming);
+        _space?.Tags?.Clear((ulong)(bytes - _space.Base), length);
+        return thread.Memory.TryCopyOut(address, bytes, length, isStreaming);
     }
 }

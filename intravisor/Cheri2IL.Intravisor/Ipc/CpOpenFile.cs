@@ -93,6 +93,24 @@ internal sealed unsafe class CpOpenFile(CpFile file, CpAccess access, Inode inod
         return target;
     }
 
+    /// <summary>mmap: the address, or a negated errno.</summary>
+    public long Map(CvmThread thread, long address, ulong length, int protection, int flags, long offset)
+    {
+        var rights = access.Rights & (CanWrite ? CpRights.ReadWrite : CpRights.Read);
+        if (file.Descriptor < 0)
+            return -Errno.ENODEV;
+        // A mapping that can become writable is one that ends when the right to write does.
+        var source = new CpMapping(file, access, access.Rights, Path);
+        if (!rights.HasFlag(CpRights.Read) || (!rights.HasFlag(CpRights.Write) && (protection & MemoryFlags.PROT_WRITE) != 0 && (flags & MemoryFlags.MAP_TYPE) != MemoryFlags.MAP_PRIVATE))
+            return -Errno.EACCES;
+        var result = thread.Cvm.Space.Map(address, length, protection, flags, source, offset, Path);
+        if (result < 0 || source.IsCurrent)
+            return result;
+        // Who took the right away may have looked for mappings before this one was there.
+        thread.Cvm.Space.Unmap(result, length);
+        return -Errno.EACCES;
+    }
+
     /// <summary>cp_wait: the count of events as soon as it is not <paramref name="seen"/>; -ETIMEDOUT, -ERESTARTSYS or, without right, -EACCES.</summary>
     public long AwaitEvent(CvmThread thread, long seen, long deadline)
     {

@@ -54,7 +54,7 @@ public sealed unsafe class CpStream : Publication
 
     /// <summary>With a ring in the owner's slot at [address, address + capacity), which the caller has checked.</summary>
     internal CpStream(Exchange exchange, string name, Cvm owner, long address, long capacity, bool isMessages)
-        : base(exchange, name, owner, CpRights.Write)
+        : base(exchange, name, owner, CpRights.Write, CpRights.Write)
     {
         _ring = owner.Space.Base + address;
         OwnerAddress = address;
@@ -64,7 +64,7 @@ public sealed unsafe class CpStream : Publication
 
     /// <summary>With a ring of the host, which receives.</summary>
     internal CpStream(Exchange exchange, string name, int capacity, bool isMessages)
-        : base(exchange, name, owner: null, CpRights.Write)
+        : base(exchange, name, owner: null, CpRights.Write, CpRights.None)
     {
         _hostRing = GC.AllocateArray<byte>(capacity, pinned: true);
         _ring = (byte*)Unsafe.AsPointer(ref _hostRing[0]);

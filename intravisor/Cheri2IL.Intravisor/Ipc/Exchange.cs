@@ -90,15 +90,24 @@ public sealed class Exchange
     {
         Validate(name);
         ArgumentOutOfRangeException.ThrowIfZero(buffer.Length);
-        var file = new CpFile(this, name, buffer, mostRights);
-        if (Publish(file) == 0)
-            return file;
-        file.Revoke();
-        throw new InvalidOperationException($"{name} is published already");
+        return Entered(new CpFile(this, name, buffer, mostRights));
+    }
+
+    /// <summary>Publishes zeroed pages, which guests can also map (mmap of /cap/NAME): then they use them by loads and stores.</summary>
+    /// <param name="name">As for <see cref="PublishFile(string, Memory{byte}, CpRights)"/>.</param>
+    /// <param name="length">Bytes, at least one. What a mapping shows beyond, up to the end of the page, belongs to the file, too.</param>
+    /// <param name="mostRights">What can be granted at most.</param>
+    /// <exception cref="ArgumentException">The name is none, or the length not positive.</exception>
+    /// <exception cref="InvalidOperationException">The name is taken.</exception>
+    public CpFile PublishFile(string name, long length, CpRights mostRights = CpRights.ReadWrite)
+    {
+        Validate(name);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(length);
+        return Entered(new CpFile(this, name, owner: null, length, mostRights));
     }
 
     /// <summary>Publishes a stream that the host receives.</summary>
-    /// <param name="name">As for <see cref="PublishFile"/>.</param>
+    /// <param name="name">As for <see cref="PublishFile(string, Memory{byte}, CpRights)"/>.</param>
     /// <param name="capacity">Bytes that can be under way, from <see cref="CpStream.SmallestRing"/> on; rounded up to 16.</param>
     /// <param name="isMessages">Whether it keeps the bounds of what is sent.</param>
     /// <exception cref="ArgumentException">The name is none, or the capacity too small.</exception>
@@ -108,7 +117,7 @@ public sealed class Exchange
         Validate(name);
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, CpStream.SmallestRing);
         var stream = new CpStream(this, name, (capacity + CpStream.HeaderBytes - 1) / CpStream.HeaderBytes * CpStream.HeaderBytes, isMessages);
-        return Publish(stream) == 0 ? stream : throw new InvalidOperationException($"{name} is published already");
+        return Entered(stream);
     }
 
     /// <summary>Whether a publication may have that name.</summary>
@@ -212,6 +221,25 @@ public sealed class Exchange
                     wait.SpinOnce();
             });
         }
+    }
+
+    /// <summary>Takes mappings away from every cVM.</summary>
+    internal void WithdrawMappings(Func<LibOs.Mm.IMappingSource, bool> isGone)
+    {
+        Cvm[] members;
+        lock (_gate)
+            members = [.. _members];
+        foreach (var cvm in members)
+            cvm.Space.Withdraw(isGone);
+    }
+
+    private T Entered<T>(T publication)
+        where T : Publication
+    {
+        if (Publish(publication) == 0)
+            return publication;
+        publication.Revoke();
+        throw new InvalidOperationException($"{publication.Name} is published already");
     }
 
     private static void Validate(string name)

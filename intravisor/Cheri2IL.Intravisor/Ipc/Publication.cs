@@ -1,24 +1,30 @@
 using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
 namespace Cheri2IL.Intravisor.Ipc;
 
 /// <summary>Something that a cVM, or the host, has published under a name for others to use: they find it as /cap/NAME.</summary>
 /// <remarks>Thread-safe. Made by <see cref="Exchange"/>; over when it is revoked, and with its owner.</remarks>
-public abstract class Publication
+public abstract class Publication : IDisposable
 {
     private readonly Dictionary<string, CpAccess> _accesses = new(StringComparer.Ordinal);
     private readonly CpRights _mostRights;
     private bool _isRevoked;
 
-    private protected Publication(Exchange exchange, string name, Cvm? owner, CpRights mostRights)
+    /// <param name="exchange">Where it is found.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="owner">Who publishes it; null: the host.</param>
+    /// <param name="mostRights">What can be granted at most.</param>
+    /// <param name="ownerRights">What the owner may do with it by its name.</param>
+    private protected Publication(Exchange exchange, string name, Cvm? owner, CpRights mostRights, CpRights ownerRights)
     {
         Exchange = exchange;
         _mostRights = mostRights;
         Name = name;
         OwnerCvm = owner;
         if (owner is not null)
-            _accesses[owner.Name] = new CpAccess(mostRights);
+            _accesses[owner.Name] = new CpAccess(ownerRights);
     }
 
     /// <summary>Where it is published.</summary>
@@ -82,6 +88,13 @@ public abstract class Publication
         Release();
     }
 
+    /// <summary>Revokes it.</summary>
+    public void Dispose()
+    {
+        Revoke();
+        GC.SuppressFinalize(this);
+    }
+
     /// <summary>The grant that a cVM has, by its name or as everyone; null: none.</summary>
     internal CpAccess? AccessOf(Cvm cvm)
     {
@@ -97,6 +110,9 @@ public abstract class Publication
 
     /// <summary>Waits until nobody is inside an operation that began before rights were taken away.</summary>
     private protected virtual void Drain() => Exchange.AwaitThreads(this);
+
+    /// <summary>Takes mappings away from every cVM: what they had mapped has no access when this returns.</summary>
+    private protected void WithdrawMappings(Func<IMappingSource, bool> isGone) => _exchange.WithdrawMappings(isGone);
 
     /// <summary>Nobody uses it any more: gives back what it holds.</summary>
     private protected virtual void Release()

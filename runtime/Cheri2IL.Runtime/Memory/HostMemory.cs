@@ -21,7 +21,7 @@ public static unsafe partial class HostMemory
     /// <summary>Bytes of a page.</summary>
     public const int PageSize = 4096;
 
-    private const int MapShared = 1;
+    private const int SharedFlag = 1;
     private const int MapPrivate = 2;
     private const int MapFixed = 0x10;
     private const int MapAnonymous = 0x20;
@@ -37,13 +37,16 @@ public static unsafe partial class HostMemory
     /// <summary>Maps zeroed memory that nobody can write.</summary>
     public static byte* MapZeroReadOnly(ulong length) => Map(null, length, Read, MapPrivate | MapAnonymous | MapNoReserve, -1, 0);
 
+    /// <summary>Maps a host file descriptor from its start, shared, where there is room.</summary>
+    public static byte* MapShared(ulong length, int protection, int descriptor) => Map(null, length, protection, SharedFlag, descriptor, 0);
+
     /// <summary>Replaces the pages at <paramref name="address"/> by zeroed ones with the given protection.</summary>
     public static void MapFixedZero(byte* address, ulong length, int protection)
         => Map(address, length, protection, MapPrivate | MapAnonymous | MapNoReserve | MapFixed, -1, 0);
 
     /// <summary>Replaces the pages at <paramref name="address"/> by a shared mapping of a host file descriptor.</summary>
     public static void MapFixedShared(byte* address, ulong length, int protection, int descriptor, long offset)
-        => Map(address, length, protection, MapShared | MapFixed, descriptor, offset);
+        => Map(address, length, protection, SharedFlag | MapFixed, descriptor, offset);
 
     /// <summary>Replaces the pages at <paramref name="address"/> by a private, copy-on-write mapping of a host file descriptor.</summary>
     public static void MapFixedPrivate(byte* address, ulong length, int protection, int descriptor, long offset)

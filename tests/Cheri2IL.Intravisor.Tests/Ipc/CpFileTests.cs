@@ -357,6 +357,89 @@ public sealed unsafe class CpFileTests
     }
 
     [Fact]
+    public void MappedFile_IsSharedAndWithdrawnFromWhomItIsRevoked()
+    {
+        using var intravisor = new IntravisorInstance();
+        var file = intravisor.Exchange.PublishFile("pages", 5000);
+        file.Grant("writer", CpRights.ReadWrite);
+        file.Grant("reader", CpRights.Read);
+        using var isWritten = new ManualResetEventSlim();
+        using var isRevoked = new ManualResetEventSlim();
+        var results = new long[7];
+        var writer = new ScriptedGuest();
+        writer[Entry] = state =>
+        {
+            var descriptor = OpenCap(state, "pages", ReadWrite);
+            var memory = Result(state, 222, 0, 8192, 3, 1, descriptor, 0);
+            Bytes(state, memory, 8192).Fill(9);
+            isWritten.Set();
+            isRevoked.Wait(TimeSpan.FromSeconds(30));
+            // The pages are gone from here.
+            state->X18 = memory;
+            state->Pc = Entry + 0x10;
+        };
+        writer[Entry + 0x10] = state => throw new GuestFault(GuestFaultKind.LoadAccess, Entry + 0x10, state->MemoryBase[state->X18]);
+        var reader = new ScriptedGuest();
+        reader[Entry] = state =>
+        {
+            isWritten.Wait(TimeSpan.FromSeconds(30));
+            var descriptor = OpenCap(state, "pages");
+            results[0] = Result(state, 222, 0, 8192, 3, 1, descriptor, 0);
+            var memory = Result(state, 222, 0, 8192, 1, 1, descriptor, 0);
+            results[1] = state->MemoryBase[memory + 8191];
+            results[2] = Result(state, 226, memory, 4096, 3);
+            results[3] = ReadAt(state, descriptor, Data, 100, 4990);
+            isRevoked.Wait(TimeSpan.FromSeconds(30));
+            // Of whom it was not revoked it is still there.
+            results[4] = state->MemoryBase[memory];
+            Result(state, 226, memory, 8192, 1);
+            results[5] = ReadAt(state, descriptor, Data, 1, 0);
+            file.Revoke();
+            results[6] = Result(state, 222, 0, 8192, 1, 1, descriptor, 0);
+            Exit(state);
+        };
+        var reports = new List<string>();
+        var writerCvm = writer.StartIn(intravisor, "writer", reports);
+        var readerCvm = reader.StartIn(intravisor, "reader");
+        Assert.True(isWritten.Wait(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
+        var host = new byte[10];
+        Assert.Equal(10, file.Read(100, host));
+        Assert.Equal(Enumerable.Repeat((byte)9, 10), host);
+        SpinWait.SpinUntil(() => results[3] != 0, TimeSpan.FromSeconds(30));
+        file.Grant("writer", CpRights.Read);
+        isRevoked.Set();
+        Assert.Equal(128 + Signal.SIGSEGV, writerCvm.Wait().ShellStatus);
+        readerCvm.Wait();
+        Assert.Equal([-Errno.EACCES, 9, -Errno.EACCES, 10, 9, 1, -Errno.EACCES], results);
+    }
+
+    [Fact]
+    public void OwnPages_Created_CountAgainstTheLimitUntilTheyAreRevoked()
+    {
+        RunGuest(
+            _ => { },
+            pointer =>
+            {
+                var state = (GuestState*)pointer;
+                const long create = 0x4200 + 9;
+                Assert.Equal(-Errno.ENOMEM, Result(state, create, Name(state, "huge"), 9L << 30, 3));
+                Assert.Equal(-Errno.EINVAL, Result(state, create, Name(state, "none"), 0, 3));
+                Assert.Equal(-Errno.EINVAL, Result(state, create, Name(state, "none"), 1, 4));
+                for (var k = 0; k < 5; k++)
+                {
+                    var file = Result(state, create, Name(state, "large"), 5L << 30, 1);
+                    Assert.InRange(file, 3, 100);
+                    Assert.Equal(-Errno.ENOMEM, Result(state, create, Name(state, "other"), 5L << 30, 1));
+                    // The owner writes what others may only read.
+                    Assert.Equal(3, WriteAt(state, file, Data, 3, 4L << 30));
+                    Assert.Equal(0, Result(state, Revoke, Name(state, "large")));
+                    Assert.Equal(-Errno.EACCES, WriteAt(state, file, Data, 3, 0));
+                    Assert.Equal(0, Result(state, 57, file));
+                }
+            });
+    }
+
+    [Fact]
     public void Events_WaitedFor_WakeAndTimeOutAndEndWithTheRight()
     {
         CpFile? file = null;

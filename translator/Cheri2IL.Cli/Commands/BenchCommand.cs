@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Cheri2IL.Cli.Bench;
+using Cheri2IL.Cli.Bench.Ipc;
 
 namespace Cheri2IL.Cli.Commands;
 
@@ -8,12 +9,13 @@ internal static class BenchCommand
 {
     /// <summary>Makes the command.</summary>
     public static Command Create()
-        => new ToolCommand("bench", "Measures translated code against native code and emulators, capabilities against integers, how long a program takes to start, and what many cVMs take.", "cheri2il bench cpu", "cheri2il bench caps", "cheri2il bench start", "cheri2il bench density")
+        => new ToolCommand("bench", "Measures translated code against native code and emulators, capabilities against integers, cVMs against processes, how long a program takes to start, and what many cVMs take.", "cheri2il bench cpu", "cheri2il bench caps", "cheri2il bench ipc", "cheri2il bench start", "cheri2il bench density")
         {
             Cpu(),
             Capabilities(),
             Start(),
             Density(),
+            Ipc(),
             Wasm(),
             CapabilitiesRun(),
         };
@@ -140,6 +142,31 @@ internal static class BenchCommand
                 DensityReport.WriteJson(benchmark);
             else
                 DensityReport.WriteTable(benchmark);
+            return ExitCode.Success;
+        });
+        return command;
+    }
+
+    private static ToolCommand Ipc()
+    {
+        var plot = new Option<string>("--plot") { Description = "Name of the plots without .png and .svg.", DefaultValueFactory = _ => "ipc" };
+        var json = CommonOptions.Json();
+        var command = new ToolCommand(
+            "ipc",
+            "Measures what two cVMs exchange by CP_File, CP_Stream and CP_Call, against pipe, Unix socket, TCP, shared memory and futex between two native processes "
+            + "(a C program, built on the spot): tables, and a plot as PNG and SVG. Takes some two minutes.",
+            "cheri2il bench ipc",
+            "cheri2il bench ipc --json --plot docs/ipc") { plot, json };
+        command.SetAction(parsed =>
+        {
+            var guest = Path.Combine(Repository.Root(), "corpus", "ipc", "bin", "bench.elf");
+            var benchmark = new IpcBenchmark(guest);
+            benchmark.Run(Progress);
+            IpcPlot.Write(benchmark, parsed.GetRequiredValue(plot));
+            if (parsed.GetValue(json))
+                IpcReport.WriteJson(benchmark);
+            else
+                IpcReport.WriteTable(benchmark);
             return ExitCode.Success;
         });
         return command;

@@ -159,6 +159,48 @@ public sealed unsafe partial class AddressSpace
             return _mappings.Overlapping(0, Size);
     }
 
+    /// <summary>Counts memory that the guest has besides its mappings as if it were mapped; false beyond the limit.</summary>
+    internal bool TryCharge(ulong bytes)
+    {
+        lock (_gate)
+        {
+            if (bytes > _memoryLimit || _accessible > _memoryLimit - bytes)
+                return false;
+            _accessible += bytes;
+            return true;
+        }
+    }
+
+    /// <summary>It has that not any more.</summary>
+    internal void Discharge(ulong bytes)
+    {
+        lock (_gate)
+            _accessible -= bytes;
+    }
+
+    /// <summary>Replaces mappings of some sources by pages without access.</summary>
+    internal void Withdraw(Func<IMappingSource, bool> isGone)
+    {
+        lock (_gate)
+        {
+            foreach (var part in _mappings.Overlapping(0, Size))
+            {
+                if (part.Source is not { } source || !isGone(source))
+                    continue;
+                HostMemory.MapFixedZero(Base + part.Start, part.Length, HostMemory.None);
+                _accessible -= part.Protection == 0 ? 0 : part.Length;
+                _mappings.Set(part with { Protection = 0, IsShared = false, Source = null, Offset = 0, Name = "[revoked]" });
+            }
+        }
+    }
+
+    /// <summary>The slot goes to another: nothing here touches its pages any more.</summary>
+    internal void Close()
+    {
+        lock (_gate)
+            _mappings.Remove(0, Size);
+    }
+
     /// <summary>mmap.</summary>
     /// <param name="address">Address or hint.</param>
     /// <param name="length">Bytes.</param>

@@ -64,7 +64,7 @@ public sealed unsafe class GuestMemory
         if (!MayRead(address, (ulong)destination.Length))
             return false;
         fixed (byte* to = destination)
-            return GuestCopy.TryCopy(_base + address, to, (ulong)destination.Length);
+            return GuestCopy.TryCopyPlainly(_base + address, to, (ulong)destination.Length);
     }
 
     /// <summary>Copies into guest memory.</summary>
@@ -73,18 +73,18 @@ public sealed unsafe class GuestMemory
         if (!PrepareWrite(address, (ulong)source.Length))
             return false;
         fixed (byte* from = source)
-            return GuestCopy.TryCopy(from, _base + address, (ulong)source.Length);
+            return GuestCopy.TryCopyPlainly(from, _base + address, (ulong)source.Length);
     }
 
     /// <summary>
     /// Copies into guest memory from a place that may trap like it: another cVM's slot, whose pages their guest may unmap at any time.
     /// </summary>
-    internal bool TryCopyIn(long address, byte* source, ulong length)
-        => PrepareWrite(address, length) && GuestCopy.TryCopy(source, _base + address, length);
+    internal bool TryCopyIn(long address, byte* source, ulong length, bool isStreaming = false)
+        => PrepareWrite(address, length) && GuestCopy.TryCopy(source, _base + address, length, isStreaming);
 
     /// <summary>Copies guest memory to such a place.</summary>
-    internal bool TryCopyOut(long address, byte* destination, ulong length)
-        => MayRead(address, length) && GuestCopy.TryCopy(_base + address, destination, length);
+    internal bool TryCopyOut(long address, byte* destination, ulong length, bool isStreaming = false)
+        => MayRead(address, length) && GuestCopy.TryCopy(_base + address, destination, length, isStreaming);
 
     /// <summary>Reads a structure; no alignment is needed.</summary>
     public bool TryRead<T>(long address, out T value)

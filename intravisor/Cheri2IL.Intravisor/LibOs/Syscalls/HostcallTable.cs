@@ -49,6 +49,7 @@ public static class HostcallTable
         Own + 6 => Row(number, "cp_call_set", "fd call long", CallHostcalls.Set),
         Own + 7 => Row(number, "cp_lent_read", "size address size", CallHostcalls.LentRead),
         Own + 8 => Row(number, "cp_lent_write", "size address size", CallHostcalls.LentWrite),
+        Own + 9 => Row(number, "cp_file_create", "path size rights", IpcHostcalls.FileCreate),
         _ => null,
     };
 }

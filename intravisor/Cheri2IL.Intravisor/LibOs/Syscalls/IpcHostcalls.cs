@@ -2,6 +2,7 @@ using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Vfs;
+using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Intravisor.LibOs.Syscalls;
 
@@ -31,6 +32,40 @@ internal static class IpcHostcalls
         if (writes && thread.Cvm.Space.Tags is not null)
             return -Errno.EOPNOTSUPP;
         return thread.Cvm.Exchange.Publish(new CpFile(thread.Cvm.Exchange, name, thread.Cvm, a.A1, a.A2, rights));
+    }
+
+    /// <summary>cp_file_create(name, length, rights): publishes zeroed pages, which can be mapped; a descriptor.</summary>
+    public static long FileCreate(CvmThread thread, in SyscallArguments a)
+    {
+        var error = ReadName(thread, a.A0, out var name);
+        if (error != 0)
+            return error;
+        if (a.A1 <= 0 || a.A2 is not (> 0 and <= (long)CpRights.ReadWrite))
+            return -Errno.EINVAL;
+        var space = thread.Cvm.Space;
+        var bytes = ((ulong)a.A1 + HostMemory.PageSize - 1) & ~(HostMemory.PageSize - 1UL);
+        if (!space.TryCharge(bytes))
+            return -Errno.ENOMEM;
+        CpFile file;
+        try
+        {
+            file = new CpFile(thread.Cvm.Exchange, name, thread.Cvm, a.A1, (CpRights)a.A2);
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            space.Discharge(bytes);
+            return -Errno.ENOMEM;
+        }
+
+        error = thread.Cvm.Exchange.Publish(file);
+        if (error != 0)
+        {
+            file.Revoke();
+            return error;
+        }
+
+        var open = thread.Files.Open(thread.Files.FileSystem.Root, "/cap/" + name, FileAbi.O_RDWR, 0, out error);
+        return open is null ? error : thread.Files.Descriptors.AddNew(open, closeOnExec: false);
     }
 
     /// <summary>cp_grant(name, cvm, rights): sets what a cVM may do with what the caller has published.</summary>

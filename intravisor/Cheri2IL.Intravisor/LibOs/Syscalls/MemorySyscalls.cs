@@ -1,5 +1,6 @@
 using System.Buffers;
 using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Vfs;
@@ -43,6 +44,8 @@ internal static class MemorySyscalls
             return -Errno.EBADF;
         if (!file.CanRead)
             return -Errno.EACCES;
+        if (file is CpOpenFile shared)
+            return shared.Map(thread, a.A0, (ulong)a.A1, (int)a.A2, flags, a.A5);
         return file.Inode is RegularFile
             ? thread.Cvm.Space.Map(a.A0, (ulong)a.A1, (int)a.A2, flags, new FileMapping(file), a.A5, file.Path)
             : -Errno.ENODEV;
