@@ -100,7 +100,8 @@ internal static unsafe class GuestCopy
         var head = (nuint)(-(nint)to & (Vector256<byte>.Count - 1));
         Copy(from, to, head);
         var end = (length - head) & ~(4 * (nuint)Vector256<byte>.Count - 1);
-        var (source, target) = (from + head, to + head);
+        var source = from + head;
+        var target = to + head;
         for (nuint at = 0; at < end; at += 4 * (nuint)Vector256<byte>.Count)
         {
             var a = Vector256.Load(source + at);
