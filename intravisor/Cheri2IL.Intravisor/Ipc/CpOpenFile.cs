@@ -97,12 +97,12 @@ internal sealed unsafe class CpOpenFile(CpFile file, CpAccess access, Inode inod
     public long Map(CvmThread thread, long address, ulong length, int protection, int flags, long offset)
     {
         var rights = access.Rights & (CanWrite ? CpRights.ReadWrite : CpRights.Read);
-        if (file.Descriptor < 0)
-            return -Errno.ENODEV;
         // A mapping that can become writable is one that ends when the right to write does.
         var source = new CpMapping(file, access, access.Rights, Path);
         if (!rights.HasFlag(CpRights.Read) || (!rights.HasFlag(CpRights.Write) && (protection & MemoryFlags.PROT_WRITE) != 0 && (flags & MemoryFlags.MAP_TYPE) != MemoryFlags.MAP_PRIVATE))
             return -Errno.EACCES;
+        if (file.Descriptor < 0)
+            return -Errno.ENODEV;
         var result = thread.Cvm.Space.Map(address, length, protection, flags, source, offset, Path);
         if (result < 0 || source.IsCurrent)
             return result;

@@ -112,7 +112,7 @@ public abstract class Publication : IDisposable
     private protected virtual void Drain() => Exchange.AwaitThreads(this);
 
     /// <summary>Takes mappings away from every cVM: what they had mapped has no access when this returns.</summary>
-    private protected void WithdrawMappings(Func<IMappingSource, bool> isGone) => _exchange.WithdrawMappings(isGone);
+    private protected void WithdrawMappings(Func<IMappingSource, bool> isGone) => Exchange.WithdrawMappings(isGone);
 
     /// <summary>Nobody uses it any more: gives back what it holds.</summary>
     private protected virtual void Release()

@@ -150,17 +150,18 @@ internal static class BenchCommand
     private static ToolCommand Ipc()
     {
         var plot = new Option<string>("--plot") { Description = "Name of the plots without .png and .svg.", DefaultValueFactory = _ => "ipc" };
+        var quick = new Option<bool>("--quick") { Description = "A hundredth of the work: whether everything runs, not how fast." };
         var json = CommonOptions.Json();
         var command = new ToolCommand(
             "ipc",
             "Measures what two cVMs exchange by CP_File, CP_Stream and CP_Call, against pipe, Unix socket, TCP, shared memory and futex between two native processes "
             + "(a C program, built on the spot): tables, and a plot as PNG and SVG. Takes some two minutes.",
             "cheri2il bench ipc",
-            "cheri2il bench ipc --json --plot docs/ipc") { plot, json };
+            "cheri2il bench ipc --json --plot docs/ipc") { plot, quick, json };
         command.SetAction(parsed =>
         {
             var guest = Path.Combine(Repository.Root(), "corpus", "ipc", "bin", "bench.elf");
-            var benchmark = new IpcBenchmark(guest);
+            var benchmark = new IpcBenchmark(guest, parsed.GetValue(quick) ? 100 : 1);
             benchmark.Run(Progress);
             IpcPlot.Write(benchmark, parsed.GetRequiredValue(plot));
             if (parsed.GetValue(json))
