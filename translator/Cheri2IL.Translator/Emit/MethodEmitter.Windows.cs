@@ -49,7 +49,8 @@ public sealed partial class MethodEmitter
     /// <param name="register">Register.</param>
     /// <param name="kinds">Kinds.</param>
     /// <param name="isInLine">Whether to decode in line: longer, but without a call, and overlapping with what comes next.</param>
-    private void ComputeWindows(int register, uint kinds, bool isInLine)
+    /// <param name="isBaseKnown">Whether the base is what the local for it holds, unless the windows are empty.</param>
+    private void ComputeWindows(int register, uint kinds, bool isInLine, bool isBaseKnown = false)
     {
         if (kinds == 0)
             return;
@@ -67,8 +68,12 @@ public sealed partial class MethodEmitter
         LoadTestedTag();
         _il.Emit(ILOpCode.Call, isInLine ? Capabilities.WindowOfAddresses : Capabilities.DecodeWindow, 3, 1);
         _il.StoreLocal(window);
-        LoadWindow(Capabilities.WindowBase);
-        _il.StoreLocal(WindowBase(register));
+        if (!isBaseKnown)
+        {
+            LoadWindow(Capabilities.WindowBase);
+            _il.StoreLocal(WindowBase(register));
+        }
+
         foreach (var kind in WindowAnalysis.Bits(kinds))
         {
             if (kind == _windows.DerivationKind)
@@ -293,7 +298,7 @@ public sealed partial class MethodEmitter
     {
         var (value, kinds) = (i.A!, _windows.LiveAfter(i));
         var source = _windows.SourceOf(i);
-        if (source < 0 || (kinds == 0 && value.Elided is null))
+        if (source < 0 || (kinds == 0 && value.Elided is null && !_windows.IsByWindow(i)))
             return false;
         var target = CapabilityState.Index(i.Register);
         if (!WindowAnalysis.IsDerivation(value))
@@ -354,8 +359,20 @@ public sealed partial class MethodEmitter
 
             _il.Emit(ILOpCode.Call, Capabilities.Operation(value.Op), 2, 1);
             _il.StoreLocal(result);
-            StoreCapability(result, i.Register);
-            ComputeWindows(target, kinds, isInLine: false);
+
+            // Metadata and base stay. Were they written here, RyuJIT would take them for different values behind the join.
+            if (target != source)
+            {
+                LoadMetadata(RegisterAt(source));
+                _il.StoreLocal(_metadataHome[target]);
+                CopyWindows(source, target, kinds);
+            }
+
+            LoadPart(result, IrOp.CapAddress);
+            StoreRegister(i.Register);
+            LoadPart(result, IrOp.CapTag);
+            _il.StoreLocal(_tagHome[target]);
+            ComputeWindows(target, kinds, isInLine: false, isBaseKnown: true);
             _il.Branch(ILOpCode.Br, join);
         });
         return true;

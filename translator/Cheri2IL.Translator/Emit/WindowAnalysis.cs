@@ -93,6 +93,12 @@ public sealed class WindowAnalysis
     public int SourceOf(IrInstruction write) => _sources.GetValueOrDefault(write, -1);
 
     /// <summary>
+    /// Whether a register is written with a derivation of one whose bounds are decoded for an access before it: then the window for derivation is
+    /// at hand even if no other is needed behind it, as where a function gives back its stack.
+    /// </summary>
+    public bool IsByWindow(IrInstruction write) => IsDerivation(write.A!) && SourceOf(write) >= 0 && _usedBefore.ContainsKey(write);
+
+    /// <summary>
     /// Whether a written register had all the windows that it needs behind the write before it, too: where the new capability has the metadata
     /// of the old one and an address between base and top, they are still true. Lists of nodes in one object are walked like that.
     /// </summary>
@@ -139,7 +145,11 @@ public sealed class WindowAnalysis
                 case IrOp.SetC:
                     var from = IsDerivation(i.A!) ? i.A!.A! : i.A!;
                     if (holds.Contains(from) && i.Register != GuestRegister.Ddc)
+                    {
                         _sources.Add(i, CapabilityState.Index(from.Register));
+                        if (used[CapabilityState.Index(from.Register)] != 0)
+                            _usedBefore.Add(i, used[CapabilityState.Index(from.Register)]);
+                    }
                     else if (i.Register < GuestRegister.F0 && used[i.Register] != 0)
                         _usedBefore.Add(i, used[i.Register]);
                     Forget(i.Register);
@@ -200,9 +210,10 @@ public sealed class WindowAnalysis
                 _liveAfter[i] = needed;
                 live[written] = 0;
                 _recurrences.Remove(i);
-                if (needed != 0 && SourceOf(i) is var source and >= 0)
+                if (SourceOf(i) is var source and >= 0)
                 {
-                    live[source] |= IsDerivation(i.A!) && i.A!.Elided is null ? needed | (1u << DerivationKind) : needed;
+                    if (needed != 0 || IsByWindow(i))
+                        live[source] |= IsDerivation(i.A!) && i.A!.Elided is null ? needed | (1u << DerivationKind) : needed;
                 }
                 else if (needed != 0 && (needed & ~(_usedBefore.GetValueOrDefault(i) | (1u << DerivationKind))) == 0)
                 {

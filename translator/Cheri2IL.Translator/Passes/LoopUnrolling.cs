@@ -11,7 +11,7 @@ namespace Cheri2IL.Translator.Passes;
 /// is made by a copy that makes its own checks, and the guards ask again.
 /// </remarks>
 /// <remarks>
-/// Takes loops of blocks that end in jumps and branches and are entered at their header alone, but those that are
+/// Takes loops of blocks that end in jumps and branches and are entered at their header alone, but not those that are
 /// emitted in vector form. Blocks of different copies have
 /// the same pc, so functions that are going to be split must not be unrolled.
 /// </remarks>
@@ -49,16 +49,29 @@ public sealed class LoopUnrolling
         function.Number();
     }
 
-    /// <summary>The blocks of the loop at <paramref name="header"/>, in the function's order, or null when it is not one to unroll.</summary>
+    /// <summary>
+    /// The blocks of the innermost loops at <paramref name="header"/>, in the function's order, or null when there are none to unroll. Where an
+    /// outer loop has the same header, its back edges are entries of the inner one.
+    /// </summary>
     private List<IrBlock>? BodyOf(IrBlock header)
     {
         if (header == _function.Blocks[0] || _function.ExtraEntries.Contains(header))
             return null;
         // Sources of back edges lie behind the header; everything that reaches them without passing the header is body.
+        var body = new HashSet<IrBlock>();
+        foreach (var source in _predecessors[header.Id].Where(p => p.Id >= header.Id))
+        {
+            if (BodyOf(header, source) is { } turn)
+                body.UnionWith(turn);
+        }
+
+        return body.Count is > 0 and <= MaxBlocks && body.All(b => b.Terminator.Op is IrOp.Jump or IrOp.Branch) ? [.. body.OrderBy(b => b.Id)] : null;
+    }
+
+    private HashSet<IrBlock>? BodyOf(IrBlock header, IrBlock source)
+    {
         var body = new HashSet<IrBlock> { header };
-        var work = new Stack<IrBlock>(_predecessors[header.Id].FindAll(p => p.Id >= header.Id));
-        if (work.Count == 0)
-            return null;
+        var work = new Stack<IrBlock>([source]);
         while (work.TryPop(out var block))
         {
             if (!body.Add(block))
@@ -69,7 +82,7 @@ public sealed class LoopUnrolling
                 work.Push(predecessor);
         }
 
-        return body.All(b => b.Terminator.Op is IrOp.Jump or IrOp.Branch) ? [.. body.OrderBy(b => b.Id)] : null;
+        return body;
     }
 
     private void Unroll(IrBlock header, List<IrBlock> body)
