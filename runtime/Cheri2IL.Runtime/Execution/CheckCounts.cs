@@ -49,7 +49,7 @@ public struct CheckCounts
     /// <summary>Places of such checks of stores and atomics that a pass elided.</summary>
     public long ElidedCapabilityStore;
 
-    /// <summary>Guards of loops: compares with bounds that stand for the checks of several turns.</summary>
+    /// <summary>Guards of loops: compares with bounds, and looks at tags, that stand for those of several turns.</summary>
     public long Guard;
 
     /// <summary>Addresses of capabilities changed under a check that the tag stays.</summary>
@@ -75,6 +75,9 @@ public struct CheckCounts
 
     /// <summary>Data stores that look at the tags of what they wrote.</summary>
     public long TagClear;
+
+    /// <summary>Data stores for which a pass elided that.</summary>
+    public long ElidedTagClear;
 
     /// <summary>The counts of several threads together.</summary>
     public static CheckCounts operator +(in CheckCounts a, in CheckCounts b)

@@ -83,6 +83,7 @@ internal sealed class RunStatistics : IDisposable
         ("jump", counts.Jump),
         ("fetch", counts.Fetch),
         ("tagClear", counts.TagClear),
+        ("elidedTagClear", counts.ElidedTagClear),
     ];
 
     private static string Json((string Name, object? Value)[] report)

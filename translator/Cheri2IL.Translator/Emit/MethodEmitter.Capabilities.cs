@@ -140,6 +140,9 @@ public sealed partial class MethodEmitter
             case IrOp.CapAllows:
                 EmitAllowance(i);
                 break;
+            case IrOp.Untagged:
+                EmitUntagged(i);
+                break;
             case IrOp.CapLoadReserved:
                 _il.LoadArgument(StateArgument);
                 LoadAddress(i);

@@ -161,6 +161,39 @@ public sealed partial class MethodEmitter
     }
 
     /// <summary>
+    /// Pushes 1 if there is one thread and no tag. The tags are loaded at once, from the granule of the first byte on; those of granules that
+    /// no byte can be in are shifted out. Addresses outside of the slot are asked about its end.
+    /// </summary>
+    private void EmitUntagged(IrInstruction i)
+    {
+        if (Omits(CapabilityCost.Tag))
+        {
+            _il.LoadConstant(1);
+            return;
+        }
+
+        Count(nameof(CheckCounts.Guard));
+        var granules = ((int)i.B!.Immediate + (2 * CapabilityState.Granule) - 2) >> GranuleShift;
+        LoadCapabilityState(Capabilities.IsAlone);
+        TagAddress(() =>
+        {
+            LoadSum(i.A!, i.Immediate);
+            LoadState(_members.Limit);
+            _il.Emit(ILOpCode.Call, _members.Static(typeof(Math), nameof(Math.Min), typeof(ulong), typeof(ulong)), 2, 1);
+        });
+        _il.Emit(ILOpCode.Ldind_i8);
+        if (granules < sizeof(ulong))
+        {
+            _il.LoadConstant((sizeof(ulong) - granules) * 8);
+            _il.Emit(ILOpCode.Shl);
+        }
+
+        _il.LoadConstant(0L);
+        _il.Emit(ILOpCode.Ceq);
+        _il.Emit(ILOpCode.And);
+    }
+
+    /// <summary>
     /// Behind a data store: clears the tags of what it touched, where any is set. One load looks at the granule and the one behind it,
     /// which only accesses across both write; the table goes on behind that of any store that passed, for slots end with pages that are never mapped.
     /// </summary>
@@ -168,6 +201,12 @@ public sealed partial class MethodEmitter
     {
         if (Omits(CapabilityCost.Tag))
             return;
+        if (i.Elided is not null)
+        {
+            Count(nameof(CheckCounts.ElidedTagClear));
+            return;
+        }
+
         Count(nameof(CheckCounts.TagClear));
         Pin(i.A!);
         var size = IrSignature.SizeOf(i.Access);

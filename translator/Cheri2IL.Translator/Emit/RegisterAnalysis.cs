@@ -249,7 +249,8 @@ public sealed partial class RegisterAnalysis
     {
         IrOp.Check => i.Elided is null && !i.Polls ? SlotUse.Limit : SlotUse.None,
         IrOp.CapLoad or IrOp.CapStore => SlotUse.Base | SlotUse.Tags,
-        IrOp.ClearTags => SlotUse.Tags,
+        IrOp.Untagged => SlotUse.Tags,
+        IrOp.ClearTags => i.Elided is null ? SlotUse.Tags : SlotUse.None,
         > IrOp.CapStore and < IrOp.ClearTags => SlotUse.None,
         _ => (IrOpInfo.Effects(i.Op) & (IrEffects.ReadsMemory | IrEffects.WritesMemory)) != 0 ? SlotUse.Base : SlotUse.None,
     };

@@ -20,7 +20,7 @@ public sealed unsafe partial class IrEvaluator
         else if (i.Type == IrType.Cap)
             _capabilities[i.Id] = CapabilityValue(i, state);
         else
-            _values[i.Id] = (long)IntegerOfCapability(i);
+            _values[i.Id] = i.Op == IrOp.Untagged ? IsUntagged(i, state) : (long)IntegerOfCapability(i);
     }
 
     private Capability CapabilityValue(IrInstruction i, GuestState* state)
@@ -75,6 +75,21 @@ public sealed unsafe partial class IrEvaluator
         IrOp.CapAlignmentMask => Capability.RepresentableAlignmentMask((ulong)Value(i.A)),
         _ => throw new InvalidOperationException($"operation {i.Op} yields no integer"),
     };
+
+    private long IsUntagged(IrInstruction i, GuestState* state)
+    {
+        var first = Value(i.A) + i.Immediate;
+        var last = first + Value(i.B) - 1;
+        if (!state->Capabilities.IsAlone || (ulong)first > state->Limit || (ulong)last > state->Limit)
+            return 0;
+        for (var address = first & -CapabilityState.Granule; address <= last; address += CapabilityState.Granule)
+        {
+            if (CapabilityState.TagOf(state, address) != 0)
+                return 0;
+        }
+
+        return 1;
+    }
 
     // ---- checks
     private void CapabilityCheck(IrInstruction i, GuestState* state)

@@ -60,7 +60,7 @@ public sealed class IrInstruction
     /// <summary>Check: the access it guards writes.</summary>
     public bool IsStore { get; set; }
 
-    /// <summary>Check, CapCheck, CapCheckValue, and the check that CapIncrement makes: why it need not be emitted; null if it is. Kept in the IR so that listings can show it.</summary>
+    /// <summary>Check, CapCheck, CapCheckValue, ClearTags, and the check that CapIncrement makes: why it need not be emitted; null if it is. Kept in the IR so that listings can show it.</summary>
     public string? Elided { get; set; }
 
     /// <summary>Check: it is also the poll of its loop (<see cref="Passes.PollPlacement"/>).</summary>

@@ -487,6 +487,12 @@ public enum IrOp : byte
     /// </summary>
     CapAllows,
 
+    /// <summary>
+    /// I32: 1 only if the guest has one thread and none of the B bytes (a constant) at A (I64) + imm has a tag; it may be 0 all the same. Never
+    /// faults.
+    /// </summary>
+    Untagged,
+
     // ---- capabilities: checks. A failure is a fault of the kind Capability with the cause that comes first in this text.
     /// <summary>
     /// Access to B (I64) + imm, modulo 2^64, under authority A, whose number is <see cref="IrInstruction.Register"/>: tag; seal; permissions of

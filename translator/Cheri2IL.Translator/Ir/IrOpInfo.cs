@@ -47,6 +47,7 @@ public static class IrOpInfo
         IrOp.CapCheck or IrOp.CapCheckValue or IrOp.CapCheckAlignment or IrOp.CapCheckFetch or IrOp.CapCheckTarget or IrOp.CapCheckJump
             or IrOp.CapCheckInvoke or IrOp.CapCheckSystem => IrEffects.MayFault,
         IrOp.CapLoad or IrOp.CapLoadTags => MemoryLoad,
+        IrOp.Untagged => IrEffects.ReadsMemory,
         IrOp.CapStore or IrOp.ClearTags => IrEffects.MayFault | IrEffects.WritesMemory,
         IrOp.CapLoadReserved or IrOp.CapStoreConditional or IrOp.CapSwap => MemoryUpdate,
         IrOp.Fence or IrOp.ReadCounter or IrOp.Poll or IrOp.Commit => IrEffects.Ordered,

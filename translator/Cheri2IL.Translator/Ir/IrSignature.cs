@@ -224,6 +224,7 @@ public sealed record IrSignature(
             IrOp.CapSubset or IrOp.CapEqual or IrOp.CapToPointer => Make(NoTypes, TypeRule.I64, Cap, Cap),
             IrOp.CapRoundLength or IrOp.CapAlignmentMask => Make(NoTypes, TypeRule.I64, TypeRule.I64),
             IrOp.CapAllows => Make(NoTypes, TypeRule.I32, Cap, TypeRule.I64, TypeRule.I64, Number, IrQualifiers.Register | IrQualifiers.Capability),
+            IrOp.Untagged => Make(NoTypes, TypeRule.I32, TypeRule.I64, TypeRule.I64, immediate: Number),
             IrOp.CapCheck => Make(NoTypes, TypeRule.None, Cap, TypeRule.I64, immediate: Number, qualifiers: Checked),
             IrOp.CapCheckValue => Make(NoTypes, TypeRule.None, Cap, TypeRule.I64, Cap, Number, Checked),
             IrOp.CapCheckAlignment => Make(NoTypes, TypeRule.None, TypeRule.I64, immediate: Number, qualifiers: IrQualifiers.Direction),

@@ -26,7 +26,7 @@ namespace Cheri2IL.Translator.Ir;
 /// <item>The offset of an access, its width included, is within <see cref="CheckWindow"/> of the checked value.</item>
 /// <item>LoadReserved, StoreConditional and Amo also stand behind a CheckAlignment of their width.</item>
 /// <item>In a function with capabilities, every access stands behind a CapCheck or CapCheckValue of its address value and offset, too.</item>
-/// <item>Only a Check, CapCheck or CapCheckValue can be elided, and the check of CapIncrement.</item>
+/// <item>Only a Check, CapCheck, CapCheckValue or ClearTags can be elided, and the check of CapIncrement.</item>
 /// </list>
 /// </remarks>
 public static class IrVerifier
@@ -38,7 +38,10 @@ public static class IrVerifier
     public const long CheckWindow = (64 * 1024) - 4096;
 
     /// <summary>Most bytes that a <see cref="IrOp.CapAllows"/> asks about.</summary>
-    private const long MostAllowed = 4096;
+    public const long MostAllowed = 4096;
+
+    /// <summary>Most bytes that an <see cref="IrOp.Untagged"/> asks about: wherever they begin, one load has all their tags.</summary>
+    public const long MostUntagged = (7 * 16) + 1;
 
     /// <summary>All violations, in order; numbers <paramref name="function"/>.</summary>
     public static IReadOnlyList<IrError> Verify(IrFunction function)
@@ -140,7 +143,7 @@ public static class IrVerifier
             var signature = IrSignature.Of(instruction.Op);
             VerifyTypes(instruction, signature);
             VerifyFields(instruction, signature);
-            if (instruction.Elided is not null && instruction.Op is not (IrOp.Check or IrOp.CapCheck or IrOp.CapCheckValue or IrOp.CapIncrement))
+            if (instruction.Elided is not null && instruction.Op is not (IrOp.Check or IrOp.CapCheck or IrOp.CapCheckValue or IrOp.CapIncrement or IrOp.ClearTags))
                 Report(instruction, "only a check can be elided");
             if (instruction.Op == IrOp.Poll && _index != 0)
                 Report(instruction, "poll must be the first instruction of its block");
@@ -222,6 +225,9 @@ public static class IrVerifier
                     break;
                 case IrOp.CapAllows when instruction.C is not { Op: IrOp.Const, Immediate: > 0 and <= MostAllowed } || instruction.Capability > CapabilityAccess.Update:
                     Report(instruction, $"the accesses must be loads, stores or both, of 1 to {MostAllowed} bytes that are a constant");
+                    break;
+                case IrOp.Untagged when instruction.B is not { Op: IrOp.Const, Immediate: > 0 and <= MostUntagged }:
+                    Report(instruction, $"the bytes must be 1 to {MostUntagged} that are a constant");
                     break;
                 case IrOp.CapCheckAlignment when immediate is not (2 or 4 or 8 or 16 or 64):
                     Report(instruction, "alignment must be 2, 4, 8, 16 or 64");

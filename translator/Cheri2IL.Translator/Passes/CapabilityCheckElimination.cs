@@ -12,6 +12,8 @@ namespace Cheri2IL.Translator.Passes;
 /// <para>A fact is about the capability in a register: it is tagged, not sealed, has certain permissions, and its address plus two offsets, Low
 /// and High, are between base and top. Each check that passes says so of its first byte and the one behind its last.</para>
 /// <para>Guards say the same where they let control pass (<see cref="IrOp.CapAllows"/>).</para>
+/// <para>Likewise, a guard can say that there are no tags (<see cref="IrOp.Untagged"/>): until a capability is stored, data stores there need not
+/// clear any.</para>
 /// <para>CIncOffset by a constant moves the offsets, the other way round, and keeps the tag if the new address is between them as the old one
 /// is (<see cref="AccessWindow.OfAddresses(in Capability)"/>). Any other definition ends what is known of a register, and so do calls. DDC is left
 /// alone, since accesses under it have nothing to do with its address.</para>
@@ -22,6 +24,9 @@ public sealed class CapabilityCheckElimination
     private const int MostChanges = 4;
 
     private const int Registers = 32;
+
+    /// <summary>Facts of each register about bounds, and behind those the ones about tags of memory.</summary>
+    private const int Facts = 2 * Registers;
 
     private readonly IrFunction _function;
     private readonly Dictionary<IrBlock, Fact[]> _in = [];
@@ -34,8 +39,8 @@ public sealed class CapabilityCheckElimination
     {
         if (!function.HasCapabilities)
             return;
-        foreach (var i in function.Blocks.SelectMany(b => b.Instructions).Where(i => i.Op is IrOp.CapCheck or IrOp.CapCheckValue or IrOp.CapIncrement))
-            i.Elided = options.Checks == CheckMode.None && i.Op != IrOp.CapIncrement ? "checks off" : null;
+        foreach (var i in function.Blocks.SelectMany(b => b.Instructions).Where(i => i.Op is IrOp.CapCheck or IrOp.CapCheckValue or IrOp.CapIncrement or IrOp.ClearTags))
+            i.Elided = options.Checks == CheckMode.None && i.Op is IrOp.CapCheck or IrOp.CapCheckValue ? "checks off" : null;
         if (options.Checks == CheckMode.Optimized)
             new CapabilityCheckElimination(function).Solve();
     }
@@ -45,7 +50,7 @@ public sealed class CapabilityCheckElimination
         var work = new Queue<IrBlock>();
         foreach (var entry in _function.ExtraEntries.Prepend(_function.Blocks[0]))
         {
-            _in[entry] = new Fact[Registers];
+            _in[entry] = new Fact[Facts];
             work.Enqueue(entry);
         }
 
@@ -73,7 +78,7 @@ public sealed class CapabilityCheckElimination
         }
 
         var changed = false;
-        for (var r = 0; r < Registers; r++)
+        for (var r = 0; r < Facts; r++)
         {
             var joined = Fact.Join(current[r], facts[r]);
             if (joined == current[r])
@@ -106,10 +111,20 @@ public sealed class CapabilityCheckElimination
                 case IrOp.CapCheck or IrOp.CapCheckValue:
                     Check(i, held, facts, elide);
                     break;
+                case IrOp.ClearTags when elide && held.TryGetValue(i.A!, out var stored):
+                    if (facts[Registers + stored.Register] is { Exists: true } untagged && untagged.Spans(stored.Offset + i.Immediate)
+                        && untagged.Spans(stored.Offset + i.Immediate + IrSignature.SizeOf(i.Access)))
+                        i.Elided = $"{GuestRegister.Name(stored.Register)}{untagged.Low:+0;-0;+0}..{untagged.High:+0;-0;+0} has no tags since 0x{untagged.Pc:x}";
+                    break;
+                case IrOp.CapStore or IrOp.CapSwap or IrOp.CapStoreConditional:
+                    Array.Clear(facts, Registers, Registers);
+                    break;
                 case IrOp.SetC when i.Register < Registers:
                     var fact = Derived(i.A!, held, facts, elide);
+                    var tags = held.TryGetValue(i.A!, out var from) && facts[Registers + from.Register] is { Exists: true } before ? before.Moved(from.Offset) : default;
                     Forget(i.Register);
                     facts[i.Register] = fact;
+                    facts[Registers + i.Register] = tags;
                     break;
                 case IrOp.Set when i.Register < Registers:
                     Forget(i.Register);
@@ -118,16 +133,25 @@ public sealed class CapabilityCheckElimination
         }
 
         if (block.Terminator.Op is IrOp.Call or IrOp.Ecall)
-            return (new Fact[Registers], []);
-        if (block.Terminator is not { Op: IrOp.Branch, A: { Op: IrOp.CapAllows } guard })
+            return (new Fact[Facts], []);
+        if (block.Terminator is not { Op: IrOp.Branch, A: { Op: IrOp.CapAllows or IrOp.Untagged } guard })
             return (facts, facts);
         Fact[] allowed = [.. facts];
-        Check(guard, held, allowed, elide: false);
+        if (guard.Op == IrOp.CapAllows)
+        {
+            Check(guard, held, allowed, elide: false);
+        }
+        else if (held.TryGetValue(guard.A!, out var first))
+        {
+            var low = first.Offset + guard.Immediate;
+            allowed[Registers + first.Register] = new Fact(low, low + guard.B!.Immediate, CapabilityPermissions.None, guard.Pc);
+        }
+
         return (allowed, facts);
 
         void Forget(int register)
         {
-            facts[register] = default;
+            facts[register] = facts[Registers + register] = default;
             foreach (var value in held.Where(h => h.Value.Register == register).Select(h => h.Key).ToArray())
                 held.Remove(value);
         }

@@ -4,7 +4,8 @@ namespace Cheri2IL.Translator.Passes;
 
 /// <summary>
 /// What can be asked of the capabilities that a loop steps through memory with, once for several turns: whether everything that those turns
-/// access, and every address that they step to, is within bounds and permitted (<see cref="IrOp.CapAllows"/>).
+/// access, and every address that they step to, is within bounds and permitted (<see cref="IrOp.CapAllows"/>), and whether there are no tags where
+/// they store data (<see cref="IrOp.Untagged"/>).
 /// </summary>
 /// <remarks>
 /// Which checks a guard makes redundant is not decided here but by <see cref="CapabilityCheckElimination"/>, from the guard alone: a guard that
@@ -16,7 +17,7 @@ public static class LoopGuards
     private const int MostGuards = 4;
 
     /// <summary>Bytes of one guard (<see cref="IrVerifier"/>): near the end of what a loop walks, guards that ask for many fail for many turns.</summary>
-    private const long MostBytes = 4096;
+    private const long MostBytes = IrVerifier.MostAllowed;
 
     /// <summary>The blocks that ask; empty if there is nothing to ask, or more than <see cref="MostGuards"/> questions.</summary>
     /// <param name="body">The loop, header first, in the function's order.</param>
@@ -26,37 +27,52 @@ public static class LoopGuards
     public static List<IrBlock> Make(List<IrBlock> body, int turns, IrBlock guarded, IrBlock unguarded)
     {
         var pointers = Pointers(body).Where(p => p.IsGuardable(turns)).ToArray();
-        var result = new List<IrBlock>();
         if (pointers.Length > MostGuards)
-            return result;
-        foreach (var pointer in pointers.Reverse())
-            result.Insert(0, Block(pointer, turns, body[0].Pc, result.Count == 0 ? guarded : result[0], unguarded));
+            return [];
+        var result = pointers.Select(p => Bounds(p, turns, body[0].Pc)).ToList();
+        if (!body.Exists(b => b.Instructions.Exists(i => i.Op is IrOp.CapStore or IrOp.CapSwap or IrOp.CapStoreConditional)))
+            result.AddRange(pointers.Where(p => p.Stored(turns) is var (low, high) && high - low is > 0 and <= IrVerifier.MostUntagged).Select(p => Tags(p, turns, body[0].Pc)));
+        for (var k = 0; k < result.Count; k++)
+            result[k].Successors.AddRange([k + 1 < result.Count ? result[k + 1] : guarded, unguarded]);
         return result;
     }
 
-    private static IrBlock Block(Pointer pointer, int turns, long pc, IrBlock allowed, IrBlock refused)
+    private static IrBlock Bounds(Pointer pointer, int turns, long pc)
     {
         var (low, high) = pointer.Reach(turns);
-        var block = new IrBlock(pc);
-        var address = Append(new IrInstruction(IrOp.Get, IrType.I64) { Register = pointer.Register });
-        var capability = Append(new IrInstruction(IrOp.GetC, IrType.Cap) { Register = pointer.Register });
-        var bytes = Append(new IrInstruction(IrOp.Const, IrType.I64) { Immediate = high - low });
-        var allows = Append(new IrInstruction(IrOp.CapAllows, IrType.I32, capability, address, bytes)
+        return Block(pc, pointer, high - low, (address, bytes, block) =>
         {
-            Register = pointer.Register,
-            Immediate = low,
-            Capability = pointer.Access,
+            var capability = Append(block, new IrInstruction(IrOp.GetC, IrType.Cap) { Register = pointer.Register });
+            return new IrInstruction(IrOp.CapAllows, IrType.I32, capability, address, bytes)
+            {
+                Register = pointer.Register,
+                Immediate = low,
+                Capability = pointer.Access,
+            };
         });
-        Append(new IrInstruction(IrOp.Branch, IrType.Void, allows));
-        block.Successors.AddRange([allowed, refused]);
-        return block;
+    }
 
-        IrInstruction Append(IrInstruction i)
-        {
-            i.Pc = pc;
-            block.Instructions.Add(i);
-            return i;
-        }
+    private static IrBlock Tags(Pointer pointer, int turns, long pc)
+    {
+        var (low, high) = pointer.Stored(turns);
+        return Block(pc, pointer, high - low, (address, bytes, _) => new IrInstruction(IrOp.Untagged, IrType.I32, address, bytes) { Immediate = low });
+    }
+
+    private static IrBlock Block(long pc, Pointer pointer, long size, Func<IrInstruction, IrInstruction, IrBlock, IrInstruction> ask)
+    {
+        var block = new IrBlock(pc);
+        var address = Append(block, new IrInstruction(IrOp.Get, IrType.I64) { Register = pointer.Register });
+        var bytes = Append(block, new IrInstruction(IrOp.Const, IrType.I64) { Immediate = size });
+        var answer = Append(block, ask(address, bytes, block));
+        Append(block, new IrInstruction(IrOp.Branch, IrType.Void, answer));
+        return block;
+    }
+
+    private static IrInstruction Append(IrBlock block, IrInstruction i)
+    {
+        i.Pc = block.Pc;
+        block.Instructions.Add(i);
+        return i;
     }
 
     /// <summary>
@@ -84,6 +100,9 @@ public static class LoopGuards
                     case IrOp.CapCheck when i.A!.Register is > 0 and < GuestRegister.F0 && held.TryGetValue(i.B!, out var at):
                         at.Pointer.Accesses(at.Offset + i.Immediate, i);
                         break;
+                    case IrOp.ClearTags when held.TryGetValue(i.A!, out var stored):
+                        stored.Pointer.Stores(stored.Offset + i.Immediate, IrSignature.SizeOf(i.Access));
+                        break;
                     case IrOp.Set or IrOp.SetC when i.Register is > 0 and < GuestRegister.F0:
                         var written = Of(i.Register);
                         if (i.Op == IrOp.SetC && held.TryGetValue(i.A!, out var value) && value.Pointer == written)
@@ -110,6 +129,8 @@ public static class LoopGuards
     {
         private long _low;
         private long _high;
+        private long _storeLow = long.MaxValue;
+        private long _storeHigh = long.MinValue;
         private bool _loads;
         private bool _stores;
 
@@ -132,6 +153,13 @@ public static class LoopGuards
             _loads |= check.Capability is not CapabilityAccess.Store;
         }
 
+        /// <summary>Data is stored there.</summary>
+        public void Stores(long offset, int size)
+        {
+            _storeLow = Math.Min(_storeLow, offset);
+            _storeHigh = Math.Max(_storeHigh, offset + size);
+        }
+
         public void StepTo(long offset)
         {
             Step = offset;
@@ -143,6 +171,13 @@ public static class LoopGuards
         {
             var last = Step * (turns - 1);
             return (Math.Min(_low, _low + last), Math.Max(_high, _high + last));
+        }
+
+        /// <summary>The first byte and the one behind the last of what so many turns store data to; no bytes if nothing.</summary>
+        public (long Low, long High) Stored(int turns)
+        {
+            var last = Step * (turns - 1);
+            return _storeLow > _storeHigh ? (0, 0) : (Math.Min(_storeLow, _storeLow + last), Math.Max(_storeHigh, _storeHigh + last));
         }
 
         private void Include(long low, long high)
