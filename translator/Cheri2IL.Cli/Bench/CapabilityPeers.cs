@@ -13,8 +13,23 @@ internal static class CapabilityPeers
 
     private const string PlainSuffix = "-plain.elf";
 
-    /// <summary>Multiple of a kernel's work: tenths of a second and more, so that the JIT compiler's part is small.</summary>
-    private const string Work = "50";
+    /// <summary>
+    /// Multiples of the kernels' work, which make each of them take some tenths of a second, so that the JIT compiler's part, which is larger
+    /// for code with capabilities, is small.
+    /// </summary>
+    private static readonly Dictionary<string, string> Work = new()
+    {
+        ["hash"] = "800",
+        ["list"] = "60",
+        ["matmul"] = "200",
+        ["memcpy"] = "800",
+        ["quicksort"] = "200",
+        ["strlen"] = "300",
+        ["sum"] = "300",
+    };
+
+    /// <summary>That of kernels that are not named.</summary>
+    private const string OtherWork = "200";
 
     /// <summary>
     /// What is left out, each besides those before it, from the outside in: decoding cannot be left out with the tests of what it decodes.
@@ -33,8 +48,8 @@ internal static class CapabilityPeers
         string Build(string kernel, string suffix) => Path.Combine(Folder(repository), kernel + suffix);
         var peers = new List<Peer>
         {
-            new(Plain, "pointers are integers, translated", kernel => [.. HostProgram.Self(), "run", Build(kernel, PlainSuffix), Work]),
-            new(Checked, "pointers are capabilities, every access checked to the byte, translated", kernel => [.. HostProgram.Self(), "run", Build(kernel, ".elf"), Work]),
+            new(Plain, "pointers are integers, translated", kernel => [.. HostProgram.Self(), "run", Build(kernel, PlainSuffix), WorkOf(kernel)]),
+            new(Checked, "pointers are capabilities, every access checked to the byte, translated", kernel => [.. HostProgram.Self(), "run", Build(kernel, ".elf"), WorkOf(kernel)]),
         };
         var omitted = CapabilityCost.None;
         foreach (var step in Steps)
@@ -44,7 +59,7 @@ internal static class CapabilityPeers
             peers.Add(new(
                 Without(step),
                 $"purecap without {omitted.ToString().ToLowerInvariant()} (not checked as it should be; prices the checks)",
-                kernel => [.. HostProgram.Self(), "bench", "caps-run", $"{bits}", Build(kernel, ".elf"), Work]));
+                kernel => [.. HostProgram.Self(), "bench", "caps-run", $"{bits}", Build(kernel, ".elf"), WorkOf(kernel)]));
         }
 
         return peers;
@@ -52,6 +67,8 @@ internal static class CapabilityPeers
 
     /// <summary>Name of the peer that does without a kind of cost and those before it.</summary>
     public static string Without(CapabilityCost step) => "without-" + step.ToString().ToLowerInvariant();
+
+    private static string WorkOf(string kernel) => Work.GetValueOrDefault(kernel, OtherWork);
 
     private static string Folder(string repository) => Path.Combine(repository, "corpus", "cheri", "kernels", "bin");
 }
