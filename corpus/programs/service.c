@@ -17,11 +17,11 @@
 #include <sys/mman.h>
 #include <time.h>
 
-enum { SYS_openat = 56, SYS_close = 57, SYS_read = 63, SYS_ppoll = 73, SYS_nanosleep = 101, SIGTERM = 15, AT_FDCWD = -100 };
+enum { SYS_openat = 56, SYS_close = 57, SYS_pipe2 = 59, O_CREAT = 0100, SYS_read = 63, SYS_ppoll = 73, SYS_nanosleep = 101, SIGTERM = 15, AT_FDCWD = -100 };
 
 static const char *usage =
     "service STEP...: say TEXT | err TEXT | env NAME | cat PATH | count N | sleep MILLISECONDS | threads MOST | memory MOST_MIB | files MOST\n"
-    "  | exit STATUS | crash | spin | wait | ignore (SIGTERM) | term (handle SIGTERM: print, exit 0; raise it when last)\n";
+    "  | names MOST | pipes MOST | exit STATUS | crash | spin | wait | ignore (SIGTERM) | term (handle SIGTERM: print, exit 0; raise it when last)\n";
 
 static void say_and_exit(int number, siginfo_t *info, ucontext_t *context)
 {
@@ -95,6 +95,29 @@ static void take_memory(int most)
     printf("%d MiB\n", count);
 }
 
+static void take_names(int most)
+{
+    int count = 0;
+    for (; count < most; count++) {
+        char name[16] = "/tmp/";
+        for (int i = 0, rest = count; i < 8; i++, rest /= 10)
+            name[12 - i] = (char)('0' + rest % 10);
+        long file = corpus_syscall(SYS_openat, AT_FDCWD, (long)name, O_CREAT, 0600, 0, 0);
+        if (file < 0)
+            break;
+        corpus_syscall(SYS_close, file, 0, 0, 0, 0, 0);
+    }
+    printf("%d names\n", count);
+}
+
+static void take_pipes(int most)
+{
+    int count = 0, ends[2];
+    while (count < most && corpus_syscall(SYS_pipe2, (long)ends, 0, 0, 0, 0, 0) == 0)
+        count++;
+    printf("%d pipes\n", count);
+}
+
 static void take_files(int most)
 {
     int count = 0;
@@ -142,6 +165,10 @@ int main(int argc, char **argv)
                 take_memory(atoi(word));
             } else if (strcmp(step, "files") == 0) {
                 take_files(atoi(word));
+            } else if (strcmp(step, "names") == 0) {
+                take_names(atoi(word));
+            } else if (strcmp(step, "pipes") == 0) {
+                take_pipes(atoi(word));
             } else if (strcmp(step, "exit") == 0) {
                 exit(atoi(word));
             } else {

@@ -54,9 +54,9 @@ internal sealed unsafe class ScriptedGuest : IGuestCode
         => new(1, Options(limits, reports, trace));
 
     /// <summary>Makes a cVM that runs this guest, among those of an Intravisor, and starts it.</summary>
-    public Cvm StartIn(IntravisorInstance intravisor, string name, List<string>? reports = null, ElfExecutable? image = null)
+    public Cvm StartIn(IntravisorInstance intravisor, string name, List<string>? reports = null, ElfExecutable? image = null, SyscallTrace? trace = null)
     {
-        var cvm = intravisor.Create(Options(null, reports, null) with { Name = name });
+        var cvm = intravisor.Create(Options(null, reports, trace) with { Name = name });
         cvm.Start(image ?? Image());
         return cvm;
     }

@@ -1,6 +1,8 @@
 using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Syscalls;
+using Cheri2IL.Intravisor.LibOs.Tracing;
 using Cheri2IL.Runtime.Capabilities;
 using Cheri2IL.Runtime.Execution;
 using Xunit;
@@ -27,14 +29,24 @@ public sealed unsafe class SyscallFuzzTests
         "epoll_pwait", "epoll_pwait2", "sendfile", "splice", "copy_file_range", "accept", "accept4", "recvfrom", "recvmsg", "connect",
     ];
 
+    /// <summary>Calls of each seed; CHERI2IL_FUZZ_CALLS says how many of all seeds together (tools/dev syscalls).</summary>
+    private static readonly int Calls = int.TryParse(Environment.GetEnvironmentVariable("CHERI2IL_FUZZ_CALLS"), out var all) ? Math.Max(all / 5, 1) : 20000;
+
+    /// <summary>What pointers into <see cref="Data"/> find there: names that exist, here and at a neighbour, and some that do not.</summary>
+    private static readonly string[] Names = ["/cap/granted", "granted", "/cap/secret", "secret", "owned", "neighbour", "fuzzed", "*", "/proc/self/maps", "/tmp/x", ".", ""];
+
     [Theory]
     [InlineData(1, false)]
     [InlineData(2, false)]
     [InlineData(3, false)]
     [InlineData(4, true)]
     [InlineData(5, true)]
-    public void Handlers_HostileArguments_ReturnResultsOrErrnos(int seed, bool isPure)
+    public void Handlers_HostileArguments_ReturnResultsOrErrnosAndReachNobodyElse(int seed, bool isPure)
     {
+        using var intravisor = new IntravisorInstance();
+        using var neighbour = new Neighbour(intravisor);
+        var granted = intravisor.Exchange.PublishFile("granted", new byte[64]);
+        intravisor.Exchange.Grant("granted", "fuzzed", CpRights.ReadWrite);
         var random = new Random(seed);
         var rows = SyscallTable.Rows.Concat(HostcallTable.Rows).Where(r => r.Handler is not null && !Excluded.Contains(r.Name) && !Streams.Contains(r.Name)).ToArray();
         var reports = new List<string>();
@@ -44,8 +56,10 @@ public sealed unsafe class SyscallFuzzTests
         guest[Entry] = state =>
         {
             Span<long> a = stackalloc long[6];
-            while (calls < 20000)
+            while (calls < Calls)
             {
+                if (calls % 64 == 0)
+                    WriteNames(Thread(state), random);
                 var row = rows[random.Next(rows.Length)];
                 for (var k = 0; k < a.Length; k++)
                     a[k] = Argument(random);
@@ -67,13 +81,23 @@ public sealed unsafe class SyscallFuzzTests
             Call(state, 94, 0);
         };
         // Traced: showing hostile arguments is as hard as handling them.
-        var trace = new List<string>();
-        Assert.Equal(0, guest.Run(reports, trace, isPure ? PureImage() : Image()).ShellStatus);
+        var lines = 0;
+        string? odd = null;
+        var trace = new SyscallTrace(line =>
+        {
+            lines++;
+            if (line.AsSpan().ContainsAnyExceptInRange(' ', '~'))
+                odd = line;
+        });
+        var cvm = guest.StartIn(intravisor, "fuzzed", reports, isPure ? PureImage() : Image(), trace);
+        Assert.Equal(0, cvm.Wait().ShellStatus);
         Assert.Empty(reports);
-        Assert.True(trace.Count > calls, $"{trace.Count} lines for {calls} calls");
-        Assert.DoesNotContain(trace, line => line.AsSpan().ContainsAnyExceptInRange(' ', '~'));
+        Assert.True(lines > calls, $"{lines} lines for {calls} calls");
+        Assert.Null(odd);
         Assert.Empty(bad);
-        Assert.Equal(20000, calls);
+        Assert.Equal(Calls, calls);
+        neighbour.AssertUnharmed();
+        granted.Revoke();
     }
 
     [Fact]
@@ -94,6 +118,12 @@ public sealed unsafe class SyscallFuzzTests
             Assert.Null(SyscallTable.Find(number));
         Assert.All(HostcallTable.Rows, r => Assert.Same(r, SyscallTable.Find(r.Number)));
         Assert.DoesNotContain(HostcallTable.Rows, r => SyscallTable.Rows.Any(s => s.Name == r.Name));
+    }
+
+    private static void WriteNames(CvmThread thread, Random random)
+    {
+        for (var k = 0; k < 16; k++)
+            thread.Memory.TryWrite(Data + (random.Next(0x200) * 8), System.Text.Encoding.ASCII.GetBytes(Names[random.Next(Names.Length)] + "\0"));
     }
 
     private static CvmThread Thread(GuestState* state) => (CvmThread)GuestThread.Of(state).Host;
@@ -145,4 +175,56 @@ public sealed unsafe class SyscallFuzzTests
         10 => random.Next(),
         _ => (4L << 30) - random.Next(0x20000),
     };
+
+    /// <summary>A cVM that waits, with memory of a pattern, something that it has published and granted to nobody, and a signal that it would see.</summary>
+    private sealed class Neighbour : IDisposable
+    {
+        private const int Length = 0x1000;
+        private readonly ScriptedGuest _guest = new();
+        private readonly ManualResetEventSlim _ready = new();
+        private readonly ManualResetEventSlim _end = new();
+        private readonly Cvm _cvm;
+        private readonly CpFile _secret;
+        private int _harm;
+
+        public Neighbour(IntravisorInstance intravisor)
+        {
+            _guest[Entry] = state =>
+            {
+                var memory = new Span<byte>(state->MemoryBase + Data, Length);
+                for (var k = 0; k < Length; k++)
+                    memory[k] = (byte)(k * 7);
+                "owned\0"u8.CopyTo(memory);
+                // cp_file_publish("owned", Data + 0x100, 0x800, everything)
+                Call(state, HostcallTable.FirstNumber + 405, Data, Data + 0x100, 0x800, 3);
+                _harm += state->X10 < 0 ? 1 : 0;
+                _ready.Set();
+                _end.Wait();
+                for (var k = 6; k < Length; k++)
+                    _harm += memory[k] == (byte)(k * 7) ? 0 : 1;
+                _harm += GuestState.IsExitRequested(state) ? 1 : 0;
+                Call(state, 94, 7);
+            };
+            _cvm = _guest.StartIn(intravisor, "neighbour");
+            _ready.Wait();
+            _secret = intravisor.Exchange.PublishFile("secret", Enumerable.Repeat((byte)0x5a, 64).ToArray());
+        }
+
+        public void AssertUnharmed()
+        {
+            Assert.Equal(CvmState.Running, _cvm.State);
+            _end.Set();
+            Assert.Equal(7, _cvm.Wait().ShellStatus);
+            Assert.Equal(0, _harm);
+            var bytes = new byte[64];
+            Assert.Equal(64, _secret.Read(0, bytes));
+            Assert.All(bytes, b => Assert.Equal(0x5a, b));
+        }
+
+        public void Dispose()
+        {
+            _end.Set();
+            _cvm.Dispose();
+        }
+    }
 }

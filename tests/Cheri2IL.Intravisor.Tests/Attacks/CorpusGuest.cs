@@ -35,8 +35,13 @@ internal sealed class CorpusGuest
     }
 
     /// <summary>A program of corpus/programs.</summary>
-    public static CorpusGuest OfProgram(string name)
-        => new(name, File.ReadAllBytes(Path.Combine(Cli.Repository.Root(), "corpus", "programs", "bin", name + ".elf")));
+    public static CorpusGuest OfProgram(string name) => new(name, File.ReadAllBytes(PathOf("programs", "bin", name + ".elf")));
+
+    /// <summary>A kernel of corpus/kernels.</summary>
+    public static CorpusGuest OfKernel(string name) => new(name, File.ReadAllBytes(PathOf("kernels", "bin", name + ".elf")));
+
+    /// <summary>What a kernel prints.</summary>
+    public static string OutputOfKernel(string name) => File.ReadAllText(PathOf("kernels", name + ".out"));
 
     /// <summary>Makes a cVM, in the lowest free slot, that runs nothing yet.</summary>
     public Cvm Create(int id, IReadOnlyList<string> arguments, Action<string> report, QuietHost? host = null)
@@ -60,6 +65,8 @@ internal sealed class CorpusGuest
     /// <summary>Starts the program.</summary>
     /// <exception cref="CvmLoadException">It does not fit.</exception>
     public void Start(Cvm cvm) => cvm.Start(_elf);
+
+    private static string PathOf(params string[] path) => Path.Combine([Cli.Repository.Root(), "corpus", .. path]);
 
     private unsafe TranslatedCode NewCode(Intravisor.LibOs.Mm.AddressSpace space, DispatchTable dispatch)
     {

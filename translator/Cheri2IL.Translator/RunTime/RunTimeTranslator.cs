@@ -16,6 +16,9 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
     /// <summary>Bytes past the first pc that an evaluated region may span.</summary>
     private const int EvaluatedSpan = 1024;
 
+    /// <summary>Most evaluated regions that are kept.</summary>
+    private const int MostEvaluated = 1024;
+
     private readonly GuestImage _image;
     private readonly Func<string, Func<byte[]>, TranslatedModule>? _cache;
     private readonly Func<long, bool> _isExecutable;
@@ -173,6 +176,9 @@ public sealed unsafe class RunTimeTranslator : ICodeFallback
             var source = new GuestMemorySource(state->MemoryBase, _isExecutable, isa);
             function = RegionBuilder.Build(source, pc, pc, pc + EvaluatedSpan).Function;
             function.Number();
+            // A guest that runs code wherever it likes must not fill the host's memory with it.
+            if (_evaluated.Count == MostEvaluated)
+                _evaluated.Clear();
             _evaluated.Add((pc, isa), function);
             return function;
         }

@@ -75,20 +75,31 @@ internal static class DescriptorSyscalls
         if ((flags & ~(FileAbi.O_CLOEXEC | FileAbi.O_NONBLOCK)) != 0)
             return -Errno.EINVAL;
         var node = new DeviceNode(thread.Files.FileSystem, FileAbi.S_IFIFO | 0x180, 0, (_, _) => throw new InvalidOperationException("a pipe has no name"));
-        var pipe = new Pipe();
+        var files = thread.Files.FileSystem;
+        if (!files.Charge(Pipe.Capacity))
+            return -Errno.ENFILE;
+        var pipe = new Pipe(() => files.Release(Pipe.Capacity));
         var table = thread.Files.Descriptors;
         var closeOnExec = (flags & FileAbi.O_CLOEXEC) != 0;
         var reader = new PipeEnd(node, flags | FileAbi.O_RDONLY, pipe, reads: true, writes: false) { Path = $"pipe:[{node.Number}]" };
         var writer = new PipeEnd(node, flags | FileAbi.O_WRONLY, pipe, reads: false, writes: true) { Path = reader.Path };
         var first = table.Add(reader, closeOnExec);
         if (first < 0)
+        {
+            pipe.Change(-1, -1);
             return first;
+        }
+
         var second = table.Add(writer, closeOnExec);
         if (second >= 0 && thread.Memory.TryWrite(a.A0, (int)first) && thread.Memory.TryWrite(a.A0 + 4, (int)second))
             return 0;
         table.Close(first);
         if (second < 0)
+        {
+            pipe.Change(0, -1);
             return second;
+        }
+
         table.Close(second);
         return -Errno.EFAULT;
     }

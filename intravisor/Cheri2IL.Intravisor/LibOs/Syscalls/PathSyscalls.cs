@@ -32,7 +32,7 @@ internal static class PathSyscalls
         return ((int)a.A2 & FileAbi.S_IFMT) switch
         {
             0 or FileAbi.S_IFREG => Create(thread, a.A0, a.A1, allowsSlash: false, (files, _) => new RegularFile(files, mode)),
-            FileAbi.S_IFIFO => Create(thread, a.A0, a.A1, allowsSlash: false, (files, _) => new FifoNode(files, mode)),
+            FileAbi.S_IFIFO => Create(thread, a.A0, a.A1, allowsSlash: false, (files, _) => new FifoNode(files, mode), bytes: Pipe.Capacity),
             FileAbi.S_IFCHR or FileAbi.S_IFBLK or FileAbi.S_IFSOCK => -Errno.EPERM,
             _ => -Errno.EINVAL,
         };
@@ -43,7 +43,7 @@ internal static class PathSyscalls
         var error = ReadPath(thread, a.A0, out var target);
         if (error != 0)
             return error;
-        return target.Length == 0 ? -Errno.ENOENT : Create(thread, a.A1, a.A2, allowsSlash: false, (files, _) => new SymbolicLink(files, target));
+        return target.Length == 0 ? -Errno.ENOENT : Create(thread, a.A1, a.A2, allowsSlash: false, (files, _) => new SymbolicLink(files, target), bytes: 2 * target.Length);
     }
 
     public static long Linkat(CvmThread thread, in SyscallArguments a)
@@ -130,10 +130,9 @@ internal static class PathSyscalls
                 return (a.A4 & Exchange) != 0 ? -Errno.EINVAL : -Errno.ENOTEMPTY;
             if ((a.A4 & Exchange) != 0)
             {
-                from.Parent.Unlink(from.Name);
-                to.Parent.Unlink(to.Name);
-                from.Parent.Link(from.Name, to.Inode!);
-                to.Parent.Link(to.Name, from.Inode!);
+                var (fromCost, toCost) = (from.Parent.Detach(from.Name), to.Parent.Detach(to.Name));
+                from.Parent.Link(from.Name, to.Inode!, toCost);
+                to.Parent.Link(to.Name, from.Inode!, fromCost);
                 return 0;
             }
 
@@ -156,8 +155,7 @@ internal static class PathSyscalls
                 to.Inode.Links--;
             }
 
-            from.Parent.Unlink(from.Name);
-            to.Parent.Link(to.Name, from.Inode!);
+            to.Parent.Link(to.Name, from.Inode!, from.Parent.Detach(from.Name));
             from.Inode!.ChangeTime = thread.Files.FileSystem.Now;
             return 0;
         }
@@ -464,7 +462,7 @@ internal static class PathSyscalls
         }
     }
 
-    private static long Create(CvmThread thread, long directory, long pathAddress, bool allowsSlash, Func<FileSystem, PathResult, Inode> make)
+    private static long Create(CvmThread thread, long directory, long pathAddress, bool allowsSlash, Func<FileSystem, PathResult, Inode> make, int bytes = 0)
     {
         lock (thread.Files.FileSystem.Gate)
         {
@@ -477,8 +475,8 @@ internal static class PathSyscalls
                 return -Errno.ENOENT;
             if (!at.Parent.IsWritable)
                 return at.Parent.IsRemoved ? -Errno.ENOENT : -Errno.EACCES;
-            at.Parent.Link(at.Name, make(thread.Files.FileSystem, at));
-            return 0;
+            var parent = at.Parent;
+            return parent.TryLink(at.Name, () => make(thread.Files.FileSystem, at), bytes) ? 0 : -Errno.ENOSPC;
         }
     }
 

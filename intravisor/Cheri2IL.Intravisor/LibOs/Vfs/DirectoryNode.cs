@@ -8,6 +8,9 @@ namespace Cheri2IL.Intravisor.LibOs.Vfs;
 /// </summary>
 public class DirectoryNode : Inode
 {
+    /// <summary>Bytes of host memory that a file and its name take, apart from content.</summary>
+    private const int EntryBytes = 2048;
+
     private readonly Dictionary<string, LinkedListNode<Entry>> _byName = new(StringComparer.Ordinal);
 
     /// <summary>In the order in which the host lists them, then that of their creation.</summary>
@@ -59,11 +62,26 @@ public class DirectoryNode : Inode
         return _byName.TryGetValue(name, out var node) ? node.Value.Child : null;
     }
 
+    /// <summary>Adds an entry that the guest makes, and charges it; false when the memory budget is used up.</summary>
+    /// <param name="name">Name, which no entry has.</param>
+    /// <param name="make">Makes or finds the file.</param>
+    /// <param name="bytes">What it takes besides an ordinary entry.</param>
+    public bool TryLink(string name, Func<Inode> make, int bytes = 0)
+    {
+        if (!FileSystem.Charge(EntryBytes + bytes))
+            return false;
+        Link(name, make(), EntryBytes + bytes);
+        return true;
+    }
+
     /// <summary>Adds or replaces an entry.</summary>
-    public void Link(string name, Inode child)
+    /// <param name="name">Name.</param>
+    /// <param name="child">The file.</param>
+    /// <param name="cost">Bytes that were charged for it.</param>
+    public void Link(string name, Inode child, int cost = 0)
     {
         Load();
-        Add(name, child);
+        Add(name, child, cost);
         if (child is DirectoryNode directory)
         {
             directory.Parent = this;
@@ -74,16 +92,22 @@ public class DirectoryNode : Inode
     }
 
     /// <summary>Removes an entry that exists.</summary>
-    public void Unlink(string name)
+    public void Unlink(string name) => FileSystem.Release(Detach(name));
+
+    /// <summary>Removes an entry that is to be linked elsewhere; what was charged for it.</summary>
+    public int Detach(string name)
     {
+        var cost = 0;
         if (_byName.Remove(name, out var node))
         {
             _entries.Remove(node);
+            cost = node.Value.Cost;
             if (node.Value.Child is DirectoryNode)
                 Links--;
         }
 
         Touch();
+        return cost;
     }
 
     /// <summary>Whether entries can be added and removed; /proc's cannot.</summary>
@@ -103,12 +127,12 @@ public class DirectoryNode : Inode
     }
 
     /// <summary>Adds an entry at the end, or replaces one where it is.</summary>
-    private void Add(string name, Inode child)
+    private void Add(string name, Inode child, int cost)
     {
         if (_byName.TryGetValue(name, out var node))
-            node.Value = new Entry(name, child);
+            node.Value = new Entry(name, child, node.Value.Cost + cost);
         else
-            _byName.Add(name, _entries.AddLast(new Entry(name, child)));
+            _byName.Add(name, _entries.AddLast(new Entry(name, child, cost)));
     }
 
     private void Load()
@@ -129,13 +153,13 @@ public class DirectoryNode : Inode
                 _ => new RegularFile(FileSystem, entry.Mode, () => tree.Open(childPath)),
             };
             child.ModifyTime = child.ChangeTime = child.AccessTime = entry.ModifyTime;
-            Add(entry.Name, child);
+            Add(entry.Name, child, cost: 0);
             if (child is DirectoryNode)
                 Links++;
         }
     }
 
-    private sealed record Entry(string Name, Inode Child);
+    private sealed record Entry(string Name, Inode Child, int Cost);
 }
 
 /// <summary>A directory whose entries are computed at each look: /proc and its like.</summary>

@@ -4,7 +4,8 @@ namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
 /// <summary>A pipe's buffer: 64 KiB, writes up to PIPE_BUF are atomic.</summary>
 /// <remarks>Thread-safe. Waiters wake at every change, and look after their thread every few milliseconds.</remarks>
-public sealed class Pipe
+/// <param name="closed">Called when the last end of an unnamed pipe is closed; null for one with a name, which can be opened again.</param>
+public sealed class Pipe(Action? closed = null)
 {
     /// <summary>Bytes it holds.</summary>
     public const int Capacity = 65536;
@@ -33,7 +34,11 @@ public sealed class Pipe
             _readers += readers;
             _writers += writers;
             Monitor.PulseAll(_gate);
+            if (_readers + _writers > 0)
+                return;
         }
+
+        closed?.Invoke();
     }
 
     /// <summary>Reads what there is; waits for the first byte unless told not to. 0 when all writers are gone.</summary>

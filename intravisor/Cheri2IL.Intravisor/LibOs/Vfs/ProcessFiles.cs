@@ -68,7 +68,12 @@ public sealed class ProcessFiles(FileSystem fileSystem)
         if (error != 0)
             return null;
         var created = new RegularFile(FileSystem, mode & 0xfff & ~Umask);
-        at.Parent.Link(at.Name, created);
+        if (!at.Parent.TryLink(at.Name, () => created))
+        {
+            error = -Errno.ENOSPC;
+            return null;
+        }
+
         var file = created.Open(flags, out error);
         if (file is not null)
             file.Path = PathOf(at);
