@@ -25,6 +25,7 @@ enum {
     CHERI2IL_LENT_READ = 0x4200 + 7,
     CHERI2IL_LENT_WRITE = 0x4200 + 8,
     CHERI2IL_FILE_CREATE = 0x4200 + 9,
+    CHERI2IL_MAP = 0x4200 + 10,
 };
 
 // Rights of a grant.
@@ -80,6 +81,14 @@ static inline int cp_file_publish(const char *name, void *address, size_t length
 static inline int cp_file_create(const char *name, size_t length, int rights)
 {
     return (int)cheri2il_hostcall(CHERI2IL_FILE_CREATE, (long)name, (long)length, rights, 0, 0, 0);
+}
+
+// For programs with capabilities: maps such a file, and stores at CAPABILITY (16 bytes, aligned) a tagged capability for exactly its bytes,
+// with the permission to load, and that to store if PROTECTION (PROT_READ, or with PROT_WRITE) has it and it was granted. When the right is
+// revoked, loads and stores through it, and through whatever was derived from it, fault.
+static inline int cp_map(int file, void *capability, int protection)
+{
+    return (int)cheri2il_hostcall(CHERI2IL_MAP, file, (long)capability, protection, 0, 0, 0);
 }
 
 // Sets what a cVM ("*": any) may do with something that the caller has published; 0 takes all away.

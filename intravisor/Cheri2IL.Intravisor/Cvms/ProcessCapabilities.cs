@@ -73,6 +73,17 @@ internal sealed class ProcessCapabilities
         return Pages(start, length).AndPermissions(permissions);
     }
 
+    /// <summary>
+    /// For bytes that are shared with other cVMs: these bytes alone, without the permissions for capabilities, which have no tags there that
+    /// both would see, and without that for changing the mapping. Untagged if bounds cannot say that length.
+    /// </summary>
+    public Capability Shared(long start, ulong length, bool isWritable)
+    {
+        var permissions = CapabilityPermissions.Global | CapabilityPermissions.Load | (isWritable ? CapabilityPermissions.Store : 0);
+        var bytes = _all.SetAddress((ulong)start).SetBounds(length).AndPermissions(permissions);
+        return bytes.Bounds.Base == (ulong)start && bytes.Bounds.SaturatedTop == (ulong)start + length ? bytes : bytes.ClearTag();
+    }
+
     /// <summary>What mremap returns: the permissions of the capability that was given.</summary>
     public Capability Moved(in Capability old, long start, ulong length) => Pages(start, length).AndPermissions(old.Permissions);
 

@@ -103,6 +103,8 @@ internal sealed unsafe class CpOpenFile(CpFile file, CpAccess access, Inode inod
             return -Errno.EACCES;
         if (file.Descriptor < 0)
             return -Errno.ENODEV;
+        // Before others' stores reach its memory.
+        thread.Cvm.ShareMemory();
         var result = thread.Cvm.Space.Map(address, length, protection, flags, source, offset, Path);
         if (result < 0 || source.IsCurrent)
             return result;

@@ -1,6 +1,7 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Runtime.Capabilities;
 using Cheri2IL.Runtime.Execution;
 using Xunit;
 using static Cheri2IL.Intravisor.Tests.Ipc.Scripts;
@@ -424,6 +425,60 @@ public sealed unsafe class CpFileTests
         Assert.Empty(reports);
         readerCvm.Wait();
         Assert.Equal([-Errno.EACCES, 9, -Errno.EACCES, 10, 9, 1, -Errno.EACCES], results);
+    }
+
+    [Fact]
+    public void ProgramWithCapabilities_Maps_GetsACapabilityOfExactlyTheBytesAndRights()
+    {
+        using var intravisor = new IntravisorInstance();
+        var file = intravisor.Exchange.PublishFile("pages", 1000);
+        file.Grant("user", CpRights.Read);
+        var odd = intravisor.Exchange.PublishFile("odd", (1 << 24) + 1);
+        odd.Grant("user", CpRights.ReadWrite);
+        file.Write(0, [1, 2, 3]);
+        var reports = new List<string>();
+        var results = new long[6];
+        Capability readable = default, stored = default;
+        var guest = new ScriptedGuest();
+        guest[Entry] = state =>
+        {
+            long CallWith(long number, long a0, long a1, long a2)
+            {
+                Span<long> a = [a0, a1, a2];
+                for (var k = 0; k < a.Length; k++)
+                    CapabilityState.Write(state, 10 + k, Capability.Omnipotent.SetAddress((ulong)a[k]));
+                return Result(state, number, a0, a1, a2);
+            }
+
+            const long map = 0x4200 + 10;
+            var descriptor = CallWith(Open, Name(state, "pages"), 0, 0);
+            results[0] = CallWith(map, descriptor, Data, 3);
+            results[1] = CallWith(map, descriptor, Data, 1);
+            ((Cheri2IL.Intravisor.Cvms.CvmThread)GuestThread.Of(state).Host).Cvm.Space.Memory.TryRead(Data, out readable);
+            results[2] = state->MemoryBase[(long)readable.Address + 2];
+            results[3] = CallWith(map, CallWith(Open, Name(state, "odd"), 2, 0), Data + 32, 3);
+            // Data that comes from another cVM has no tag, whatever its bits are.
+            results[4] = CallWith(67, descriptor, Data, 3);
+            ((Cheri2IL.Intravisor.Cvms.CvmThread)GuestThread.Of(state).Host).Cvm.Space.Memory.TryRead(Data, out stored);
+            file.Revoke();
+            try
+            {
+                results[5] = state->MemoryBase[(long)readable.Address];
+            }
+            catch (NullReferenceException)
+            {
+                results[5] = -1;
+            }
+
+            Exit(state);
+        };
+        guest.StartIn(intravisor, "user", reports, PureImage()).Wait();
+        Assert.Empty(reports);
+        Assert.Equal([-Errno.EACCES, 0, 3, -Errno.EOVERFLOW, 3, -1], results);
+        Assert.True(readable.IsTagged);
+        Assert.Equal((readable.Address, readable.Address + 1000), (readable.Bounds.Base, readable.Bounds.SaturatedTop));
+        Assert.Equal(CapabilityPermissions.Global | CapabilityPermissions.Load, readable.Permissions);
+        Assert.False(stored.IsTagged);
     }
 
     [Fact]

@@ -227,8 +227,8 @@ public sealed unsafe partial class AddressSpace
             if ((protection & PROT_WRITE) != 0 && !source.CanWriteShared)
                 return -Errno.EACCES;
 
-            // Pages that are at two places, or that file writes change, cannot have tags.
-            if (source.HostDescriptor < 0 || Tags is not null)
+            // Pages that are at two places, or that file writes change, have tags only as memory that others use (TagTable.Share).
+            if (source.HostDescriptor < 0 || Tags is { Copies: null })
                 return -Errno.ENODEV;
         }
 

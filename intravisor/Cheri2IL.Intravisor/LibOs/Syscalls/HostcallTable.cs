@@ -50,6 +50,7 @@ public static class HostcallTable
         Own + 7 => Row(number, "cp_lent_read", "size address size", CallHostcalls.LentRead),
         Own + 8 => Row(number, "cp_lent_write", "size address size", CallHostcalls.LentWrite),
         Own + 9 => Row(number, "cp_file_create", "path size rights", IpcHostcalls.FileCreate),
+        Own + 10 => Row(number, "cp_map", "fd address protection", IpcHostcalls.Map),
         _ => null,
     };
 }

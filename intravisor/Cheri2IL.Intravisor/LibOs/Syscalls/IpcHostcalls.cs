@@ -28,9 +28,6 @@ internal static class IpcHostcalls
         if (!thread.Memory.Permits(a.A1, (ulong)a.A2, isWrite: false) || (writes && !thread.Memory.Permits(a.A1, (ulong)a.A2, isWrite: true)))
             return -Errno.EFAULT;
 
-        // Between another's data and the clearing of a tag, a capability could be stored, which would then have that data for bits.
-        if (writes && thread.Cvm.Space.Tags is not null)
-            return -Errno.EOPNOTSUPP;
         return thread.Cvm.Exchange.Publish(new CpFile(thread.Cvm.Exchange, name, thread.Cvm, a.A1, a.A2, rights));
     }
 
@@ -66,6 +63,29 @@ internal static class IpcHostcalls
 
         var open = thread.Files.Open(thread.Files.FileSystem.Root, "/cap/" + name, FileAbi.O_RDWR, 0, out error);
         return open is null ? error : thread.Files.Descriptors.AddNew(open, closeOnExec: false);
+    }
+
+    /// <summary>
+    /// cp_map(fd, capability*, protection): maps a file that has pages of its own, and stores a capability for its bytes, without one more,
+    /// that permits what was asked for and granted. For programs with capabilities; others use mmap.
+    /// </summary>
+    public static long Map(CvmThread thread, in SyscallArguments a)
+    {
+        if (thread.Files.Descriptors[(int)a.A0] is not CpOpenFile file)
+            return -Errno.EBADF;
+        if (thread.Cvm.Capabilities is not { } process)
+            return -Errno.EOPNOTSUPP;
+        if ((a.A2 & ~(MemoryFlags.PROT_READ | MemoryFlags.PROT_WRITE)) != 0 || (a.A2 & MemoryFlags.PROT_READ) == 0)
+            return -Errno.EINVAL;
+        var length = file.File.Length;
+        var address = file.Map(thread, 0, (ulong)length, (int)a.A2, MemoryFlags.MAP_SHARED, 0);
+        if (address < 0)
+            return address;
+        var bytes = process.Shared(address, (ulong)length, (a.A2 & MemoryFlags.PROT_WRITE) != 0);
+        if (bytes.IsTagged && thread.Memory.TryWrite(a.A1, bytes))
+            return 0;
+        thread.Cvm.Space.Unmap(address, (ulong)length);
+        return bytes.IsTagged ? -Errno.EFAULT : -Errno.EOVERFLOW;
     }
 
     /// <summary>cp_grant(name, cvm, rights): sets what a cVM may do with what the caller has published.</summary>
