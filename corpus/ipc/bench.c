@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { SYS_pread64 = 67, SYS_pwrite64 = 68, BUFFER = 16 << 20, RING = 1 << 18, WARM_UP = 50 };
+enum { SYS_pread64 = 67, SYS_pwrite64 = 68, BUFFER = 16 << 20, RING = 1 << 19, WARM_UP = 50 };
 
 static int results;
 

@@ -50,12 +50,12 @@ public sealed unsafe partial class CvmThread
     /// <summary>After an interruption: the call that this thread makes, or the wait for calls, is looked at.</summary>
     private void InterruptCalls()
     {
-        if (IsOver)
-        {
-            Interlocked.MemoryBarrierProcessWide();
+        var isOver = IsOver;
+        if (!isOver && Server is null)
+            return;
+        Interlocked.MemoryBarrierProcessWide();
+        if (isOver)
             Volatile.Read(ref _visited)?.Interrupt();
-        }
-
         Server?.Wake();
     }
 }

@@ -40,9 +40,6 @@ internal sealed unsafe class CallServer : IDisposable
     /// <summary>Added to the word: the next call.</summary>
     private const long NextCall = StateMask + 1;
 
-    /// <summary>How often a thread looks again before it sleeps: about as long as a short function and back takes.</summary>
-    private const int Spins = 1000;
-
     private readonly CvmThread _thread;
     private readonly ParkToken _token;
     private readonly long _returnPc;
@@ -57,6 +54,8 @@ internal sealed unsafe class CallServer : IDisposable
     private long _globalPointer;
     private long _threadPointer;
     private ulong _ownStackLimit;
+    private SpinBudget _serveSpins;
+    private SpinBudget _postSpins;
     private SpinGate _lending;
     private LentBuffer _lent;
     private IWaiter? _waiter;
@@ -101,24 +100,32 @@ internal sealed unsafe class CallServer : IDisposable
         call.Add(this);
         try
         {
-            var spins = 0;
+            var (turns, left) = (0, 0);
             while (true)
             {
                 var word = Volatile.Read(ref _word);
                 switch (word & StateMask)
                 {
                     case Posted or Abandoned:
+                        if (left > 0)
+                            _serveSpins.Paid(turns);
                         RunPosted(word);
-                        spins = Environment.ProcessorCount > 1 ? Spins : 0;
+                        turns = left = _serveSpins.Turns;
                         continue;
                     case Idle when (_thread.IsInterrupted || call.IsRevoked) && Interlocked.CompareExchange(ref _word, (word & ~StateMask) | Gone, word) == word:
                         return _thread.IsInterrupted ? -Errno.ERESTARTSYS : -Errno.EPIPE;
                 }
 
-                if (spins-- > 0)
-                    Thread.SpinWait(1);
+                if (left > 0)
+                {
+                    Thread.SpinWait(2);
+                    if (--left == 0)
+                        _serveSpins.Failed(turns);
+                }
                 else if (!_token.TryTake())
+                {
                     _token.Sleep(-1);
+                }
             }
         }
         finally
@@ -171,15 +178,9 @@ internal sealed unsafe class CallServer : IDisposable
         var number = _word & ~StateMask;
         Interlocked.Exchange(ref _word, number | Posted);
         _token.Wake();
-        var spins = Environment.ProcessorCount > 1 ? Spins : 0;
+        _ = _postSpins.Await(static s => Volatile.Read(ref s.Server._word) == s.Word, (Server: this, Word: number | Finished));
         while (Volatile.Read(ref _word) != (number | Finished))
         {
-            if (spins-- > 0)
-            {
-                Thread.SpinWait(1);
-                continue;
-            }
-
             var result = waiter.Park(deadline);
             if (result == ParkResult.Woken || Interlocked.CompareExchange(ref _word, number | Abandoned, number | Posted) != (number | Posted))
                 continue;
@@ -281,7 +282,9 @@ internal sealed unsafe class CallServer : IDisposable
     /// <summary>Idle again; whoever waits for that, or wants the thread itself, looks.</summary>
     private void GiveBack()
     {
-        Interlocked.Exchange(ref _word, (_word & ~StateMask) | Idle);
+        // A plain store, before which nobody else may take it: who interrupts the thread or revokes the function executes a barrier for all
+        // processors, and then either finds it idle or is seen here.
+        Volatile.Write(ref _word, (_word & ~StateMask) | Idle);
         if (_thread.IsInterrupted || _call!.IsRevoked)
             _token.Wake();
         _call!.Idle.Wake();

@@ -129,6 +129,7 @@ public sealed unsafe class CpCall : Publication
     /// </summary>
     private protected override void Drain()
     {
+        Interlocked.MemoryBarrierProcessWide();
         Idle.Wake();
         foreach (var server in Volatile.Read(ref _servers))
             server.Wake();

@@ -31,13 +31,12 @@ public sealed unsafe class CpStream : Publication
     /// <summary>Length in a header: the rest of the ring is unused, the next message is at its start.</summary>
     private const long Skip = -1;
 
-    /// <summary>How often a side looks again before it sleeps: longer than the other side takes for a message, shorter than a sleep.</summary>
-    private const int Spins = 500;
-
     private readonly byte* _ring;
     private readonly byte[]? _hostRing;
     private readonly WaitList _readable = new();
     private readonly WaitList _writable = new();
+    private SpinBudget _readSpins;
+    private SpinBudget _writeSpins;
     private SpinGate _sending;
     private SpinGate _receiving;
     private Counters _counters;
@@ -202,7 +201,7 @@ public sealed unsafe class CpStream : Publication
                 continue;
             }
 
-            var result = Await(_readable, who, deadline, static s => s.Stream.IsReadable, (Stream: this, 0));
+            var result = Await(_readable, ref _readSpins, who, deadline, static s => s.Stream.IsReadable, (Stream: this, 0));
             if (result != ParkResult.Woken)
                 return result == ParkResult.TimedOut ? -Errno.EAGAIN : -Errno.ERESTARTSYS;
         }
@@ -334,7 +333,7 @@ public sealed unsafe class CpStream : Publication
     private int AwaitRoom(IWaiter who, CpAccess? access, long length, long deadline)
     {
         var result = Await(
-            _writable, who, deadline,
+            _writable, ref _writeSpins, who, deadline,
             static s => s.Stream.IsRevoked || s.Access?.Rights == CpRights.None || s.Stream.Free >= Math.Max(s.Stream.NeededFor(s.Length), s.Stream.Capacity / 2),
             (Stream: this, Access: access, Length: length));
         return result switch
@@ -346,21 +345,11 @@ public sealed unsafe class CpStream : Publication
         };
     }
 
-    private static ParkResult Await<T>(WaitList list, IWaiter who, long deadline, Func<T, bool> isOver, T state)
+    private static ParkResult Await<T>(WaitList list, ref SpinBudget spins, IWaiter who, long deadline, Func<T, bool> isOver, T state)
     {
         if (deadline == 0)
             return isOver(state) ? ParkResult.Woken : ParkResult.TimedOut;
-        if (Environment.ProcessorCount > 1)
-        {
-            for (var k = 0; k < Spins; k++)
-            {
-                if (isOver(state))
-                    return ParkResult.Woken;
-                Thread.SpinWait(2);
-            }
-        }
-
-        return list.Wait(who, deadline, isOver, state);
+        return spins.Await(isOver, state) ? ParkResult.Woken : list.Wait(who, deadline, isOver, state);
     }
 
     /// <summary>Under the receiver's gate: takes the next message, or bytes up to the ring's end; 0: there is none.</summary>
