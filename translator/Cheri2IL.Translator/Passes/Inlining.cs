@@ -78,7 +78,10 @@ public static class Inlining
         };
     }
 
-    /// <summary>Makes the return of such a callee a jump behind the call: the link is tagged, a sentry or an integer, and of this PCC.</summary>
+    /// <summary>
+    /// Makes the return of such a callee a jump behind the call: the link is tagged, a sentry or an integer, and of this PCC. What reads the link
+    /// stays until <see cref="GuestLiveness"/> has seen it: the guest's own code, where it goes on from a poll, reads it.
+    /// </summary>
     private static void ReturnToLink(IrBlock block, IrBlock continuation)
     {
         var leave = block.Terminator;
