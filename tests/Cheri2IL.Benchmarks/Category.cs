@@ -18,6 +18,9 @@ internal static class Category
     /// <summary>Capabilities.</summary>
     public const string Capability = "Capability";
 
+    /// <summary>What cVMs and hosts share.</summary>
+    public const string Ipc = "Ipc";
+
     /// <summary>Floating-point status: what a system call or a CSR instruction pays.</summary>
     public const string Status = "Status";
 }

@@ -51,7 +51,7 @@ public sealed unsafe class CpCall : Publication
                 var lent = new LentBuffer((nint)bytes, (ulong)buffer.Length, IsWritable: true, Tags: null, Address: 0);
                 CallServer? last = null;
                 var nanoseconds = timeout is { } time && time >= TimeSpan.Zero ? time.Ticks * 100 : -1;
-                var error = Claim(new HostWaiter(), ref last, HostWaiter.DeadlineOf(timeout ?? TimeSpan.FromTicks(-1)));
+                var error = Claim(HostWaiter.OfThread, ref last, HostWaiter.DeadlineOf(timeout ?? TimeSpan.FromTicks(-1)));
                 var outcome = error != 0 ? new CallOutcome(error, 0)
                     : last!.Visit(new CallArguments(a0, a1, a2), lent, caller: null, (ulong)&marker - stack, nanoseconds);
                 return outcome.Error switch

@@ -103,7 +103,7 @@ public sealed unsafe class CpStream : Publication
         {
             fixed (byte* from = data)
             {
-                var sent = IsRevoked ? -Errno.EPIPE : Send(new HostWaiter(), user: null, access: null, from, data.Length, HostWaiter.DeadlineOf(timeout));
+                var sent = IsRevoked ? -Errno.EPIPE : Send(HostWaiter.OfThread, user: null, access: null, from, data.Length, HostWaiter.DeadlineOf(timeout));
                 if (sent == -Errno.EMSGSIZE)
                     throw new ArgumentException($"a message has at most {LargestMessage} bytes", nameof(data));
                 if (sent is -Errno.EPIPE or -Errno.EFAULT)
@@ -131,7 +131,7 @@ public sealed unsafe class CpStream : Publication
     {
         if (_hostRing is null)
             throw new InvalidOperationException($"{Name} is received by {Owner}");
-        var length = Receive(new HostWaiter(), buffer.Length, HostWaiter.DeadlineOf(timeout), out var offset);
+        var length = Receive(HostWaiter.OfThread, buffer.Length, HostWaiter.DeadlineOf(timeout), out var offset);
         if (length == -Errno.EMSGSIZE)
             throw new ArgumentException("the message is larger than the buffer", nameof(buffer));
         if (length < 0)

@@ -12,11 +12,21 @@ internal interface IWaiter
     void Unpark();
 }
 
-/// <summary>A thread of the host, for as long as it waits in one call.</summary>
+/// <summary>A thread of the host. One that is woken without having waited finds that out, as after any early wake-up.</summary>
 internal sealed class HostWaiter : IWaiter
 {
+    [ThreadStatic]
+    private static HostWaiter? t_waiter;
+
     private readonly object _gate = new();
     private bool _isWoken;
+
+    private HostWaiter()
+    {
+    }
+
+    /// <summary>The calling thread.</summary>
+    public static HostWaiter OfThread => t_waiter ??= new HostWaiter();
 
     /// <inheritdoc/>
     public ParkResult Park(long deadline)
