@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Cheri2IL.Deployment.Manifests;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Runtime.Elf;
 
 namespace Cheri2IL.Deployment.Running;
 
@@ -14,6 +15,7 @@ public sealed class DeployedCvm
     private readonly CvmProgram _program;
     private readonly CvmOptions _options;
     private readonly Stopwatch _clock = new();
+    private readonly TaskCompletionSource _noMoreRuns = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Cvm? _cvm;
     private CvmExit? _exit;
     private CvmUsage? _usage;
@@ -22,7 +24,6 @@ public sealed class DeployedCvm
     private int _id;
     private int _restarts;
     private bool _isOver;
-    private bool _mayRestart = true;
 
     internal DeployedCvm(CvmEntry entry, ProgramChoice choice, CvmProgram program, CvmOptions options, CvmConsole console)
     {
@@ -76,12 +77,8 @@ public sealed class DeployedCvm
         }
     }
 
-    /// <summary>The present run is the last.</summary>
-    internal void ForbidRestart()
-    {
-        lock (_gate)
-            _mayRestart = false;
-    }
+    /// <summary>The present run is the last; if there is none at the moment, the one before it was.</summary>
+    internal void ForbidRestart() => _noMoreRuns.TrySetResult();
 
     /// <summary>Runs it, anew where its policy says so, until it is over or <paramref name="stopping"/> is cancelled.</summary>
     /// <param name="intravisor">Makes the cVMs.</param>
@@ -103,20 +100,14 @@ public sealed class DeployedCvm
                     cvm.Kill(Signal.SIGKILL);
                 await cvm.Completion.ConfigureAwait(false);
                 Console.Flush();
-                if (!End(cvm, intravisor, stopping.IsCancellationRequested))
+                if (!End(cvm, intravisor))
                     return;
-                await Task.Delay(Entry.Restart.Delay, stopping).ConfigureAwait(false);
+                await Task.WhenAny(Task.Delay(Entry.Restart.Delay, stopping), _noMoreRuns.Task).ConfigureAwait(false);
+                if (stopping.IsCancellationRequested || _noMoreRuns.Task.IsCompleted)
+                    return;
                 lock (_gate)
-                {
-                    if (!_mayRestart)
-                        return;
                     _restarts++;
-                }
             }
-        }
-        catch (OperationCanceledException)
-        {
-            // It would have been started anew.
         }
         finally
         {
@@ -139,7 +130,7 @@ public sealed class DeployedCvm
                 return _cvm = cvm;
             }
         }
-        catch (Exception error) when (error is CvmLoadException or InsufficientMemoryException)
+        catch (Exception error) when (error is CvmLoadException or ElfFormatException or InsufficientMemoryException)
         {
             cvm?.Dispose();
             intravisor.Reap();
@@ -150,7 +141,7 @@ public sealed class DeployedCvm
     }
 
     /// <summary>Takes note of the end; whether it is to be started anew.</summary>
-    private bool End(Cvm cvm, IntravisorInstance intravisor, bool isStopping)
+    private bool End(Cvm cvm, IntravisorInstance intravisor)
     {
         intravisor.Reap();
         lock (_gate)
@@ -159,7 +150,7 @@ public sealed class DeployedCvm
             _usage = cvm.Usage;
             _cpuTime += _usage.CpuTime;
             _cvm = null;
-            return !isStopping && _mayRestart && _restarts < (Entry.Restart.Retries ?? int.MaxValue) && Entry.Restart.Policy switch
+            return _restarts < (Entry.Restart.Retries ?? int.MaxValue) && Entry.Restart.Policy switch
             {
                 RestartPolicy.Always => true,
                 RestartPolicy.OnFailure => _exit.ShellStatus != 0,

@@ -107,15 +107,17 @@ public sealed class Deployment : IDisposable
             deployed.Current?.Kill(Signal.SIGKILL);
     }
 
-    /// <summary>Sends a signal to a cVM, which is not started anew if that ends it.</summary>
-    /// <returns>False if it does not run.</returns>
+    /// <summary>Sends a signal to a cVM. One that asks for its end also keeps it from being started anew.</summary>
+    /// <returns>False if it does not run, nor would any more.</returns>
     public static bool Send(DeployedCvm deployed, int signal)
     {
         ArgumentNullException.ThrowIfNull(deployed);
-        if (deployed.Current is not { } cvm)
-            return false;
-        if (signal is Signal.SIGKILL or Signal.SIGTERM or Signal.SIGINT or Signal.SIGQUIT)
+        var endsIt = signal is Signal.SIGKILL or Signal.SIGTERM or Signal.SIGINT or Signal.SIGQUIT;
+        var isOver = deployed.Status.IsOver;
+        if (endsIt)
             deployed.ForbidRestart();
+        if (deployed.Current is not { } cvm)
+            return endsIt && !isOver;
         if (signal == Signal.SIGKILL)
             cvm.Kill(signal);
         else

@@ -140,6 +140,28 @@ public sealed class UpTests : IClassFixture<SharedCache>, IDisposable
     }
 
     [Fact]
+    public void Kill_BetweenTwoRuns_PreventsTheNext()
+    {
+        using var up = Start("cVMs: [{name: a, runtime: service.elf, args: say once, restart: {policy: always, delay: 1h}}]");
+        up.Await("a | once");
+        Assert.True(SpinWait.SpinUntil(() => Cvms(Tool("ps", "--json"))[0]["state"]!.GetValue<string>() == "waiting", TimeSpan.FromMinutes(1)));
+        Assert.Equal(0, Tool("kill", "a").ExitCode);
+        Assert.Equal(0, up.Wait());
+        Assert.Equal("a | once\n", up.Output);
+    }
+
+    [Theory]
+    [InlineData("plain \t text", "plain \t text\n")]
+    [InlineData("\u001b[2Jgone", "^[[2Jgone\n")]
+    [InlineData("a\rb\u007f\u009bc", "a^Mb^?^?c\n")]
+    public void Console_ControlCharacters_AreVisibleOnTerminalsOnly(string line, string shown)
+    {
+        var bytes = Encoding.UTF8.GetBytes(line);
+        Assert.Equal(shown, Encoding.UTF8.GetString(Cheri2IL.Cli.Deploy.ConsolePrefix.Compose([], bytes, isTerminal: true)));
+        Assert.Equal(line + "\n", Encoding.UTF8.GetString(Cheri2IL.Cli.Deploy.ConsolePrefix.Compose([], bytes, isTerminal: false)));
+    }
+
+    [Fact]
     public void Logs_Follow_GoOnUntilTheEnd()
     {
         using var up = Start("cVMs: [{name: a, runtime: service.elf, args: say one term wait}]");

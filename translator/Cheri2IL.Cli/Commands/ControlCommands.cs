@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using System.Text.Json.Nodes;
 using Cheri2IL.Cli.Deploy;
 using Cheri2IL.Deployment.Control;
@@ -60,8 +61,14 @@ internal static class ControlCommands
         command.SetAction(parsed => Ask(
             parsed.GetValue(pid),
             new JsonObject { ["command"] = "logs", ["name"] = parsed.GetRequiredValue(name), ["lines"] = parsed.GetValue(lines), ["follow"] = parsed.GetValue(follow) },
-            answer => (answer["stream"]!.GetValue<int>() == 2 ? Console.Error : Console.Out).WriteLine(answer["line"]!.GetValue<string>())));
+            answer => Print(answer["stream"]!.GetValue<int>() == 2, answer["line"]!.GetValue<string>())));
         return command;
+    }
+
+    private static void Print(bool isError, string line)
+    {
+        using var stream = isError ? Console.OpenStandardError() : Console.OpenStandardOutput();
+        stream.Write(ConsolePrefix.Compose([], Encoding.UTF8.GetBytes(line), !(isError ? Console.IsErrorRedirected : Console.IsOutputRedirected)));
     }
 
     private static ToolCommand Inspect()

@@ -46,16 +46,38 @@ internal sealed class ConsolePrefix
     public void Write(string cvm, int stream, ReadOnlySpan<byte> line)
     {
         var index = stream == 2 ? 1 : 0;
-        var prefix = _prefixes[cvm][index];
-        var output = new byte[prefix.Length + (2 * line.Length) + 1];
-        prefix.CopyTo(output, 0);
-        var at = prefix.Length;
-        foreach (var b in line)
+        var output = Compose(_prefixes[cvm][index], line, _isTerminal[index]);
+        lock (_gate)
         {
-            if (_isTerminal[index] && (b is < 0x20 and not (byte)'\t' or 0x7f))
+            try
+            {
+                _streams[index].Write(output);
+            }
+            catch (IOException)
+            {
+                // Nobody reads any more; the guests go on.
+            }
+        }
+    }
+
+    /// <summary>A line behind a prefix, with its end; for a terminal with control characters made visible.</summary>
+    public static ReadOnlySpan<byte> Compose(ReadOnlySpan<byte> prefix, ReadOnlySpan<byte> line, bool isTerminal)
+    {
+        var output = new byte[prefix.Length + (2 * line.Length) + 1];
+        prefix.CopyTo(output);
+        var at = prefix.Length;
+        for (var k = 0; k < line.Length; k++)
+        {
+            var b = line[k];
+            var isControl = b is < 0x20 and not (byte)'\t' or 0x7f;
+
+            // U+0080 to U+009F are control characters, too, of two bytes in UTF-8.
+            var isWideControl = b == 0xc2 && k + 1 < line.Length && line[k + 1] is >= 0x80 and < 0xa0;
+            if (isTerminal && (isControl || isWideControl))
             {
                 output[at++] = (byte)'^';
-                output[at++] = (byte)(b ^ 0x40);
+                output[at++] = isControl ? (byte)(b ^ 0x40) : (byte)'?';
+                k += isWideControl ? 1 : 0;
             }
             else
             {
@@ -64,16 +86,6 @@ internal sealed class ConsolePrefix
         }
 
         output[at++] = (byte)'\n';
-        lock (_gate)
-        {
-            try
-            {
-                _streams[index].Write(output, 0, at);
-            }
-            catch (IOException)
-            {
-                // Nobody reads any more; the guests go on.
-            }
-        }
+        return output.AsSpan(0, at);
     }
 }
