@@ -151,6 +151,35 @@ public sealed unsafe class SignalTests
         Assert.Equal(128 + Signal.SIGSEGV, guest.Run([]).ShellStatus);
     }
 
+    /// <summary>As the host's kernel does, whether or not the handler runs on that stack.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(Signal.SA_ONSTACK)]
+    public void AlternateStack_Autodisarm_IsDisabledInEveryHandler(int flags)
+    {
+        var flagsInHandler = 0;
+        var guest = new ScriptedGuest();
+        guest[Entry] = state =>
+        {
+            var memory = Thread(state).Memory;
+            memory.TryWrite(Set, Data + 0x800);
+            memory.TryWrite(Set + 8, (long)Signal.SS_AUTODISARM);
+            memory.TryWrite(Set + 16, 4096L);
+            Call(state, SigAltStack, Set);
+            Assert.Equal(0, state->X10);
+            Install(state, Signal.SIGSEGV, Handler, flags, 0);
+            throw new GuestFault(GuestFaultKind.StoreAccess, Entry, 56);
+        };
+        guest[Handler] = state =>
+        {
+            Call(state, SigAltStack, 0, Set);
+            Thread(state).Memory.TryRead(Set + 8, out flagsInHandler);
+            Call(state, ExitGroup, 3);
+        };
+        Assert.Equal(3, guest.Run().ShellStatus);
+        Assert.Equal(Signal.SS_DISABLE, flagsInHandler);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

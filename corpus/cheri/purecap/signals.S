@@ -10,6 +10,8 @@
     .set    SEGV_CAPBOUNDSERR, 12
     .set    SA_SIGINFO, 4
     .set    SA_ONSTACK, 0x08000000
+    .set    SS_DISABLE, 2
+    .set    SS_AUTODISARM, -0x80000000
     .set    SYS_exit, 93
     .set    SYS_tgkill, 131
     .set    SYS_sigaltstack, 132
@@ -146,6 +148,39 @@ ordinary:
     require_value a0, 0
     clc     ca3, 0, cs0
     require_tag ca3, 1
+
+    // SS_AUTODISARM: there is no alternate stack while the handler runs on it; when it returns there is, with the same authority.
+    slot    ca3, stack_slot
+    csc     ca3, 0, cs0
+    li      t0, SS_AUTODISARM
+    sd      t0, 16(cs0)
+    li      t0, 4096
+    sd      t0, 24(cs0)
+    cmove   ca0, cs0
+    li      a1, 0
+    call    SYS_sigaltstack
+    require_value a0, 0
+    install SIGUSR1, disarmed_slot, SA_SIGINFO | SA_ONSTACK
+    .rept   2
+    sd      zero, 112(cs0)
+    cmove   cs5, csp
+    csetboundsimm csp, csp, 64
+    raise
+    cmove   csp, cs5
+    require_value a0, 0
+    lw      t0, 112(cs0)                // ss_flags in the handler
+    require_value t0, SS_DISABLE
+    li      a0, 0
+    cmove   ca1, cs0
+    call    SYS_sigaltstack
+    require_value a0, 0
+    clc     ca3, 0, cs0
+    require_tag ca3, 1
+    cgetlen t0, ca3
+    require_value t0, 4096
+    lw      t0, 16(cs0)
+    require_value t0, SS_AUTODISARM
+    .endr
     li      s1, 0
 failed:
     mv      a0, s1
@@ -212,6 +247,13 @@ small_stack:
     jr      cra
     end_function forge
 
+    function disarmed
+    li      a0, 0
+    cincoffsetimm ca1, cs0, 96
+    call    SYS_sigaltstack
+    jr      cra
+    end_function disarmed
+
     function skip
     lw      t0, 8(ca1)
     sd      t0, 72(cs0)
@@ -234,12 +276,14 @@ text_slot: .zero 16
 look_slot: .zero 16
 forge_slot: .zero 16
 skip_slot: .zero 16
+disarmed_slot: .zero 16
 stack_slot: .zero 16
     capability_relocation room_slot, room, 0, 256, CAPRELOC_DATA
     capability_relocation text_slot, text, 0, 5, CAPRELOC_READ_ONLY
     relocation look_slot, R_RISCV_CHERI_CAPABILITY, index_of_look, 0
     relocation forge_slot, R_RISCV_CHERI_CAPABILITY, index_of_forge, 0
     relocation skip_slot, R_RISCV_CHERI_CAPABILITY, index_of_skip, 0
+    relocation disarmed_slot, R_RISCV_CHERI_CAPABILITY, index_of_disarmed, 0
     capability_relocation stack_slot, stack, 0, 4096, CAPRELOC_DATA
     .balign 16
 room: .zero 256

@@ -17,11 +17,17 @@ public sealed unsafe partial class CvmThread
     /// <summary>c1 to c31, PCC, DDC.</summary>
     private const int CapabilityFrameBytes = 33 * CapabilityState.Granule;
 
+    /// <summary>Disarmed stacks remembered: as deep as handlers nest, perhaps.</summary>
+    private const int MostDisarmed = 16;
+
     private readonly GuestAuthority? _authority;
     private Capability _firstArgument;
     private Capability _result;
     private Capability _clearChildId;
     private Capability _alternateStack;
+
+    /// <summary>Alternate stacks that are disarmed until the handler with that frame returns; one that is left by longjmp stays.</summary>
+    private readonly List<(long Frame, SignalStack Stack, Capability Authority)> _disarmed = [];
 
     /// <summary>Whether pointers of the program are capabilities.</summary>
     public bool IsPure => Cvm.Capabilities is { IsPure: true };
@@ -110,6 +116,36 @@ public sealed unsafe partial class CvmThread
     /// <summary>The alternate stack's memory is written on delivery of a signal: by the authority of who registered it.</summary>
     internal void SetAlternateStackAuthority(in Capability pointer)
         => _alternateStack = IsPure ? pointer : CapabilityState.Read(State, CapabilityState.Ddc);
+
+    /// <summary>SS_AUTODISARM: while a handler runs there is no alternate stack.</summary>
+    private void DisarmAlternateStack(long frame)
+    {
+        if (_authority is not null)
+        {
+            _disarmed.RemoveAll(d => d.Frame == frame);
+            if (_disarmed.Count == MostDisarmed)
+                _disarmed.RemoveAt(0);
+            _disarmed.Add((frame, AlternateStack, _alternateStack));
+        }
+
+        AlternateStack = new SignalStack { Flags = Signal.SS_DISABLE };
+    }
+
+    /// <summary>
+    /// When the handler of a program with capabilities returns: the stack that was disarmed for it, with the authority of who registered it,
+    /// if its frame still names that stack. No other: a frame is memory, which has no authority.
+    /// </summary>
+    private void RearmAlternateStack(long frame, in SignalStack named)
+    {
+        var index = _disarmed.FindIndex(d => d.Frame == frame);
+        if (index < 0)
+            return;
+        var (_, stack, authority) = _disarmed[index];
+        _disarmed.RemoveAt(index);
+        if ((named.Pointer, named.Size, named.Flags & Signal.SS_AUTODISARM) != (stack.Pointer, stack.Size, Signal.SS_AUTODISARM))
+            return;
+        (AlternateStack, _alternateStack) = (stack, authority);
+    }
 
     /// <summary>
     /// Before a system call: memory is accessed with DDC's authority for a hybrid program, with that of the pointers among the

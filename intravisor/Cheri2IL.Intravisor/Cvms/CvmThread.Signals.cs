@@ -100,6 +100,8 @@ public sealed unsafe partial class CvmThread
         // Whoever wrote the frame need not have authority over the stack that it names.
         if (_authority is null)
             _ = TrySetAlternateStack(frame.Stack, state->X2);
+        else
+            RearmAlternateStack(address, frame.Stack);
         // What the handler's mask held back comes before the guest goes on.
         if (IsInterrupted)
             _guest.RequestExit();
@@ -246,8 +248,8 @@ public sealed unsafe partial class CvmThread
             return;
         }
 
-        if ((AlternateStack.Flags & Signal.SS_AUTODISARM) != 0 && onAlternate)
-            AlternateStack = new SignalStack { Flags = Signal.SS_DISABLE };
+        if ((AlternateStack.Flags & Signal.SS_AUTODISARM) != 0)
+            DisarmAlternateStack(address);
         _inexactFrames.RemoveAll(a => a < address + SignalFrame.Bytes && address < a + SignalFrame.Bytes);
         if (!exact)
         {

@@ -27,11 +27,11 @@ internal static partial class SignalSyscalls
             && thread.Memory.TryWrite(address + ActionMask, (long)action.Mask);
 
     /// <summary>Reads a stack that its capability, or DDC, allows to be written: frames are, on its authority.</summary>
-    private static bool TryReadStack(CvmThread thread, long address, out SignalStack stack)
+    private static bool TryReadStack(CvmThread thread, long address, out SignalStack stack, out Capability pointer)
     {
         stack = default;
         var field = thread.PointerBytes;
-        if (!thread.TryReadPointer(address, out var pointer)
+        if (!thread.TryReadPointer(address, out pointer)
             || !thread.Memory.TryRead(address + field, out stack.Flags)
             || !thread.Memory.TryRead(address + field + sizeof(long), out stack.Size))
             return false;
@@ -41,8 +41,6 @@ internal static partial class SignalSyscalls
         thread.ActFor(pointer);
         var isAllowed = (stack.Flags & Signal.SS_DISABLE) != 0 || thread.Memory.Permits(stack.Pointer, stack.Size, isWrite: true);
         thread.ActFor(null);
-        if (isAllowed)
-            thread.SetAlternateStackAuthority(pointer);
         return isAllowed;
     }
 

@@ -163,11 +163,13 @@ internal static partial class SignalSyscalls
             previous.Flags |= Signal.SS_ONSTACK;
         if (a.A0 != 0)
         {
-            if (!TryReadStack(thread, a.A0, out var stack))
+            if (!TryReadStack(thread, a.A0, out var stack, out var authority))
                 return -Errno.EFAULT;
             var error = thread.TrySetAlternateStack(stack, sp);
             if (error < 0)
                 return error;
+            if (thread.Cvm.Capabilities is not null)
+                thread.SetAlternateStackAuthority(authority);
         }
 
         return a.A1 == 0 || TryWriteStack(thread, a.A1, previous) ? 0 : -Errno.EFAULT;
