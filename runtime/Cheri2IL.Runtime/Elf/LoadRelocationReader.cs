@@ -6,7 +6,8 @@ namespace Cheri2IL.Runtime.Elf;
 /// </summary>
 /// <remarks>
 /// Such programs may relocate themselves as well, with the same result. In hybrid programs only capabilities are relocated, because
-/// their integers are the business of their own start-up code, as on Linux without capabilities.
+/// their integers are the business of their own start-up code, as on Linux without capabilities. What start-up code alone can do, or would
+/// do a second time, is left to it in all of them: DT_RELR, which adds to what is there, and R_RISCV_IRELATIVE, which calls the program.
 /// </remarks>
 public sealed class LoadRelocationReader
 {
@@ -58,9 +59,6 @@ public sealed class LoadRelocationReader
                 break;
             _dynamic.TryAdd(tag, value);
         }
-
-        if (_elf.Capabilities == CapabilityAbi.Pure && _dynamic.ContainsKey(DynamicTag.PackedRelocations))
-            throw _elf.Error(header.Offset, "packed relative relocations (DT_RELR) are not supported in pure-capability programs");
     }
 
     private ReadOnlySpan<byte> Table(string what, long address, long size, int entry)
@@ -116,7 +114,7 @@ public sealed class LoadRelocationReader
     {
         switch (type)
         {
-            case RelocationType.None:
+            case RelocationType.None or RelocationType.IndirectRelative:
                 break;
             case RelocationType.Relative or RelocationType.FunctionRelative:
                 Add(at, new LoadRelocation(LoadRelocationKind.Address, location, addend));

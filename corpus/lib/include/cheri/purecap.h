@@ -31,6 +31,7 @@
 #define R_RISCV_RELATIVE 3
 #define R_RISCV_JUMP_SLOT 5
 #define R_RISCV_TLS_TPREL64 11
+#define R_RISCV_IRELATIVE 58
 #define R_RISCV_CHERI_CAPABILITY 193
 #define R_RISCV_FUNC_RELATIVE 194
 
@@ -157,6 +158,9 @@ dynamic:
     .quad   4, hash - image, 5, strings - image, 6, symbols - image, 10, strings_end - strings, 11, 24
     .quad   7, relocations - image, 8, relocations_end - relocations, 9, 24
     .quad   0x7000c000, capability_relocations - image, 0x7000c001, capability_relocations_end - capability_relocations
+    .ifdef  packed_relocations
+    .quad   36, packed_relocations - image, 35, packed_relocations_end - packed_relocations, 37, 8
+    .endif
     .quad   0, 0
 dynamic_end:
     .text   END
