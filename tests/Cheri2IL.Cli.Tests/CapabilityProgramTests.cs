@@ -129,6 +129,18 @@ public sealed class CapabilityProgramTests : IDisposable
         => Assert.DoesNotContain("capabilities", ToolProcess.Run(_directory.Path, "run", "--stats", CorpusFiles.Hello).Error, StringComparison.Ordinal);
 
     [Theory]
+    [InlineData("signals", "rt_sigaction(SIGUSR1, {sa_handler=0x", "], sa_mask=[], sa_flags=SA_SIGINFO}, NULL, 8) = 0")]
+    [InlineData("signals", "sigaltstack({ss_sp=0x", "], ss_flags=SS_AUTODISARM, ss_size=4096}, NULL) = 0")]
+    [InlineData("signals", "sigaltstack(NULL, {ss_sp=0x", "], ss_flags=SS_AUTODISARM, ss_size=4096}) = 0")]
+    [InlineData("system", "writev(4, [{iov_base=0x", "], iov_len=2}], 2) = 3")]
+    [InlineData("system", "writev(4, [{iov_base=0x", "] (invalid), iov_len=2}], 1) = -1 EFAULT (Bad address)")]
+    public void Trace_OfPointersInStructures_ShowsCapabilities(string program, string start, string end)
+    {
+        var trace = ToolProcess.Run(_directory.Path, "run", "--trace", Program("purecap", program)).Error.Split('\n');
+        Assert.Contains(trace, l => l.StartsWith(start, StringComparison.Ordinal) && l.EndsWith(end, StringComparison.Ordinal));
+    }
+
+    [Theory]
     [InlineData("many")]
     [InlineData("same-bytes")]
     public void Code_EnteredInBothModes_IsTranslatedForEach(string way)

@@ -32,7 +32,7 @@ public sealed record SyscallRow(int Number, string Name, string? Arguments, Sysc
         var words = (Arguments ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
         for (var k = 0; k < words.Length && words[k] != "="; k++)
         {
-            if (words[k].TrimEnd('>') is "address" or "path" or "data" or "vector" or "polls" or "time" or "stat" or "fdpair" or "signals" or "action")
+            if (words[k].TrimEnd('>') is "address" or "path" or "data" or "vector" or "polls" or "time" or "stat" or "fdpair" or "signals" or "action" or "stack")
                 pointers |= 1 << k;
         }
 

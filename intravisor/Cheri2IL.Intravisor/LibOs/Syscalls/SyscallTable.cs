@@ -162,7 +162,7 @@ public static class SyscallTable
         129 => Part(number, "kill", "int signal", SignalSyscalls.Kill, "Reaches the calling process only."),
         130 => Yes(number, "tkill", "int signal", SignalSyscalls.Tkill),
         131 => Yes(number, "tgkill", "int int signal", SignalSyscalls.Tgkill),
-        132 => Yes(number, "sigaltstack", "address address", SignalSyscalls.Sigaltstack),
+        132 => Yes(number, "sigaltstack", "stack stack>", SignalSyscalls.Sigaltstack),
         133 => Yes(number, "rt_sigsuspend", "signals size", SignalSyscalls.RtSigsuspend),
         134 => Yes(number, "rt_sigaction", "signal action address size", SignalSyscalls.RtSigaction),
         135 => Yes(number, "rt_sigprocmask", "how signals signals> size", SignalSyscalls.RtSigprocmask),

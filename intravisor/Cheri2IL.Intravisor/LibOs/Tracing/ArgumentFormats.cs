@@ -5,6 +5,8 @@ using System.Runtime.InteropServices;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Syscalls;
+using Cheri2IL.Runtime.Capabilities;
+using Cheri2IL.Runtime.Execution;
 
 namespace Cheri2IL.Intravisor.LibOs.Tracing;
 
@@ -12,8 +14,22 @@ namespace Cheri2IL.Intravisor.LibOs.Tracing;
 /// <param name="Memory">Memory of the guest, in which pointers may lead anywhere.</param>
 /// <param name="Arguments">a0 to a5.</param>
 /// <param name="Result">What the call returned; null before it is made.</param>
-/// <param name="IsPure">Whether pointers in structures are capabilities: such structures are shown as addresses.</param>
-internal readonly record struct ShownCall(GuestMemory Memory, SyscallArguments Arguments, long? Result, bool IsPure);
+/// <param name="IsPure">Whether pointers in structures are capabilities.</param>
+internal readonly record struct ShownCall(GuestMemory Memory, SyscallArguments Arguments, long? Result, bool IsPure)
+{
+    /// <summary>Bytes of a pointer in a structure.</summary>
+    public long PointerBytes => IsPure ? CapabilityState.Granule : sizeof(long);
+
+    /// <summary>Reads a pointer in a structure; one that is an integer has neither tag nor metadata.</summary>
+    public bool TryReadPointer(long address, out Capability pointer)
+    {
+        if (IsPure)
+            return Memory.TryRead(address, out pointer);
+        var isRead = Memory.TryRead(address, out ulong integer);
+        pointer = Capability.FromInteger(integer);
+        return isRead;
+    }
+}
 
 /// <summary>Shows one argument, or nothing where null.</summary>
 internal delegate string? ArgumentFormat(in ShownCall call, long value, int index);
@@ -45,6 +61,7 @@ internal static class ArgumentFormats
         ["signal"] = (in _, value, _) => SignalName((int)value),
         ["signals"] = Signals,
         ["action"] = Action,
+        ["stack"] = Stack,
         ["openmode"] = (in call, value, index) => (call.Arguments[index - 1] & (FileAbi.O_CREAT | FileAbi.O_TMPFILE)) == 0 ? null : Octal(value),
         ["open"] = Names(NameTables.Open),
         ["descriptor"] = Names(NameTables.Descriptor),
@@ -126,7 +143,21 @@ internal static class ArgumentFormats
     }
 
     private static string Vector(in ShownCall call, long value, int index)
-        => call.IsPure ? Address(value) : Elements<(long Base, ulong Length)>(call, value, index, static (memory, v) => $"{{iov_base={Bytes(memory, v.Base, v.Length)}, iov_len={v.Length}}}");
+    {
+        if (!call.IsPure)
+            return Elements<(long Base, ulong Length)>(call, value, index, static (memory, v) => $"{{iov_base={Bytes(memory, v.Base, v.Length)}, iov_len={v.Length}}}");
+        var count = (ulong)(uint)call.Arguments[index + 1];
+        var elements = new List<string>();
+        for (var k = 0L; k < (long)Math.Min(count, MaxElements); k++)
+        {
+            var vector = unchecked(value + (2 * call.PointerBytes * k));
+            if (!call.TryReadPointer(vector, out var start) || !call.Memory.TryRead(unchecked(vector + call.PointerBytes), out ulong length))
+                return Address(value);
+            elements.Add($"{{iov_base={Pointer(start)}, iov_len={length}}}");
+        }
+
+        return $"[{string.Join(", ", elements)}{(count > MaxElements ? ", ..." : "")}]";
+    }
 
     private static string Polls(in ShownCall call, long value, int index)
         => Elements<PollDescriptor>(call, value, index, static (_, p) => $"{{fd={p.Descriptor}, events={NameTables.Poll.Format((ushort)p.Events)}}}");
@@ -153,16 +184,29 @@ internal static class ArgumentFormats
 
     private static string Action(in ShownCall call, long value, int index)
     {
-        if (call.IsPure || !call.Memory.TryRead(value, out SignalAction action))
+        if (!call.TryReadPointer(value, out var pointer)
+            || !call.Memory.TryRead(unchecked(value + call.PointerBytes), out long flags)
+            || !call.Memory.TryRead(unchecked(value + call.PointerBytes + sizeof(long)), out ulong mask))
             return Address(value);
-        var handler = action.Handler switch
+        var handler = (long)pointer.Address switch
         {
             Signal.SIG_DFL => nameof(Signal.SIG_DFL),
             Signal.SIG_IGN => nameof(Signal.SIG_IGN),
-            _ => Hex(action.Handler),
+            _ => Pointer(pointer),
         };
-        return $"{{sa_handler={handler}, sa_mask={SignalSet(action.Mask)}, sa_flags={NameTables.Action.Format((long)action.Flags)}}}";
+        return $"{{sa_handler={handler}, sa_mask={SignalSet(mask)}, sa_flags={NameTables.Action.Format(flags)}}}";
     }
+
+    private static string Stack(in ShownCall call, long value, int index)
+        => call.TryReadPointer(value, out var pointer)
+            && call.Memory.TryRead(unchecked(value + call.PointerBytes), out int flags)
+            && call.Memory.TryRead(unchecked(value + call.PointerBytes + sizeof(long)), out ulong size)
+            ? $"{{ss_sp={Pointer(pointer)}, ss_flags={NameTables.AlternateStack.Format((uint)flags)}, ss_size={size}}}"
+            : Address(value);
+
+    /// <summary>A pointer of a structure: a capability with its permissions and bounds, and a number where it never was one.</summary>
+    private static string Pointer(in Capability pointer)
+        => pointer.IsTagged || pointer.Metadata != 0 ? pointer.ToString() : Address((long)pointer.Address);
 
     /// <summary>The members of a set or, with "~", what is not in it, whichever is shorter.</summary>
     private static string SignalSet(ulong set)

@@ -124,6 +124,9 @@ internal static class NameTables
     public static NameTable Action { get; } = NameTable.OfBits(
         (1, "SA_NOCLDSTOP"), (2, "SA_NOCLDWAIT"), (4, "SA_SIGINFO"), (0x8000000, "SA_ONSTACK"), (0x10000000, "SA_RESTART"), (0x40000000, "SA_NODEFER"), (0x80000000, "SA_RESETHAND"));
 
+    /// <summary>sigaltstack (uapi/linux/signal.h).</summary>
+    public static NameTable AlternateStack { get; } = NameTable.OfBits((1, "SS_ONSTACK"), (2, "SS_DISABLE"), (0x80000000, "SS_AUTODISARM"));
+
     /// <summary>Limits (asm-generic/resource.h).</summary>
     public static NameTable Resource { get; } = NameTable.Of(
         (0, "RLIMIT_CPU"), (1, "RLIMIT_FSIZE"), (2, "RLIMIT_DATA"), (3, "RLIMIT_STACK"), (4, "RLIMIT_CORE"), (5, "RLIMIT_RSS"), (6, "RLIMIT_NPROC"), (7, "RLIMIT_NOFILE"),
