@@ -153,9 +153,9 @@ public sealed unsafe class SignalTests
 
     /// <summary>As the host's kernel does, whether or not the handler runs on that stack.</summary>
     [Theory]
-    [InlineData(0)]
+    [InlineData(0UL)]
     [InlineData(Signal.SA_ONSTACK)]
-    public void AlternateStack_Autodisarm_IsDisabledInEveryHandler(int flags)
+    public void AlternateStack_Autodisarm_IsDisabledInEveryHandler(ulong flags)
     {
         var flagsInHandler = 0;
         var guest = new ScriptedGuest();

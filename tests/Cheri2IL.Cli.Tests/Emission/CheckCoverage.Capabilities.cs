@@ -8,9 +8,9 @@ namespace Cheri2IL.Cli.Tests.Emission;
 
 /// <content>
 /// Capabilities. An access is authorised where its very address was compared with a window that was decoded for accesses as long as this one, with
-/// the permissions that it needs (address - base, count, bge.un, both of one window), or where a method of <see cref="CapabilityChecks"/> found
-/// nothing wrong with it. A data store has to look at the tag of the granule behind it. All of that is read from the IL; nothing says which
-/// register the guest meant, which is for the execution traces.
+/// the permissions that it needs (address - base, count, bge.un, both of windows of the same metadata), or where a method of
+/// <see cref="CapabilityChecks"/> found nothing wrong with it. A data store has to look at the tag of the granule behind it. All of that is read
+/// from the IL; nothing says which register the guest meant, nor that an address kept its bounds, which are for the execution traces.
 /// </content>
 internal sealed partial class CheckCoverage
 {
@@ -86,6 +86,9 @@ internal sealed partial class CheckCoverage
         Value result;
         switch (method.DeclaringType.Name, method.Name)
         {
+            case (nameof(AccessWindow), nameof(AccessWindow.OfAddresses) or nameof(AccessWindow.Decode)):
+                result = Value.Number(arguments[0].Name);
+                break;
             case (nameof(AccessWindow), "get_Base"):
                 result = new Value(Kind.WindowBase, state.Get((int)arguments[0].Offset).Name, 0, null, "", 0);
                 break;

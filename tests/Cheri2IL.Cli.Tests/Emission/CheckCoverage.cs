@@ -64,7 +64,7 @@ internal sealed partial class CheckCoverage
         /// <summary>Address of a local, whose number is in Offset.</summary>
         Local,
 
-        /// <summary>Base of the window of the capability that Name stands for.</summary>
+        /// <summary>Base of a window of the metadata that Name stands for.</summary>
         WindowBase,
 
         /// <summary>Number of addresses in that window at which accesses of Size bytes with the permissions Needed are allowed.</summary>

@@ -162,6 +162,8 @@ public sealed partial class MethodEmitter
     private RegisterSet _dirty;
 
     /// <summary>Registers that hold integers here, and those that must have metadata in locals behind the block all the same.</summary>
+
+    /// <summary>Registers that certainly hold integers at the place that is being emitted; none where they have just been loaded.</summary>
     private uint _integers;
     private uint _mixed;
 
@@ -1124,6 +1126,7 @@ public sealed partial class MethodEmitter
         StoreRegister(GuestRegister.A0);
         LoadSlot(continuation);
         var kept = KeepWindows(i, continuation);
+        _integers = 0;
         Reload(_registers.LiveIn(continuation) & ~RegisterAnalysis.ValidAfterCall & ~kept);
         ComputeWindows(continuation, kept);
         GoTo(continuation, next);
@@ -1283,6 +1286,7 @@ public sealed partial class MethodEmitter
         _il.LoadArgument(StateArgument);
         _il.Emit(ILOpCode.Call, _members.SystemCall, 1, 1);
         _il.Branch(ILOpCode.Brfalse, leave);
+        _integers = 0;
         LoadSlot(continuation);
         Reload(_registers.LiveIn(continuation));
         ComputeWindows(continuation, kept: 0);
