@@ -19,6 +19,9 @@ public sealed class Exchange
     /// <summary>Most publications that a cVM may have at a time.</summary>
     public const int MostPublications = 1024;
 
+    /// <summary>Most publications of a cVM that have pages of their own: each takes a descriptor of the host.</summary>
+    public const int MostPages = 32;
+
     private readonly Lock _gate = new();
     private readonly List<Cvm> _members = [];
     private readonly WaitList _waiting = new();
@@ -138,6 +141,8 @@ public sealed class Exchange
                     return -Errno.EACCES;
                 if (_published.Values.Count(p => p.OwnerCvm == owner) >= MostPublications)
                     return -Errno.ENOSPC;
+                if (HasPages(publication) && _published.Values.Count(p => p.OwnerCvm == owner && HasPages(p)) >= MostPages)
+                    return -Errno.ENOSPC;
             }
 
             if (!_published.TryAdd(publication.Name, publication))
@@ -222,6 +227,8 @@ public sealed class Exchange
             });
         }
     }
+
+    private static bool HasPages(Publication publication) => publication is CpFile { Descriptor: >= 0 };
 
     /// <summary>Takes mappings away from every cVM.</summary>
     internal void WithdrawMappings(Func<LibOs.Mm.IMappingSource, bool> isGone)

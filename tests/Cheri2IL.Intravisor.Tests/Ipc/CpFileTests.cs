@@ -504,6 +504,13 @@ public sealed unsafe class CpFileTests
                     Assert.Equal(-Errno.EACCES, WriteAt(state, file, Data, 3, 0));
                     Assert.Equal(0, Result(state, 57, file));
                 }
+
+                // Descriptors of the host are few.
+                for (var k = 0; k < Exchange.MostPages; k++)
+                    Assert.InRange(Result(state, create, Name(state, "file" + k), 1, 1), 3, 100);
+                Assert.Equal(-Errno.ENOSPC, Result(state, create, Name(state, "more"), 1, 1));
+                Assert.Equal(0, Result(state, Revoke, Name(state, "file0")));
+                Assert.InRange(Result(state, create, Name(state, "more"), 1, 1), 3, 100);
             });
     }
 
