@@ -46,6 +46,9 @@ public sealed unsafe class TraceMachine(TraceEngine engine) : ICodeSource, ICode
     /// <summary>Where instructions can be fetched: [start, end).</summary>
     public (long Start, long End) Code { get; set; }
 
+    /// <summary>Whether capability accesses of emitted code are those of a guest with one thread (<see cref="CapabilityState.IsAlone"/>); counts from the next reset on.</summary>
+    public bool IsAlone { get; set; }
+
     /// <summary>The state block; another one after each run.</summary>
     public GuestState* State => _thread is null ? throw new InvalidOperationException("not reset") : _thread.State;
 
@@ -63,6 +66,7 @@ public sealed unsafe class TraceMachine(TraceEngine engine) : ICodeSource, ICode
         _thread?.Dispose();
         _thread = NewThread();
         State->Capabilities.MemoryTags = _tags;
+        State->Capabilities.IsAlone = IsAlone;
     }
 
     /// <summary>Bytes of guest memory.</summary>
