@@ -28,6 +28,9 @@ internal sealed class RunningTool : IDisposable
     /// <summary>Process id.</summary>
     public int Id => _process.Id;
 
+    /// <summary>Whether it has ended.</summary>
+    public bool HasEnded => _process.HasExited;
+
     /// <summary>What it has printed on stdout.</summary>
     public string Output => Text(_output);
 

@@ -58,6 +58,27 @@ public sealed class UpTests : IClassFixture<SharedCache>, IDisposable
         Assert.Contains("c | /cap/nothing: error 2\n", result.Output, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("ipc: {grants: [{name: ch1, rights: write}]}", 0)]
+    [InlineData("ipc: {grants: [{name: ch1, rights: write}]}, clean_room: 1", 110)] // ETIMEDOUT: it waits for a right that never comes
+    public void Up_RightsToAStream_AreThoseOfTheManifest(string keys, int expected)
+    {
+        var stream = Path.Combine(Repository.Root(), "corpus", "ipc", "bin", "stream.elf");
+        using var up = Start($$$"""
+            cVMs:
+              - {name: recv, runtime: {{{stream}}}, args: ch1 receive, ipc: {owns: ch1}}
+              - {name: send, runtime: {{{stream}}}, args: ch1 send 1, {{{keys}}} }
+            """);
+        up.Await("recv | listening");
+        if (expected == 0)
+            up.Await("recv | end of stream");
+        Assert.True(SpinWait.SpinUntil(() => up.HasEnded || Cvms(Tool("ps", "--json"))[1]["state"]!.GetValue<string>() == "exited", TimeSpan.FromMinutes(1)));
+        if (!up.HasEnded)
+            Tool("kill", "recv");
+        Assert.Equal(expected == 0 ? 0 : 128 + 15, up.Wait());
+        Assert.Contains($"send exited {expected} ", up.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Up_Json_IsTheSummaryAloneOnStdout()
     {
