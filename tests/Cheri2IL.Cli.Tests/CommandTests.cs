@@ -107,7 +107,7 @@ public sealed class CommandTests : IDisposable
 
         // Each kind stands below the marked instruction, and belongs to it.
         var below = lines.SkipWhile(l => !l.StartsWith('>')).Skip(1).TakeWhile(l => l.StartsWith("      ", StringComparison.Ordinal)).Select(l => l[6..9]).Distinct();
-        Assert.Equal(["ir ", "il ", "x64"], below);
+        Assert.Equal(["chk", "ir ", "il ", "x64"], below);
     }
 
     [Fact]
