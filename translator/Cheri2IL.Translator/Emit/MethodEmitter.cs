@@ -161,10 +161,10 @@ public sealed partial class MethodEmitter
     private readonly Dictionary<(int Token, RegisterSet Dirty, long SpOffset), ILLabel> _passages = [];
     private RegisterSet _dirty;
 
-    /// <summary>Registers that hold integers here, and those that must have metadata in locals behind the block all the same.</summary>
-
     /// <summary>Registers that certainly hold integers at the place that is being emitted; none where they have just been loaded.</summary>
     private uint _integers;
+
+    /// <summary>Those that must have metadata in locals behind the block all the same (<see cref="IntegerRegisters.MixedBehind"/>).</summary>
     private uint _mixed;
 
     private MethodEmitter(IrFunction function, RuntimeMembers members, Func<IrInstruction, MethodEntry?> methodEntry, EmitOptions options)
