@@ -25,7 +25,7 @@ public static unsafe class FloatStatus
     public static void Enter(GuestState* state)
     {
         var mode = state->RoundingMode;
-        HostFloatEnvironment.Reset(mode <= LastHostMode ? mode : 0);
+        HostFloatEnvironment.Prepare(mode <= LastHostMode ? mode : 0, state->FloatFlags);
     }
 
     /// <summary>After translated code ran: banks the flags it raised and restores round-to-nearest.</summary>

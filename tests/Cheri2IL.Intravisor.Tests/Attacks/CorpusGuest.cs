@@ -35,7 +35,9 @@ internal sealed class CorpusGuest
     }
 
     /// <summary>A program of corpus/programs.</summary>
-    public static CorpusGuest OfProgram(string name) => new(name, File.ReadAllBytes(PathOf("programs", "bin", name + ".elf")));
+    /// <param name="name">Its name.</param>
+    /// <param name="alias">What it is called in the guest, and its assembly after it; null: the same.</param>
+    public static CorpusGuest OfProgram(string name, string? alias = null) => new(alias ?? name, File.ReadAllBytes(PathOf("programs", "bin", name + ".elf")));
 
     /// <summary>A kernel of corpus/kernels.</summary>
     public static CorpusGuest OfKernel(string name) => new(name, File.ReadAllBytes(PathOf("kernels", "bin", name + ".elf")));
