@@ -156,14 +156,16 @@ public static class LoopGuards
         /// <summary>Data is stored there.</summary>
         public void Stores(long offset, int size)
         {
+            if (IsLost)
+                return;
             _storeLow = Math.Min(_storeLow, offset);
             _storeHigh = Math.Max(_storeHigh, offset + size);
         }
 
         public void StepTo(long offset)
         {
-            Step = offset;
             Include(offset, offset);
+            Step = IsLost ? 0 : offset;
         }
 
         /// <summary>The first byte, and the one behind the last, of so many turns, from where the register is before.</summary>
@@ -182,6 +184,8 @@ public static class LoopGuards
 
         private void Include(long low, long high)
         {
+            // Offsets are what the guest wants them to be: no sum of those that count overflows.
+            IsLost |= low is < -MostBytes or > MostBytes || high is < -MostBytes or > MostBytes;
             _low = Math.Min(_low, low);
             _high = Math.Max(_high, high);
         }

@@ -9,11 +9,8 @@ namespace Cheri2IL.Translator.Passes;
 /// <remarks>
 /// With capabilities, guards in front of the copies ask whether everything in them is within bounds (<see cref="LoopGuards"/>); otherwise a turn
 /// is made by a copy that makes its own checks, and the guards ask again.
-/// </remarks>
-/// <remarks>
-/// Takes loops of blocks that end in jumps and branches and are entered at their header alone, but not those that are
-/// emitted in vector form. Blocks of different copies have
-/// the same pc, so functions that are going to be split must not be unrolled.
+/// <para>Takes loops of blocks that end in jumps and branches and are entered at their header alone, but not those that are
+/// emitted in vector form. Blocks of different copies have the same pc, so functions that are going to be split must not be unrolled.</para>
 /// </remarks>
 public sealed class LoopUnrolling
 {
@@ -26,7 +23,6 @@ public sealed class LoopUnrolling
 
     private readonly IrFunction _function;
     private readonly List<IrBlock>[] _predecessors;
-
     private readonly bool _guards;
 
     private LoopUnrolling(IrFunction function, bool guards)
