@@ -22,6 +22,15 @@ internal sealed class JsonOutput : IDisposable
             Writer.WriteNull(name);
     }
 
+    /// <summary>Writes an array of strings.</summary>
+    public void WriteStrings(string name, IEnumerable<string> values)
+    {
+        Writer.WriteStartArray(name);
+        foreach (var value in values)
+            Writer.WriteStringValue(value);
+        Writer.WriteEndArray();
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -27,7 +27,7 @@ internal sealed class CapabilityReport(CpuBenchmark benchmark)
         foreach (var name in (string[])[CapabilityPeers.Plain + ", s", CapabilityPeers.Checked, .. Parts.Select(p => "+" + p.Name)])
             table.AddColumn(new TableColumn(name).RightAligned());
         foreach (var kernel in benchmark.Kernels)
-            table.AddRow([kernel, Format(benchmark.Median(kernel, CapabilityPeers.Plain), "F3"), .. Row(peer => Ratio(kernel, peer))]);
+            table.AddRow([kernel, Cell.Of(benchmark.Median(kernel, CapabilityPeers.Plain), "F3"), .. Row(peer => Ratio(kernel, peer))]);
         table.AddRow(["geometric mean", "", .. Row(Mean)]);
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
         console.Profile.Width = 200;
@@ -68,10 +68,7 @@ internal sealed class CapabilityReport(CpuBenchmark benchmark)
         json.WriteStartObject("geometricMean");
         WriteRow(output, Mean);
         json.WriteEndObject();
-        json.WriteStartArray("problems");
-        foreach (var problem in benchmark.Problems)
-            json.WriteStringValue(problem);
-        json.WriteEndArray();
+        output.WriteStrings("problems", benchmark.Problems);
         json.WriteEndObject();
     }
 
@@ -83,7 +80,7 @@ internal sealed class CapabilityReport(CpuBenchmark benchmark)
     }
 
     private static IEnumerable<string> Row(Func<string, double?> ratio)
-        => [Format(ratio(CapabilityPeers.Checked), "F2"), .. Parts.Select(p => Format(ratio(p.From) - ratio(p.To), "F2"))];
+        => [Cell.Of(ratio(CapabilityPeers.Checked), "F2"), .. Parts.Select(p => Cell.Of(ratio(p.From) - ratio(p.To), "F2"))];
 
     private double? Ratio(string kernel, string peer) => benchmark.Ratio(kernel, peer, CapabilityPeers.Plain);
 
@@ -96,6 +93,4 @@ internal sealed class CapabilityReport(CpuBenchmark benchmark)
         CapabilityCost.Decode => "decoding bounds and seal where a register gets a capability, and keeping the bounds beside it",
         _ => "comparing with the bounds, at each access and where addresses change",
     };
-
-    private static string Format(double? value, string format) => value?.ToString(format) ?? "-";
 }

@@ -14,8 +14,8 @@ internal static class CpuReport
         foreach (var peer in others)
             table.AddColumn(new TableColumn(peer.Name).RightAligned());
         foreach (var kernel in benchmark.Kernels)
-            table.AddRow([kernel, Format(benchmark.Median(kernel, reference), "F3"), .. others.Select(p => Format(benchmark.Ratio(kernel, p.Name, reference), "F2"))]);
-        table.AddRow(["geometric mean", "", .. others.Select(p => Format(benchmark.GeometricMean(p.Name, reference).Mean, "F2"))]);
+            table.AddRow([kernel, Cell.Of(benchmark.Median(kernel, reference), "F3"), .. others.Select(p => Cell.Of(benchmark.Ratio(kernel, p.Name, reference), "F2"))]);
+        table.AddRow(["geometric mean", "", .. others.Select(p => Cell.Of(benchmark.GeometricMean(p.Name, reference).Mean, "F2"))]);
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
         console.Profile.Width = 200;
         console.Write(table);
@@ -70,16 +70,11 @@ internal static class CpuReport
         }
 
         json.WriteEndObject();
-        json.WriteStartArray("problems");
-        foreach (var problem in benchmark.Problems)
-            json.WriteStringValue(problem);
-        json.WriteEndArray();
+        output.WriteStrings("problems", benchmark.Problems);
         json.WriteEndObject();
     }
 
     /// <summary>The same-compiler native build, or, where no native compiler is installed, the first peer there is.</summary>
     private static string Reference(CpuBenchmark benchmark)
         => benchmark.Peers.Any(p => p.Name == PeerSet.Native) ? PeerSet.Native : benchmark.Peers[0].Name;
-
-    private static string Format(double? value, string format) => value?.ToString(format) ?? "-";
 }

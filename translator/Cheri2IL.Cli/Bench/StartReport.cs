@@ -19,10 +19,10 @@ internal static class StartReport
             var sample = benchmark.Of(program);
             table.AddRow(
                 program.Name,
-                Format(1000 * sample?.Median, "F1"),
-                Format(1000 * sample?.Minimum, "F1"),
-                Format(sample?.Median / reference?.Median, "F2"),
-                Format(sample?.Minimum / reference?.Minimum, "F2"));
+                Cell.Of(1000 * sample?.Median, "F1"),
+                Cell.Of(1000 * sample?.Minimum, "F1"),
+                Cell.Of(sample?.Median / reference?.Median, "F2"),
+                Cell.Of(sample?.Minimum / reference?.Minimum, "F2"));
         }
 
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
@@ -60,12 +60,7 @@ internal static class StartReport
         }
 
         json.WriteEndObject();
-        json.WriteStartArray("problems");
-        foreach (var problem in benchmark.Problems)
-            json.WriteStringValue(problem);
-        json.WriteEndArray();
+        output.WriteStrings("problems", benchmark.Problems);
         json.WriteEndObject();
     }
-
-    private static string Format(double? value, string format) => value?.ToString(format) ?? "-";
 }

@@ -18,9 +18,9 @@ internal static class IpcReport
         {
             table.AddRow([
                 $"{bytes}",
-                .. IpcBenchmark.Primitives.Select(p => Format(benchmark.Of(p, bytes), "F0")),
-                Format(benchmark.Of("cp_file", bytes) / benchmark.Of("memcpy", bytes), "F2"),
-                Format(benchmark.Of("cp_stream", bytes) / benchmark.Of("unix", bytes), "F1"),
+                .. IpcBenchmark.Primitives.Select(p => Cell.Of(benchmark.Of(p, bytes), "F0")),
+                Cell.Of(benchmark.Of("cp_file", bytes) / benchmark.Of("memcpy", bytes), "F2"),
+                Cell.Of(benchmark.Of("cp_stream", bytes) / benchmark.Of("unix", bytes), "F1"),
             ]);
         }
 
@@ -30,7 +30,7 @@ internal static class IpcReport
         Console.WriteLine();
         table = new Table().Border(TableBorder.Markdown).AddColumn("call or round trip").AddColumn(new TableColumn("ns").RightAligned());
         foreach (var latency in benchmark.Latencies)
-            table.AddRow(latency.Primitive, Format(latency.Nanoseconds, "F0"));
+            table.AddRow(latency.Primitive, Cell.Of(latency.Nanoseconds, "F0"));
         console.Write(table);
         Console.WriteLine("cp_call: on the caller's thread; cp_call_thread: on one of the callee's; syscall: getpid of a guest; native_getppid: a system call of a native process.");
     }
@@ -65,6 +65,4 @@ internal static class IpcReport
         json.WriteEndArray();
         json.WriteEndObject();
     }
-
-    private static string Format(double? value, string format) => value?.ToString(format) ?? "-";
 }
