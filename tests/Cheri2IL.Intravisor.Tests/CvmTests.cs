@@ -128,7 +128,7 @@ public sealed unsafe class CvmTests
         cvm.Kill(Signal.SIGKILL);
         Assert.Equal(128 + 9, cvm.Wait().ShellStatus);
         var entered = FaultTrap.EnterThread();
-        Assert.False(cvm.Space.Memory.TryRead(Data, out byte _));
+        Assert.False(cvm.Init.Image.Space.Memory.TryRead(Data, out byte _));
         if (entered)
             FaultTrap.LeaveThread();
     }

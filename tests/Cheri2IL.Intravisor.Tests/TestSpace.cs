@@ -11,7 +11,7 @@ internal sealed class TestSpace : IDisposable
     public TestSpace(ulong memoryLimit = 1UL << 30, int mappingLimit = 1000)
     {
         Slot = Arena.OfProcess.Allocate(GuestLayout.MinimumSlotSize);
-        Space = new AddressSpace(Slot, memoryLimit, mappingLimit);
+        Space = new AddressSpace(Slot, new MemoryBudget(memoryLimit), mappingLimit);
         _entered = FaultTrap.EnterThread();
     }
 

@@ -1,7 +1,9 @@
+using Cheri2IL.Intravisor.LibOs.Processes;
+
 namespace Cheri2IL.Intravisor.Cvms;
 
 /// <content>Pausing, and what outsiders may want to know.</content>
-public sealed unsafe partial class Cvm
+public sealed partial class Cvm
 {
     /// <summary>Paused threads wait on it.</summary>
     private readonly object _resumption = new();
@@ -17,7 +19,7 @@ public sealed unsafe partial class Cvm
                 return CvmState.Ended;
             if (IsEnding)
                 return CvmState.Ending;
-            lock (_gate)
+            lock (Tasks)
                 return !_started ? CvmState.Created : _isPaused ? CvmState.Paused : CvmState.Running;
         }
     }
@@ -27,16 +29,16 @@ public sealed unsafe partial class Cvm
     {
         get
         {
-            bool released;
-            lock (_gate)
-                released = _released;
+            GuestProcess[] processes;
+            lock (Tasks)
+                processes = _released ? [] : [.. _processes.Where(p => !p.IsZombie)];
             return new CvmUsage(
-                released ? 0 : Space.AccessibleBytes,
-                Space.MostAccessibleBytes,
-                released ? 0 : Space.ResidentBytes,
-                Files.FileSystem.MemoryUsed,
+                MemoryBudget.Used,
+                MemoryBudget.MostUsed,
+                processes.Select(p => p.Image).Distinct().Aggregate(0UL, (sum, image) => sum + image.Space.ResidentBytes),
+                FileSystem.MemoryUsed,
                 ThreadCount,
-                Files.Descriptors.Count,
+                processes.Sum(p => p.Files.Descriptors.Count),
                 TimeSpan.FromMicroseconds(CpuNanoseconds / 1000));
         }
     }
@@ -47,7 +49,7 @@ public sealed unsafe partial class Cvm
     /// </summary>
     public void Pause()
     {
-        lock (_gate)
+        lock (Tasks)
             _isPaused = true;
         ForEachThread(t => t.LeaveTranslatedCode());
         if (Telemetry is not null)
@@ -57,23 +59,30 @@ public sealed unsafe partial class Cvm
     /// <summary>Lets it go on.</summary>
     public void Resume()
     {
-        lock (_gate)
+        lock (Tasks)
             _isPaused = false;
         WakePaused();
         if (Telemetry is not null)
             IntravisorTelemetry.Paused(this, isPaused: false);
     }
 
-    /// <summary>Keeps the calling thread while the cVM is paused and the thread not about to end.</summary>
+    /// <summary>Keeps the calling thread while the cVM is paused, or its process stopped, and the thread not about to end.</summary>
     internal void AwaitResumption(CvmThread thread)
     {
-        if (!Volatile.Read(ref _isPaused))
+        if (!IsHeld(thread))
             return;
         lock (_resumption)
         {
-            while (Volatile.Read(ref _isPaused) && !thread.IsOver)
+            while (IsHeld(thread) && !thread.IsOver)
                 Monitor.Wait(_resumption);
         }
+    }
+
+    /// <summary>A new thread waits at its first poll if others do.</summary>
+    internal void HoldBack(CvmThread thread)
+    {
+        if (IsHeld(thread))
+            thread.LeaveTranslatedCode();
     }
 
     /// <summary>Makes paused threads look whether they are about to end.</summary>
@@ -82,4 +91,6 @@ public sealed unsafe partial class Cvm
         lock (_resumption)
             Monitor.PulseAll(_resumption);
     }
+
+    private bool IsHeld(CvmThread thread) => Volatile.Read(ref _isPaused) || thread.Process.IsStopped;
 }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Capabilities;
 using Cheri2IL.Runtime.Elf;
@@ -58,7 +59,7 @@ internal static unsafe class CvmLoader
     }
 
     /// <summary>Maps the main thread's stack and writes arguments, environment and auxiliary vector.</summary>
-    public static InitialStack MapStack(AddressSpace space, CvmOptions options, LoadedImage program, LoadedImage? interpreter, ProcessCapabilities? capabilities)
+    public static InitialStack MapStack(AddressSpace space, Cvm cvm, ProgramStart start, LoadedImage program, LoadedImage? interpreter, ProcessCapabilities? capabilities)
     {
         var top = GuestLayout.StackTop(space.Size);
         var bottom = top - GuestLayout.StackSize;
@@ -67,11 +68,11 @@ internal static unsafe class CvmLoader
             "the stack",
             bottom);
         Span<byte> random = stackalloc byte[16];
-        options.Host.FillRandom(random);
+        cvm.Host.FillRandom(random);
 
         // As on Linux, a quarter of the stack at most.
         var content = new InitialStack(bottom, top, (int)(GuestLayout.StackSize / 4), capabilities);
-        content.Build(options, program, interpreter, random);
+        content.Build(start, cvm.Options.UserId, program, interpreter, random);
 
         // In bounds: Bytes is at most a quarter of the mapping whose end is top.
         content.Bytes.CopyTo(new Span<byte>(space.Base + content.Pointer, content.Bytes.Length));

@@ -30,10 +30,18 @@ public sealed unsafe partial class CvmThread
     private readonly List<(long Frame, SignalStack Stack, Capability Authority)> _disarmed = [];
 
     /// <summary>Whether pointers of the program are capabilities.</summary>
-    public bool IsPure => Cvm.Capabilities is { IsPure: true };
+    public bool IsPure => Image.Capabilities is { IsPure: true };
 
-    /// <summary>It is the only thread that uses the slot (<see cref="CapabilityState.IsAlone"/>).</summary>
-    internal void UseMemoryAlone() => State->Capabilities.IsAlone = true;
+    /// <summary>It begins, alone in its memory (<see cref="CapabilityState.IsAlone"/>) or not. Hold <see cref="Cvm.Tasks"/>.</summary>
+    internal void UseMemory(bool isAlone)
+    {
+        if (Space.Tags is not { } tags)
+            return;
+        if (isAlone && tags.Copies == null)
+            State->Capabilities.IsAlone = true;
+        else
+            Image.ShareMemory();
+    }
 
     /// <summary>Others use the slot, too.</summary>
     internal void ShareMemory(byte* copies)
@@ -51,7 +59,7 @@ public sealed unsafe partial class CvmThread
     /// </summary>
     internal void SetInitialCapabilities(LoadedImage image, InitialStack stack)
     {
-        var process = Cvm.Capabilities!;
+        var process = Image.Capabilities!;
         CapabilityState.Write(State, CapabilityState.Pcc, process.Code);
         CapabilityState.Write(State, CapabilityState.Ddc, process.Data);
         if (!process.IsPure)
@@ -93,7 +101,7 @@ public sealed unsafe partial class CvmThread
         if (_authority is null)
             return true;
         const ulong page = HostMemory.PageSize;
-        return length <= Cvm.Space.Size && _authority.Extent((ulong)address, ProcessCapabilities.ChangeMappings) >= ((length + page - 1) & ~(page - 1));
+        return length <= Space.Size && _authority.Extent((ulong)address, ProcessCapabilities.ChangeMappings) >= ((length + page - 1) & ~(page - 1));
     }
 
     /// <summary>What the running system call returns instead of the integer, with pure capabilities.</summary>
@@ -242,7 +250,7 @@ public sealed unsafe partial class CvmThread
     /// </summary>
     private void EnterHandler(GuestState* state, int signal, in Capability stack)
     {
-        var process = Cvm.Capabilities!;
+        var process = Image.Capabilities!;
         foreach (var register in (ReadOnlySpan<int>)[Ra, Sp, A0, A0 + 1, A0 + 2])
             CapabilityState.ClearMetadata(state, register);
 
@@ -254,10 +262,10 @@ public sealed unsafe partial class CvmThread
         }
 
         Capability handler;
-        lock (Cvm.Signals.Gate)
-            handler = Cvm.Signals.Handler(signal);
+        lock (Process.Signals.Gate)
+            handler = Process.Signals.Handler(signal);
         var frame = state->X2;
-        var trampoline = GuestLayout.TrampolinePage(Cvm.Space.Size);
+        var trampoline = GuestLayout.TrampolinePage(Space.Size);
         state->Pc = (long)handler.Address & ~1L;
         CapabilityState.Write(state, CapabilityState.Pcc, handler.IsSentry ? handler.WithoutSeal() : handler);
         CapabilityState.Write(state, Ra, process.CodeOf(trampoline, trampoline + HostMemory.PageSize).SealEntry());

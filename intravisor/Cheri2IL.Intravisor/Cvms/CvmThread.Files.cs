@@ -11,7 +11,7 @@ public sealed partial class CvmThread
     private Publication? _inUse;
 
     /// <summary>The process's files.</summary>
-    public ProcessFiles Files => Cvm.Files;
+    public ProcessFiles Files => Process.Files;
 
     /// <summary>Whether a call may go on waiting: no signal or exit is due. One delegate, so that calls do not allocate.</summary>
     public Func<bool> MayWait => _mayWait ??= () => !IsInterrupted;
@@ -29,5 +29,5 @@ public sealed partial class CvmThread
     internal bool IsUsing(Publication publication) => Volatile.Read(ref _inUse) == publication;
 
     /// <summary>A write found no reader: SIGPIPE to this thread.</summary>
-    internal void RaiseBrokenPipe() => Cvm.Send(this, SignalInfo.OfSender(Signal.SIGPIPE, code: 0, Cvm.Id, user: 0));
+    internal void RaiseBrokenPipe() => Process.Send(this, SignalInfo.OfSender(Signal.SIGPIPE, code: 0, Cvm.Id, user: 0));
 }

@@ -37,7 +37,7 @@ public sealed unsafe partial class CvmThread
     /// <summary>Sets the mask of blocked signals.</summary>
     public void SetMask(ulong mask)
     {
-        lock (Cvm.Signals.Gate)
+        lock (Process.Signals.Gate)
         {
             Mask = mask & ~Signal.Unblockable;
             NoticePending();
@@ -88,7 +88,7 @@ public sealed unsafe partial class CvmThread
         {
             // Going on with registers of the last spill would corrupt the guest silently.
             Cvm.ReportFault(Signal.SIGSEGV, $"cvm {Cvm.Id}: thread {Id}: the handler of a memory fault returned to the program; only handlers that leave by longjmp or exit are supported\n");
-            Cvm.Kill(Signal.SIGSEGV);
+            Process.Kill(Signal.SIGSEGV);
             return;
         }
 
@@ -127,10 +127,26 @@ public sealed unsafe partial class CvmThread
         return 0;
     }
 
+    /// <summary>fork: the child has the alternate stack of the thread that made it.</summary>
+    internal void InheritAlternateStack(CvmThread parent)
+        => (AlternateStack, _alternateStack) = (parent.AlternateStack, parent._alternateStack);
+
+    /// <summary>execve: mask and pending signals stay.</summary>
+    internal void TakeSignals(CvmThread before)
+    {
+        lock (Process.Signals.Gate)
+        {
+            Mask = before.Mask;
+            while (before.Pending.TryTake(ulong.MaxValue, out var info))
+                Pending.Add(info);
+            NoticePending();
+        }
+    }
+
     /// <summary>Sets the attention flag when a signal is deliverable. Hold <see cref="ProcessSignals.Gate"/>.</summary>
     internal void NoticePending()
     {
-        if (((Pending.Pending | Cvm.Signals.Pending.Pending) & ~Mask) != 0)
+        if (((Pending.Pending | Process.Signals.Pending.Pending) & ~Mask) != 0)
             Volatile.Write(ref _attention, 1);
     }
 
@@ -144,24 +160,25 @@ public sealed unsafe partial class CvmThread
         {
             SignalInfo info;
             SignalAction action;
-            lock (Cvm.Signals.Gate)
+            lock (Process.Signals.Gate)
             {
                 Volatile.Write(ref _attention, 0);
-                if (!Pending.TryTake(~Mask, out info) && !Cvm.Signals.Pending.TryTake(~Mask, out info))
+                if (!Pending.TryTake(~Mask, out info) && !Process.Signals.Pending.TryTake(~Mask, out info))
                     break;
-                action = Cvm.Signals.Action(info.Number);
-                if (Cvm.Signals.IsIgnored(info.Number))
+                action = Process.Signals.Action(info.Number);
+                if (Process.Signals.IsIgnored(info.Number))
                     continue;
                 if (action.Handler != Signal.SIG_DFL && (action.Flags & Signal.SA_RESETHAND) != 0)
-                    Cvm.Signals.Action(info.Number).Handler = Signal.SIG_DFL;
+                    Process.Signals.Action(info.Number).Handler = Signal.SIG_DFL;
             }
 
             Cvm.Options.Trace?.Signalled(this, info);
             if (action.Handler == Signal.SIG_DFL)
             {
-                // There is no job control: nothing could continue a stopped cVM.
-                if (!Signal.StopsByDefault(info.Number) || info.Number == Signal.SIGSTOP)
-                    Cvm.Kill(info.Number);
+                if (!Signal.StopsByDefault(info.Number))
+                    Process.Kill(info.Number);
+                else if (info.Number == Signal.SIGSTOP || !Process.IsGroupOrphaned)
+                    Process.Stop(info.Number);
                 continue;
             }
 
@@ -176,7 +193,7 @@ public sealed unsafe partial class CvmThread
             delivered = true;
         }
 
-        if (Cvm.IsEnding)
+        if (Process.IsEnding)
             Volatile.Write(ref _attention, 1);
         else if (!delivered && _maskAfterHandler is { } mask)
         {
@@ -191,20 +208,20 @@ public sealed unsafe partial class CvmThread
     private void Force(GuestState* state, in SignalInfo info, GuestFault? fault)
     {
         SignalAction action;
-        lock (Cvm.Signals.Gate)
+        lock (Process.Signals.Gate)
         {
-            action = Cvm.Signals.Action(info.Number);
+            action = Process.Signals.Action(info.Number);
             if ((Mask & Signal.Bit(info.Number)) != 0 || action.Handler == Signal.SIG_IGN)
                 action.Handler = Signal.SIG_DFL;
             if (action.Handler != Signal.SIG_DFL && (action.Flags & Signal.SA_RESETHAND) != 0)
-                Cvm.Signals.Action(info.Number).Handler = Signal.SIG_DFL;
+                Process.Signals.Action(info.Number).Handler = Signal.SIG_DFL;
         }
 
         Cvm.Options.Trace?.Signalled(this, info);
         if (action.Handler == Signal.SIG_DFL)
         {
             Cvm.ReportFault(info.Number, new FaultReport(this).Write(info, fault));
-            Cvm.Kill(info.Number);
+            Process.Kill(info.Number);
             return;
         }
 
@@ -240,8 +257,8 @@ public sealed unsafe partial class CvmThread
             // force_sigsegv: a SIGSEGV whose own frame does not fit kills.
             if (info.Number == Signal.SIGSEGV)
             {
-                lock (Cvm.Signals.Gate)
-                    Cvm.Signals.Action(Signal.SIGSEGV).Handler = Signal.SIG_DFL;
+                lock (Process.Signals.Gate)
+                    Process.Signals.Action(Signal.SIGSEGV).Handler = Signal.SIG_DFL;
             }
 
             Force(state, SignalInfo.OfFault(Signal.SIGSEGV, Signal.SI_KERNEL, 0), null);
@@ -258,7 +275,7 @@ public sealed unsafe partial class CvmThread
             _inexactFrames.Add(address);
         }
 
-        state->X1 = GuestLayout.TrampolinePage(Cvm.Space.Size);
+        state->X1 = GuestLayout.TrampolinePage(Space.Size);
         state->X2 = address;
         state->X10 = info.Number;
         state->X11 = address;
@@ -275,7 +292,7 @@ public sealed unsafe partial class CvmThread
     /// </summary>
     private long LowerStack(long sp)
     {
-        if (Cvm.Space.TryFind(sp - 1, out var stack))
+        if (Space.TryFind(sp - 1, out var stack))
         {
             var bottom = IsOnAlternateStack(sp) ? Math.Max((long)stack.Start, AlternateStack.Pointer) : (long)stack.Start;
             foreach (var gap in FrameGaps)
@@ -295,7 +312,7 @@ public sealed unsafe partial class CvmThread
     private bool MayRetry(GuestFault fault)
     {
         if (!fault.AreRegistersExact || fault.Kind is not (GuestFaultKind.LoadAccess or GuestFaultKind.StoreAccess or GuestFaultKind.InstructionAccess)
-            || !Cvm.Space.TryFind(fault.Address, out var mapping) || mapping.Source is not null || !Allows(mapping, fault.Kind))
+            || !Space.TryFind(fault.Address, out var mapping) || mapping.Source is not null || !Allows(mapping, fault.Kind))
             return false;
         _retry = _retry.Pc == fault.Pc && _retry.Address == fault.Address
             ? (fault.Pc, fault.Address, _retry.Count + 1)
@@ -324,7 +341,7 @@ public sealed unsafe partial class CvmThread
                 // Linux gives the pc here, not the data's address (arch/riscv/kernel/traps_misaligned.c).
                 return SignalInfo.OfFault(Signal.SIGBUS, Signal.BUS_ADRALN, fault.Pc);
             default:
-                if (!Cvm.Space.TryFind(fault.Address, out var mapping))
+                if (!Space.TryFind(fault.Address, out var mapping))
                     return SignalInfo.OfFault(Signal.SIGSEGV, Signal.SEGV_MAPERR, fault.Address);
                 return mapping.Source is not null && Allows(mapping, fault.Kind)
                     ? SignalInfo.OfFault(Signal.SIGBUS, Signal.BUS_ADRERR, fault.Address)

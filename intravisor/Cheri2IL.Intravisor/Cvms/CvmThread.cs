@@ -2,6 +2,7 @@ using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Futexes;
 using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Syscalls;
 using Cheri2IL.Runtime.Execution;
 
@@ -22,24 +23,32 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     private bool _ending;
     private bool _disposed;
 
-    internal CvmThread(Cvm cvm, int id)
+    internal CvmThread(GuestProcess process, ProcessImage image, int id)
     {
-        Cvm = cvm;
-        Id = id;
-        _token = new ParkToken(cvm.Host);
+        (Process, Image, Space, Id) = (process, image, image.Space, id);
+        _token = new ParkToken(process.Cvm.Host);
         Waiter = new FutexWaiter(this);
-        _guest = new GuestThread(this, cvm.Code, cvm.Dispatch, cvm.Space.Base, cvm.Space.Size);
-        Memory = cvm.Space.Memory;
-        if (cvm.Space.Tags is { } tags)
+        _guest = new GuestThread(this, image.Code, image.Dispatch, Space.Base, Space.Size);
+        Memory = Space.Memory;
+        if (Space.Tags is { } tags)
         {
             _guest.AddCapabilities(tags.Base);
             _authority = new GuestAuthority();
-            Memory = cvm.Space.MemoryFor(_authority);
+            Memory = Space.MemoryFor(_authority);
         }
     }
 
     /// <summary>The cVM.</summary>
-    public Cvm Cvm { get; }
+    public Cvm Cvm => Process.Cvm;
+
+    /// <summary>The process.</summary>
+    public GuestProcess Process { get; }
+
+    /// <summary>Memory and code that it runs in; the same all its life.</summary>
+    public ProcessImage Image { get; }
+
+    /// <summary>The image's memory.</summary>
+    public AddressSpace Space { get; }
 
     /// <summary>Thread id; the main thread's is the process id.</summary>
     public int Id { get; }
@@ -64,6 +73,9 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
 
     /// <summary>Status that exit gave.</summary>
     internal int ExitStatus { get; private set; }
+
+    /// <summary>What goes on in its place when it ends: execve has given the process another image. Null otherwise.</summary>
+    internal CvmThread? Successor { get; private set; }
 
     /// <summary>What this thread waits with on a futex.</summary>
     internal FutexWaiter Waiter { get; }
@@ -208,6 +220,23 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
         }
     }
 
+    /// <summary>The thread is to end, and the host thread to go on with another.</summary>
+    internal void ReplaceBy(CvmThread next)
+    {
+        Successor = next;
+        Redirect();
+        End(0);
+    }
+
+    /// <summary>Starts at the first instruction of a program.</summary>
+    internal void Enter(LoadedProgram program)
+    {
+        State->X2 = program.Stack.Pointer;
+        State->Pc = program.First.Entry;
+        if (Image.Capabilities is not null)
+            SetInitialCapabilities(program.First, program.Stack);
+    }
+
     /// <summary>Takes over the registers and the signal mask of the thread that starts this one.</summary>
     internal void CopyRegisters(CvmThread parent)
     {
@@ -243,13 +272,13 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
         _authority?.Set(IsPure ? _clearChildId : CapabilityState.Read(State, CapabilityState.Ddc));
         RobustFutexes.Release(this);
         if (ClearChildId != 0 && Memory.TryWrite(ClearChildId, 0))
-            Cvm.Futexes.Wake(ClearChildId, 1, uint.MaxValue);
+            Image.Futexes.Wake(ClearChildId, 1, uint.MaxValue);
         if (entered)
             Runtime.FaultTrap.LeaveThread();
     }
 
     /// <summary>Whether what it executes is not to go on: the thread, its cVM, or the call that another cVM makes of it is over.</summary>
-    internal bool IsOver => _ending || Cvm.IsEnding || Server is { IsAborted: true };
+    internal bool IsOver => _ending || Process.IsEnding || Server is { IsAborted: true };
 
     /// <summary>
     /// After a system call that was interrupted, or during which something came up. Returns whether to go on in line.

@@ -68,7 +68,7 @@ internal sealed unsafe class FaultReport
         Append("  registers:\n");
         for (var k = 1; k < 32; k++)
             Append($"{(k % 4 == 1 ? " " : "")} {RegisterNames[k],4} {GuestState.X(state, k):x16}{(k % 4 == 0 || k == 31 ? "\n" : "")}");
-        if (_thread.Cvm.Capabilities is not null)
+        if (_thread.Image.Capabilities is not null)
             WriteCapabilities();
 
         return _text.ToString();
@@ -157,7 +157,7 @@ internal sealed unsafe class FaultReport
     /// <summary>The file or the kind of memory that an address belongs to.</summary>
     private string Mapping(long address)
     {
-        if (!_thread.Cvm.Space.TryFind(address, out var mapping))
+        if (!_thread.Space.TryFind(address, out var mapping))
             return " (not mapped)";
         var name = mapping.Source?.Name ?? mapping.Name;
         return $" ({(name.Length > 0 ? name : "anonymous memory")})";
@@ -165,10 +165,10 @@ internal sealed unsafe class FaultReport
 
     private string Instruction(long pc)
     {
-        if (_code is null || _thread.Cvm.Space.ExecutableBytes(pc) is var executable && executable < 2)
+        if (_code is null || _thread.Space.ExecutableBytes(pc) is var executable && executable < 2)
             return "";
         Span<byte> bytes = stackalloc byte[executable >= 4 ? 4 : 2];
-        return _thread.Cvm.Space.Memory.TryRead(pc, bytes) ? $": {_code.Disassemble(bytes, pc)}" : "";
+        return _thread.Space.Memory.TryRead(pc, bytes) ? $": {_code.Disassemble(bytes, pc)}" : "";
     }
 
     private void Append(FormattableString text) => _text.Append(text.ToString(CultureInfo.InvariantCulture));

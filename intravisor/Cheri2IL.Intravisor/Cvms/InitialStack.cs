@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using System.Text;
+using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Capabilities;
 using Cheri2IL.Runtime.Elf;
@@ -83,12 +83,12 @@ internal sealed class InitialStack
 
     /// <summary>Lays everything out.</summary>
     /// <exception cref="CvmLoadException">It does not fit (E2BIG).</exception>
-    public void Build(CvmOptions options, LoadedImage program, LoadedImage? interpreter, ReadOnlySpan<byte> random)
+    public void Build(ProgramStart start, int user, LoadedImage program, LoadedImage? interpreter, ReadOnlySpan<byte> random)
     {
         Push(new byte[8]);
-        var path = PushString(options.ProgramPath);
-        var environment = PushStrings(options.Environment);
-        var arguments = PushStrings(options.Arguments);
+        var path = PushString(start.Path);
+        var environment = PushStrings(start.Environment);
+        var arguments = PushStrings(start.Arguments);
         var randomBytes = new Range(Push(random), random.Length);
         Align(16);
         (int Type, long Value, Capability Pointer)[] auxiliary =
@@ -102,10 +102,10 @@ internal sealed class InitialStack
             (AT_BASE, interpreter?.Bias ?? 0, default),
             (AT_FLAGS, 0, default),
             (AT_ENTRY, program.Entry, Code(program, program.Entry)),
-            (AT_UID, options.UserId, default),
-            (AT_EUID, options.UserId, default),
-            (AT_GID, options.UserId, default),
-            (AT_EGID, options.UserId, default),
+            (AT_UID, user, default),
+            (AT_EUID, user, default),
+            (AT_GID, user, default),
+            (AT_EGID, user, default),
             (AT_SECURE, 0, default),
             (AT_RANDOM, randomBytes.Address, OnStack(randomBytes)),
             (AT_EXECFN, path.Address, OnStack(path)),
@@ -148,7 +148,7 @@ internal sealed class InitialStack
             PushWord(strings[k].Address, OnStack(strings[k]));
     }
 
-    private Range[] PushStrings(IReadOnlyList<string> strings)
+    private Range[] PushStrings(IReadOnlyList<byte[]> strings)
     {
         var ranges = new Range[strings.Count];
         for (var k = strings.Count - 1; k >= 0; k--)
@@ -156,10 +156,11 @@ internal sealed class InitialStack
         return ranges;
     }
 
-    private Range PushString(string text)
+    /// <summary>Pushes bytes and a zero.</summary>
+    private Range PushString(byte[] text)
     {
-        var bytes = Encoding.UTF8.GetBytes(text + "\0");
-        return new Range(Push(bytes), bytes.Length);
+        Take(1)[0] = 0;
+        return new Range(Push(text), text.Length + 1);
     }
 
     /// <summary>Pushes an integer, or the pointer that has it as address.</summary>

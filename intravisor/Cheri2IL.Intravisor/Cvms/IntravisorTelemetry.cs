@@ -27,7 +27,7 @@ public sealed class IntravisorTelemetry : IDisposable
         _bytes = _meter.CreateCounter<long>("cheri2il.ipc.bytes", "By", "Bytes moved between cVMs, by primitive.");
         _faults = _meter.CreateCounter<long>("cheri2il.faults", "{fault}", "Fatal faults of guests, by signal.");
         _meter.CreateObservableUpDownCounter("cheri2il.cvms", () => CountStates(cvms()), "{cvm}", "cVMs, by state.");
-        _meter.CreateObservableUpDownCounter("cheri2il.cvm.memory", () => Each(cvms(), c => (long)c.Space.AccessibleBytes), "By", "Mapped memory, by cVM.");
+        _meter.CreateObservableUpDownCounter("cheri2il.cvm.memory", () => Each(cvms(), c => (long)c.MemoryBudget.Used), "By", "Mapped memory, by cVM.");
         _meter.CreateObservableUpDownCounter("cheri2il.cvm.threads", () => Each(cvms(), c => (long)c.ThreadCount), "{thread}", "Threads, by cVM.");
         _meter.CreateObservableCounter("cheri2il.cvm.cpu_time", () => Each(cvms(), c => c.CpuNanoseconds / 1e9), "s", "Processor time, by cVM.");
     }

@@ -66,7 +66,7 @@ internal sealed unsafe class CallServer : IDisposable
     {
         _thread = thread;
         _token = new ParkToken(thread.Cvm.Host);
-        _returnPc = GuestLayout.CallReturn(thread.Cvm.Space.Size);
+        _returnPc = GuestLayout.CallReturn(thread.Space.Size);
     }
 
     /// <summary>Whether the call that runs is not to go on: its time is up, or the thread that lent its host thread is to end.</summary>

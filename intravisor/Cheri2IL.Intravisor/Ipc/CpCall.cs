@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime;
 
@@ -19,7 +20,7 @@ public sealed unsafe class CpCall : Publication
     private readonly Lock _gate = new();
     private CallServer[] _servers = [];
 
-    internal CpCall(Exchange exchange, string name, Cvm owner, long function)
+    internal CpCall(Exchange exchange, string name, ProcessImage owner, long function)
         : base(exchange, name, owner, CpRights.Call, CpRights.Call) => Function = function;
 
     /// <summary>Guest address of the function.</summary>

@@ -33,11 +33,11 @@ internal sealed unsafe class CpCallFile(CpCall call, CpAccess access, Inode inod
         if (LendsWritable && UsesCarrier)
         {
             // The caller goes on when its time is over, perhaps before the last copy is.
-            thread.Cvm.ShareMemory();
+            thread.Image.ShareMemory();
         }
 
         var lent = length == 0 ? default
-            : new LentBuffer((nint)(thread.Cvm.Space.Base + buffer), (ulong)length, LendsWritable, thread.Cvm.Space.Tags, (ulong)buffer);
+            : new LentBuffer((nint)(thread.Space.Base + buffer), (ulong)length, LendsWritable, thread.Space.Tags, (ulong)buffer);
         var server = _last;
         var deadline = Timeout < 0 ? long.MaxValue : Deadlines.After(thread.Cvm.Host, Timeout);
         var error = call.Claim(thread, ref server, IsNonBlocking ? 0 : deadline);

@@ -1,6 +1,7 @@
 using System.Buffers;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime;
@@ -39,7 +40,7 @@ public sealed unsafe class CpFile : Publication
     }
 
     /// <summary>Of [address, address + length) in the owner's slot, which the caller has checked.</summary>
-    internal CpFile(Exchange exchange, string name, Cvm owner, long address, long length, CpRights mostRights)
+    internal CpFile(Exchange exchange, string name, ProcessImage owner, long address, long length, CpRights mostRights)
         : base(exchange, name, owner, mostRights, CpRights.ReadWrite)
     {
         _space = owner.Space;
@@ -49,7 +50,7 @@ public sealed unsafe class CpFile : Publication
 
     /// <summary>Of zeroed pages of its own, which can be mapped.</summary>
     /// <exception cref="System.ComponentModel.Win32Exception">The host has no memory left.</exception>
-    internal CpFile(Exchange exchange, string name, Cvm? owner, long length, CpRights mostRights)
+    internal CpFile(Exchange exchange, string name, ProcessImage? owner, long length, CpRights mostRights)
         : base(exchange, name, owner, mostRights, CpRights.ReadWrite)
     {
         _pages = new SharedMemory((ulong)length);
@@ -200,7 +201,7 @@ public sealed unsafe class CpFile : Publication
         if (_pages is null)
             return;
         _pages.Dispose();
-        OwnerCvm?.Space.Discharge(_pages.Length);
+        OwnerImage?.Space.Discharge(_pages.Length);
     }
 
     private static int Checked(int result) => result >= 0 ? result

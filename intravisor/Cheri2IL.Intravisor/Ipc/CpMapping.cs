@@ -20,6 +20,9 @@ internal sealed class CpMapping(CpFile file, CpAccess access, CpRights rights, s
     /// <inheritdoc/>
     public int HostDescriptor => IsCurrent ? file.Descriptor : -1;
 
+    /// <inheritdoc/>
+    public bool IsGone => !IsCurrent;
+
     /// <summary>Pages without descriptor: the right has gone meanwhile.</summary>
     public int ReadAt(long offset, Span<byte> destination) => -LibOs.Abi.Errno.EACCES;
 }

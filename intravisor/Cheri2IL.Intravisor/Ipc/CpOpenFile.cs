@@ -104,12 +104,12 @@ internal sealed unsafe class CpOpenFile(CpFile file, CpAccess access, Inode inod
         if (file.Descriptor < 0)
             return -Errno.ENODEV;
         // Before others' stores reach its memory.
-        thread.Cvm.ShareMemory();
-        var result = thread.Cvm.Space.Map(address, length, protection, flags, source, offset, Path);
+        thread.Image.ShareMemory();
+        var result = thread.Space.Map(address, length, protection, flags, source, offset, Path);
         if (result < 0 || source.IsCurrent)
             return result;
         // Who took the right away may have looked for mappings before this one was there.
-        thread.Cvm.Space.Unmap(result, length);
+        thread.Space.Unmap(result, length);
         return -Errno.EACCES;
     }
 

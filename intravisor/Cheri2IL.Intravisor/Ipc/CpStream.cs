@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime;
@@ -52,7 +53,7 @@ public sealed unsafe class CpStream : Publication
     private int _hostUses;
 
     /// <summary>With a ring in the owner's slot at [address, address + capacity), which the caller has checked.</summary>
-    internal CpStream(Exchange exchange, string name, Cvm owner, long address, long capacity, bool isMessages)
+    internal CpStream(Exchange exchange, string name, ProcessImage owner, long address, long capacity, bool isMessages)
         : base(exchange, name, owner, CpRights.Write, CpRights.Write)
     {
         _ring = owner.Space.Base + address;
@@ -302,7 +303,7 @@ public sealed unsafe class CpStream : Publication
             var error = Refusal(access);
             if (error == 0)
             {
-                OwnerCvm?.Space.Tags?.Clear((ulong)(OwnerAddress + offset + done), (ulong)step);
+                OwnerImage?.Space.Tags?.Clear((ulong)(OwnerAddress + offset + done), (ulong)step);
                 error = GuestCopy.TryCopy(data + done, _ring + offset + done, (ulong)step) ? 0 : -Errno.EFAULT;
             }
 
@@ -390,7 +391,7 @@ public sealed unsafe class CpStream : Publication
 
     private bool TryStoreHeader(long offset, long length)
     {
-        OwnerCvm?.Space.Tags?.Clear((ulong)(OwnerAddress + offset), HeaderBytes);
+        OwnerImage?.Space.Tags?.Clear((ulong)(OwnerAddress + offset), HeaderBytes);
         return TryStore((long*)(_ring + offset), length);
     }
 

@@ -27,7 +27,7 @@ internal sealed unsafe class CpStreamSender : IpcFile
             return -Errno.ESPIPE;
         if (!thread.Memory.Permits(address, (ulong)length, isWrite: false))
             return -Errno.EFAULT;
-        var sent = _stream.Send(thread, thread, _access, thread.Cvm.Space.Base + address, length, IsNonBlocking ? 0 : long.MaxValue);
+        var sent = _stream.Send(thread, thread, _access, thread.Space.Base + address, length, IsNonBlocking ? 0 : long.MaxValue);
         if (sent == -Errno.EAGAIN)
             _refused = length;
         return sent;
@@ -54,7 +54,7 @@ internal sealed unsafe class CpStreamReceiver(CpStream stream, Inode inode, int 
         var count = stream.Receive(thread, length, IsNonBlocking ? 0 : long.MaxValue, out var at);
         if (count <= 0)
             return count;
-        if (!thread.Memory.TryCopyIn(address, thread.Cvm.Space.Base + stream.OwnerAddress + at, (ulong)count))
+        if (!thread.Memory.TryCopyIn(address, thread.Space.Base + stream.OwnerAddress + at, (ulong)count))
             return -Errno.EFAULT;
         stream.ReleaseTaken();
         return count;

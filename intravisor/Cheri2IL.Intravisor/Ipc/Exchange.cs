@@ -1,5 +1,6 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Processes;
 
 namespace Cheri2IL.Intravisor.Ipc;
 
@@ -23,7 +24,7 @@ public sealed class Exchange
     public const int MostPages = 32;
 
     private readonly Lock _gate = new();
-    private readonly List<Cvm> _members = [];
+    private readonly List<ProcessImage> _members = [];
     private readonly WaitList _waiting = new();
     private readonly Dictionary<string, Publication> _published = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _owners = new(StringComparer.Ordinal);
@@ -132,7 +133,7 @@ public sealed class Exchange
     {
         // Before others can write it. Its owner, if it is a cVM, is the one that publishes it.
         if (publication is CpFile or CpStream)
-            publication.OwnerCvm?.ShareMemory();
+            publication.OwnerImage?.ShareMemory();
         lock (_gate)
         {
             if (publication.OwnerCvm is { } owner)
@@ -188,23 +189,23 @@ public sealed class Exchange
     /// <summary>Something was published or granted: who waits looks again.</summary>
     internal void WakeWaiters() => _waiting.Wake();
 
-    /// <summary>A cVM begins.</summary>
-    internal void Join(Cvm cvm)
+    /// <summary>There is memory that publications can be in and be mapped to.</summary>
+    internal void Join(ProcessImage image)
     {
         lock (_gate)
-            _members.Add(cvm);
+            _members.Add(image);
     }
 
-    /// <summary>A cVM has no threads any more: what it published is revoked, before its memory goes to another.</summary>
-    internal void Leave(Cvm cvm)
+    /// <summary>No thread uses that memory any more: what is published of it is revoked, before it goes to another.</summary>
+    internal void Leave(ProcessImage image)
     {
         Publication[] published;
         lock (_gate)
-            published = [.. _published.Values.Where(p => p.OwnerCvm == cvm)];
+            published = [.. _published.Values.Where(p => p.OwnerImage == image)];
         foreach (var publication in published)
             publication.Revoke();
         lock (_gate)
-            _members.Remove(cvm);
+            _members.Remove(image);
     }
 
     /// <summary>
@@ -213,13 +214,13 @@ public sealed class Exchange
     /// </summary>
     internal void AwaitThreads(Publication publication)
     {
-        Cvm[] members;
+        ProcessImage[] members;
         lock (_gate)
             members = [.. _members];
         Interlocked.MemoryBarrierProcessWide();
-        foreach (var cvm in members)
+        foreach (var image in members)
         {
-            cvm.ForEachThread(thread =>
+            image.ForEachThread(thread =>
             {
                 var wait = new SpinWait();
                 while (thread.IsUsing(publication))
@@ -233,11 +234,11 @@ public sealed class Exchange
     /// <summary>Takes mappings away from every cVM.</summary>
     internal void WithdrawMappings(Func<LibOs.Mm.IMappingSource, bool> isGone)
     {
-        Cvm[] members;
+        ProcessImage[] members;
         lock (_gate)
             members = [.. _members];
-        foreach (var cvm in members)
-            cvm.Space.Withdraw(isGone);
+        foreach (var image in members)
+            image.Space.Withdraw(isGone);
     }
 
     private T Entered<T>(T publication)

@@ -1,5 +1,6 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
 namespace Cheri2IL.Intravisor.Ipc;
@@ -17,14 +18,14 @@ public abstract class Publication : IDisposable
     /// <param name="owner">Who publishes it; null: the host.</param>
     /// <param name="mostRights">What can be granted at most.</param>
     /// <param name="ownerRights">What the owner may do with it by its name.</param>
-    private protected Publication(Exchange exchange, string name, Cvm? owner, CpRights mostRights, CpRights ownerRights)
+    private protected Publication(Exchange exchange, string name, ProcessImage? owner, CpRights mostRights, CpRights ownerRights)
     {
         Exchange = exchange;
         _mostRights = mostRights;
         Name = name;
-        OwnerCvm = owner;
+        OwnerImage = owner;
         if (owner is not null)
-            _accesses[owner.Name] = new CpAccess(ownerRights);
+            _accesses[owner.Cvm.Name] = new CpAccess(ownerRights);
     }
 
     /// <summary>Where it is published.</summary>
@@ -40,7 +41,10 @@ public abstract class Publication : IDisposable
     public bool IsRevoked => Volatile.Read(ref _isRevoked);
 
     /// <summary>The cVM that published it; null: the host.</summary>
-    internal Cvm? OwnerCvm { get; }
+    internal Cvm? OwnerCvm => OwnerImage?.Cvm;
+
+    /// <summary>The memory that it is published of, and ends with; null: the host's.</summary>
+    internal ProcessImage? OwnerImage { get; }
 
     /// <summary>
     /// Sets what a cVM may do: adds rights for what it opens from now on, and takes away what <paramref name="rights"/> lacks, also from

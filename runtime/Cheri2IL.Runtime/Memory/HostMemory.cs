@@ -27,6 +27,8 @@ public static unsafe partial class HostMemory
     private const int MapAnonymous = 0x20;
     private const int MapNoReserve = 0x4000;
     private const int DontNeed = 4;
+    private const int RemapMayMove = 1;
+    private const int RemapFixed = 2;
 
     /// <summary>Reserves address space without access or commitment.</summary>
     public static byte* Reserve(ulong length) => Map(null, length, None, MapPrivate | MapAnonymous | MapNoReserve, -1, 0);
@@ -51,6 +53,17 @@ public static unsafe partial class HostMemory
     /// <summary>Replaces the pages at <paramref name="address"/> by a private, copy-on-write mapping of a host file descriptor.</summary>
     public static void MapFixedPrivate(byte* address, ulong length, int protection, int descriptor, long offset)
         => Map(address, length, protection, MapPrivate | MapFixed, descriptor, offset);
+
+    /// <summary>Replaces the pages at <paramref name="address"/> by zeroed ones that <see cref="MapSharedAgain"/> can show elsewhere, too.</summary>
+    public static void MapFixedSharedZero(byte* address, ulong length, int protection)
+        => Map(address, length, protection, SharedFlag | MapAnonymous | MapNoReserve | MapFixed, -1, 0);
+
+    /// <summary>Replaces the pages at <paramref name="to"/> by the shared ones at <paramref name="from"/>, which stay, with their protection.</summary>
+    public static void MapSharedAgain(byte* from, byte* to, ulong length)
+    {
+        if (NativeRemap(from, 0, (nuint)length, RemapMayMove | RemapFixed, to) == (void*)-1)
+            throw new Win32Exception(Marshal.GetLastPInvokeError());
+    }
 
     /// <summary>Changes the protection of mapped pages.</summary>
     public static void Protect(byte* address, ulong length, int protection)
@@ -103,6 +116,9 @@ public static unsafe partial class HostMemory
 
     [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
     private static partial void* NativeMap(void* address, nuint length, int protection, int flags, int descriptor, long offset);
+
+    [LibraryImport("libc", EntryPoint = "mremap", SetLastError = true)]
+    private static partial void* NativeRemap(void* address, nuint oldLength, nuint newLength, int flags, void* newAddress);
 
     [LibraryImport("libc", EntryPoint = "mprotect", SetLastError = true)]
     private static partial int NativeProtect(void* address, nuint length, int protection);

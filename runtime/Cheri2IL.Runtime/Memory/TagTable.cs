@@ -106,6 +106,22 @@ public sealed unsafe class TagTable : IDisposable
         }
     }
 
+    /// <summary>Gives the table of another slot, all of whose tags are clear, the tags of this one.</summary>
+    /// <param name="other">A table of a slot of the same size.</param>
+    public void CopyTo(TagTable other)
+    {
+        Span<PageRun> runs = stackalloc PageRun[64];
+        var from = _base - Margin;
+        var to = other._base - Margin;
+        for (ulong at = 0; at < _bytes;)
+        {
+            var count = PageMap.FindOwnPages(from + at, _bytes - at, runs, out var scanned);
+            foreach (var run in runs[..count])
+                Buffer.MemoryCopy(from + at + run.Start, to + at + run.Start, run.Length, run.Length);
+            at += scanned;
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

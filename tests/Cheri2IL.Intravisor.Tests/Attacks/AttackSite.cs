@@ -33,7 +33,7 @@ public sealed class AttackSite : ICollectionFixture<AttackSite>, IDisposable
     internal unsafe Cvm Place(CorpusGuest guest, IReadOnlyList<string> arguments, Action<string> report)
     {
         var cvm = guest.Create(_nextId++, arguments, report);
-        Assert.True(_below.Cvm.Space.Base + GuestLayout.DefaultSlotSize == cvm.Space.Base && cvm.Space.Base + GuestLayout.DefaultSlotSize == _above.Cvm.Space.Base, "the slots are not neighbours");
+        Assert.True(_below.Cvm.Init.Image.Space.Base + GuestLayout.DefaultSlotSize == cvm.Init.Image.Space.Base && cvm.Init.Image.Space.Base + GuestLayout.DefaultSlotSize == _above.Cvm.Init.Image.Space.Base, "the slots are not neighbours");
         return cvm;
     }
 

@@ -40,7 +40,7 @@ internal sealed unsafe class Witness : IDisposable
         {
             // This is no guest thread: what is not mapped yet, or no longer, would end the process.
             var entered = FaultTrap.EnterThread();
-            var found = Cvm.Space.Memory.TryRead(Counter, out long rounds);
+            var found = Cvm.Init.Image.Space.Memory.TryRead(Counter, out long rounds);
             if (entered)
                 FaultTrap.LeaveThread();
             return found ? rounds : 0;
@@ -69,12 +69,12 @@ internal sealed unsafe class Witness : IDisposable
     private byte[] Digest()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var mapping in Cvm.Space.Snapshot())
+        foreach (var mapping in Cvm.Init.Image.Space.Snapshot())
         {
             hash.AppendData(System.Text.Encoding.UTF8.GetBytes($"{mapping.Start:x} {mapping.End:x} {mapping.Protection} {mapping.Name}\n"));
             if (mapping.Protection == 0 || mapping.Name == "[stack]" || mapping.Start <= Counter && Counter < (long)mapping.End)
                 continue;
-            hash.AppendData(new ReadOnlySpan<byte>(Cvm.Space.Base + mapping.Start, (int)mapping.Length));
+            hash.AppendData(new ReadOnlySpan<byte>(Cvm.Init.Image.Space.Base + mapping.Start, (int)mapping.Length));
         }
 
         return hash.GetHashAndReset();

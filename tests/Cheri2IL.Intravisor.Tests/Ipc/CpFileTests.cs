@@ -454,12 +454,12 @@ public sealed unsafe class CpFileTests
             var descriptor = CallWith(Open, Name(state, "pages"), 0, 0);
             results[0] = CallWith(map, descriptor, Data, 3);
             results[1] = CallWith(map, descriptor, Data, 1);
-            ((Cheri2IL.Intravisor.Cvms.CvmThread)GuestThread.Of(state).Host).Cvm.Space.Memory.TryRead(Data, out readable);
+            ((Cheri2IL.Intravisor.Cvms.CvmThread)GuestThread.Of(state).Host).Space.Memory.TryRead(Data, out readable);
             results[2] = state->MemoryBase[(long)readable.Address + 2];
             results[3] = CallWith(map, CallWith(Open, Name(state, "odd"), 2, 0), Data + 32, 3);
             // Data that comes from another cVM has no tag, whatever its bits are.
             results[4] = CallWith(67, descriptor, Data, 3);
-            ((Cheri2IL.Intravisor.Cvms.CvmThread)GuestThread.Of(state).Host).Cvm.Space.Memory.TryRead(Data, out stored);
+            ((Cheri2IL.Intravisor.Cvms.CvmThread)GuestThread.Of(state).Host).Space.Memory.TryRead(Data, out stored);
             file.Revoke();
             try
             {

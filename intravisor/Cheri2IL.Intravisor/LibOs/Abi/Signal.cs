@@ -108,6 +108,12 @@ public static class Signal
     /// <summary>sa_handler: ignore.</summary>
     public const long SIG_IGN = 1;
 
+    /// <summary>No SIGCHLD when a child stops or goes on.</summary>
+    public const ulong SA_NOCLDSTOP = 1;
+
+    /// <summary>Children leave nothing to wait for.</summary>
+    public const ulong SA_NOCLDWAIT = 2;
+
     /// <summary>sa_flags: three arguments. Linux passes them always.</summary>
     public const ulong SA_SIGINFO = 4;
 
@@ -143,6 +149,21 @@ public static class Signal
 
     /// <summary>si_code: sent by tgkill.</summary>
     public const int SI_TKILL = -6;
+
+    /// <summary>A child has ended by itself.</summary>
+    public const int CLD_EXITED = 1;
+
+    /// <summary>A signal has ended a child.</summary>
+    public const int CLD_KILLED = 2;
+
+    /// <summary>A signal has ended a child, and would leave a core dump.</summary>
+    public const int CLD_DUMPED = 3;
+
+    /// <summary>A signal has stopped a child.</summary>
+    public const int CLD_STOPPED = 5;
+
+    /// <summary>A child goes on.</summary>
+    public const int CLD_CONTINUED = 6;
 
     /// <summary>si_code of SIGSEGV: nothing is mapped there.</summary>
     public const int SEGV_MAPERR = 1;
@@ -192,6 +213,10 @@ public static class Signal
 
     /// <summary>Whether the default action stops the process.</summary>
     public static bool StopsByDefault(int signal) => signal is SIGSTOP or SIGTSTP or SIGTTIN or SIGTTOU;
+
+    /// <summary>Whether the default action ends the process with a core dump (signal(7)).</summary>
+    public static bool DumpsCore(int signal)
+        => signal is SIGQUIT or SIGILL or SIGTRAP or SIGABRT or SIGBUS or SIGFPE or SIGSEGV or SIGXCPU or SIGXFSZ or SIGSYS;
 
     /// <summary>Linux name of the si_code of a signal that a fault raises; the number for any other.</summary>
     public static string CodeName(int signal, int code) => (signal, code) switch

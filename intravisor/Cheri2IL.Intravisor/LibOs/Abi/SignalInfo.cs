@@ -40,4 +40,13 @@ public struct SignalInfo
     /// <summary>A signal that a process sends.</summary>
     public static SignalInfo OfSender(int number, int code, int sender, int user)
         => new() { Number = number, Code = code, Sender = sender, User = user };
+
+    /// <summary>SIGCHLD, or what a child was made to send instead.</summary>
+    /// <param name="number">The signal.</param>
+    /// <param name="code">CLD_ value.</param>
+    /// <param name="child">Process id.</param>
+    /// <param name="user">Its user.</param>
+    /// <param name="status">Exit status, or the signal (si_status).</param>
+    public static SignalInfo OfChild(int number, int code, int child, int user, int status)
+        => new() { Number = number, Code = code, Sender = child, User = user, Value = (uint)status };
 }

@@ -44,7 +44,7 @@ internal static class RobustFutexes
             if (found == value)
             {
                 if ((value & Waiters) != 0)
-                    thread.Cvm.Futexes.Wake(address, 1, uint.MaxValue);
+                    thread.Image.Futexes.Wake(address, 1, uint.MaxValue);
                 return;
             }
 

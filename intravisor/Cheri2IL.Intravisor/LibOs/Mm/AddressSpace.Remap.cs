@@ -32,6 +32,7 @@ public sealed unsafe partial class AddressSpace
             result = Guarded(() => (flags & MREMAP_FIXED) != 0
                 ? MoveTo(mapping, (ulong)newAddress, newLength)
                 : Resize(mapping, newLength, (flags & MREMAP_MAYMOVE) != 0));
+            Settle();
         }
 
         if (code && result >= 0)
@@ -130,7 +131,7 @@ public sealed unsafe partial class AddressSpace
     }
 
     private bool MayGrow(Mapping mapping, ulong growth)
-        => mapping.Protection == 0 || _accessible + growth <= _memoryLimit;
+        => mapping.Protection == 0 || TryReserve(growth);
 
     /// <summary>Moves a mapping to a range that does not overlap it, replacing what is there.</summary>
     private long Move(Mapping mapping, ulong target, ulong newLength)
@@ -140,7 +141,11 @@ public sealed unsafe partial class AddressSpace
         var error = Establish(mapping with { Start = target, End = target + newLength });
         if (error < 0)
             return error;
-        if (!mapping.IsShared)
+        if (mapping.Source is SharedPages)
+        {
+            HostMemory.MapSharedAgain(Base + mapping.Start, Base + target, newLength);
+        }
+        else if (!mapping.IsShared)
         {
             // Private pages carry their own contents; rights are widened for the copy.
             var bytes = Math.Min(mapping.Length, newLength);

@@ -23,23 +23,25 @@ public sealed unsafe partial class AddressSpace
     private readonly Lock _gate = new();
     private readonly MappingList _mappings = new();
     private readonly Slot _slot;
-    private readonly ulong _memoryLimit;
+    private readonly MemoryBudget _budget;
     private readonly int _mappingLimit;
     private readonly ulong _low = GuestLayout.Guard;
     private readonly ulong _high;
     private ulong _accessible;
-    private ulong _mostAccessible;
+
+    /// <summary>What was taken from the budget: <see cref="_accessible"/>, between the public calls.</summary>
+    private ulong _charged;
     private ulong _breakStart;
     private ulong _breakEnd;
 
     /// <summary>Makes an empty address space.</summary>
     /// <param name="slot">Its slot; stays owned by the caller.</param>
-    /// <param name="memoryLimit">Most bytes that may be mapped with any access at a time.</param>
+    /// <param name="budget">What bytes that are mapped with any access are taken from.</param>
     /// <param name="mappingLimit">Most mappings; the host allows some 65,000 in the whole process.</param>
-    public AddressSpace(Slot slot, ulong memoryLimit, int mappingLimit)
+    public AddressSpace(Slot slot, MemoryBudget budget, int mappingLimit)
     {
         _slot = slot;
-        _memoryLimit = memoryLimit;
+        _budget = budget;
         _mappingLimit = mappingLimit;
         _high = slot.Size - GuestLayout.Guard;
         Memory = new GuestMemory(slot);
@@ -70,16 +72,6 @@ public sealed unsafe partial class AddressSpace
         {
             lock (_gate)
                 return _accessible;
-        }
-    }
-
-    /// <summary>The most that <see cref="AccessibleBytes"/> has been.</summary>
-    public ulong MostAccessibleBytes
-    {
-        get
-        {
-            lock (_gate)
-                return _mostAccessible;
         }
     }
 
@@ -164,7 +156,7 @@ public sealed unsafe partial class AddressSpace
     {
         lock (_gate)
         {
-            if (bytes > _memoryLimit || _accessible > _memoryLimit - bytes)
+            if (!TryReserve(bytes))
                 return false;
             _accessible += bytes;
             return true;
@@ -175,7 +167,10 @@ public sealed unsafe partial class AddressSpace
     internal void Discharge(ulong bytes)
     {
         lock (_gate)
+        {
             _accessible -= bytes;
+            Settle();
+        }
     }
 
     /// <summary>Replaces mappings of some sources by pages without access.</summary>
@@ -191,6 +186,8 @@ public sealed unsafe partial class AddressSpace
                 _accessible -= part.Protection == 0 ? 0 : part.Length;
                 _mappings.Set(part with { Protection = 0, IsShared = false, Source = null, Offset = 0, Name = "[revoked]" });
             }
+
+            Settle();
         }
     }
 
@@ -198,7 +195,11 @@ public sealed unsafe partial class AddressSpace
     internal void Close()
     {
         lock (_gate)
+        {
             _mappings.Remove(0, Size);
+            _accessible = 0;
+            Settle();
+        }
     }
 
     /// <summary>mmap.</summary>
@@ -228,13 +229,19 @@ public sealed unsafe partial class AddressSpace
                 return -Errno.EACCES;
 
             // Pages that are at two places, or that file writes change, have tags only as memory that others use (TagTable.Share).
-            if (source.HostDescriptor < 0 || Tags is { Copies: null })
+            if ((source is not SharedPages && source.HostDescriptor < 0) || Tags is { Copies: null })
                 return -Errno.ENODEV;
         }
 
         long result;
+        if (shared)
+            source ??= new SharedPages();
         lock (_gate)
-            result = MapLocked((ulong)address, length, flags, new Mapping(0, 0, protection, shared, source, source is null ? 0 : offset, name));
+        {
+            result = MapLocked((ulong)address, length, flags, new Mapping(0, 0, protection, shared, source, source is null or SharedPages ? 0 : offset, name));
+            Settle();
+        }
+
         if (result >= 0 && (protection & PROT_EXEC) != 0)
             CodeChanged?.Invoke(result, (long)length);
         return result;
@@ -251,6 +258,7 @@ public sealed unsafe partial class AddressSpace
         {
             code = HasCode(start, end);
             result = Guarded(() => UnmapLocked(start, end));
+            Settle();
         }
 
         if (code)
@@ -273,6 +281,7 @@ public sealed unsafe partial class AddressSpace
         {
             code = HasCode(start, end) || (protection & PROT_EXEC) != 0;
             result = Guarded(() => ProtectLocked(start, end, protection));
+            Settle();
         }
 
         if (code)
@@ -308,6 +317,7 @@ public sealed unsafe partial class AddressSpace
                 result = Guarded(() => UnmapLocked(to, from));
             }
 
+            Settle();
             if (result >= 0)
                 _breakEnd = wanted;
             return (long)_breakEnd;
@@ -383,7 +393,7 @@ public sealed unsafe partial class AddressSpace
         if (_mappings.Count + 2 > _mappingLimit)
             return -Errno.ENOMEM;
         var end = start + length;
-        if (mapping.Protection != 0 && _accessible - Accessible(start, end) + length > _memoryLimit)
+        if (mapping.Protection != 0 && Accessible(start, end) is var replaced && length > replaced && !TryReserve(length - replaced))
             return -Errno.ENOMEM;
         return Guarded(() => Establish(mapping with { Start = start, End = end }));
     }
@@ -413,7 +423,6 @@ public sealed unsafe partial class AddressSpace
 
         _mappings.Set(mapping);
         _accessible += mapping.Protection == 0 ? 0 : mapping.Length;
-        _mostAccessible = Math.Max(_mostAccessible, _accessible);
         return (long)mapping.Start;
     }
 
@@ -426,6 +435,12 @@ public sealed unsafe partial class AddressSpace
         if (mapping.Source is not { } source)
         {
             HostMemory.MapFixedZero(host, mapping.Length, protection);
+            return true;
+        }
+
+        if (source is SharedPages)
+        {
+            HostMemory.MapFixedSharedZero(host, mapping.Length, protection);
             return true;
         }
 
@@ -460,6 +475,23 @@ public sealed unsafe partial class AddressSpace
         return true;
     }
 
+    /// <summary>Takes bytes from the budget that the caller is about to make accessible; <see cref="Settle"/> gives back what it did not.</summary>
+    private bool TryReserve(ulong bytes)
+    {
+        if (!_budget.TryTake(bytes))
+            return false;
+        _charged += bytes;
+        return true;
+    }
+
+    /// <summary>Makes the budget agree with what is accessible.</summary>
+    private void Settle()
+    {
+        // Never more than was reserved.
+        _budget.Give(_charged - _accessible);
+        _charged = _accessible;
+    }
+
     private long UnmapLocked(ulong start, ulong end)
     {
         if (_mappings.IsFree(start, end))
@@ -490,12 +522,12 @@ public sealed unsafe partial class AddressSpace
             if (_mappings.Count + 2 > _mappingLimit)
                 return -Errno.ENOMEM;
             var gained = part.Protection == 0 && protection != 0;
-            if (gained && _accessible + part.Length > _memoryLimit)
+            if (gained && !TryReserve(part.Length))
                 return -Errno.ENOMEM;
             HostMemory.Protect(Base + part.Start, part.Length, HostProtection(protection));
             _mappings.Set(part with { Protection = protection });
             if (gained)
-                _mostAccessible = Math.Max(_mostAccessible, _accessible += part.Length);
+                _accessible += part.Length;
             else if (protection == 0)
                 _accessible -= part.Length;
         }

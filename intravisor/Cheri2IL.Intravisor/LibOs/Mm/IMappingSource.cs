@@ -21,4 +21,7 @@ public interface IMappingSource
     /// (shared) or may (private); -1 when the file has none, then a shared mapping is refused with ENODEV.
     /// </summary>
     int HostDescriptor { get; }
+
+    /// <summary>Whether the right to map it has gone: a copy of a mapping that is made then goes, too.</summary>
+    bool IsGone => false;
 }

@@ -15,12 +15,12 @@ internal static unsafe class CallHostcalls
         if (error != 0)
             return error;
         // A function that is a capability would need its caller to have one for it.
-        if (thread.Cvm.Space.Tags is not null)
+        if (thread.Space.Tags is not null)
             return -Errno.EOPNOTSUPP;
-        if ((a.A1 & 1) != 0 || !thread.Cvm.Space.IsExecutable(a.A1))
+        if ((a.A1 & 1) != 0 || !thread.Space.IsExecutable(a.A1))
             return -Errno.EFAULT;
         var exchange = thread.Cvm.Exchange;
-        var call = new CpCall(exchange, name, thread.Cvm, a.A1);
+        var call = new CpCall(exchange, name, thread.Image, a.A1);
         error = exchange.Publish(call);
         if (error != 0)
             return error;

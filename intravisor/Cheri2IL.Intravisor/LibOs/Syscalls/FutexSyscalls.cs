@@ -23,7 +23,7 @@ internal static class FutexSyscalls
         var realtime = ((int)a.A1 & FUTEX_CLOCK_REALTIME) != 0;
         if (realtime && operation is not (FUTEX_WAIT or FUTEX_WAIT_BITSET))
             return -Errno.ENOSYS;
-        var table = thread.Cvm.Futexes;
+        var table = thread.Image.Futexes;
         switch (operation)
         {
             case FUTEX_WAIT:
@@ -71,7 +71,7 @@ internal static class FutexSyscalls
     {
         if (thread.IsPure)
             return -Errno.ENOSYS;
-        var target = (int)a.A0 == 0 ? thread : thread.Cvm.FindThread((int)a.A0);
+        var target = (int)a.A0 == 0 ? thread : thread.Process.FindThread((int)a.A0);
         if (target is null)
             return -Errno.ESRCH;
         return thread.Memory.TryWrite(a.A2, (long)RobustHeadSize) && thread.Memory.TryWrite(a.A1, target.RobustList)

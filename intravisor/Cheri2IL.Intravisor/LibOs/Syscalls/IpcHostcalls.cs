@@ -28,7 +28,7 @@ internal static class IpcHostcalls
         if (!thread.Memory.Permits(a.A1, (ulong)a.A2, isWrite: false) || (writes && !thread.Memory.Permits(a.A1, (ulong)a.A2, isWrite: true)))
             return -Errno.EFAULT;
 
-        return thread.Cvm.Exchange.Publish(new CpFile(thread.Cvm.Exchange, name, thread.Cvm, a.A1, a.A2, rights));
+        return thread.Cvm.Exchange.Publish(new CpFile(thread.Cvm.Exchange, name, thread.Image, a.A1, a.A2, rights));
     }
 
     /// <summary>cp_file_create(name, length, rights): publishes zeroed pages, which can be mapped; a descriptor.</summary>
@@ -39,14 +39,14 @@ internal static class IpcHostcalls
             return error;
         if (a.A1 <= 0 || a.A2 is not (> 0 and <= (long)CpRights.ReadWrite))
             return -Errno.EINVAL;
-        var space = thread.Cvm.Space;
+        var space = thread.Space;
         var bytes = ((ulong)a.A1 + HostMemory.PageSize - 1) & ~(HostMemory.PageSize - 1UL);
         if (!space.TryCharge(bytes))
             return -Errno.ENOMEM;
         CpFile file;
         try
         {
-            file = new CpFile(thread.Cvm.Exchange, name, thread.Cvm, a.A1, (CpRights)a.A2);
+            file = new CpFile(thread.Cvm.Exchange, name, thread.Image, a.A1, (CpRights)a.A2);
         }
         catch (System.ComponentModel.Win32Exception)
         {
@@ -61,7 +61,7 @@ internal static class IpcHostcalls
             return error;
         }
 
-        var open = thread.Files.Open(thread.Files.FileSystem.Root, "/cap/" + name, FileAbi.O_RDWR, 0, out error);
+        var open = thread.Files.Open(thread.Process.Id, thread.Files.FileSystem.Root, "/cap/" + name, FileAbi.O_RDWR, 0, out error);
         return open is null ? error : thread.Files.Descriptors.AddNew(open, closeOnExec: false);
     }
 
@@ -73,7 +73,7 @@ internal static class IpcHostcalls
     {
         if (thread.Files.Descriptors[(int)a.A0] is not CpOpenFile file)
             return -Errno.EBADF;
-        if (thread.Cvm.Capabilities is not { } process)
+        if (thread.Image.Capabilities is not { } process)
             return -Errno.EOPNOTSUPP;
         if ((a.A2 & ~(MemoryFlags.PROT_READ | MemoryFlags.PROT_WRITE)) != 0 || (a.A2 & MemoryFlags.PROT_READ) == 0)
             return -Errno.EINVAL;
@@ -84,7 +84,7 @@ internal static class IpcHostcalls
         var bytes = process.Shared(address, (ulong)length, (a.A2 & MemoryFlags.PROT_WRITE) != 0);
         if (bytes.IsTagged && thread.Memory.TryWrite(a.A1, bytes))
             return 0;
-        thread.Cvm.Space.Unmap(address, (ulong)length);
+        thread.Space.Unmap(address, (ulong)length);
         return bytes.IsTagged ? -Errno.EFAULT : -Errno.EOVERFLOW;
     }
 
@@ -128,7 +128,7 @@ internal static class IpcHostcalls
         if (error != 0)
             return error;
         var files = thread.Files;
-        var file = files.Open(files.FileSystem.Root, "/cap/" + name, (int)a.A1, 0, out error);
+        var file = files.Open(thread.Process.Id, files.FileSystem.Root, "/cap/" + name, (int)a.A1, 0, out error);
         return file is null ? error : files.Descriptors.AddNew(file, (a.A1 & FileAbi.O_CLOEXEC) != 0);
     }
 
@@ -156,7 +156,7 @@ internal static class IpcHostcalls
         if (!thread.Memory.Permits(a.A2, (ulong)a.A3, isWrite: true))
             return -Errno.EFAULT;
         var exchange = thread.Cvm.Exchange;
-        var stream = new CpStream(exchange, name, thread.Cvm, a.A2, a.A3, (a.A1 & messages) != 0);
+        var stream = new CpStream(exchange, name, thread.Image, a.A2, a.A3, (a.A1 & messages) != 0);
         error = exchange.Publish(stream);
         if (error != 0)
             return error;
@@ -181,7 +181,7 @@ internal static class IpcHostcalls
         publication = thread.Cvm.Exchange.Find(name);
         if (publication is null)
             return -Errno.ENOENT;
-        if (publication.OwnerCvm == thread.Cvm)
+        if (publication.OwnerImage == thread.Image)
             return 0;
         publication = null;
         return -Errno.EPERM;

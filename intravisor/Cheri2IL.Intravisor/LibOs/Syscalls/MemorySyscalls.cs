@@ -20,8 +20,8 @@ internal static class MemorySyscalls
         // No capability is for what brk maps: CheriABI does not have it.
         if (thread.IsPure)
             return -Errno.ENOSYS;
-        var end = thread.Cvm.Space.Break(0);
-        return thread.MayChangeMappings(Math.Min(end, a.A0), (ulong)Math.Abs(end - a.A0)) ? thread.Cvm.Space.Break(a.A0) : end;
+        var end = thread.Space.Break(0);
+        return thread.MayChangeMappings(Math.Min(end, a.A0), (ulong)Math.Abs(end - a.A0)) ? thread.Space.Break(a.A0) : end;
     }
 
     public static long Mmap(CvmThread thread, in SyscallArguments a)
@@ -31,7 +31,7 @@ internal static class MemorySyscalls
             return -Errno.EFAULT;
         var result = Map(thread, a);
         if (result >= 0 && thread.IsPure)
-            thread.ReturnCapability(replaces ? thread.Argument(0) : thread.Cvm.Capabilities!.Mapped(result, (ulong)a.A1, (int)a.A2));
+            thread.ReturnCapability(replaces ? thread.Argument(0) : thread.Image.Capabilities!.Mapped(result, (ulong)a.A1, (int)a.A2));
         return result;
     }
 
@@ -39,7 +39,7 @@ internal static class MemorySyscalls
     {
         var flags = (int)a.A3;
         if ((flags & MemoryFlags.MAP_ANONYMOUS) != 0)
-            return thread.Cvm.Space.Map(a.A0, (ulong)a.A1, (int)a.A2, flags, null, a.A5);
+            return thread.Space.Map(a.A0, (ulong)a.A1, (int)a.A2, flags, null, a.A5);
         if (thread.Files.Descriptors[(int)a.A4] is not { } file)
             return -Errno.EBADF;
         if (!file.CanRead)
@@ -47,18 +47,18 @@ internal static class MemorySyscalls
         if (file is CpOpenFile shared)
             return shared.Map(thread, a.A0, (ulong)a.A1, (int)a.A2, flags, a.A5);
         return file.Inode is RegularFile
-            ? thread.Cvm.Space.Map(a.A0, (ulong)a.A1, (int)a.A2, flags, new FileMapping(file), a.A5, file.Path)
+            ? thread.Space.Map(a.A0, (ulong)a.A1, (int)a.A2, flags, new FileMapping(file), a.A5, file.Path)
             : -Errno.ENODEV;
     }
 
     public static long Munmap(CvmThread thread, in SyscallArguments a)
-        => thread.MayChangeMappings(a.A0, (ulong)a.A1) ? thread.Cvm.Space.Unmap(a.A0, (ulong)a.A1) : -Errno.EFAULT;
+        => thread.MayChangeMappings(a.A0, (ulong)a.A1) ? thread.Space.Unmap(a.A0, (ulong)a.A1) : -Errno.EFAULT;
 
     public static long Mprotect(CvmThread thread, in SyscallArguments a)
     {
         if ((a.A2 & ~7L) != 0)
             return -Errno.EINVAL;
-        return thread.MayChangeMappings(a.A0, (ulong)a.A1) ? thread.Cvm.Space.Protect(a.A0, (ulong)a.A1, (int)a.A2) : -Errno.EFAULT;
+        return thread.MayChangeMappings(a.A0, (ulong)a.A1) ? thread.Space.Protect(a.A0, (ulong)a.A1, (int)a.A2) : -Errno.EFAULT;
     }
 
     public static long Mremap(CvmThread thread, in SyscallArguments a)
@@ -68,14 +68,14 @@ internal static class MemorySyscalls
         var replaces = (a.A3 & MemoryFlags.MREMAP_FIXED) != 0;
         if (!thread.MayChangeMappings(a.A0, (ulong)a.A1) || (replaces && !thread.MayChangeMappings(a.A4, (ulong)a.A2)))
             return -Errno.EFAULT;
-        var result = thread.Cvm.Space.Remap(a.A0, (ulong)a.A1, (ulong)a.A2, (int)a.A3, a.A4);
+        var result = thread.Space.Remap(a.A0, (ulong)a.A1, (ulong)a.A2, (int)a.A3, a.A4);
         if (result >= 0 && thread.IsPure)
-            thread.ReturnCapability(replaces ? thread.Argument(4) : thread.Cvm.Capabilities!.Moved(thread.Argument(0), result, (ulong)a.A2));
+            thread.ReturnCapability(replaces ? thread.Argument(4) : thread.Image.Capabilities!.Moved(thread.Argument(0), result, (ulong)a.A2));
         return result;
     }
 
     public static long Madvise(CvmThread thread, in SyscallArguments a)
-        => thread.MayChangeMappings(a.A0, (ulong)a.A1) ? thread.Cvm.Space.Advise(a.A0, (ulong)a.A1, (int)a.A2) : -Errno.EFAULT;
+        => thread.MayChangeMappings(a.A0, (ulong)a.A1) ? thread.Space.Advise(a.A0, (ulong)a.A1, (int)a.A2) : -Errno.EFAULT;
 
     public static long Msync(CvmThread thread, in SyscallArguments a)
     {
@@ -83,14 +83,14 @@ internal static class MemorySyscalls
         var flags = a.A2;
         return (flags & ~(long)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) != 0 || (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC)
             ? -Errno.EINVAL
-            : thread.Cvm.Space.RequireMapped(a.A0, (ulong)a.A1);
+            : thread.Space.RequireMapped(a.A0, (ulong)a.A1);
     }
 
     public static long Mlock(CvmThread thread, in SyscallArguments a)
     {
         // mlock and munlock round the address down; mincore and msync do not.
         var start = a.A0 & -HostMemory.PageSize;
-        return thread.Cvm.Space.RequireMapped(start, (ulong)a.A1 + (ulong)(a.A0 - start));
+        return thread.Space.RequireMapped(start, (ulong)a.A1 + (ulong)(a.A0 - start));
     }
 
     public static long Mlockall(CvmThread thread, in SyscallArguments a) => a.A0 is > 0 and < 8 and not 4 ? 0 : -Errno.EINVAL;
@@ -99,7 +99,7 @@ internal static class MemorySyscalls
 
     public static long Mincore(CvmThread thread, in SyscallArguments a)
     {
-        var error = thread.Cvm.Space.RequireMapped(a.A0, (ulong)a.A1);
+        var error = thread.Space.RequireMapped(a.A0, (ulong)a.A1);
         if (error < 0)
             return error;
         var pages = (a.A1 + HostMemory.PageSize - 1) / HostMemory.PageSize;

@@ -173,7 +173,7 @@ internal static class PathSyscalls
                 return error;
             if (at.Inode is not SymbolicLink link)
                 return -Errno.EINVAL;
-            target = FileSystem.ToBytes(link.Target);
+            target = FileSystem.ToBytes(link.TargetFor(thread.Process.Id));
         }
 
         var length = Math.Min(target.Length, (int)a.A3);
@@ -406,7 +406,7 @@ internal static class PathSyscalls
         var start = StartFor(thread, directory, path, out error);
         if (start is null)
             return error;
-        var file = thread.Files.Open(start, path, flags, mode, out error);
+        var file = thread.Files.Open(thread.Process.Id, start, path, flags, mode, out error);
         return file is null ? error : thread.Files.Descriptors.AddNew(file, (flags & FileAbi.O_CLOEXEC) != 0);
     }
 
@@ -448,8 +448,8 @@ internal static class PathSyscalls
         if (start is null)
             return error;
         return path.Length == 0 && allowEmpty
-            ? thread.Files.FileSystem.Walk(start, ".", followLast, out at)
-            : thread.Files.FileSystem.Walk(start, path, followLast, out at);
+            ? thread.Files.FileSystem.Walk(thread.Process.Id, start, ".", followLast, out at)
+            : thread.Files.FileSystem.Walk(thread.Process.Id, start, path, followLast, out at);
     }
 
     private static int Find(CvmThread thread, long directory, long pathAddress, int flags, out Inode? inode)

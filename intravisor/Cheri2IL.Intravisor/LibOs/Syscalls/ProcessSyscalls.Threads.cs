@@ -36,7 +36,7 @@ internal static partial class ProcessSyscalls
 
     public static long ExitGroup(CvmThread thread, in SyscallArguments a)
     {
-        thread.Cvm.Exit((int)a.A0);
+        thread.Process.Exit((int)a.A0);
         return 0;
     }
 
@@ -131,13 +131,13 @@ internal static partial class ProcessSyscalls
     public static long SchedGetPriorityMin(CvmThread thread, in SyscallArguments a) => PriorityBound((int)a.A0, 1);
 
     public static long Getpriority(CvmThread thread, in SyscallArguments a)
-        => a.A0 is < 0 or > 2 ? -Errno.EINVAL : 20 - thread.Cvm.Process.Nice;
+        => a.A0 is < 0 or > 2 ? -Errno.EINVAL : 20 - thread.Process.Attributes.Nice;
 
     public static long Setpriority(CvmThread thread, in SyscallArguments a)
     {
         if (a.A0 is < 0 or > 2)
             return -Errno.EINVAL;
-        thread.Cvm.Process.Nice = Math.Clamp((int)a.A2, -20, 19);
+        thread.Process.Attributes.Nice = Math.Clamp((int)a.A2, -20, 19);
         return 0;
     }
 
@@ -181,7 +181,7 @@ internal static partial class ProcessSyscalls
     };
 
     private static bool IsThread(CvmThread thread, int id)
-        => id == 0 || id == thread.Id || thread.Cvm.FindThread(id) is not null;
+        => id == 0 || id == thread.Id || thread.Process.FindThread(id) is not null;
 
     /// <summary>A pointer that clone was given: its argument, with pure capabilities.</summary>
     private static Capability PointerOf(CvmThread thread, int argument, long address)
@@ -191,7 +191,7 @@ internal static partial class ProcessSyscalls
     {
         if ((flags & ThreadFlags) != ThreadFlags || (flags & ~KnownFlags) != 0)
             return -Errno.ENOSYS;
-        if (parent.Cvm.NewThread() is not { } child)
+        if (parent.Process.NewThread() is not { } child)
             return -Errno.EAGAIN;
 
         // The child goes on behind the ecall with the parent's registers, a stack of its own, and 0 as result.
@@ -211,6 +211,6 @@ internal static partial class ProcessSyscalls
         if ((flags & CLONE_CHILD_SETTID) != 0)
             _ = parent.Memory.TryWrite(childId, child.Id);
         var id = child.Id;
-        return parent.Cvm.TryLaunch(child, parent.Cvm.Options.Limits.ThreadHostStack) ? id : -Errno.EAGAIN;
+        return parent.Process.TryLaunch(child, parent.Cvm.Options.Limits.ThreadHostStack) ? id : -Errno.EAGAIN;
     }
 }

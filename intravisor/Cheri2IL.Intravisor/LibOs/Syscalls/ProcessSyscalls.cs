@@ -14,26 +14,26 @@ internal static partial class ProcessSyscalls
     private const ulong GetrandomFlags = 7;
     private const long MostRandomBytes = 33554431;
 
-    public static long Getpid(CvmThread thread, in SyscallArguments a) => thread.Cvm.ProcessId;
+    public static long Getpid(CvmThread thread, in SyscallArguments a) => thread.Process.Id;
 
     public static long Gettid(CvmThread thread, in SyscallArguments a) => thread.Id;
 
     // The parent lies outside the cVM, like that of a container's first process.
     public static long Getppid(CvmThread thread, in SyscallArguments a) => 0;
 
-    public static long Getuid(CvmThread thread, in SyscallArguments a) => thread.Cvm.Process.UserId;
+    public static long Getuid(CvmThread thread, in SyscallArguments a) => thread.Process.Attributes.UserId;
 
-    public static long Getgid(CvmThread thread, in SyscallArguments a) => thread.Cvm.Process.UserId;
+    public static long Getgid(CvmThread thread, in SyscallArguments a) => thread.Process.Attributes.UserId;
 
-    public static long Getresuid(CvmThread thread, in SyscallArguments a) => WriteThree(thread, a, thread.Cvm.Process.UserId);
+    public static long Getresuid(CvmThread thread, in SyscallArguments a) => WriteThree(thread, a, thread.Process.Attributes.UserId);
 
-    public static long Getresgid(CvmThread thread, in SyscallArguments a) => WriteThree(thread, a, thread.Cvm.Process.UserId);
+    public static long Getresgid(CvmThread thread, in SyscallArguments a) => WriteThree(thread, a, thread.Process.Attributes.UserId);
 
     public static long Getgroups(CvmThread thread, in SyscallArguments a)
     {
         if ((int)a.A0 < 0)
             return -Errno.EINVAL;
-        return (int)a.A0 == 0 || thread.Memory.TryWrite(a.A1, thread.Cvm.Process.UserId) ? 1 : -Errno.EFAULT;
+        return (int)a.A0 == 0 || thread.Memory.TryWrite(a.A1, thread.Process.Attributes.UserId) ? 1 : -Errno.EFAULT;
     }
 
     public static long Setpgid(CvmThread thread, in SyscallArguments a)
@@ -41,9 +41,9 @@ internal static partial class ProcessSyscalls
         var (process, group) = ((int)a.A0, (int)a.A1);
         if (group < 0)
             return -Errno.EINVAL;
-        if (process != 0 && process != thread.Cvm.ProcessId)
+        if (process != 0 && process != thread.Process.Id)
             return -Errno.ESRCH;
-        return group == 0 || group == thread.Cvm.ProcessId ? 0 : -Errno.EPERM;
+        return group == 0 || group == thread.Process.Id ? 0 : -Errno.EPERM;
     }
 
     public static long Getpgid(CvmThread thread, in SyscallArguments a) => OwnId(thread, (int)a.A0);
@@ -74,8 +74,8 @@ internal static partial class ProcessSyscalls
         var total = thread.Cvm.Options.Limits.MemoryBytes;
         words[0] = (ulong)(thread.Cvm.Host.MonotonicNanoseconds / 1_000_000_000);
         words[4] = total;
-        words[5] = total - Math.Min(total, thread.Cvm.Space.AccessibleBytes);
-        words[10] = (ulong)thread.Cvm.ThreadCount;
+        words[5] = total - Math.Min(total, thread.Space.AccessibleBytes);
+        words[10] = (ulong)thread.Process.ThreadCount;
         words[13] = 1;
         return thread.Memory.TryWrite(a.A0, bytes) ? 0 : -Errno.EFAULT;
     }
@@ -103,7 +103,7 @@ internal static partial class ProcessSyscalls
     public static long Setrlimit(CvmThread thread, in SyscallArguments a) => Limit(thread, (uint)a.A0, a.A1, 0);
 
     public static long Prlimit64(CvmThread thread, in SyscallArguments a)
-        => (int)a.A0 != 0 && (int)a.A0 != thread.Cvm.ProcessId ? -Errno.ESRCH : Limit(thread, (uint)a.A1, a.A2, a.A3);
+        => (int)a.A0 != 0 && (int)a.A0 != thread.Process.Id ? -Errno.ESRCH : Limit(thread, (uint)a.A1, a.A2, a.A3);
 
     public static long Prctl(CvmThread thread, in SyscallArguments a)
     {
@@ -114,7 +114,7 @@ internal static partial class ProcessSyscalls
         const int PR_GET_NAME = 16;
         const int PR_SET_NO_NEW_PRIVS = 38;
         const int PR_GET_NO_NEW_PRIVS = 39;
-        var process = thread.Cvm.Process;
+        var process = thread.Process.Attributes;
         switch ((int)a.A0)
         {
             case PR_SET_PDEATHSIG:
@@ -160,7 +160,7 @@ internal static partial class ProcessSyscalls
         const long timeFrequency = 10_000_000;
         if (a.A4 != 0)
             return -Errno.EINVAL;
-        for (ulong k = 0; k < (ulong)a.A1 && !thread.Cvm.IsEnding; k++)
+        for (ulong k = 0; k < (ulong)a.A1 && !thread.Process.IsEnding; k++)
         {
             var pair = a.A0 + (long)(k * 16);
             if (!thread.Memory.TryRead(pair, out long key))
@@ -172,7 +172,7 @@ internal static partial class ProcessSyscalls
                 4 => floatAndCompressed,
                 5 or 9 => fastMisaligned,
                 6 => 0,
-                7 => (long)thread.Cvm.Space.Size - 1,
+                7 => (long)thread.Space.Size - 1,
                 8 => timeFrequency,
                 _ => -1,
             };
@@ -189,14 +189,14 @@ internal static partial class ProcessSyscalls
         if ((a.A2 & ~1L) != 0)
             return -Errno.EINVAL;
         var start = (ulong)a.A0;
-        var end = Math.Min((ulong)a.A1, thread.Cvm.Space.Size);
+        var end = Math.Min((ulong)a.A1, thread.Space.Size);
         if (start < end)
-            thread.Cvm.Space.CodeChanged?.Invoke((long)start, (long)(end - start));
+            thread.Space.CodeChanged?.Invoke((long)start, (long)(end - start));
         return 0;
     }
 
     private static long OwnId(CvmThread thread, int process)
-        => process == 0 || process == thread.Cvm.ProcessId ? thread.Cvm.ProcessId : -Errno.ESRCH;
+        => process == 0 || process == thread.Process.Id ? thread.Process.Id : -Errno.ESRCH;
 
     private static long WriteThree(CvmThread thread, in SyscallArguments a, int value)
         => thread.Memory.TryWrite(a.A0, value) && thread.Memory.TryWrite(a.A1, value) && thread.Memory.TryWrite(a.A2, value)
@@ -205,9 +205,9 @@ internal static partial class ProcessSyscalls
 
     private static long Limit(CvmThread thread, uint resource, long next, long previous)
     {
-        if (resource >= ProcessState.LimitCount)
+        if (resource >= ProcessAttributes.LimitCount)
             return -Errno.EINVAL;
-        var process = thread.Cvm.Process;
+        var process = thread.Process.Attributes;
         (ulong Soft, ulong Hard) wanted = default;
         if (next != 0 && (!thread.Memory.TryRead(next, out wanted.Soft) || !thread.Memory.TryRead(next + 8, out wanted.Hard)))
             return -Errno.EFAULT;
@@ -226,7 +226,7 @@ internal static partial class ProcessSyscalls
         }
 
         if (next != 0)
-            thread.Cvm.Files.Descriptors.Limit = process.SoftFileLimit;
+            thread.Files.Descriptors.Limit = process.SoftFileLimit;
         return previous == 0 || (thread.Memory.TryWrite(previous, current.Soft) && thread.Memory.TryWrite(previous + 8, current.Hard))
             ? 0
             : -Errno.EFAULT;

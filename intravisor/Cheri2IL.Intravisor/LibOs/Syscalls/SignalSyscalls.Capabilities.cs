@@ -36,7 +36,7 @@ internal static partial class SignalSyscalls
             || !thread.Memory.TryRead(address + field + sizeof(long), out stack.Size))
             return false;
         stack.Pointer = (long)pointer.Address;
-        if (thread.Cvm.Capabilities is null)
+        if (thread.Image.Capabilities is null)
             return true;
         thread.ActFor(pointer);
         var isAllowed = (stack.Flags & Signal.SS_DISABLE) != 0 || thread.Memory.Permits(stack.Pointer, stack.Size, isWrite: true);

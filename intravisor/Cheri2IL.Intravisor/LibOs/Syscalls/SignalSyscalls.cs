@@ -23,25 +23,25 @@ internal static partial class SignalSyscalls
         if (a.A1 != 0 && !(thread.IsPure ? TryReadAction(thread, a.A1, out next, out handler) : thread.Memory.TryRead(a.A1, out next)))
             return -Errno.EFAULT;
         if (number is Signal.SIGSEGV or Signal.SIGBUS && next.Handler is not (Signal.SIG_DFL or Signal.SIG_IGN))
-            thread.Cvm.RequirePreciseFaults();
+            thread.Image.RequirePreciseFaults();
         SignalAction previous;
         var previousHandler = default(Capability);
-        lock (thread.Cvm.Signals.Gate)
+        lock (thread.Process.Signals.Gate)
         {
-            ref var action = ref thread.Cvm.Signals.Action((int)number);
+            ref var action = ref thread.Process.Signals.Action((int)number);
             previous = action;
             if (thread.IsPure)
-                previousHandler = thread.Cvm.Signals.Handler((int)number);
+                previousHandler = thread.Process.Signals.Handler((int)number);
             if (a.A1 != 0)
             {
                 next.Mask &= ~Signal.Unblockable;
                 action = next;
                 if (thread.IsPure)
-                    thread.Cvm.Signals.Handler((int)number) = handler;
-                if (thread.Cvm.Signals.IsIgnored((int)number))
+                    thread.Process.Signals.Handler((int)number) = handler;
+                if (thread.Process.Signals.IsIgnored((int)number))
                 {
                     // POSIX: setting a signal to ignored discards the pending one.
-                    thread.Cvm.Signals.Pending.Discard(Signal.Bit((int)number));
+                    thread.Process.Signals.Pending.Discard(Signal.Bit((int)number));
                     thread.Pending.Discard(Signal.Bit((int)number));
                 }
             }
@@ -83,8 +83,8 @@ internal static partial class SignalSyscalls
         if ((ulong)a.A1 > SetSize)
             return -Errno.EINVAL;
         ulong pending;
-        lock (thread.Cvm.Signals.Gate)
-            pending = (thread.Pending.Pending | thread.Cvm.Signals.Pending.Pending) & thread.Mask;
+        lock (thread.Process.Signals.Gate)
+            pending = (thread.Pending.Pending | thread.Process.Signals.Pending.Pending) & thread.Mask;
         Span<byte> bytes = stackalloc byte[SetSize];
         System.Buffers.Binary.BinaryPrimitives.WriteUInt64LittleEndian(bytes, pending);
         return thread.Memory.TryWrite(a.A0, bytes[..(int)a.A1]) ? 0 : -Errno.EFAULT;
@@ -125,9 +125,9 @@ internal static partial class SignalSyscalls
         while (true)
         {
             SignalInfo info;
-            lock (thread.Cvm.Signals.Gate)
+            lock (thread.Process.Signals.Gate)
             {
-                if (thread.Pending.TryTake(set, out info) || thread.Cvm.Signals.Pending.TryTake(set, out info))
+                if (thread.Pending.TryTake(set, out info) || thread.Process.Signals.Pending.TryTake(set, out info))
                     thread.AwaitedSignals = 0;
                 else
                     thread.AwaitedSignals = set;
@@ -138,10 +138,10 @@ internal static partial class SignalSyscalls
             var parked = thread.Park(deadline);
             if (parked == ParkResult.Woken)
                 continue;
-            lock (thread.Cvm.Signals.Gate)
+            lock (thread.Process.Signals.Gate)
             {
                 thread.AwaitedSignals = 0;
-                if (((thread.Pending.Pending | thread.Cvm.Signals.Pending.Pending) & set) != 0)
+                if (((thread.Pending.Pending | thread.Process.Signals.Pending.Pending) & set) != 0)
                     continue;
             }
 
@@ -168,7 +168,7 @@ internal static partial class SignalSyscalls
             var error = thread.TrySetAlternateStack(stack, sp);
             if (error < 0)
                 return error;
-            if (thread.Cvm.Capabilities is not null)
+            if (thread.Image.Capabilities is not null)
                 thread.SetAlternateStackAuthority(authority);
         }
 
@@ -180,26 +180,26 @@ internal static partial class SignalSyscalls
         var (process, number) = ((int)a.A0, (int)a.A1);
         if (number is < 0 or > Signal.Last)
             return -Errno.EINVAL;
-        var id = thread.Cvm.ProcessId;
+        var id = thread.Process.Id;
 
         // Every process, the own group, or the process itself: all are the one process there is.
         if (process != id && process != 0 && process != -1 && process != -id)
             return -Errno.ESRCH;
         if (number == 0)
             return 0;
-        return thread.Cvm.Send(SignalInfo.OfSender(number, Signal.SI_USER, id, thread.Cvm.Process.UserId)) ? 0 : -Errno.EAGAIN;
+        return thread.Process.Send(SignalInfo.OfSender(number, Signal.SI_USER, id, thread.Process.Attributes.UserId)) ? 0 : -Errno.EAGAIN;
     }
 
     public static long Tkill(CvmThread thread, in SyscallArguments a)
-        => a.A0 <= 0 ? -Errno.EINVAL : SendTo(thread, (int)a.A0, SignalInfo.OfSender((int)a.A1, Signal.SI_TKILL, thread.Cvm.ProcessId, thread.Cvm.Process.UserId));
+        => a.A0 <= 0 ? -Errno.EINVAL : SendTo(thread, (int)a.A0, SignalInfo.OfSender((int)a.A1, Signal.SI_TKILL, thread.Process.Id, thread.Process.Attributes.UserId));
 
     public static long Tgkill(CvmThread thread, in SyscallArguments a)
     {
         if ((int)a.A0 <= 0 || (int)a.A1 <= 0)
             return -Errno.EINVAL;
-        return (int)a.A0 != thread.Cvm.ProcessId
+        return (int)a.A0 != thread.Process.Id
             ? -Errno.ESRCH
-            : SendTo(thread, (int)a.A1, SignalInfo.OfSender((int)a.A2, Signal.SI_TKILL, thread.Cvm.ProcessId, thread.Cvm.Process.UserId));
+            : SendTo(thread, (int)a.A1, SignalInfo.OfSender((int)a.A2, Signal.SI_TKILL, thread.Process.Id, thread.Process.Attributes.UserId));
     }
 
     public static long RtSigqueueinfo(CvmThread thread, in SyscallArguments a)
@@ -209,9 +209,9 @@ internal static partial class SignalSyscalls
         info.Number = (int)a.A1;
         if (info.Number is < 0 or > Signal.Last)
             return -Errno.EINVAL;
-        if ((int)a.A0 != thread.Cvm.ProcessId)
+        if ((int)a.A0 != thread.Process.Id)
             return -Errno.ESRCH;
-        return info.Number == 0 || thread.Cvm.Send(info) ? 0 : -Errno.EAGAIN;
+        return info.Number == 0 || thread.Process.Send(info) ? 0 : -Errno.EAGAIN;
     }
 
     public static long RtTgsigqueueinfo(CvmThread thread, in SyscallArguments a)
@@ -219,15 +219,15 @@ internal static partial class SignalSyscalls
         if (!thread.Memory.TryRead(a.A3, out SignalInfo info))
             return -Errno.EFAULT;
         info.Number = (int)a.A2;
-        return (int)a.A0 != thread.Cvm.ProcessId ? -Errno.ESRCH : SendTo(thread, (int)a.A1, info);
+        return (int)a.A0 != thread.Process.Id ? -Errno.ESRCH : SendTo(thread, (int)a.A1, info);
     }
 
     private static long SendTo(CvmThread thread, int id, in SignalInfo info)
     {
         if (info.Number is < 0 or > Signal.Last)
             return -Errno.EINVAL;
-        if (thread.Cvm.FindThread(id) is not { } target)
+        if (thread.Process.FindThread(id) is not { } target)
             return -Errno.ESRCH;
-        return info.Number == 0 || thread.Cvm.Send(target, info) ? 0 : -Errno.EAGAIN;
+        return info.Number == 0 || thread.Process.Send(target, info) ? 0 : -Errno.EAGAIN;
     }
 }

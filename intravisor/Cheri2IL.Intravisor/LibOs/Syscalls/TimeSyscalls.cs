@@ -73,7 +73,7 @@ internal static class TimeSyscalls
     public static long Times(CvmThread thread, in SyscallArguments a)
     {
         // User time alone is known; children there are none.
-        Span<long> times = [thread.Cvm.CpuNanoseconds / TickNanoseconds, 0, 0, 0];
+        Span<long> times = [thread.Process.CpuNanoseconds / TickNanoseconds, 0, 0, 0];
         return a.A0 == 0 || thread.Memory.TryWrite(a.A0, System.Runtime.InteropServices.MemoryMarshal.AsBytes(times))
             ? thread.Cvm.Host.MonotonicNanoseconds / TickNanoseconds
             : -Errno.EFAULT;
@@ -86,7 +86,7 @@ internal static class TimeSyscalls
             return -Errno.EINVAL;
         var cpu = who switch
         {
-            RUSAGE_SELF => thread.Cvm.CpuNanoseconds,
+            RUSAGE_SELF => thread.Process.CpuNanoseconds,
             RUSAGE_THREAD => thread.Cvm.Host.CpuNanoseconds(thread.HostThread),
             _ => 0,
         };
@@ -135,7 +135,7 @@ internal static class TimeSyscalls
                 now = host.MonotonicNanoseconds;
                 return true;
             case CLOCK_PROCESS_CPUTIME_ID:
-                now = thread.Cvm.CpuNanoseconds;
+                now = thread.Process.CpuNanoseconds;
                 return true;
             case CLOCK_THREAD_CPUTIME_ID:
                 now = host.CpuNanoseconds(thread.HostThread);
@@ -155,11 +155,11 @@ internal static class TimeSyscalls
         var id = ~(clock >> 3);
         if ((clock & perThread) == 0)
         {
-            now = thread.Cvm.CpuNanoseconds;
-            return id == 0 || id == thread.Cvm.ProcessId;
+            now = thread.Process.CpuNanoseconds;
+            return id == 0 || id == thread.Process.Id;
         }
 
-        var target = id == 0 ? thread : thread.Cvm.FindThread(id);
+        var target = id == 0 ? thread : thread.Process.FindThread(id);
         now = target is null ? 0 : thread.Cvm.Host.CpuNanoseconds(target.HostThread);
         return target is not null;
     }

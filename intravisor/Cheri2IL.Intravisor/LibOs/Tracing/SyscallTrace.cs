@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Syscalls;
 
@@ -59,9 +60,9 @@ public sealed class SyscallTrace
         Write(thread, $"--- {name} {{si_signo={name}, si_code={code}, {source}}} ---");
     }
 
-    /// <summary>The last thread has ended.</summary>
-    internal void Ended(CvmExit exit)
-        => Write(exit.Signal == 0 ? $"+++ exited with {exit.Status} +++" : $"+++ killed by {ArgumentFormats.SignalName(exit.Signal)} +++");
+    /// <summary>The last thread of a process has ended.</summary>
+    internal void Ended(GuestProcess process, CvmExit exit)
+        => Write(process.Cvm, process.Id, exit.Signal == 0 ? $"+++ exited with {exit.Status} +++" : $"+++ killed by {ArgumentFormats.SignalName(exit.Signal)} +++");
 
     private static string SignalCode(in SignalInfo info) => info.Code switch
     {
@@ -77,8 +78,10 @@ public sealed class SyscallTrace
             return _reported.Count < MaxReported && _reported.Add(number);
     }
 
-    /// <summary>A line; with the thread's id where there are several threads.</summary>
-    private void Write(CvmThread thread, string line) => Write(thread.Cvm.ThreadCount > 1 ? $"[{thread.Id}] {line}" : line);
+    private void Write(CvmThread thread, string line) => Write(thread.Cvm, thread.Id, line);
+
+    /// <summary>A line; with the id of the thread or process where there are several.</summary>
+    private void Write(Cvm cvm, int id, string line) => Write(cvm.HasSeveralTasks ? $"[{id}] {line}" : line);
 
     private void Write(string line)
     {

@@ -2,12 +2,13 @@ using Cheri2IL.Intravisor.LibOs.Abi;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
-/// <summary>File descriptors of a process.</summary>
+/// <summary>File descriptors of a process, or of several that share them.</summary>
 /// <remarks>Thread-safe.</remarks>
 public sealed class DescriptorTable
 {
     private readonly Lock _gate = new();
     private (OpenFile? File, bool CloseOnExec)[] _slots = new (OpenFile?, bool)[16];
+    private int _holders = 1;
 
     /// <summary>New descriptors must be below this (RLIMIT_NOFILE).</summary>
     public int Limit { get; set; } = 1024;
@@ -108,11 +109,47 @@ public sealed class DescriptorTable
         return true;
     }
 
-    /// <summary>Closes everything.</summary>
-    public void CloseAll()
+    /// <summary>Whether several processes have it.</summary>
+    public bool IsShared => Volatile.Read(ref _holders) > 1;
+
+    /// <summary>A table with the same open files, held once.</summary>
+    public DescriptorTable Copy()
     {
+        var copy = new DescriptorTable { Limit = Limit };
+        lock (_gate)
+        {
+            copy._slots = ((OpenFile?, bool)[])_slots.Clone();
+            foreach (var (file, _) in _slots)
+                file?.AddReference();
+        }
+
+        return copy;
+    }
+
+    /// <summary>One more process has it. Returns the table.</summary>
+    public DescriptorTable Hold()
+    {
+        Interlocked.Increment(ref _holders);
+        return this;
+    }
+
+    /// <summary>One process less; the last one closes everything.</summary>
+    public void Release()
+    {
+        if (Interlocked.Decrement(ref _holders) != 0)
+            return;
         foreach (var (descriptor, _) in Snapshot())
             Close(descriptor);
+    }
+
+    /// <summary>Closes what has FD_CLOEXEC.</summary>
+    public void CloseForExecute()
+    {
+        foreach (var (descriptor, _) in Snapshot())
+        {
+            if (CloseOnExec(descriptor))
+                Close(descriptor);
+        }
     }
 
     /// <summary>FD_CLOEXEC of an open descriptor.</summary>

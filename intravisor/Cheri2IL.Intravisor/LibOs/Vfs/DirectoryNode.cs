@@ -215,6 +215,9 @@ public sealed class RegularFile : Inode
 /// <summary>A read-only file whose content is computed when it is opened: /proc and /sys.</summary>
 public sealed class ComputedFile(FileSystem fileSystem, Func<byte[]> content) : Inode(fileSystem, FileAbi.S_IFREG | 0x124)
 {
+    /// <summary>One of text with a character for each byte.</summary>
+    public static ComputedFile OfText(FileSystem fileSystem, Func<string> content) => new(fileSystem, () => FileSystem.ToBytes(content()));
+
     /// <inheritdoc/>
     public override OpenFile? Open(int flags, out int error)
     {

@@ -81,18 +81,19 @@ public sealed class FileSystem
     }
 
     /// <summary>Walks a path as the kernel does (path_resolution(7)). Call under <see cref="Gate"/>.</summary>
+    /// <param name="caller">Id of the process that asks.</param>
     /// <param name="start">Directory that relative paths start at.</param>
     /// <param name="path">Latin-1 characters, without the terminating zero.</param>
     /// <param name="followLast">Whether a symbolic link at the end is followed; a trailing slash always follows.</param>
     /// <param name="result">Where it leads.</param>
     /// <returns>0 or a negated errno. ENOENT with <see cref="PathResult.Parent"/> set when only the last name is missing.</returns>
-    public int Walk(DirectoryNode start, string path, bool followLast, out PathResult result)
+    public int Walk(int caller, DirectoryNode start, string path, bool followLast, out PathResult result)
     {
         var links = 0;
-        return Walk(start, path, followLast, ref links, out result);
+        return Walk(caller, start, path, followLast, ref links, out result);
     }
 
-    private int Walk(DirectoryNode start, string path, bool followLast, ref int links, out PathResult result)
+    private int Walk(int caller, DirectoryNode start, string path, bool followLast, ref int links, out PathResult result)
     {
         result = default;
         if (path.Length == 0)
@@ -124,7 +125,7 @@ public sealed class FileSystem
             {
                 if (++links > MaxSymbolicLinks)
                     return -Errno.ELOOP;
-                var error = Walk(at, link.Target, followLast: true, ref links, out var target);
+                var error = Walk(caller, at, link.TargetFor(caller), followLast: true, ref links, out var target);
                 if (isLast)
                 {
                     result = target with { HasTrailingSlash = trailing || target.HasTrailingSlash };

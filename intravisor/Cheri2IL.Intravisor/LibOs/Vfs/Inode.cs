@@ -59,19 +59,26 @@ public abstract class Inode
 }
 
 /// <summary>A symbolic link.</summary>
-public sealed class SymbolicLink(FileSystem fileSystem, Func<string> target) : Inode(fileSystem, FileAbi.S_IFLNK | 0x1ff)
+public sealed class SymbolicLink(FileSystem fileSystem, Func<int, string> target) : Inode(fileSystem, FileAbi.S_IFLNK | 0x1ff)
 {
-    /// <summary>A link with a constant target.</summary>
-    public SymbolicLink(FileSystem fileSystem, string target)
-        : this(fileSystem, () => target)
+    /// <summary>A link whose target is computed: one of /proc.</summary>
+    public SymbolicLink(FileSystem fileSystem, Func<string> target)
+        : this(fileSystem, _ => target())
     {
     }
 
-    /// <summary>Where it leads; computed for /proc's links.</summary>
-    public string Target => target();
+    /// <summary>A link with a constant target.</summary>
+    public SymbolicLink(FileSystem fileSystem, string target)
+        : this(fileSystem, _ => target)
+    {
+    }
+
+    /// <summary>Where it leads.</summary>
+    /// <param name="caller">Id of the process that asks: /proc/self is another for each.</param>
+    public string TargetFor(int caller) => target(caller);
 
     /// <inheritdoc/>
-    public override long Size => Target.Length;
+    public override long Size => target(0).Length;
 
     /// <inheritdoc/>
     public override OpenFile? Open(int flags, out int error)

@@ -3,19 +3,53 @@ using Cheri2IL.Intravisor.LibOs.Abi;
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
 /// <summary>A process's view of files: tree, working directory, umask, descriptors.</summary>
-public sealed class ProcessFiles(FileSystem fileSystem)
+public sealed class ProcessFiles
 {
+    /// <summary>Those of a first process.</summary>
+    public ProcessFiles(FileSystem fileSystem)
+        : this(fileSystem, fileSystem.Root, new DescriptorTable())
+    {
+    }
+
+    private ProcessFiles(FileSystem fileSystem, DirectoryNode workingDirectory, DescriptorTable descriptors)
+    {
+        FileSystem = fileSystem;
+        WorkingDirectory = workingDirectory;
+        Descriptors = descriptors;
+    }
+
     /// <summary>The tree.</summary>
-    public FileSystem FileSystem { get; } = fileSystem;
+    public FileSystem FileSystem { get; }
 
     /// <summary>Working directory.</summary>
-    public DirectoryNode WorkingDirectory { get; set; } = fileSystem.Root;
+    public DirectoryNode WorkingDirectory { get; set; }
 
     /// <summary>Permission bits that creation clears.</summary>
     public int Umask { get; set; } = 0x12;
 
     /// <summary>Descriptors.</summary>
-    public DescriptorTable Descriptors { get; } = new();
+    public DescriptorTable Descriptors { get; private set; }
+
+    /// <summary>Those of a child.</summary>
+    /// <param name="sharesDescriptors">The table is the same, rather than a copy of it (CLONE_FILES).</param>
+    public ProcessFiles Fork(bool sharesDescriptors)
+        => new(FileSystem, WorkingDirectory, sharesDescriptors ? Descriptors.Hold() : Descriptors.Copy()) { Umask = Umask };
+
+    /// <summary>execve: the table is the process's own from now on, without what is to be closed.</summary>
+    public void Execute()
+    {
+        if (Descriptors.IsShared)
+        {
+            var shared = Descriptors;
+            Descriptors = shared.Copy();
+            shared.Release();
+        }
+
+        Descriptors.CloseForExecute();
+    }
+
+    /// <summary>The process ends.</summary>
+    public void Close() => Descriptors.Release();
 
     /// <summary>The directory that a path relative to <paramref name="descriptor"/> starts at; null with a negated errno.</summary>
     public DirectoryNode? StartOf(long descriptor, out int error)
@@ -32,13 +66,13 @@ public sealed class ProcessFiles(FileSystem fileSystem)
         return null;
     }
 
-    /// <summary>Opens a path (openat). Returns the description or a negated errno.</summary>
-    public OpenFile? Open(DirectoryNode start, string path, int flags, int mode, out int error)
+    /// <summary>Opens a path (openat) for a process. Returns the description or a negated errno.</summary>
+    public OpenFile? Open(int caller, DirectoryNode start, string path, int flags, int mode, out int error)
     {
         lock (FileSystem.Gate)
         {
             var noFollow = (flags & FileAbi.O_NOFOLLOW) != 0 || (flags & (FileAbi.O_CREAT | FileAbi.O_EXCL)) == (FileAbi.O_CREAT | FileAbi.O_EXCL);
-            error = FileSystem.Walk(start, path, !noFollow, out var at);
+            error = FileSystem.Walk(caller, start, path, !noFollow, out var at);
             if (error == -Errno.ENOENT && at.Parent is not null && (flags & FileAbi.O_CREAT) != 0)
                 return Create(at, flags, mode, out error);
             if (error != 0)

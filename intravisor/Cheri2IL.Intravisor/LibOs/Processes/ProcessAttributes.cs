@@ -5,7 +5,7 @@ namespace Cheri2IL.Intravisor.LibOs.Processes;
 
 /// <summary>Attributes of the guest's process that are only stored and reported.</summary>
 /// <remarks>Limits: <see cref="Gate"/>; the rest is a word each.</remarks>
-public sealed class ProcessState
+public sealed class ProcessAttributes
 {
     /// <summary>Resources of getrlimit (RLIMIT_ values 0 to 15).</summary>
     public const int LimitCount = 16;
@@ -17,7 +17,7 @@ public sealed class ProcessState
     private const int RLIMIT_AS = 9;
 
     /// <summary>Initial attributes.</summary>
-    public ProcessState(CvmOptions options)
+    public ProcessAttributes(CvmOptions options)
     {
         UserId = options.UserId;
         for (var k = 0; k < LimitCount; k++)
@@ -28,6 +28,15 @@ public sealed class ProcessState
         if (options.Limits.CpuTime is { } cpu)
             Limits[RLIMIT_CPU] = ((ulong)Math.Ceiling(cpu.TotalSeconds), (ulong)Math.Ceiling(cpu.TotalSeconds) + 1);
         Limits[RLIMIT_AS] = (options.Limits.SlotSize, options.Limits.SlotSize);
+    }
+
+    /// <summary>Those of a child.</summary>
+    public ProcessAttributes(ProcessAttributes parent)
+    {
+        UserId = parent.UserId;
+        lock (parent.Gate)
+            parent.Limits.CopyTo(Limits, 0);
+        (Dumpable, NoNewPrivileges, Nice) = (parent.Dumpable, parent.NoNewPrivileges, parent.Nice);
     }
 
     /// <summary>Guards <see cref="Limits"/>.</summary>

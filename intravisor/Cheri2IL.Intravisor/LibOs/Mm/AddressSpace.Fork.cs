@@ -1,0 +1,96 @@
+using System.ComponentModel;
+using Cheri2IL.Runtime;
+using static Cheri2IL.Intravisor.LibOs.Abi.MemoryFlags;
+
+namespace Cheri2IL.Intravisor.LibOs.Mm;
+
+/// <content>fork: the same memory in another slot.</content>
+public sealed unsafe partial class AddressSpace
+{
+    /// <summary>
+    /// Fills an empty address space with what this one has: shared mappings are the same pages, private ones get a copy of every page that
+    /// differs from what is mapped. Addresses stay, so pointers do, integers or capabilities. Other threads may run meanwhile, and what
+    /// they write is copied or not.
+    /// </summary>
+    /// <param name="child">Made with the same budget; no thread uses it yet.</param>
+    /// <returns>False when the budget or the host has no more memory; what the child has then is given back with it.</returns>
+    public bool TryForkTo(AddressSpace child)
+    {
+        if (Tags is not null)
+            child.EnableTags();
+        lock (_gate)
+        {
+            lock (child._gate)
+            {
+                if (!child.TryReserve(_accessible))
+                    return false;
+                (child._breakStart, child._breakEnd) = (_breakStart, _breakEnd);
+                try
+                {
+                    foreach (var mapping in _mappings.Overlapping(0, Size))
+                        CopyTo(child, mapping);
+                }
+                catch (Win32Exception)
+                {
+                    // Its mappings do not say what the host has: the slot is given back as a whole.
+                    return false;
+                }
+                finally
+                {
+                    child.Settle();
+                }
+
+                if (Tags is { } tags)
+                    tags.CopyTo(child.Tags!);
+            }
+        }
+
+        if (Tags is { Copies: not null })
+            child.ShareTags();
+        return true;
+    }
+
+    private void CopyTo(AddressSpace child, Mapping mapping)
+    {
+        var from = Base + mapping.Start;
+        var to = child.Base + mapping.Start;
+        var protection = HostProtection(mapping.Protection);
+        if (mapping.IsShared)
+        {
+            HostMemory.MapSharedAgain(from, to, mapping.Length);
+        }
+        else
+        {
+            const int writable = HostMemory.Read | HostMemory.Write;
+            if (mapping.Source?.HostDescriptor is >= 0 and var descriptor)
+                HostMemory.MapFixedPrivate(to, mapping.Length, writable, descriptor, mapping.Offset);
+            else
+                HostMemory.MapFixedZero(to, mapping.Length, writable);
+            CopyPages(from, to, mapping.Length, isReadable: protection != HostMemory.None);
+            if (protection != writable)
+                HostMemory.Protect(to, mapping.Length, protection);
+        }
+
+        child._mappings.Set(mapping);
+        child._accessible += mapping.Protection == 0 ? 0 : mapping.Length;
+    }
+
+    /// <summary>Copies the pages that are this mapping's own: neither untouched nor still the file's.</summary>
+    private static void CopyPages(byte* from, byte* to, ulong length, bool isReadable)
+    {
+        Span<PageRun> runs = stackalloc PageRun[64];
+        for (ulong at = 0; at < length;)
+        {
+            var count = PageMap.FindOwnPages(from + at, length - at, runs, out var scanned);
+            foreach (var run in runs[..count])
+            {
+                if (isReadable)
+                    Buffer.MemoryCopy(from + at + run.Start, to + at + run.Start, run.Length, run.Length);
+                else
+                    PageMap.ReadProtected(from + at + run.Start, to + at + run.Start, run.Length);
+            }
+
+            at += scanned;
+        }
+    }
+}

@@ -1,0 +1,17 @@
+namespace Cheri2IL.Intravisor.LibOs.Mm;
+
+/// <summary>The pages of a shared anonymous mapping: what fork and mremap keep the same, wherever they are mapped.</summary>
+internal sealed class SharedPages : IMappingSource
+{
+    /// <inheritdoc/>
+    public string Name => "/dev/zero (deleted)";
+
+    /// <inheritdoc/>
+    public bool CanWriteShared => true;
+
+    /// <inheritdoc/>
+    public int HostDescriptor => -1;
+
+    /// <inheritdoc/>
+    public int ReadAt(long offset, Span<byte> destination) => 0;
+}

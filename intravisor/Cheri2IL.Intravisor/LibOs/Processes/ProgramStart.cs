@@ -1,0 +1,33 @@
+using System.Text;
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Vfs;
+
+namespace Cheri2IL.Intravisor.LibOs.Processes;
+
+/// <summary>What execve gives a program: strings are bytes, without the terminating zero.</summary>
+/// <param name="Path">Path as it was given (AT_EXECFN).</param>
+/// <param name="ExecutablePath">Absolute path of the file (/proc/self/exe), with a character for each byte.</param>
+/// <param name="Arguments">argv.</param>
+/// <param name="Environment">envp.</param>
+public sealed record ProgramStart(byte[] Path, string ExecutablePath, IReadOnlyList<byte[]> Arguments, IReadOnlyList<byte[]> Environment)
+{
+    /// <summary>The path of the file as text.</summary>
+    public string PathText => Encoding.UTF8.GetString(FileSystem.ToBytes(ExecutablePath));
+
+    /// <summary>The last part of the path it was given: the name of its main thread, at most 15 bytes.</summary>
+    public byte[] Name
+    {
+        get
+        {
+            var name = Path.AsSpan(Path.AsSpan().LastIndexOf((byte)'/') + 1);
+            return name[..Math.Min(name.Length, 15)].ToArray();
+        }
+    }
+
+    /// <summary>What a cVM starts with.</summary>
+    internal static ProgramStart Of(CvmOptions options)
+    {
+        var path = Encoding.UTF8.GetBytes(options.ProgramPath);
+        return new ProgramStart(path, FileSystem.FromBytes(path), [.. options.Arguments.Select(Encoding.UTF8.GetBytes)], [.. options.Environment.Select(Encoding.UTF8.GetBytes)]);
+    }
+}
