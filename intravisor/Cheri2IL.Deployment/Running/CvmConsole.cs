@@ -33,7 +33,10 @@ public sealed class CvmConsole(string name, ConsoleLine output) : IGuestConsole
     }
 
     /// <inheritdoc/>
-    public int ReadConsole(Span<byte> buffer, int timeoutMilliseconds) => 0;
+    public int ReadConsole(Span<byte> buffer) => 0;
+
+    /// <inheritdoc/>
+    public void AwaitConsole(Action readable) => readable();
 
     /// <inheritdoc/>
     public int WriteConsole(int stream, ReadOnlySpan<byte> bytes)

@@ -1,20 +1,85 @@
 using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Events;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
 namespace Cheri2IL.Intravisor.Cvms;
 
-/// <summary>What file system calls need of a thread.</summary>
+/// <summary>What file system calls need of a thread. Here alone they wait.</summary>
 public sealed partial class CvmThread
 {
-    private Func<bool>? _mayWait;
+    private GuestRange[] _ranges = [];
     private Publication? _inUse;
 
     /// <summary>The process's files.</summary>
     public ProcessFiles Files => Process.Files;
 
-    /// <summary>Whether a call may go on waiting: no signal or exit is due. One delegate, so that calls do not allocate.</summary>
-    public Func<bool> MayWait => _mayWait ??= () => !IsInterrupted;
+    /// <summary>Reads at the position; waits for something to read unless the file is non-blocking.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="to">What to fill.</param>
+    /// <returns>Bytes, or a negated errno: -EAGAIN, -ERESTARTSYS if a signal came first.</returns>
+    internal long Read(OpenFile file, ref IoVector to)
+    {
+        while (true)
+        {
+            var result = file.Read(ref to);
+            if (result != -Errno.EAGAIN || file.IsNonBlocking)
+                return result;
+            var error = Await(file, FileAbi.POLLIN, long.MaxValue);
+            if (error != 0)
+                return error;
+        }
+    }
+
+    /// <summary>Writes at the position; waits until all is written unless the file is non-blocking. -EPIPE comes with SIGPIPE.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="from">What to write.</param>
+    /// <returns>Bytes, or a negated errno.</returns>
+    internal long Write(OpenFile file, ref IoVector from)
+    {
+        var done = 0L;
+        while (true)
+        {
+            var result = file.Write(ref from);
+            if (result > 0)
+                done += result;
+            else if (result == -Errno.EAGAIN && !file.IsNonBlocking)
+                result = Await(file, FileAbi.POLLOUT, long.MaxValue);
+            else
+                return Written(done, result);
+            if (from.Left == 0 || result < 0 || (file.IsNonBlocking && file.Waiters is not null))
+                return Written(done, result);
+        }
+    }
+
+    /// <summary>
+    /// Waits until a file has one of the events, or POLLERR or POLLHUP, which end every wait. 0, -EAGAIN when the deadline has passed, or -ERESTARTSYS.
+    /// </summary>
+    internal int Await(OpenFile file, int events, long deadline)
+    {
+        events |= PollEvents.Always;
+        if (file.Waiters is not { } queue)
+            return 0;
+        while (true)
+        {
+            var until = Math.Min(deadline, file.ChangesAt);
+            var result = queue.Wait(this, until, static w => (w.File.Poll() & w.Events) != 0, (File: file, Events: events), events);
+            if (result == ParkResult.Woken)
+                return 0;
+            if (result == ParkResult.Interrupted)
+                return -Errno.ERESTARTSYS;
+            if (until == deadline)
+                return -Errno.EAGAIN;
+        }
+    }
+
+    /// <summary>Room for the ranges of one vectored call, used again by the next.</summary>
+    internal Span<GuestRange> Ranges(int count)
+    {
+        if (_ranges.Length < count)
+            _ranges = new GuestRange[Math.Max(count, 2 * _ranges.Length)];
+        return _ranges.AsSpan(0, count);
+    }
 
     /// <summary>
     /// This thread starts to touch what a publication stands for; look at the right after this. It is a plain store: who takes the right
@@ -28,6 +93,13 @@ public sealed partial class CvmThread
     /// <summary>Whether it is between the two; for other threads.</summary>
     internal bool IsUsing(Publication publication) => Volatile.Read(ref _inUse) == publication;
 
-    /// <summary>A write found no reader: SIGPIPE to this thread.</summary>
-    internal void RaiseBrokenPipe() => Process.Send(this, SignalInfo.OfSender(Signal.SIGPIPE, code: 0, Cvm.Id, user: 0));
+    /// <summary>What a write returns after some bytes and then a result; SIGPIPE to this thread where a reader is missing.</summary>
+    internal long Written(long done, long result)
+    {
+        if (done > 0)
+            return done;
+        if (result == -Errno.EPIPE)
+            Process.Send(this, SignalInfo.OfSender(Signal.SIGPIPE, code: 0, Process.Id, user: 0));
+        return result;
+    }
 }

@@ -4,6 +4,7 @@ using Cheri2IL.Intravisor.LibOs.Futexes;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Syscalls;
+using Cheri2IL.Intravisor.LibOs.Waiting;
 using Cheri2IL.Runtime.Execution;
 
 namespace Cheri2IL.Intravisor.Cvms;
@@ -27,6 +28,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     {
         (Process, Image, Space, Id) = (process, image, image.Space, id);
         _token = new ParkToken(process.Cvm.Host);
+        Waits = new WaitSet(this);
         Waiter = new FutexWaiter(this);
         _guest = new GuestThread(this, image.Code, image.Dispatch, Space.Base, Space.Size);
         Memory = Space.Memory;
@@ -76,6 +78,12 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
 
     /// <summary>What goes on in its place when it ends: execve has given the process another image. Null otherwise.</summary>
     internal CvmThread? Successor { get; private set; }
+
+    /// <summary>What this thread waits with on wait queues.</summary>
+    internal WaitSet Waits { get; }
+
+    /// <inheritdoc/>
+    WaitSet IWaiter.Waits => Waits;
 
     /// <summary>What this thread waits with on a futex.</summary>
     internal FutexWaiter Waiter { get; }

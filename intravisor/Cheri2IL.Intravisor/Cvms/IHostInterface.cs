@@ -37,11 +37,14 @@ public unsafe interface IHostInterface : IGuestConsole
 /// <summary>The part of the host interface that is a cVM's standard streams. Thread-safe.</summary>
 public interface IGuestConsole
 {
+    /// <summary>Reads standard input; 0 at its end, or a negated errno: -EAGAIN when there is nothing now.</summary>
+    int ReadConsole(Span<byte> buffer);
+
     /// <summary>
-    /// Reads standard input; 0 at its end, or a negated errno. Blocks at most
-    /// <paramref name="timeoutMilliseconds"/> (-1: without limit), then -EAGAIN.
+    /// Calls <paramref name="readable"/> once, on some thread, when reading standard input would not wait any more, or perhaps earlier.
+    /// Asking again before that has no effect.
     /// </summary>
-    int ReadConsole(Span<byte> buffer, int timeoutMilliseconds);
+    void AwaitConsole(Action readable);
 
     /// <summary>Writes to standard output (1) or error (2); bytes written or a negated errno.</summary>
     int WriteConsole(int stream, ReadOnlySpan<byte> bytes);

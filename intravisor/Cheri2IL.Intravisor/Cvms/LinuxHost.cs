@@ -63,7 +63,10 @@ public sealed unsafe partial class LinuxHost(IGuestConsole console) : IHostInter
     public bool IsConsoleReadable => console.IsConsoleReadable;
 
     /// <inheritdoc/>
-    public int ReadConsole(Span<byte> buffer, int timeoutMilliseconds) => console.ReadConsole(buffer, timeoutMilliseconds);
+    public int ReadConsole(Span<byte> buffer) => console.ReadConsole(buffer);
+
+    /// <inheritdoc/>
+    public void AwaitConsole(Action readable) => console.AwaitConsole(readable);
 
     /// <inheritdoc/>
     public int WriteConsole(int stream, ReadOnlySpan<byte> bytes) => console.WriteConsole(stream, bytes);

@@ -7,26 +7,47 @@ namespace Cheri2IL.Intravisor.Cvms;
 public sealed unsafe partial class StandardConsole : IGuestConsole
 {
     private const short PollIn = 1;
+    private const short PollOut = 4;
     private const ulong TerminalGetWindowSize = 0x5413;
+
+    private readonly List<Action> _waiting = [];
+    private Thread? _poller;
 
     private StandardConsole()
     {
     }
 
-    /// <summary>The one instance: it has no state.</summary>
+    /// <summary>The one instance.</summary>
     public static StandardConsole Instance { get; } = new();
 
     /// <inheritdoc/>
-    public int ReadConsole(Span<byte> buffer, int timeoutMilliseconds)
+    public int ReadConsole(Span<byte> buffer)
     {
-        var poll = new PollDescriptor { Descriptor = 0, Events = PollIn };
-        var ready = NativePoll(&poll, 1, timeoutMilliseconds);
-        if (ready == 0)
+        if (!IsConsoleReadable)
             return -Errno.EAGAIN;
         fixed (byte* bytes = buffer)
         {
             var count = NativeRead(0, bytes, (nuint)buffer.Length);
             return count < 0 ? -Marshal.GetLastPInvokeError() : (int)count;
+        }
+    }
+
+    /// <inheritdoc/>
+    // One thread waits for everybody, and is there from the first wait on.
+    public void AwaitConsole(Action readable)
+    {
+        lock (_waiting)
+        {
+            if (_waiting.Contains(readable))
+                return;
+            _waiting.Add(readable);
+            if (_poller is null)
+            {
+                _poller = new Thread(Poll) { IsBackground = true, Name = "standard input" };
+                _poller.Start();
+            }
+
+            Monitor.Pulse(_waiting);
         }
     }
 
@@ -45,8 +66,18 @@ public sealed unsafe partial class StandardConsole : IGuestConsole
     {
         fixed (byte* from = bytes)
         {
-            var count = NativeWrite(stream, from, (nuint)bytes.Length);
-            return count < 0 ? -Marshal.GetLastPInvokeError() : (int)count;
+            while (true)
+            {
+                var count = NativeWrite(stream, from, (nuint)bytes.Length);
+                if (count >= 0)
+                    return (int)count;
+                var error = Marshal.GetLastPInvokeError();
+                if (error != Errno.EAGAIN)
+                    return -error;
+                // Whoever started this process made the stream non-blocking.
+                var poll = new PollDescriptor { Descriptor = stream, Events = PollOut };
+                _ = NativePoll(&poll, 1, -1);
+            }
         }
     }
 
@@ -57,6 +88,30 @@ public sealed unsafe partial class StandardConsole : IGuestConsole
         var terminal = NativeIoctl(stream, TerminalGetWindowSize, size) == 0;
         (rows, columns) = terminal ? (size[0], size[1]) : (0, 0);
         return terminal;
+    }
+
+    private void Poll()
+    {
+        while (true)
+        {
+            lock (_waiting)
+            {
+                while (_waiting.Count == 0)
+                    Monitor.Wait(_waiting);
+            }
+
+            var poll = new PollDescriptor { Descriptor = 0, Events = PollIn };
+            _ = NativePoll(&poll, 1, -1);
+            Action[] readable;
+            lock (_waiting)
+            {
+                readable = [.. _waiting];
+                _waiting.Clear();
+            }
+
+            foreach (var action in readable)
+                action();
+        }
     }
 
     [LibraryImport("libc", EntryPoint = "poll")]

@@ -1,8 +1,9 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Mm;
-using Cheri2IL.Runtime;
+using Cheri2IL.Intravisor.LibOs.Waiting;
 using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Intravisor.Ipc;
 

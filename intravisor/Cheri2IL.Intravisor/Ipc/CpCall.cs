@@ -3,6 +3,7 @@ using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Vfs;
+using Cheri2IL.Intravisor.LibOs.Waiting;
 using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Intravisor.Ipc;
@@ -27,7 +28,7 @@ public sealed unsafe class CpCall : Publication
     internal long Function { get; }
 
     /// <summary>Callers that wait for a server.</summary>
-    internal WaitList Idle { get; } = new();
+    internal WaitQueue Idle { get; } = new(isAsymmetric: true);
 
     /// <summary>Calls the function from the host, on the calling thread.</summary>
     /// <param name="a0">First argument.</param>

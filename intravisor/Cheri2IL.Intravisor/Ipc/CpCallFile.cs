@@ -2,6 +2,7 @@ using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Syscalls;
 using Cheri2IL.Intravisor.LibOs.Vfs;
+using Cheri2IL.Intravisor.LibOs.Waiting;
 
 namespace Cheri2IL.Intravisor.Ipc;
 
@@ -52,7 +53,10 @@ internal sealed unsafe class CpCallFile(CpCall call, CpAccess access, Inode inod
     }
 
     /// <inheritdoc/>
-    public override short Poll() => call.IsRevoked ? (short)(FileAbi.POLLERR | FileAbi.POLLHUP) : FileAbi.POLLOUT;
+    internal override WaitQueue Waiters => call.Idle;
+
+    /// <inheritdoc/>
+    public override int Poll() => call.IsRevoked ? FileAbi.POLLERR | FileAbi.POLLHUP : FileAbi.POLLOUT;
 }
 
 /// <summary>The callee's end: closing it ends the publication.</summary>

@@ -4,6 +4,7 @@ using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Vfs;
+using Cheri2IL.Intravisor.LibOs.Waiting;
 using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Intravisor.Ipc;
@@ -67,7 +68,7 @@ public sealed unsafe class CpFile : Publication
     public long Events => Interlocked.Read(ref _events) & (long.MaxValue >> 1);
 
     /// <summary>Guest threads that wait for an event.</summary>
-    internal WaitList Waiting { get; } = new();
+    internal WaitQueue Waiting { get; } = new(isAsymmetric: true);
 
     /// <summary>One event more; wakes who waits for one. The count.</summary>
     public long SignalEvent()

@@ -1,6 +1,7 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Vfs;
+using Cheri2IL.Intravisor.LibOs.Waiting;
 
 namespace Cheri2IL.Intravisor.Ipc;
 
@@ -38,37 +39,44 @@ internal sealed unsafe class CpOpenFile(CpFile file, CpAccess access, Inode inod
     }
 
     /// <inheritdoc/>
-    public override long Read(Span<byte> destination, Func<bool> wait)
+    internal override long Read(ref IoVector to)
     {
-        var taken = Take(destination.Length, out var offset);
-        var done = ReadAt(offset, destination);
+        var taken = Take(to.Left, out var offset);
+        var done = ReadAt(offset, ref to);
         Interlocked.Add(ref _position, Math.Max(done, 0) - taken);
         return done;
     }
 
     /// <inheritdoc/>
-    public override long Write(ReadOnlySpan<byte> source, Func<bool> wait)
+    internal override long Write(ref IoVector from)
     {
-        var taken = Take(source.Length, out var offset);
-        var done = WriteAt(offset, source);
+        var taken = Take(from.Left, out var offset);
+        var done = WriteAt(offset, ref from);
         Interlocked.Add(ref _position, Math.Max(done, 0) - taken);
         return done;
     }
 
     /// <inheritdoc/>
-    public override long ReadAt(long offset, Span<byte> destination)
+    // Buffers of the library OS: guests' own memory goes through Transfer.
+    internal override long ReadAt(long offset, ref IoVector to)
     {
-        fixed (byte* to = destination)
-            return file.Copy(to, destination.Length, offset, isWrite: false, access);
-    }
-
-    /// <inheritdoc/>
-    public override long WriteAt(long offset, ReadOnlySpan<byte> source)
-    {
-        fixed (byte* from = source)
+        fixed (byte* bytes = to.Buffer)
         {
-            var done = file.Copy(from, source.Length, offset, isWrite: true, access);
-            return done == 0 && source.Length > 0 ? -Errno.ENOSPC : done;
+            var done = file.Copy(bytes, to.Buffer.Length, offset, isWrite: false, access);
+            to.Skip((int)Math.Max(done, 0));
+            return done;
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override long WriteAt(long offset, ref IoVector from)
+    {
+        fixed (byte* bytes = from.Buffer)
+        {
+            var length = from.Buffer.Length;
+            var done = file.Copy(bytes, length, offset, isWrite: true, access);
+            from.Skip((int)Math.Max(done, 0));
+            return done == 0 && length > 0 ? -Errno.ENOSPC : done;
         }
     }
 
@@ -125,8 +133,11 @@ internal sealed unsafe class CpOpenFile(CpFile file, CpAccess access, Inode inod
     /// <summary>cp_wake: one event more; the count.</summary>
     public long SignalEvent() => access.Rights == CpRights.None ? -Errno.EACCES : file.SignalEvent();
 
+    /// <inheritdoc/>
+    internal override WaitQueue Waiters => file.Waiting;
+
     /// <summary>POLLHUP once it is revoked.</summary>
-    public override short Poll() => (short)(FileAbi.POLLIN | FileAbi.POLLOUT | (access.Rights == CpRights.None ? FileAbi.POLLHUP | FileAbi.POLLERR : 0));
+    public override int Poll() => FileAbi.POLLIN | FileAbi.POLLOUT | (access.Rights == CpRights.None ? FileAbi.POLLHUP | FileAbi.POLLERR : 0);
 
     /// <summary>Moves the position over the range that an operation is to have; its length.</summary>
     private long Take(long length, out long offset)

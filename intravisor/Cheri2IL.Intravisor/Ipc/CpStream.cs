@@ -5,6 +5,7 @@ using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Vfs;
+using Cheri2IL.Intravisor.LibOs.Waiting;
 using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Intravisor.Ipc;
@@ -34,8 +35,6 @@ public sealed unsafe class CpStream : Publication
 
     private readonly byte* _ring;
     private readonly byte[]? _hostRing;
-    private readonly WaitList _readable = new();
-    private readonly WaitList _writable = new();
     private SpinBudget _readSpins;
     private SpinBudget _writeSpins;
     private SpinGate _sending;
@@ -83,6 +82,12 @@ public sealed unsafe class CpStream : Publication
 
     /// <summary>Guest address of the ring in the receiver's slot.</summary>
     internal long OwnerAddress { get; }
+
+    /// <summary>Woken when there is something to receive, or no more.</summary>
+    internal WaitQueue Readable { get; } = new(isAsymmetric: true);
+
+    /// <summary>Woken when there is room again.</summary>
+    internal WaitQueue Writable { get; } = new(isAsymmetric: true);
 
     /// <summary>Whether the receiver would find something, or the end, at once.</summary>
     internal bool IsReadable => Volatile.Read(ref _counters.Written) != Volatile.Read(ref _taken) || IsAtEnd;
@@ -165,7 +170,7 @@ public sealed unsafe class CpStream : Publication
             {
                 done += sent;
                 Exchange.Telemetry?.Moved("cp_stream", sent);
-                _readable.Wake();
+                Readable.Wake();
                 continue;
             }
 
@@ -202,7 +207,7 @@ public sealed unsafe class CpStream : Publication
                 continue;
             }
 
-            var result = Await(_readable, ref _readSpins, who, deadline, static s => s.Stream.IsReadable, (Stream: this, 0));
+            var result = Await(Readable, ref _readSpins, who, deadline, static s => s.Stream.IsReadable, (Stream: this, 0));
             if (result != ParkResult.Woken)
                 return result == ParkResult.TimedOut ? -Errno.EAGAIN : -Errno.ERESTARTSYS;
         }
@@ -215,8 +220,8 @@ public sealed unsafe class CpStream : Publication
             return;
         Volatile.Write(ref _counters.Released, _taken);
         // Senders that found it full go on when half of it is free: not one message at a time.
-        if (_writable.HasWaiters && Free >= Capacity / 2)
-            _writable.Wake();
+        if (Writable.HasWaiters && Free >= Capacity / 2)
+            Writable.Wake();
     }
 
     /// <summary>Whether a message, or any bytes at all, would be sent without waiting, or refused.</summary>
@@ -239,13 +244,13 @@ public sealed unsafe class CpStream : Publication
         Interlocked.Add(ref _senders, by);
         if (by > 0)
             Volatile.Write(ref _hadSender, true);
-        _readable.Wake();
+        Readable.Wake();
     }
 
     private protected override void Drain()
     {
-        _readable.Wake();
-        _writable.Wake();
+        Readable.Wake();
+        Writable.Wake();
         base.Drain();
         var wait = new SpinWait();
         while (Volatile.Read(ref _hostUses) > 0)
@@ -334,7 +339,7 @@ public sealed unsafe class CpStream : Publication
     private int AwaitRoom(IWaiter who, CpAccess? access, long length, long deadline)
     {
         var result = Await(
-            _writable, ref _writeSpins, who, deadline,
+            Writable, ref _writeSpins, who, deadline,
             static s => s.Stream.IsRevoked || s.Access?.Rights == CpRights.None || s.Stream.Free >= Math.Max(s.Stream.NeededFor(s.Length), s.Stream.Capacity / 2),
             (Stream: this, Access: access, Length: length));
         return result switch
@@ -346,7 +351,7 @@ public sealed unsafe class CpStream : Publication
         };
     }
 
-    private static ParkResult Await<T>(WaitList list, ref SpinBudget spins, IWaiter who, long deadline, Func<T, bool> isOver, T state)
+    private static ParkResult Await<T>(WaitQueue list, ref SpinBudget spins, IWaiter who, long deadline, Func<T, bool> isOver, T state)
     {
         if (deadline == 0)
             return isOver(state) ? ParkResult.Woken : ParkResult.TimedOut;

@@ -1,6 +1,7 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Vfs;
+using Cheri2IL.Intravisor.LibOs.Waiting;
 
 namespace Cheri2IL.Intravisor.Ipc;
 
@@ -34,8 +35,11 @@ internal sealed unsafe class CpStreamSender : IpcFile
     }
 
     /// <inheritdoc/>
-    public override short Poll()
-        => (short)((_stream.IsWritable(Math.Min(_refused, _stream.LargestMessage)) ? FileAbi.POLLOUT : 0) | (_access.Rights == CpRights.None ? FileAbi.POLLERR : 0));
+    internal override WaitQueue Waiters => _stream.Writable;
+
+    /// <inheritdoc/>
+    public override int Poll()
+        => (_stream.IsWritable(Math.Min(_refused, _stream.LargestMessage)) ? FileAbi.POLLOUT : 0) | (_access.Rights == CpRights.None ? FileAbi.POLLERR : 0);
 
     /// <inheritdoc/>
     protected override void Close() => _stream.ChangeSenders(-1);
@@ -65,7 +69,10 @@ internal sealed unsafe class CpStreamReceiver(CpStream stream, Inode inode, int 
         => stream.Receive(thread, long.MaxValue, IsNonBlocking ? 0 : deadline, out offset);
 
     /// <inheritdoc/>
-    public override short Poll() => (short)((stream.IsReadable ? FileAbi.POLLIN : 0) | (stream.IsAtEnd ? FileAbi.POLLHUP : 0));
+    internal override WaitQueue Waiters => stream.Readable;
+
+    /// <inheritdoc/>
+    public override int Poll() => (stream.IsReadable ? FileAbi.POLLIN : 0) | (stream.IsAtEnd ? FileAbi.POLLHUP : 0);
 
     /// <inheritdoc/>
     protected override void Close() => stream.Revoke();

@@ -1,6 +1,7 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Processes;
+using Cheri2IL.Intravisor.LibOs.Waiting;
 
 namespace Cheri2IL.Intravisor.Ipc;
 
@@ -25,7 +26,7 @@ public sealed class Exchange
 
     private readonly Lock _gate = new();
     private readonly List<ProcessImage> _members = [];
-    private readonly WaitList _waiting = new();
+    private readonly WaitQueue _waiting = new(isAsymmetric: true);
     private readonly Dictionary<string, Publication> _published = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _owners = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Dictionary<string, CpRights>> _grants = new(StringComparer.Ordinal);

@@ -31,7 +31,9 @@ internal sealed unsafe class QuietHost : IHostInterface
 
     public void Unpark(int* word) => Host.Unpark(word);
 
-    public int ReadConsole(Span<byte> buffer, int timeoutMilliseconds) => 0;
+    public int ReadConsole(Span<byte> buffer) => 0;
+
+    public void AwaitConsole(Action readable) => readable();
 
     public int WriteConsole(int stream, ReadOnlySpan<byte> bytes)
     {

@@ -103,7 +103,9 @@ internal sealed class DensityBenchmark(CvmProgram program, IReadOnlyList<int> co
 
         public bool Await(TimeSpan limit) => _written.Wait(limit);
 
-        public int ReadConsole(Span<byte> buffer, int timeoutMilliseconds) => 0;
+        public int ReadConsole(Span<byte> buffer) => 0;
+
+        public void AwaitConsole(Action readable) => readable();
 
         public int WriteConsole(int stream, ReadOnlySpan<byte> bytes)
         {

@@ -40,12 +40,12 @@ public static class FileAbi
     public const int SEEK_DATA = 3;
     public const int SEEK_HOLE = 4;
 
-    public const short POLLIN = 1;
-    public const short POLLPRI = 2;
-    public const short POLLOUT = 4;
-    public const short POLLERR = 8;
-    public const short POLLHUP = 16;
-    public const short POLLNVAL = 32;
+    public const int POLLIN = 1;
+    public const int POLLPRI = 2;
+    public const int POLLOUT = 4;
+    public const int POLLERR = 8;
+    public const int POLLHUP = 16;
+    public const int POLLNVAL = 32;
 
     public const int NAME_MAX = 255;
     public const int PATH_MAX = 4096;

@@ -1,6 +1,7 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Waiting;
 
 namespace Cheri2IL.Intravisor.LibOs.Processes;
 
@@ -60,13 +61,13 @@ public sealed partial class GuestProcess
     }
 
     /// <summary>Threads that wait for a child of this process.</summary>
-    internal WaitList Waiting { get; } = new();
+    internal WaitQueue Waiting { get; } = new();
 
     /// <summary>Threads that wait until others of this process have ended, or until a child gives its image back.</summary>
-    internal WaitList Departed { get; } = new();
+    internal WaitQueue Departed { get; } = new();
 
     /// <summary>Descriptors and others that wait for its end.</summary>
-    internal WaitList Watching { get; } = new();
+    internal WaitQueue Watching { get; } = new();
 
     /// <summary>CPU time of children that were waited for, and of theirs, in nanoseconds. <see cref="Cvm.Tasks"/> guards it.</summary>
     internal long ChildrenCpuNanoseconds { get; private set; }

@@ -1,38 +1,12 @@
-using System.Buffers;
 using Cheri2IL.Intravisor.Cvms;
-using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
 namespace Cheri2IL.Intravisor.LibOs.Syscalls;
 
-/// <summary>Calls on open descriptors: read, write, seek, duplicate, control.</summary>
+/// <summary>Calls on open descriptors: seek, duplicate, control.</summary>
 internal static class DescriptorSyscalls
 {
-    /// <summary>Bytes moved per step; also the most a read from a stream returns at once.</summary>
-    private const int BufferSize = 1 << 18;
-
-    private const int MaxVectors = 1024;
-
-    /// <summary>The kernel's MAX_RW_COUNT: longer transfers are cut to it.</summary>
-    private const long MaxTransfer = 0x7ffff000;
-
-    public static long Read(CvmThread thread, in SyscallArguments a) => Transfer(thread, a.A0, a.A1, a.A2, -1, isWrite: false);
-
-    public static long Write(CvmThread thread, in SyscallArguments a) => Transfer(thread, a.A0, a.A1, a.A2, -1, isWrite: true);
-
-    public static long Pread64(CvmThread thread, in SyscallArguments a) => a.A3 < 0 ? -Errno.EINVAL : Transfer(thread, a.A0, a.A1, a.A2, a.A3, isWrite: false);
-
-    public static long Pwrite64(CvmThread thread, in SyscallArguments a) => a.A3 < 0 ? -Errno.EINVAL : Transfer(thread, a.A0, a.A1, a.A2, a.A3, isWrite: true);
-
-    public static long Readv(CvmThread thread, in SyscallArguments a) => Vectors(thread, a, -1, isWrite: false);
-
-    public static long Writev(CvmThread thread, in SyscallArguments a) => Vectors(thread, a, -1, isWrite: true);
-
-    public static long Preadv(CvmThread thread, in SyscallArguments a) => a.A3 < 0 ? -Errno.EINVAL : Vectors(thread, a, a.A3, isWrite: false);
-
-    public static long Pwritev(CvmThread thread, in SyscallArguments a) => a.A3 < 0 ? -Errno.EINVAL : Vectors(thread, a, a.A3, isWrite: true);
-
     public static long Close(CvmThread thread, in SyscallArguments a) => thread.Files.Descriptors.Close((int)a.A0) ? 0 : -Errno.EBADF;
 
     public static long CloseRange(CvmThread thread, in SyscallArguments a)
@@ -74,11 +48,11 @@ internal static class DescriptorSyscalls
         var flags = (int)a.A1;
         if ((flags & ~(FileAbi.O_CLOEXEC | FileAbi.O_NONBLOCK)) != 0)
             return -Errno.EINVAL;
-        var node = new DeviceNode(thread.Files.FileSystem, FileAbi.S_IFIFO | 0x180, 0, (_, _) => throw new InvalidOperationException("a pipe has no name"));
+        var node = new AnonymousNode(thread.Files.FileSystem, FileAbi.S_IFIFO | 0x180);
         var files = thread.Files.FileSystem;
-        if (!files.Charge(Pipe.Capacity))
+        if (!files.Charge(Pipe.DefaultCapacity))
             return -Errno.ENFILE;
-        var pipe = new Pipe(() => files.Release(Pipe.Capacity));
+        var pipe = new Pipe(files, isNamed: false);
         var table = thread.Files.Descriptors;
         var closeOnExec = (flags & FileAbi.O_CLOEXEC) != 0;
         var reader = new PipeEnd(node, flags | FileAbi.O_RDONLY, pipe, reads: true, writes: false) { Path = $"pipe:[{node.Number}]" };
@@ -106,7 +80,7 @@ internal static class DescriptorSyscalls
 
     public static long Fcntl(CvmThread thread, in SyscallArguments a)
     {
-        const int DupFd = 0, GetFd = 1, SetFd = 2, GetFl = 3, SetFl = 4, GetLk = 5, SetLk = 6, SetLkw = 7, SetOwn = 8, GetOwn = 9, DupFdCloexec = 1030, GetPipeSize = 1032;
+        const int DupFd = 0, GetFd = 1, SetFd = 2, GetFl = 3, SetFl = 4, GetLk = 5, SetLk = 6, SetLkw = 7, SetOwn = 8, GetOwn = 9, DupFdCloexec = 1030, SetPipeSize = 1031, GetPipeSize = 1032;
         const int Changeable = FileAbi.O_APPEND | FileAbi.O_NONBLOCK;
         var table = thread.Files.Descriptors;
         if (table[(int)a.A0] is not { } file)
@@ -134,7 +108,9 @@ internal static class DescriptorSyscalls
             case GetOwn:
                 return 0;
             case GetPipeSize:
-                return file is PipeEnd ? Pipe.Capacity : -Errno.EBADF;
+                return file is PipeEnd end ? end.Pipe.Capacity : -Errno.EBADF;
+            case SetPipeSize:
+                return file is PipeEnd sized ? sized.Pipe.SetCapacity((uint)a.A2) : -Errno.EBADF;
             default:
                 return -Errno.EINVAL;
         }
@@ -223,151 +199,5 @@ internal static class DescriptorSyscalls
         if (thread.Files.Descriptors[(int)a.A0] is not { } file)
             return -Errno.EBADF;
         return file is PipeEnd ? -Errno.ESPIPE : (ulong)a.A3 > 5 ? -Errno.EINVAL : 0;
-    }
-
-    public static long Sendfile(CvmThread thread, in SyscallArguments a)
-    {
-        var table = thread.Files.Descriptors;
-        if (table[(int)a.A0] is not { CanWrite: true } to || table[(int)a.A1] is not { CanRead: true } from)
-            return -Errno.EBADF;
-        if (from.Inode is not RegularFile)
-            return -Errno.EINVAL;
-        var offset = -1L;
-        if (a.A2 != 0 && !thread.Memory.TryRead(a.A2, out offset))
-            return -Errno.EFAULT;
-        if (a.A2 != 0 && offset < 0)
-            return -Errno.EINVAL;
-        var done = CopyBetween(thread, from, ref offset, to, a.A3);
-        return a.A2 != 0 && done >= 0 && !thread.Memory.TryWrite(a.A2, offset) ? -Errno.EFAULT : done;
-    }
-
-    public static long CopyFileRange(CvmThread thread, in SyscallArguments a)
-    {
-        var table = thread.Files.Descriptors;
-        if (table[(int)a.A0] is not { CanRead: true } from || table[(int)a.A2] is not { CanWrite: true } to)
-            return -Errno.EBADF;
-        if (from.Inode is not RegularFile || to.Inode is not RegularFile)
-            return from.Inode is DirectoryNode || to.Inode is DirectoryNode ? -Errno.EISDIR : -Errno.EINVAL;
-        // Explicit offsets are rare: callers fall back on EINVAL-like answers, so only the position forms are served.
-        if (a.A1 != 0 || a.A3 != 0)
-            return -Errno.EXDEV;
-        var offset = -1L;
-        return CopyBetween(thread, from, ref offset, to, a.A4);
-    }
-
-    private static long CopyBetween(CvmThread thread, OpenFile from, ref long offset, OpenFile to, long count)
-    {
-        var buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
-        try
-        {
-            var done = 0L;
-            count = Math.Min(count, MaxTransfer);
-            while (done < count)
-            {
-                var part = buffer.AsSpan(0, (int)Math.Min(BufferSize, count - done));
-                var read = offset >= 0 ? from.ReadAt(offset, part) : from.Read(part, thread.MayWait);
-                if (read <= 0)
-                    return done > 0 ? done : read;
-                var written = to.Write(part[..(int)read], thread.MayWait);
-                if (written < 0)
-                    return done > 0 ? done : Signalled(thread, written);
-                done += written;
-                if (offset >= 0)
-                    offset += written;
-                if (written < read)
-                    break;
-            }
-
-            return done;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
-
-    private static long Transfer(CvmThread thread, long descriptor, long address, long length, long offset, bool isWrite)
-    {
-        if (thread.Files.Descriptors[(int)descriptor] is not { } file || !(isWrite ? file.CanWrite : file.CanRead))
-            return -Errno.EBADF;
-        if (length < 0)
-            return -Errno.EINVAL;
-        return Move(thread, file, address, Math.Min(length, MaxTransfer), offset, isWrite);
-    }
-
-    private static long Vectors(CvmThread thread, in SyscallArguments a, long offset, bool isWrite)
-    {
-        if (thread.Files.Descriptors[(int)a.A0] is not { } file || !(isWrite ? file.CanWrite : file.CanRead))
-            return -Errno.EBADF;
-        if ((ulong)a.A2 > MaxVectors)
-            return -Errno.EINVAL;
-        var total = 0L;
-        var field = thread.PointerBytes;
-        for (var k = 0; k < (int)a.A2; k++)
-        {
-            var vector = a.A1 + (2 * field * k);
-            if (!thread.Memory.TryRead(vector + field, out long length) || !thread.TryReadPointer(vector, out var pointer))
-                return total > 0 ? total : -Errno.EFAULT;
-            if (length < 0)
-                return -Errno.EINVAL;
-            length = Math.Min(length, MaxTransfer - total);
-            if (length == 0)
-                continue;
-            // Only the first part of a vectored read may wait: what has arrived is returned.
-            thread.ActFor(pointer);
-            var done = Move(thread, file, (long)pointer.Address, length, offset < 0 ? -1 : offset + total, isWrite);
-            thread.ActFor(null);
-            if (done < 0)
-                return total > 0 ? total : done;
-            total += done;
-            if (done < length)
-                break;
-        }
-
-        return total;
-    }
-
-    private static long Move(CvmThread thread, OpenFile file, long address, long length, long offset, bool isWrite)
-    {
-        if (!thread.Memory.Permits(address, (ulong)length, isWrite: !isWrite))
-            return -Errno.EFAULT;
-        if (file is IpcFile direct)
-            return Signalled(thread, direct.Transfer(thread, address, length, offset, isWrite));
-        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(BufferSize, Math.Max(length, 1)));
-        try
-        {
-            var done = 0L;
-            do
-            {
-                var part = buffer.AsSpan(0, (int)Math.Min(BufferSize, length - done));
-                if (isWrite && !thread.Memory.TryRead(address + done, part))
-                    return done > 0 ? done : -Errno.EFAULT;
-                var count = isWrite
-                    ? offset >= 0 ? file.WriteAt(offset + done, part) : file.Write(part, thread.MayWait)
-                    : offset >= 0 ? file.ReadAt(offset + done, part) : file.Read(part, thread.MayWait);
-                if (count < 0)
-                    return done > 0 ? done : Signalled(thread, count);
-                if (!isWrite && count > 0 && !thread.Memory.TryWrite(address + done, part[..(int)count]))
-                    return done > 0 ? done : -Errno.EFAULT;
-                done += count;
-                // A stream gives what it has; a file goes on to the end of the request.
-                if (count < part.Length || (!isWrite && !file.IsSeekable))
-                    break;
-            }
-            while (done < length);
-            return done;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
-
-    /// <summary>EPIPE comes with SIGPIPE.</summary>
-    private static long Signalled(CvmThread thread, long result)
-    {
-        if (result == -Errno.EPIPE)
-            thread.RaiseBrokenPipe();
-        return result;
     }
 }

@@ -160,7 +160,7 @@ internal static class IpcHostcalls
         error = exchange.Publish(stream);
         if (error != 0)
             return error;
-        var node = new DeviceNode(thread.Files.FileSystem, FileAbi.S_IFIFO | 0x100, 0, (_, _) => throw new InvalidOperationException("a receiving end has no name"));
+        var node = new AnonymousNode(thread.Files.FileSystem, FileAbi.S_IFIFO | 0x100);
         var end = new CpStreamReceiver(stream, node, FileAbi.O_RDONLY | ((int)a.A1 & FileAbi.O_NONBLOCK)) { Path = "/cap/" + name };
         return thread.Files.Descriptors.AddNew(end, (a.A1 & FileAbi.O_CLOEXEC) != 0);
     }

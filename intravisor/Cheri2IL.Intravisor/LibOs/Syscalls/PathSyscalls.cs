@@ -32,7 +32,7 @@ internal static class PathSyscalls
         return ((int)a.A2 & FileAbi.S_IFMT) switch
         {
             0 or FileAbi.S_IFREG => Create(thread, a.A0, a.A1, allowsSlash: false, (files, _) => new RegularFile(files, mode)),
-            FileAbi.S_IFIFO => Create(thread, a.A0, a.A1, allowsSlash: false, (files, _) => new FifoNode(files, mode), bytes: Pipe.Capacity),
+            FileAbi.S_IFIFO => Create(thread, a.A0, a.A1, allowsSlash: false, (files, _) => new FifoNode(files, mode), bytes: Pipe.DefaultCapacity),
             FileAbi.S_IFCHR or FileAbi.S_IFBLK or FileAbi.S_IFSOCK => -Errno.EPERM,
             _ => -Errno.EINVAL,
         };
@@ -407,8 +407,21 @@ internal static class PathSyscalls
         if (start is null)
             return error;
         var file = thread.Files.Open(thread.Process.Id, start, path, flags, mode, out error);
-        return file is null ? error : thread.Files.Descriptors.AddNew(file, (flags & FileAbi.O_CLOEXEC) != 0);
+        if (file is null)
+            return error;
+        if (file is PipeEnd { AwaitsOtherEnd: true } end && !AwaitOtherEnd(thread, end))
+        {
+            file.AddReference();
+            file.Release();
+            return -Errno.ERESTARTSYS;
+        }
+
+        return thread.Files.Descriptors.AddNew(file, (flags & FileAbi.O_CLOEXEC) != 0);
     }
+
+    /// <summary>A FIFO is open when it is at both ends; false when a signal comes first.</summary>
+    private static bool AwaitOtherEnd(CvmThread thread, PipeEnd end)
+        => end.Waiters.Wait(thread, long.MaxValue, static e => !e.AwaitsOtherEnd, end) == ParkResult.Woken;
 
     private static DirectoryNode? StartFor(CvmThread thread, long directory, string path, out int error)
     {

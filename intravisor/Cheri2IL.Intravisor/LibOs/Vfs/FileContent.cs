@@ -1,3 +1,6 @@
+using System.Buffers;
+using Cheri2IL.Intravisor.LibOs.Abi;
+
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
 /// <summary>Bytes of a regular file: chunks in memory, holes, and below them the unchanged bytes of a host file.</summary>
@@ -42,52 +45,66 @@ public sealed class FileContent
         }
     }
 
-    /// <summary>Copies bytes from <paramref name="offset"/> on; returns how many there were.</summary>
-    public int Read(long offset, Span<byte> destination)
+    /// <summary>Copies bytes from <paramref name="offset"/> on; how many there were, or -EFAULT.</summary>
+    internal long Read(long offset, ref IoVector to)
     {
+        byte[]? lower = null;
         lock (_gate)
         {
-            if (offset >= _length)
-                return 0;
-            var total = (int)Math.Min(destination.Length, _length - offset);
-            for (var done = 0; done < total;)
+            var total = Math.Clamp(_length - offset, 0, to.Left);
+            for (var done = 0L; done < total;)
             {
                 var (index, within) = ((offset + done) >> ChunkShift, (int)((offset + done) & (ChunkSize - 1)));
-                var count = Math.Min(total - done, ChunkSize - within);
-                var to = destination.Slice(done, count);
+                var count = (int)Math.Min(total - done, ChunkSize - within);
+                ReadOnlySpan<byte> part;
                 if (index < _chunks.Length && _chunks[index] is { } chunk)
-                    chunk.AsSpan(within, count).CopyTo(to);
+                {
+                    part = chunk.AsSpan(within, count);
+                }
                 else
-                    ReadLower(offset + done, to);
+                {
+                    lower ??= ArrayPool<byte>.Shared.Rent(ChunkSize);
+                    ReadLower(offset + done, lower.AsSpan(0, count));
+                    part = lower.AsSpan(0, count);
+                }
+
+                if (!to.TryPut(part))
+                {
+                    total = done > 0 ? done : -Errno.EFAULT;
+                    break;
+                }
+
                 done += count;
             }
 
+            if (lower is not null)
+                ArrayPool<byte>.Shared.Return(lower);
             return total;
         }
     }
 
-    /// <summary>Writes bytes at <paramref name="offset"/>, growing the file. False when the memory budget is used up; nothing is written then.</summary>
-    public bool Write(long offset, ReadOnlySpan<byte> source)
+    /// <summary>
+    /// Writes bytes at <paramref name="offset"/>, growing the file; how many, -EFAULT, or -ENOSPC when the memory budget is used up.
+    /// </summary>
+    internal long Write(long offset, ref IoVector from)
     {
         lock (_gate)
         {
-            var last = (offset + source.Length - 1) >> ChunkShift;
-            for (var index = offset >> ChunkShift; index <= last; index++)
-            {
-                if (!Own(index))
-                    return false;
-            }
-
-            for (var done = 0; done < source.Length;)
+            var total = from.Left;
+            var done = 0L;
+            while (done < total)
             {
                 var (index, within) = ((offset + done) >> ChunkShift, (int)((offset + done) & (ChunkSize - 1)));
-                var count = Math.Min(source.Length - done, ChunkSize - within);
-                source.Slice(done, count).CopyTo(_chunks[index].AsSpan(within));
+                var count = (int)Math.Min(total - done, ChunkSize - within);
+                if (!Own(index))
+                    return done > 0 ? done : -Errno.ENOSPC;
+                if (!from.TryTake(_chunks[index].AsSpan(within, count)))
+                    return done > 0 ? done : -Errno.EFAULT;
                 done += count;
+                _length = Math.Max(_length, offset + done);
             }
 
-            _length = Math.Max(_length, offset + source.Length);
-            return true;
+            return total;
         }
     }
 

@@ -15,5 +15,9 @@ internal sealed class FileMapping(OpenFile file) : IMappingSource
     public int HostDescriptor => -1;
 
     /// <inheritdoc/>
-    public int ReadAt(long offset, Span<byte> destination) => (int)file.ReadAt(offset, destination);
+    public int ReadAt(long offset, Span<byte> destination)
+    {
+        var to = new IoVector(destination);
+        return (int)file.ReadAt(offset, ref to);
+    }
 }

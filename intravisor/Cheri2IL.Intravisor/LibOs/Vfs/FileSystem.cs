@@ -29,6 +29,9 @@ public sealed class FileSystem
     /// <summary>Guards the tree's shape.</summary>
     public Lock Gate { get; } = new();
 
+    /// <summary>Taken while an epoll instance begins or stops to watch a file.</summary>
+    internal Lock EpollGate { get; } = new();
+
     /// <summary>The root directory.</summary>
     public DirectoryNode Root { get; }
 

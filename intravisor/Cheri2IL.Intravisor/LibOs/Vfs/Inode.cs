@@ -105,7 +105,7 @@ public sealed class DeviceNode(FileSystem fileSystem, int mode, long device, Fun
 /// <summary>A named pipe.</summary>
 public sealed class FifoNode(FileSystem fileSystem, int mode) : Inode(fileSystem, FileAbi.S_IFIFO | mode)
 {
-    private readonly Pipe _pipe = new();
+    private readonly Pipe _pipe = new(fileSystem, isNamed: true);
 
     /// <inheritdoc/>
     public override OpenFile? Open(int flags, out int error)

@@ -1,4 +1,6 @@
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Events;
+using Cheri2IL.Intravisor.LibOs.Waiting;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -8,6 +10,7 @@ namespace Cheri2IL.Intravisor.LibOs.Vfs;
 public abstract class OpenFile(Inode inode, int flags)
 {
     private int _references;
+    private List<EpollItem>? _watchers;
 
     /// <summary>The file.</summary>
     public Inode Inode { get; } = inode;
@@ -30,17 +33,19 @@ public abstract class OpenFile(Inode inode, int flags)
     /// <summary>Whether it has a position (lseek, pread).</summary>
     public virtual bool IsSeekable => false;
 
-    /// <summary>Reads at the position and moves it. <paramref name="wait"/> tells whether the caller may still wait.</summary>
-    public virtual long Read(Span<byte> destination, Func<bool> wait) => -Errno.EINVAL;
+    /// <summary>Reads at the position and moves it; never waits: -EAGAIN then.</summary>
+    internal virtual long Read(ref IoVector to) => -Errno.EINVAL;
 
-    /// <summary>Writes at the position (or the end, O_APPEND) and moves it.</summary>
-    public virtual long Write(ReadOnlySpan<byte> source, Func<bool> wait) => -Errno.EINVAL;
+    /// <summary>
+    /// Writes at the position (or the end, O_APPEND) and moves it; never waits. A stream takes what there is room for, -EAGAIN if that is nothing.
+    /// </summary>
+    internal virtual long Write(ref IoVector from) => -Errno.EINVAL;
 
     /// <summary>Reads at an offset.</summary>
-    public virtual long ReadAt(long offset, Span<byte> destination) => -Errno.ESPIPE;
+    internal virtual long ReadAt(long offset, ref IoVector to) => -Errno.ESPIPE;
 
     /// <summary>Writes at an offset.</summary>
-    public virtual long WriteAt(long offset, ReadOnlySpan<byte> source) => -Errno.ESPIPE;
+    internal virtual long WriteAt(long offset, ref IoVector from) => -Errno.ESPIPE;
 
     /// <summary>lseek.</summary>
     public virtual long Seek(long offset, int whence) => -Errno.ESPIPE;
@@ -48,8 +53,22 @@ public abstract class OpenFile(Inode inode, int flags)
     /// <summary>ftruncate.</summary>
     public virtual long Truncate(long length) => -Errno.EINVAL;
 
-    /// <summary>POLL* events that hold now.</summary>
-    public virtual short Poll() => (short)(FileAbi.POLLIN | FileAbi.POLLOUT);
+    /// <summary>
+    /// POLL* events that hold now. Where a read or write would say -EAGAIN, POLLIN or POLLOUT is missing, so that who waits for it sleeps.
+    /// </summary>
+    public virtual int Poll() => FileAbi.POLLIN | FileAbi.POLLOUT;
+
+    /// <summary>Bytes that a write would take now.</summary>
+    internal virtual int Room => int.MaxValue;
+
+    /// <summary>Where one waits for <see cref="Poll"/> to change; null: it never does, and epoll does not take the file.</summary>
+    internal virtual WaitQueue? Waiters => null;
+
+    /// <summary>When <see cref="Poll"/> changes by itself next, in monotonic nanoseconds; <see cref="long.MaxValue"/>: never.</summary>
+    internal virtual long ChangesAt => long.MaxValue;
+
+    /// <summary>Whether <see cref="ChangesAt"/> can be anything else than never.</summary>
+    internal virtual bool IsTimed => false;
 
     /// <summary>Terminal size if it is one.</summary>
     public virtual bool IsTerminal(out int columns, out int rows)
@@ -67,233 +86,44 @@ public abstract class OpenFile(Inode inode, int flags)
     /// <summary>Counts a descriptor less; the last one closes.</summary>
     public void Release()
     {
-        if (Interlocked.Decrement(ref _references) == 0)
-            Close();
+        if (Interlocked.Decrement(ref _references) != 0)
+            return;
+        foreach (var item in TakeWatchers())
+            item.Epoll.Drop(item);
+        Close();
+    }
+
+    /// <summary>An epoll instance watches it, until it is closed.</summary>
+    internal void Watch(EpollItem item)
+    {
+        var watchers = _watchers ?? Interlocked.CompareExchange(ref _watchers, [], null) ?? _watchers;
+        lock (watchers)
+            watchers.Add(item);
+    }
+
+    /// <summary>It does not any more.</summary>
+    internal void Unwatch(EpollItem item)
+    {
+        if (_watchers is not { } watchers)
+            return;
+        lock (watchers)
+            watchers.Remove(item);
+    }
+
+    private EpollItem[] TakeWatchers()
+    {
+        if (_watchers is not { } watchers)
+            return [];
+        lock (watchers)
+        {
+            EpollItem[] taken = [.. watchers];
+            watchers.Clear();
+            return taken;
+        }
     }
 
     /// <summary>The last descriptor went.</summary>
     protected virtual void Close()
     {
     }
-}
-
-/// <summary>A regular file with a position.</summary>
-public sealed class RegularOpenFile(RegularFile file, int flags) : OpenFile(file, flags)
-{
-    private readonly Lock _gate = new();
-    private long _position;
-
-    /// <inheritdoc/>
-    public override bool IsSeekable => true;
-
-    /// <inheritdoc/>
-    public override long Available => Math.Max(0, file.Content.Length - _position);
-
-    /// <inheritdoc/>
-    public override long Read(Span<byte> destination, Func<bool> wait)
-    {
-        lock (_gate)
-        {
-            var count = file.Content.Read(_position, destination);
-            _position += count;
-            return count;
-        }
-    }
-
-    /// <inheritdoc/>
-    public override long Write(ReadOnlySpan<byte> source, Func<bool> wait)
-    {
-        lock (_gate)
-        {
-            if ((Flags & FileAbi.O_APPEND) != 0)
-                _position = file.Content.Length;
-            var count = WriteAt(_position, source);
-            if (count > 0)
-                _position += count;
-            return count;
-        }
-    }
-
-    /// <inheritdoc/>
-    public override long ReadAt(long offset, Span<byte> destination) => file.Content.Read(offset, destination);
-
-    /// <inheritdoc/>
-    public override long WriteAt(long offset, ReadOnlySpan<byte> source)
-    {
-        if (source.IsEmpty)
-            return 0;
-        if (offset > long.MaxValue - source.Length)
-            return -Errno.EFBIG;
-        if (!file.Content.Write(offset, source))
-            return -Errno.ENOSPC;
-        file.Touch();
-        return source.Length;
-    }
-
-    /// <summary>SEEK_DATA and SEEK_HOLE see one run of data and the hole at the end, as file systems without holes do.</summary>
-    public override long Seek(long offset, int whence)
-    {
-        lock (_gate)
-        {
-            var length = file.Content.Length;
-            long target;
-            switch (whence)
-            {
-                case FileAbi.SEEK_SET:
-                    target = offset;
-                    break;
-                case FileAbi.SEEK_CUR:
-                    target = _position + offset;
-                    break;
-                case FileAbi.SEEK_END:
-                    target = length + offset;
-                    break;
-                case FileAbi.SEEK_DATA or FileAbi.SEEK_HOLE:
-                    if ((ulong)offset >= (ulong)length)
-                        return -Errno.ENXIO;
-                    target = whence == FileAbi.SEEK_DATA ? offset : length;
-                    break;
-                default:
-                    return -Errno.EINVAL;
-            }
-
-            if (target < 0)
-                return -Errno.EINVAL;
-            return _position = target;
-        }
-    }
-
-    /// <inheritdoc/>
-    public override long Truncate(long length)
-    {
-        file.Content.Truncate(length);
-        file.Touch();
-        return 0;
-    }
-}
-
-/// <summary>Computed content, fixed at open.</summary>
-public sealed class ComputedOpenFile(Inode inode, int flags, byte[] content) : OpenFile(inode, flags)
-{
-    private long _position;
-
-    /// <inheritdoc/>
-    public override bool IsSeekable => true;
-
-    /// <inheritdoc/>
-    public override long Read(Span<byte> destination, Func<bool> wait)
-    {
-        var count = ReadAt(_position, destination);
-        _position += count;
-        return count;
-    }
-
-    /// <inheritdoc/>
-    public override long ReadAt(long offset, Span<byte> destination)
-    {
-        if (offset >= content.Length)
-            return 0;
-        var count = (int)Math.Min(destination.Length, content.Length - offset);
-        content.AsSpan((int)offset, count).CopyTo(destination);
-        return count;
-    }
-
-    /// <inheritdoc/>
-    public override long Seek(long offset, int whence)
-    {
-        var target = whence switch
-        {
-            FileAbi.SEEK_SET => offset,
-            FileAbi.SEEK_CUR => _position + offset,
-            _ => -1,
-        };
-        return target < 0 ? -Errno.EINVAL : _position = target;
-    }
-}
-
-/// <summary>A directory being listed.</summary>
-public sealed class DirectoryFile(DirectoryNode directory, int flags) : OpenFile(directory, flags)
-{
-    private List<(string Name, Inode Inode)>? _entries;
-    private int _next;
-
-    /// <summary>The directory.</summary>
-    public DirectoryNode Directory => directory;
-
-    /// <inheritdoc/>
-    public override long Read(Span<byte> destination, Func<bool> wait) => -Errno.EISDIR;
-
-    /// <summary>The next entry without passing it, or null at the end. The list is taken at the first call after a rewind.</summary>
-    public (string Name, Inode Inode)? Peek()
-    {
-        if (_entries is null)
-        {
-            lock (directory.FileSystem.Gate)
-                _entries = [(".", directory), ("..", directory.Parent), .. directory.Children.Select(c => (c.Key, c.Value))];
-        }
-
-        return _next < _entries.Count ? _entries[_next] : null;
-    }
-
-    /// <summary>Passes the entry; returns the position after it (d_off).</summary>
-    public long Advance() => ++_next;
-
-    /// <inheritdoc/>
-    public override long Seek(long offset, int whence)
-    {
-        if (whence == FileAbi.SEEK_CUR && offset == 0)
-            return _next;
-        if (whence != FileAbi.SEEK_SET || offset is < 0 or > int.MaxValue)
-            return -Errno.EINVAL;
-        if (offset == 0)
-            _entries = null;
-        return _next = (int)offset;
-    }
-}
-
-/// <summary>/dev/null, /dev/zero, /dev/full and /dev/urandom.</summary>
-public sealed class MemoryDevice(DeviceNode node, int flags, MemoryDeviceKind kind, Action<Span<byte>> random) : OpenFile(node, flags)
-{
-    /// <inheritdoc/>
-    public override bool IsSeekable => true;
-
-    /// <inheritdoc/>
-    public override long Read(Span<byte> destination, Func<bool> wait)
-    {
-        if (kind == MemoryDeviceKind.Null)
-            return 0;
-        if (kind == MemoryDeviceKind.Random)
-            random(destination);
-        else
-            destination.Clear();
-        return destination.Length;
-    }
-
-    /// <inheritdoc/>
-    public override long Write(ReadOnlySpan<byte> source, Func<bool> wait) => kind == MemoryDeviceKind.Full ? -Errno.ENOSPC : source.Length;
-
-    /// <inheritdoc/>
-    public override long ReadAt(long offset, Span<byte> destination) => Read(destination, () => false);
-
-    /// <inheritdoc/>
-    public override long WriteAt(long offset, ReadOnlySpan<byte> source) => Write(source, () => false);
-
-    /// <inheritdoc/>
-    public override long Seek(long offset, int whence) => 0;
-}
-
-/// <summary>Which memory device.</summary>
-public enum MemoryDeviceKind
-{
-    /// <summary>Reads end at once, writes vanish.</summary>
-    Null,
-
-    /// <summary>Reads yield zeros.</summary>
-    Zero,
-
-    /// <summary>Reads yield zeros, writes say ENOSPC.</summary>
-    Full,
-
-    /// <summary>Reads yield random bytes.</summary>
-    Random,
 }

@@ -1,152 +1,184 @@
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Waiting;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
-/// <summary>A pipe's buffer: 64 KiB, writes up to PIPE_BUF are atomic.</summary>
-/// <remarks>Thread-safe. Waiters wake at every change, and look after their thread every few milliseconds.</remarks>
-/// <param name="closed">Called when the last end of an unnamed pipe is closed; null for one with a name, which can be opened again.</param>
-public sealed class Pipe(Action? closed = null)
+/// <summary>A pipe's buffer: 64 KiB unless told otherwise; writes up to PIPE_BUF are atomic.</summary>
+/// <remarks>Thread-safe.</remarks>
+/// <param name="files">Whose budget it is charged to; the caller has charged <see cref="DefaultCapacity"/>.</param>
+/// <param name="isNamed">Whether it can be opened again after its last end was closed.</param>
+public sealed class Pipe(FileSystem files, bool isNamed)
 {
-    /// <summary>Bytes it holds.</summary>
-    public const int Capacity = 65536;
+    /// <summary>Bytes that a pipe holds.</summary>
+    public const int DefaultCapacity = 65536;
+
+    /// <summary>Most bytes that F_SETPIPE_SZ gives (/proc/sys/fs/pipe-max-size).</summary>
+    public const int LargestCapacity = 1 << 20;
 
     private const int PipeBuf = 4096;
-    private const int WaitMilliseconds = 20;
 
-    private readonly object _gate = new();
-    private readonly byte[] _buffer = new byte[Capacity];
-    private int _start;
-    private int _count;
+    private readonly Lock _gate = new();
+    private readonly ByteRing _ring = new(DefaultCapacity);
     private int _readers;
     private int _writers;
+    private int _readersEver;
+    private int _writersEver;
 
     /// <summary>Whether an end is open for reading.</summary>
     public bool HasReader => Volatile.Read(ref _readers) > 0;
 
+    /// <summary>Whether an end is open for writing.</summary>
+    public bool HasWriter => Volatile.Read(ref _writers) > 0;
+
     /// <summary>Bytes to read.</summary>
-    public int Count => Volatile.Read(ref _count);
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+                return _ring.Count;
+        }
+    }
+
+    /// <summary>Bytes it can hold.</summary>
+    public int Capacity
+    {
+        get
+        {
+            lock (_gate)
+                return _ring.Capacity;
+        }
+    }
+
+    /// <summary>Woken when one can read or write again, and when an end comes or goes.</summary>
+    internal WaitQueue Waiters { get; } = new();
+
+    /// <summary>Ends for reading, or for writing, that were ever opened: who waits for one to come sees also one that left at once.</summary>
+    internal int Opened(bool reads) => Volatile.Read(ref reads ? ref _readersEver : ref _writersEver);
 
     /// <summary>Adds or removes ends.</summary>
     public void Change(int readers, int writers)
     {
+        bool isLast;
         lock (_gate)
         {
             _readers += readers;
             _writers += writers;
-            Monitor.PulseAll(_gate);
-            if (_readers + _writers > 0)
-                return;
+            _readersEver += Math.Max(readers, 0);
+            _writersEver += Math.Max(writers, 0);
+            isLast = _readers + _writers == 0;
+            if (isLast && isNamed)
+            {
+                _ring.Drop(_ring.Count);
+                files.Release(_ring.Capacity - DefaultCapacity);
+                _ring.Resize(DefaultCapacity);
+            }
         }
 
-        closed?.Invoke();
+        Waiters.Wake();
+        if (isLast && !isNamed)
+            files.Release(Capacity);
     }
 
-    /// <summary>Reads what there is; waits for the first byte unless told not to. 0 when all writers are gone.</summary>
-    public long Read(Span<byte> destination, bool nonBlocking, Func<bool> wait)
+    /// <summary>F_SETPIPE_SZ: at least that many bytes, in powers of two from a page on; the capacity, -EPERM, -EBUSY or -ENOMEM.</summary>
+    public long SetCapacity(long bytes)
     {
-        if (destination.IsEmpty)
+        if (bytes > LargestCapacity)
+            return -Errno.EPERM;
+        var capacity = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(bytes, PipeBuf));
+        lock (_gate)
+        {
+            if (capacity < _ring.Count)
+                return -Errno.EBUSY;
+            if (capacity > _ring.Capacity && !files.Charge(capacity - _ring.Capacity))
+                return -Errno.ENOMEM;
+            if (capacity < _ring.Capacity)
+                files.Release(_ring.Capacity - capacity);
+            _ring.Resize(capacity);
+        }
+
+        Waiters.Wake(FileAbi.POLLOUT);
+        return capacity;
+    }
+
+    /// <summary>Reads what there is; 0 when all writers are gone.</summary>
+    internal long Read(ref IoVector to)
+    {
+        if (to.Left == 0)
             return 0;
+        long count;
         lock (_gate)
         {
-            while (_count == 0)
-            {
-                if (_writers == 0)
-                    return 0;
-                if (nonBlocking)
-                    return -Errno.EAGAIN;
-                if (!wait())
-                    return -Errno.EINTR;
-                Monitor.Wait(_gate, WaitMilliseconds);
-            }
-
-            var total = Math.Min(destination.Length, _count);
-            var first = Math.Min(total, Capacity - _start);
-            _buffer.AsSpan(_start, first).CopyTo(destination);
-            _buffer.AsSpan(0, total - first).CopyTo(destination[first..]);
-            _start = (_start + total) % Capacity;
-            _count -= total;
-            Monitor.PulseAll(_gate);
-            return total;
+            if (_ring.Count == 0)
+                return _writers == 0 ? 0 : -Errno.EAGAIN;
+            count = _ring.Read(ref to);
         }
+
+        Waiters.Wake(FileAbi.POLLOUT);
+        return count;
     }
 
-    /// <summary>Writes all, waiting for room unless told not to. EPIPE when all readers are gone.</summary>
-    public long Write(ReadOnlySpan<byte> source, bool nonBlocking, Func<bool> wait)
+    /// <summary>Writes what there is room for, up to PIPE_BUF all or nothing. EPIPE when all readers are gone.</summary>
+    internal long Write(ref IoVector from)
     {
-        var done = 0;
+        if (from.Left == 0)
+            return 0;
+        long count;
         lock (_gate)
         {
-            while (done < source.Length)
-            {
-                if (_readers == 0)
-                    return done > 0 ? done : -Errno.EPIPE;
-                var room = Capacity - _count;
-                if (room == 0 || (source.Length <= PipeBuf && room < source.Length))
-                {
-                    if (nonBlocking)
-                        return done > 0 ? done : -Errno.EAGAIN;
-                    if (!wait())
-                        return done > 0 ? done : -Errno.EINTR;
-                    Monitor.Wait(_gate, WaitMilliseconds);
-                    continue;
-                }
+            if (_readers == 0)
+                return -Errno.EPIPE;
+            var room = _ring.Room;
+            if (room == 0 || (from.Left <= PipeBuf && room < from.Left))
+                return -Errno.EAGAIN;
+            count = _ring.Write(ref from);
+        }
 
-                var part = Math.Min(room, source.Length - done);
-                var end = (_start + _count) % Capacity;
-                var first = Math.Min(part, Capacity - end);
-                source.Slice(done, first).CopyTo(_buffer.AsSpan(end));
-                source.Slice(done + first, part - first).CopyTo(_buffer);
-                _count += part;
-                done += part;
-                Monitor.PulseAll(_gate);
+        Waiters.Wake(FileAbi.POLLIN);
+        return count;
+    }
+
+    /// <summary>tee: copies bytes to another pipe, without taking them out. The two are locked in the order of <paramref name="isFirst"/>.</summary>
+    internal long CopyTo(Pipe other, long most, bool isFirst)
+    {
+        var (first, second) = isFirst ? (this, other) : (other, this);
+        long count;
+        lock (first._gate)
+        {
+            lock (second._gate)
+            {
+                if (other._readers == 0)
+                    return -Errno.EPIPE;
+                if (_ring.Count == 0)
+                    return _writers == 0 ? 0 : -Errno.EAGAIN;
+                var bytes = new byte[(int)Math.Min(Math.Min(_ring.Count, other._ring.Room), most)];
+                if (bytes.Length == 0)
+                    return -Errno.EAGAIN;
+                var vector = new IoVector(bytes);
+                count = _ring.Peek(ref vector, 0);
+                vector = new IoVector(bytes);
+                count = other._ring.Write(ref vector, count);
             }
         }
 
-        return done;
+        other.Waiters.Wake(FileAbi.POLLIN);
+        return count;
     }
 
     /// <summary>Events for an end.</summary>
-    public short Poll(bool reads, bool writes)
+    /// <param name="reads">Whether it is one for reading.</param>
+    /// <param name="writes">Whether it is one for writing.</param>
+    /// <param name="writersBefore">Writers that had been opened before it: they do not count as gone.</param>
+    internal int Poll(bool reads, bool writes, int writersBefore)
     {
         lock (_gate)
         {
             var events = 0;
             if (reads)
-                events |= (_count > 0 ? FileAbi.POLLIN : 0) | (_writers == 0 ? FileAbi.POLLHUP : 0);
+                events |= (_ring.Count > 0 ? FileAbi.POLLIN : 0) | (_writers == 0 && _writersEver != writersBefore ? FileAbi.POLLHUP : 0);
             if (writes)
-                events |= (Capacity - _count >= PipeBuf ? FileAbi.POLLOUT : 0) | (_readers == 0 ? FileAbi.POLLERR : 0);
-            return (short)events;
+                events |= (_ring.Room >= PipeBuf ? FileAbi.POLLOUT : 0) | (_readers == 0 ? FileAbi.POLLERR : 0);
+            return events;
         }
     }
-}
-
-/// <summary>An open end of a pipe or FIFO.</summary>
-public sealed class PipeEnd : OpenFile
-{
-    private readonly Pipe _pipe;
-    private readonly bool _reads;
-    private readonly bool _writes;
-
-    /// <summary>Opens an end.</summary>
-    public PipeEnd(Inode inode, int flags, Pipe pipe, bool reads, bool writes)
-        : base(inode, flags)
-    {
-        (_pipe, _reads, _writes) = (pipe, reads, writes);
-        pipe.Change(reads ? 1 : 0, writes ? 1 : 0);
-    }
-
-    /// <inheritdoc/>
-    public override long Available => _pipe.Count;
-
-    /// <inheritdoc/>
-    public override long Read(Span<byte> destination, Func<bool> wait) => _pipe.Read(destination, IsNonBlocking, wait);
-
-    /// <inheritdoc/>
-    public override long Write(ReadOnlySpan<byte> source, Func<bool> wait) => _pipe.Write(source, IsNonBlocking, wait);
-
-    /// <inheritdoc/>
-    public override short Poll() => _pipe.Poll(_reads, _writes);
-
-    /// <inheritdoc/>
-    protected override void Close() => _pipe.Change(_reads ? -1 : 0, _writes ? -1 : 0);
 }

@@ -127,8 +127,8 @@ public sealed class ProcessFiles
 public sealed class PathFile(Inode inode, int flags) : OpenFile(inode, flags)
 {
     /// <inheritdoc/>
-    public override long Read(Span<byte> destination, Func<bool> wait) => -Errno.EBADF;
+    internal override long Read(ref IoVector to) => -Errno.EBADF;
 
     /// <inheritdoc/>
-    public override long Write(ReadOnlySpan<byte> source, Func<bool> wait) => -Errno.EBADF;
+    internal override long Write(ref IoVector from) => -Errno.EBADF;
 }

@@ -1,10 +1,13 @@
 using Cheri2IL.Intravisor.Cvms;
 
-namespace Cheri2IL.Intravisor.Ipc;
+namespace Cheri2IL.Intravisor.LibOs.Waiting;
 
 /// <summary>A thread that can sleep until another wakes it: a guest's, or one of the host's.</summary>
 internal interface IWaiter
 {
+    /// <summary>Its places in wait queues. For the thread itself.</summary>
+    WaitSet Waits { get; }
+
     /// <inheritdoc cref="CvmThread.Park"/>
     ParkResult Park(long deadline);
 
@@ -21,9 +24,10 @@ internal sealed class HostWaiter : IWaiter
     private readonly object _gate = new();
     private bool _isWoken;
 
-    private HostWaiter()
-    {
-    }
+    private HostWaiter() => Waits = new WaitSet(this);
+
+    /// <inheritdoc/>
+    public WaitSet Waits { get; }
 
     /// <summary>The calling thread.</summary>
     public static HostWaiter OfThread => t_waiter ??= new HostWaiter();

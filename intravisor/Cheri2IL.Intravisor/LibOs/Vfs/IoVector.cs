@@ -1,0 +1,126 @@
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Runtime.Capabilities;
+
+namespace Cheri2IL.Intravisor.LibOs.Vfs;
+
+/// <summary>A range of guest memory that a guest named in a structure.</summary>
+/// <param name="Pointer">First byte; with pure capabilities, the authority over it.</param>
+/// <param name="Length">Bytes, not negative.</param>
+internal readonly record struct GuestRange(Capability Pointer, long Length);
+
+/// <summary>
+/// What a read fills or a write takes, from front to back: ranges of the caller's memory, or a buffer of the library OS. Bytes go between
+/// it and a file's own buffers without another one in between.
+/// </summary>
+internal ref struct IoVector
+{
+    private readonly CvmThread? _thread;
+    private readonly ReadOnlySpan<GuestRange> _ranges;
+    private Span<byte> _buffer;
+    private int _next;
+    private long _address;
+    private long _rangeLeft;
+
+    /// <summary>A buffer of the library OS.</summary>
+    public IoVector(Span<byte> buffer)
+    {
+        _buffer = buffer;
+        Left = buffer.Length;
+    }
+
+    /// <summary>One range of the caller's memory, by an argument of the system call.</summary>
+    public IoVector(CvmThread thread, long address, long length)
+    {
+        _thread = thread;
+        (_address, _rangeLeft, Left) = (address, length, length);
+    }
+
+    /// <summary>Several ranges of the caller's memory, of which the first <paramref name="length"/> bytes count.</summary>
+    public IoVector(CvmThread thread, ReadOnlySpan<GuestRange> ranges, long length)
+    {
+        _thread = thread;
+        _ranges = ranges;
+        Left = length;
+    }
+
+    /// <summary>Bytes that were not moved yet.</summary>
+    public long Left { get; private set; }
+
+    /// <summary>The rest of the buffer of the library OS; empty where it is memory of the caller.</summary>
+    public readonly Span<byte> Buffer => _buffer;
+
+    /// <summary>Takes the next bytes, as many as fit; false (EFAULT) if memory of the caller cannot be read.</summary>
+    public bool TryTake(scoped Span<byte> to)
+    {
+        while (!to.IsEmpty)
+        {
+            var step = Step(to.Length);
+            if (step == 0)
+                return false;
+            if (_thread is null)
+                _buffer[..step].CopyTo(to);
+            else if (!_thread.Memory.TryRead(_address, to[..step]))
+                return false;
+            Pass(step);
+            to = to[step..];
+        }
+
+        return true;
+    }
+
+    /// <summary>Puts bytes; false (EFAULT) if memory of the caller cannot be written, or if they do not fit.</summary>
+    public bool TryPut(scoped ReadOnlySpan<byte> from)
+    {
+        while (!from.IsEmpty)
+        {
+            var step = Step(from.Length);
+            if (step == 0)
+                return false;
+            if (_thread is null)
+                from[..step].CopyTo(_buffer);
+            else if (!_thread.Memory.TryWrite(_address, from[..step]))
+                return false;
+            Pass(step);
+            from = from[step..];
+        }
+
+        return true;
+    }
+
+    /// <summary>Passes all that is left: nobody wants it.</summary>
+    public void SkipRest() => Left = 0;
+
+    /// <summary>Passes bytes of <see cref="Buffer"/> that were moved by other means.</summary>
+    public void Skip(int count) => Pass(count);
+
+    /// <summary>Most bytes that the present range still has, of those wanted; 0 at the end.</summary>
+    private int Step(int wanted)
+    {
+        wanted = (int)Math.Min(wanted, Left);
+        if (_thread is null || wanted == 0)
+            return wanted;
+        while (_rangeLeft == 0)
+        {
+            if (_next == _ranges.Length)
+                return 0;
+            ref readonly var range = ref _ranges[_next++];
+            _thread.ActFor(range.Pointer);
+            (_address, _rangeLeft) = ((long)range.Pointer.Address, range.Length);
+        }
+
+        return (int)Math.Min(wanted, _rangeLeft);
+    }
+
+    private void Pass(int step)
+    {
+        Left -= step;
+        if (_thread is null)
+        {
+            _buffer = _buffer[step..];
+            return;
+        }
+
+        _address += step;
+        _rangeLeft -= step;
+    }
+}

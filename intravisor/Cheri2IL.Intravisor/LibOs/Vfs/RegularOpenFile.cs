@@ -1,0 +1,97 @@
+using Cheri2IL.Intravisor.LibOs.Abi;
+
+namespace Cheri2IL.Intravisor.LibOs.Vfs;
+
+/// <summary>A regular file with a position.</summary>
+public sealed class RegularOpenFile(RegularFile file, int flags) : OpenFile(file, flags)
+{
+    private readonly Lock _gate = new();
+    private long _position;
+
+    /// <inheritdoc/>
+    public override bool IsSeekable => true;
+
+    /// <inheritdoc/>
+    public override long Available => Math.Max(0, file.Content.Length - _position);
+
+    /// <inheritdoc/>
+    internal override long Read(ref IoVector to)
+    {
+        lock (_gate)
+        {
+            var count = file.Content.Read(_position, ref to);
+            _position += Math.Max(count, 0);
+            return count;
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override long Write(ref IoVector from)
+    {
+        lock (_gate)
+        {
+            if ((Flags & FileAbi.O_APPEND) != 0)
+                _position = file.Content.Length;
+            var count = WriteAt(_position, ref from);
+            _position += Math.Max(count, 0);
+            return count;
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override long ReadAt(long offset, ref IoVector to) => file.Content.Read(offset, ref to);
+
+    /// <inheritdoc/>
+    internal override long WriteAt(long offset, ref IoVector from)
+    {
+        if (from.Left == 0)
+            return 0;
+        if (offset > long.MaxValue - from.Left)
+            return -Errno.EFBIG;
+        var count = file.Content.Write(offset, ref from);
+        if (count > 0)
+            file.Touch();
+        return count;
+    }
+
+    /// <summary>SEEK_DATA and SEEK_HOLE see one run of data and the hole at the end, as file systems without holes do.</summary>
+    public override long Seek(long offset, int whence)
+    {
+        lock (_gate)
+        {
+            var length = file.Content.Length;
+            long target;
+            switch (whence)
+            {
+                case FileAbi.SEEK_SET:
+                    target = offset;
+                    break;
+                case FileAbi.SEEK_CUR:
+                    target = _position + offset;
+                    break;
+                case FileAbi.SEEK_END:
+                    target = length + offset;
+                    break;
+                case FileAbi.SEEK_DATA or FileAbi.SEEK_HOLE:
+                    if ((ulong)offset >= (ulong)length)
+                        return -Errno.ENXIO;
+                    target = whence == FileAbi.SEEK_DATA ? offset : length;
+                    break;
+                default:
+                    return -Errno.EINVAL;
+            }
+
+            if (target < 0)
+                return -Errno.EINVAL;
+            return _position = target;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override long Truncate(long length)
+    {
+        file.Content.Truncate(length);
+        file.Touch();
+        return 0;
+    }
+}
