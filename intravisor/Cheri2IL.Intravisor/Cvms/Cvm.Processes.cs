@@ -24,8 +24,8 @@ public sealed partial class Cvm
     /// <summary>Processes that have not been reaped. Hold <see cref="Tasks"/>.</summary>
     internal IReadOnlyList<GuestProcess> Processes => _processes;
 
-    /// <summary>Futexes in memory that processes share.</summary>
-    internal FutexTable SharedFutexes { get; } = new();
+    /// <summary>Futexes of all its processes.</summary>
+    internal FutexTable Futexes { get; } = new();
 
     /// <summary>Whether the end of the first process, and so of all, has been decided.</summary>
     public bool IsEnding => Volatile.Read(ref _ending) || Init.IsEnding;
@@ -119,6 +119,13 @@ public sealed partial class Cvm
     {
         _processes.Add(process);
         _running++;
+    }
+
+    /// <summary>A process never ran. Hold <see cref="Tasks"/>.</summary>
+    internal void Forget(GuestProcess process)
+    {
+        if (_processes.Remove(process))
+            _running--;
     }
 
     /// <summary>A process has been reaped. Hold <see cref="Tasks"/>.</summary>

@@ -117,6 +117,13 @@ public sealed unsafe partial class CvmThread
         _clearChildId = authority;
     }
 
+    /// <summary>CLONE_CHILD_SETTID: writes this thread's id to its own memory, by the authority of a pointer of the thread that made it.</summary>
+    internal void WriteChildId(long address, in Capability authority)
+    {
+        _authority?.Set(IsPure ? authority : CapabilityState.Read(State, CapabilityState.Ddc));
+        _ = Memory.TryWrite(address, Id);
+    }
+
     /// <summary>A pointer that a new thread starts with.</summary>
     internal void SetRegister(int register, in Capability pointer)
         => CapabilityState.Write(State, register, IsPure ? pointer : Capability.FromInteger(pointer.Address));

@@ -280,7 +280,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
         _authority?.Set(IsPure ? _clearChildId : CapabilityState.Read(State, CapabilityState.Ddc));
         RobustFutexes.Release(this);
         if (ClearChildId != 0 && Memory.TryWrite(ClearChildId, 0))
-            Image.Futexes.Wake(ClearChildId, 1, uint.MaxValue);
+            Cvm.Futexes.Wake(FutexKey.Of(this, ClearChildId, isPrivate: false), 1, uint.MaxValue);
         if (entered)
             Runtime.FaultTrap.LeaveThread();
     }

@@ -21,6 +21,9 @@ internal sealed class CpMapping(CpFile file, CpAccess access, CpRights rights, s
     public int HostDescriptor => IsCurrent ? file.Descriptor : -1;
 
     /// <inheritdoc/>
+    public object SharedIdentity => file;
+
+    /// <inheritdoc/>
     public bool IsGone => !IsCurrent;
 
     /// <summary>Pages without descriptor: the right has gone meanwhile.</summary>

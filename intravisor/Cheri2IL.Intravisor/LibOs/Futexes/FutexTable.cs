@@ -3,11 +3,12 @@ using Cheri2IL.Intravisor.LibOs.Abi;
 
 namespace Cheri2IL.Intravisor.LibOs.Futexes;
 
-/// <summary>The futexes of one address space, by guest address.</summary>
+/// <summary>The futexes of a cVM.</summary>
 /// <remarks>Thread-safe. Waiting and waking allocate nothing.</remarks>
-public sealed class FutexTable
+internal sealed class FutexTable
 {
-    private const int BucketCount = 64;
+    private const int BucketShift = 8;
+    private const int BucketCount = 1 << BucketShift;
 
     private readonly FutexBucket[] _buckets = new FutexBucket[BucketCount];
 
@@ -19,16 +20,16 @@ public sealed class FutexTable
     }
 
     /// <summary>
-    /// Sleeps when the word at <paramref name="address"/> is <paramref name="expected"/>, until woken or
+    /// Sleeps when the word at <paramref name="address"/>, of which <paramref name="key"/> is the futex, is <paramref name="expected"/>, until woken or
     /// <paramref name="deadline"/> (monotonic nanoseconds).
     /// </summary>
     /// <returns>0, -EAGAIN, -ETIMEDOUT, -ERESTARTSYS, -EFAULT or -EINVAL.</returns>
-    public long Wait(CvmThread thread, long address, int expected, uint bits, long deadline)
+    public long Wait(CvmThread thread, in FutexKey key, long address, int expected, uint bits, long deadline)
     {
         if (bits == 0 || (address & 3) != 0)
             return -Errno.EINVAL;
         var waiter = thread.Waiter;
-        var bucket = BucketOf(address);
+        var bucket = BucketOf(key);
         lock (bucket.Gate)
         {
             // Compared under the lock that a waker takes after it changed the word: no wake-up is lost.
@@ -36,7 +37,7 @@ public sealed class FutexTable
                 return -Errno.EFAULT;
             if (value != expected)
                 return -Errno.EAGAIN;
-            waiter.Address = address;
+            waiter.Key = key;
             waiter.Bits = bits;
             bucket.Add(waiter);
         }
@@ -54,11 +55,11 @@ public sealed class FutexTable
     }
 
     /// <summary>Wakes at most <paramref name="count"/> waiters with a common bit; returns how many.</summary>
-    public long Wake(long address, int count, uint bits)
+    public long Wake(in FutexKey key, int count, uint bits)
     {
-        var bucket = BucketOf(address);
+        var bucket = BucketOf(key);
         lock (bucket.Gate)
-            return WakeLocked(bucket, address, count, bits);
+            return WakeLocked(bucket, key, count, bits);
     }
 
     /// <summary>
@@ -66,12 +67,13 @@ public sealed class FutexTable
     /// to <paramref name="to"/>, if the word at <paramref name="from"/> is <paramref name="expected"/> (null: in any case).
     /// </summary>
     /// <returns>Waiters woken plus moved, -EAGAIN, -EFAULT or -EINVAL.</returns>
-    public long Requeue(CvmThread thread, long from, long to, int wake, int move, int? expected)
+    public long Requeue(CvmThread thread, long from, long to, int wake, int move, int? expected, bool isPrivate)
     {
         if (((from | to) & 3) != 0 || wake < 0 || move < 0)
             return -Errno.EINVAL;
-        var (source, target) = (BucketOf(from), BucketOf(to));
-        var (first, second) = Index(from) <= Index(to) ? (source, target) : (target, source);
+        var (fromKey, toKey) = (FutexKey.Of(thread, from, isPrivate), FutexKey.Of(thread, to, isPrivate));
+        var (source, target) = (BucketOf(fromKey), BucketOf(toKey));
+        var (first, second) = Index(fromKey) <= Index(toKey) ? (source, target) : (target, source);
         lock (first.Gate)
         {
             lock (second.Gate)
@@ -84,18 +86,18 @@ public sealed class FutexTable
                         return -Errno.EAGAIN;
                 }
 
-                var done = WakeLocked(source, from, wake, uint.MaxValue);
+                var done = WakeLocked(source, fromKey, wake, uint.MaxValue);
                 var moved = 0;
                 var waiter = source.First;
                 while (waiter is not null && moved < move)
                 {
                     var next = waiter.Next;
-                    if (waiter.Address == from)
+                    if (waiter.Key == fromKey)
                     {
-                        if (from != to)
+                        if (fromKey != toKey)
                         {
                             source.Remove(waiter);
-                            waiter.Address = to;
+                            waiter.Key = toKey;
                             target.Add(waiter);
                         }
 
@@ -114,7 +116,7 @@ public sealed class FutexTable
     /// FUTEX_WAKE_OP: changes the word at <paramref name="second"/> atomically, wakes waiters of <paramref name="first"/>, and
     /// of <paramref name="second"/> too when its old value compares as <paramref name="operation"/> says.
     /// </summary>
-    public long WakeOperation(CvmThread thread, long first, int firstCount, long second, int secondCount, uint operation)
+    public long WakeOperation(CvmThread thread, long first, int firstCount, long second, int secondCount, uint operation, bool isPrivate)
     {
         // Fields of the operation: include/uapi/linux/futex.h, FUTEX_OP.
         var kind = (operation >> 28) & 7;
@@ -146,7 +148,7 @@ public sealed class FutexTable
             old = found;
         }
 
-        var woken = Wake(first, firstCount, uint.MaxValue);
+        var woken = Wake(FutexKey.Of(thread, first, isPrivate), firstCount, uint.MaxValue);
         var holds = compare switch
         {
             0 => old == compareArgument,
@@ -156,7 +158,7 @@ public sealed class FutexTable
             4 => old > compareArgument,
             _ => old >= compareArgument,
         };
-        return holds ? woken + Wake(second, secondCount, uint.MaxValue) : woken;
+        return holds ? woken + Wake(FutexKey.Of(thread, second, isPrivate), secondCount, uint.MaxValue) : woken;
     }
 
     private static int SignExtend12(uint value) => (int)(value << 20) >> 20;
@@ -180,13 +182,13 @@ public sealed class FutexTable
         return false;
     }
 
-    private static long WakeLocked(FutexBucket bucket, long address, int count, uint bits)
+    private static long WakeLocked(FutexBucket bucket, in FutexKey key, int count, uint bits)
     {
         var woken = 0;
         for (var waiter = bucket.First; waiter is not null && woken < count;)
         {
             var next = waiter.Next;
-            if (waiter.Address == address && (waiter.Bits & bits) != 0)
+            if (waiter.Key == key && (waiter.Bits & bits) != 0)
             {
                 bucket.Remove(waiter);
                 waiter.Bucket = null;
@@ -200,7 +202,7 @@ public sealed class FutexTable
         return woken;
     }
 
-    private FutexBucket BucketOf(long address) => _buckets[Index(address)];
+    private FutexBucket BucketOf(in FutexKey key) => _buckets[Index(key)];
 
-    private static int Index(long address) => (int)(((ulong)address >> 2) * 0x9E3779B97F4A7C15UL >> 58);
+    private static int Index(in FutexKey key) => (int)((uint)key.GetHashCode() * 0x9E3779B97F4A7C15UL >> (64 - BucketShift));
 }

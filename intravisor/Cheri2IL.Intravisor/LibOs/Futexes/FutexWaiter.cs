@@ -11,8 +11,8 @@ internal sealed class FutexWaiter(CvmThread thread)
     /// <summary>The waiting thread.</summary>
     public CvmThread Thread { get; } = thread;
 
-    /// <summary>Guest address waited on.</summary>
-    public long Address { get; set; }
+    /// <summary>The futex waited on.</summary>
+    public FutexKey Key { get; set; }
 
     /// <summary>Bits of FUTEX_WAIT_BITSET.</summary>
     public uint Bits { get; set; }

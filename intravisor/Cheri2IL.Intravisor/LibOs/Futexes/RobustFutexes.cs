@@ -44,7 +44,7 @@ internal static class RobustFutexes
             if (found == value)
             {
                 if ((value & Waiters) != 0)
-                    thread.Image.Futexes.Wake(address, 1, uint.MaxValue);
+                    thread.Cvm.Futexes.Wake(FutexKey.Of(thread, address, isPrivate: false), 1, uint.MaxValue);
                 return;
             }
 

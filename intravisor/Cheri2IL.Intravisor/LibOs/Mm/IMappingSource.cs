@@ -24,4 +24,7 @@ public interface IMappingSource
 
     /// <summary>Whether the right to map it has gone: a copy of a mapping that is made then goes, too.</summary>
     bool IsGone => false;
+
+    /// <summary>What shared mappings of the same bytes have in common: futexes in them are the same.</summary>
+    object SharedIdentity => this;
 }

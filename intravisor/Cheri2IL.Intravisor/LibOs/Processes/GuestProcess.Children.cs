@@ -106,6 +106,16 @@ public sealed partial class GuestProcess
         return childThread;
     }
 
+    /// <summary>Gives up a child that was never launched, with its thread.</summary>
+    internal void Abandon(CvmThread thread)
+    {
+        lock (Cvm.Tasks)
+            Cvm.Forget(this);
+        Discard(thread);
+        Files.Close();
+        LeaveImage(Image);
+    }
+
     /// <summary>Waits until a child that borrows the image has given it back, by execve or at its end.</summary>
     internal void AwaitImage(CvmThread thread, GuestProcess child)
     {

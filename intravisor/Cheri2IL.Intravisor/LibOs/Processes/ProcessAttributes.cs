@@ -4,7 +4,7 @@ using Cheri2IL.Runtime;
 namespace Cheri2IL.Intravisor.LibOs.Processes;
 
 /// <summary>Attributes of the guest's process that are only stored and reported.</summary>
-/// <remarks>Limits: <see cref="Gate"/>; the rest is a word each.</remarks>
+/// <remarks>Limits and ids: <see cref="Gate"/>; the rest is a word each.</remarks>
 public sealed class ProcessAttributes
 {
     /// <summary>Resources of getrlimit (RLIMIT_ values 0 to 15).</summary>
@@ -19,7 +19,8 @@ public sealed class ProcessAttributes
     /// <summary>Initial attributes.</summary>
     public ProcessAttributes(CvmOptions options)
     {
-        UserId = options.UserId;
+        Users = Groups = new Ids(options.UserId, options.UserId, options.UserId);
+        SupplementaryGroups = [options.UserId];
         for (var k = 0; k < LimitCount; k++)
             Limits[k] = (ulong.MaxValue, ulong.MaxValue);
         Limits[RLIMIT_STACK] = ((ulong)GuestLayout.StackSize, (ulong)GuestLayout.StackSize);
@@ -33,17 +34,32 @@ public sealed class ProcessAttributes
     /// <summary>Those of a child.</summary>
     public ProcessAttributes(ProcessAttributes parent)
     {
-        UserId = parent.UserId;
         lock (parent.Gate)
+        {
             parent.Limits.CopyTo(Limits, 0);
+            (Users, Groups, SupplementaryGroups) = (parent.Users, parent.Groups, parent.SupplementaryGroups);
+        }
+
         (Dumpable, NoNewPrivileges, Nice) = (parent.Dumpable, parent.NoNewPrivileges, parent.Nice);
     }
 
-    /// <summary>Guards <see cref="Limits"/>.</summary>
+    /// <summary>Guards <see cref="Limits"/> and changes of ids.</summary>
     public Lock Gate { get; } = new();
 
-    /// <summary>Real, effective and saved user and group id.</summary>
-    public int UserId { get; }
+    /// <summary>User ids.</summary>
+    public Ids Users { get; set; }
+
+    /// <summary>Group ids.</summary>
+    public Ids Groups { get; set; }
+
+    /// <summary>Supplementary groups; never changed in place.</summary>
+    public int[] SupplementaryGroups { get; set; }
+
+    /// <summary>Whether it may do what root may, inside the cVM.</summary>
+    public bool IsPrivileged => Users.Effective == 0;
+
+    /// <summary>Real user id, as signals name their sender.</summary>
+    public int UserId => Users.Real;
 
     /// <summary>Soft and hard limits by resource.</summary>
     public (ulong Soft, ulong Hard)[] Limits { get; } = new (ulong Soft, ulong Hard)[LimitCount];

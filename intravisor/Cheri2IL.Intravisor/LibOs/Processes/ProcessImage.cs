@@ -1,5 +1,4 @@
 using Cheri2IL.Intravisor.Cvms;
-using Cheri2IL.Intravisor.LibOs.Futexes;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Elf;
@@ -56,9 +55,6 @@ public sealed unsafe class ProcessImage
 
     /// <summary>Dispatch table.</summary>
     public DispatchTable Dispatch { get; }
-
-    /// <summary>Futexes that are this image's alone.</summary>
-    public FutexTable Futexes { get; } = new();
 
     /// <summary>The program; null while nothing is loaded.</summary>
     public ElfExecutable? Program { get; private set; }

@@ -1,5 +1,6 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Futexes;
 
 namespace Cheri2IL.Intravisor.LibOs.Syscalls;
 
@@ -23,7 +24,9 @@ internal static class FutexSyscalls
         var realtime = ((int)a.A1 & FUTEX_CLOCK_REALTIME) != 0;
         if (realtime && operation is not (FUTEX_WAIT or FUTEX_WAIT_BITSET))
             return -Errno.ENOSYS;
-        var table = thread.Image.Futexes;
+        var isPrivate = ((int)a.A1 & FUTEX_PRIVATE_FLAG) != 0;
+        var table = thread.Cvm.Futexes;
+        var key = operation is FUTEX_WAIT or FUTEX_WAIT_BITSET or FUTEX_WAKE or FUTEX_WAKE_BITSET ? FutexKey.Of(thread, a.A0, isPrivate) : default;
         switch (operation)
         {
             case FUTEX_WAIT:
@@ -40,17 +43,17 @@ internal static class FutexSyscalls
                         : Deadlines.At(thread.Cvm.Host, timeout, realtime);
                 }
 
-                return table.Wait(thread, a.A0, (int)a.A2, operation == FUTEX_WAIT ? uint.MaxValue : (uint)a.A5, deadline);
+                return table.Wait(thread, key, a.A0, (int)a.A2, operation == FUTEX_WAIT ? uint.MaxValue : (uint)a.A5, deadline);
             case FUTEX_WAKE:
-                return (a.A0 & 3) != 0 ? -Errno.EINVAL : table.Wake(a.A0, (int)a.A2, uint.MaxValue);
+                return (a.A0 & 3) != 0 ? -Errno.EINVAL : table.Wake(key, (int)a.A2, uint.MaxValue);
             case FUTEX_WAKE_BITSET:
-                return (a.A0 & 3) != 0 || (uint)a.A5 == 0 ? -Errno.EINVAL : table.Wake(a.A0, (int)a.A2, (uint)a.A5);
+                return (a.A0 & 3) != 0 || (uint)a.A5 == 0 ? -Errno.EINVAL : table.Wake(key, (int)a.A2, (uint)a.A5);
             case FUTEX_REQUEUE:
-                return table.Requeue(thread, a.A0, a.A4, (int)a.A2, (int)a.A3, null);
+                return table.Requeue(thread, a.A0, a.A4, (int)a.A2, (int)a.A3, null, isPrivate);
             case FUTEX_CMP_REQUEUE:
-                return table.Requeue(thread, a.A0, a.A4, (int)a.A2, (int)a.A3, (int)a.A5);
+                return table.Requeue(thread, a.A0, a.A4, (int)a.A2, (int)a.A3, (int)a.A5, isPrivate);
             case FUTEX_WAKE_OP:
-                return table.WakeOperation(thread, a.A0, (int)a.A2, a.A4, (int)a.A3, (uint)a.A5);
+                return table.WakeOperation(thread, a.A0, (int)a.A2, a.A4, (int)a.A3, (uint)a.A5, isPrivate);
             default:
                 return -Errno.ENOSYS;
         }
@@ -71,7 +74,7 @@ internal static class FutexSyscalls
     {
         if (thread.IsPure)
             return -Errno.ENOSYS;
-        var target = (int)a.A0 == 0 ? thread : thread.Process.FindThread((int)a.A0);
+        var target = (int)a.A0 == 0 ? thread : thread.Cvm.FindThread((int)a.A0);
         if (target is null)
             return -Errno.ESRCH;
         return thread.Memory.TryWrite(a.A2, (long)RobustHeadSize) && thread.Memory.TryWrite(a.A1, target.RobustList)

@@ -1,5 +1,6 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Runtime.Capabilities;
 
 namespace Cheri2IL.Intravisor.LibOs.Syscalls;
@@ -11,13 +12,20 @@ internal static partial class ProcessSyscalls
     private const ulong CLONE_FS = 0x200;
     private const ulong CLONE_FILES = 0x400;
     private const ulong CLONE_SIGHAND = 0x800;
+    private const ulong CLONE_PIDFD = 0x1000;
+    private const ulong CLONE_VFORK = 0x4000;
     private const ulong CLONE_THREAD = 0x10000;
+    private const ulong CLONE_NEWNS = 0x20000;
     private const ulong CLONE_SYSVSEM = 0x40000;
     private const ulong CLONE_SETTLS = 0x80000;
     private const ulong CLONE_PARENT_SETTID = 0x100000;
     private const ulong CLONE_CHILD_CLEARTID = 0x200000;
     private const ulong CLONE_DETACHED = 0x400000;
     private const ulong CLONE_CHILD_SETTID = 0x1000000;
+    private const ulong CLONE_CLEAR_SIGHAND = 0x1_0000_0000;
+
+    /// <summary>CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET.</summary>
+    private const ulong NewNamespaces = 0x80 | CLONE_NEWNS | 0x7E00_0000;
     private const int StackPointer = 2;
     private const int ThreadPointer = 4;
     private const int Result = 10;
@@ -25,8 +33,9 @@ internal static partial class ProcessSyscalls
     private const int ThreadArgument = 3;
     private const int ChildArgument = 4;
     private const ulong ThreadFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
-    private const ulong KnownFlags = ThreadFlags | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID
-        | CLONE_DETACHED | CLONE_CHILD_SETTID;
+    private const ulong IdFlags = CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_CHILD_SETTID;
+    private const ulong KnownFlags = ThreadFlags | IdFlags;
+    private const ulong ProcessFlags = CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | IdFlags;
 
     public static long Exit(CvmThread thread, in SyscallArguments a)
     {
@@ -48,7 +57,11 @@ internal static partial class ProcessSyscalls
 
     /// <summary>clone(flags, stack, parent_tid, tls, child_tid): riscv has CLONE_BACKWARDS.</summary>
     public static long Clone(CvmThread thread, in SyscallArguments a)
-        => StartThread(thread, (ulong)a.A0 & ~0xffUL, a.A1, a.A2, a.A3, a.A4, a.A4);
+    {
+        const ulong exitSignal = 0xff;
+        var flags = (uint)a.A0 & ~exitSignal;
+        return Start(thread, new CloneArguments(flags, (int)((ulong)a.A0 & exitSignal), a.A1, a.A2, a.A3, a.A4, a.A2));
+    }
 
     /// <summary>clone3(args, size): struct clone_args of include/uapi/linux/sched.h, version 0 or later.</summary>
     public static long Clone3(CvmThread thread, in SyscallArguments a)
@@ -62,15 +75,22 @@ internal static partial class ProcessSyscalls
             return -Errno.EINVAL;
         if ((ulong)a.A1 > mostBytes)
             return -Errno.E2BIG;
-        Span<long> words = stackalloc long[8];
-        if (!thread.Memory.TryRead(a.A0, System.Runtime.InteropServices.MemoryMarshal.AsBytes(words)))
+        Span<long> words = stackalloc long[11];
+        words.Clear();
+        var given = System.Runtime.InteropServices.MemoryMarshal.AsBytes(words)[..(int)Math.Min(a.A1, words.Length * sizeof(long))];
+        if (!thread.Memory.TryRead(a.A0, given))
             return -Errno.EFAULT;
 
         // flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls
-        var (stack, size) = (words[5], words[6]);
-        if ((stack == 0) != (size == 0))
+        var (flags, exitSignal, stack, size) = ((ulong)words[0], words[4], words[5], words[6]);
+        if ((stack == 0) != (size == 0) || (ulong)exitSignal > Signal.Last || (flags & (CLONE_DETACHED | 0xff)) != 0
+            || ((flags & CLONE_THREAD) != 0 && exitSignal != 0))
             return -Errno.EINVAL;
-        return StartThread(thread, (ulong)words[0], stack + size, words[3], words[7], words[2], words[2]);
+
+        // set_tid, set_tid_size and cgroup.
+        if (words[8] != 0 || words[9] != 0)
+            return -Errno.EPERM;
+        return Start(thread, new CloneArguments(flags, (int)exitSignal, stack + size, words[3], words[7], words[2], words[1]));
     }
 
     public static long SchedYield(CvmThread thread, in SyscallArguments a)
@@ -181,36 +201,84 @@ internal static partial class ProcessSyscalls
     };
 
     private static bool IsThread(CvmThread thread, int id)
-        => id == 0 || id == thread.Id || thread.Process.FindThread(id) is not null;
+        => id == 0 || id == thread.Id || thread.Cvm.FindThread(id) is not null;
 
     /// <summary>A pointer that clone was given: its argument, with pure capabilities.</summary>
     private static Capability PointerOf(CvmThread thread, int argument, long address)
         => thread.IsPure ? thread.Argument(argument) : Capability.FromInteger((ulong)address);
 
-    private static unsafe long StartThread(CvmThread parent, ulong flags, long stack, long parentId, long tls, long childId, long clearId)
+    /// <summary>Checks in the order of kernel/fork.c, copy_process.</summary>
+    private static long Start(CvmThread parent, in CloneArguments a)
     {
-        if ((flags & ThreadFlags) != ThreadFlags || (flags & ~KnownFlags) != 0)
+        if ((a.Flags & NewNamespaces) != 0)
+            return (a.Flags & (CLONE_NEWNS | CLONE_FS)) == (CLONE_NEWNS | CLONE_FS) ? -Errno.EINVAL : -Errno.EPERM;
+        if (((a.Flags & CLONE_THREAD) != 0 && (a.Flags & CLONE_SIGHAND) == 0) || ((a.Flags & CLONE_SIGHAND) != 0 && (a.Flags & CLONE_VM) == 0))
+            return -Errno.EINVAL;
+        return (a.Flags & CLONE_THREAD) != 0 ? StartThread(parent, a) : StartProcess(parent, a);
+    }
+
+    private static long StartThread(CvmThread parent, in CloneArguments a)
+    {
+        if ((a.Flags & ThreadFlags) != ThreadFlags || (a.Flags & ~KnownFlags) != 0)
             return -Errno.ENOSYS;
         if (parent.Process.NewThread() is not { } child)
             return -Errno.EAGAIN;
-
-        // The child goes on behind the ecall with the parent's registers, a stack of its own, and 0 as result.
         child.CopyRegisters(parent);
-        child.State->Pc += 4;
-        if (stack != 0)
-            child.SetRegister(StackPointer, PointerOf(parent, StackArgument, stack));
-        if ((flags & CLONE_SETTLS) != 0)
-            child.SetRegister(ThreadPointer, PointerOf(parent, ThreadArgument, tls));
-        child.SetRegister(Result, default);
-        if ((flags & CLONE_CHILD_CLEARTID) != 0)
-            child.SetClearChildId(clearId, parent.Argument(ChildArgument));
-
-        // Linux ignores failures of these two stores.
-        if ((flags & CLONE_PARENT_SETTID) != 0)
-            _ = parent.Memory.TryWrite(parentId, child.Id);
-        if ((flags & CLONE_CHILD_SETTID) != 0)
-            _ = parent.Memory.TryWrite(childId, child.Id);
+        Prepare(parent, child, a);
         var id = child.Id;
         return parent.Process.TryLaunch(child, parent.Cvm.Options.Limits.ThreadHostStack) ? id : -Errno.EAGAIN;
     }
+
+    private static long StartProcess(CvmThread parent, in CloneArguments a)
+    {
+        if ((a.Flags & ~ProcessFlags) != 0)
+            return -Errno.ENOSYS;
+        if (a.ExitSignal > Signal.Last)
+            return -Errno.EINVAL;
+        var borrows = (a.Flags & CLONE_VM) != 0;
+        if (parent.Process.Fork(parent, borrows, (a.Flags & CLONE_FILES) != 0, a.ExitSignal) is not { } child)
+            return -Errno.EAGAIN;
+        var process = child.Process;
+        if ((a.Flags & CLONE_CLEAR_SIGHAND) != 0)
+            process.Signals.ResetHandlers();
+        Prepare(parent, child, a);
+        if ((a.Flags & CLONE_PIDFD) != 0 && PidFile.Open(parent, process, a.PidFd) is < 0 and var error)
+        {
+            process.Abandon(child);
+            return error;
+        }
+
+        if (!process.TryLaunch(child, parent.Cvm.Options.Limits.MainHostStack))
+        {
+            process.Abandon(child);
+            return -Errno.EAGAIN;
+        }
+
+        if ((a.Flags & CLONE_VFORK) != 0)
+            parent.Process.AwaitImage(parent, process);
+        return process.Id;
+    }
+
+    /// <summary>The child goes on behind the ecall with the parent's registers, a stack of its own, and 0 as result.</summary>
+    private static unsafe void Prepare(CvmThread parent, CvmThread child, in CloneArguments a)
+    {
+        child.State->Pc += 4;
+        if (a.Stack != 0)
+            child.SetRegister(StackPointer, PointerOf(parent, StackArgument, a.Stack));
+        if ((a.Flags & CLONE_SETTLS) != 0)
+            child.SetRegister(ThreadPointer, PointerOf(parent, ThreadArgument, a.ThreadPointer));
+        child.SetRegister(Result, default);
+        var childPointer = parent.Argument(ChildArgument);
+        if ((a.Flags & CLONE_CHILD_CLEARTID) != 0)
+            child.SetClearChildId(a.ChildId, childPointer);
+
+        // Linux ignores failures of these two stores.
+        if ((a.Flags & CLONE_PARENT_SETTID) != 0)
+            _ = parent.Memory.TryWrite(a.ParentId, child.Id);
+        if ((a.Flags & CLONE_CHILD_SETTID) != 0)
+            child.WriteChildId(a.ChildId, childPointer);
+    }
+
+    /// <summary>What clone and clone3 ask for.</summary>
+    private readonly record struct CloneArguments(ulong Flags, int ExitSignal, long Stack, long ParentId, long ThreadPointer, long ChildId, long PidFd);
 }

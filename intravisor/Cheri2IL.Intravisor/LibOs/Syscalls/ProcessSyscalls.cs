@@ -18,41 +18,6 @@ internal static partial class ProcessSyscalls
 
     public static long Gettid(CvmThread thread, in SyscallArguments a) => thread.Id;
 
-    // The parent lies outside the cVM, like that of a container's first process.
-    public static long Getppid(CvmThread thread, in SyscallArguments a) => 0;
-
-    public static long Getuid(CvmThread thread, in SyscallArguments a) => thread.Process.Attributes.UserId;
-
-    public static long Getgid(CvmThread thread, in SyscallArguments a) => thread.Process.Attributes.UserId;
-
-    public static long Getresuid(CvmThread thread, in SyscallArguments a) => WriteThree(thread, a, thread.Process.Attributes.UserId);
-
-    public static long Getresgid(CvmThread thread, in SyscallArguments a) => WriteThree(thread, a, thread.Process.Attributes.UserId);
-
-    public static long Getgroups(CvmThread thread, in SyscallArguments a)
-    {
-        if ((int)a.A0 < 0)
-            return -Errno.EINVAL;
-        return (int)a.A0 == 0 || thread.Memory.TryWrite(a.A1, thread.Process.Attributes.UserId) ? 1 : -Errno.EFAULT;
-    }
-
-    public static long Setpgid(CvmThread thread, in SyscallArguments a)
-    {
-        var (process, group) = ((int)a.A0, (int)a.A1);
-        if (group < 0)
-            return -Errno.EINVAL;
-        if (process != 0 && process != thread.Process.Id)
-            return -Errno.ESRCH;
-        return group == 0 || group == thread.Process.Id ? 0 : -Errno.EPERM;
-    }
-
-    public static long Getpgid(CvmThread thread, in SyscallArguments a) => OwnId(thread, (int)a.A0);
-
-    public static long Getsid(CvmThread thread, in SyscallArguments a) => OwnId(thread, (int)a.A0);
-
-    // The process leads its group already.
-    public static long Setsid(CvmThread thread, in SyscallArguments a) => -Errno.EPERM;
-
     public static long Uname(CvmThread thread, in SyscallArguments a)
     {
         Span<byte> names = stackalloc byte[6 * UtsField];
@@ -98,12 +63,12 @@ internal static partial class ProcessSyscalls
         return length;
     }
 
-    public static long Getrlimit(CvmThread thread, in SyscallArguments a) => Limit(thread, (uint)a.A0, 0, a.A1);
+    public static long Getrlimit(CvmThread thread, in SyscallArguments a) => Limit(thread, thread.Process, (uint)a.A0, 0, a.A1);
 
-    public static long Setrlimit(CvmThread thread, in SyscallArguments a) => Limit(thread, (uint)a.A0, a.A1, 0);
+    public static long Setrlimit(CvmThread thread, in SyscallArguments a) => Limit(thread, thread.Process, (uint)a.A0, a.A1, 0);
 
     public static long Prlimit64(CvmThread thread, in SyscallArguments a)
-        => (int)a.A0 != 0 && (int)a.A0 != thread.Process.Id ? -Errno.ESRCH : Limit(thread, (uint)a.A1, a.A2, a.A3);
+        => Find(thread, (int)a.A0) is { } process ? Limit(thread, process, (uint)a.A1, a.A2, a.A3) : -Errno.ESRCH;
 
     public static long Prctl(CvmThread thread, in SyscallArguments a)
     {
@@ -195,19 +160,11 @@ internal static partial class ProcessSyscalls
         return 0;
     }
 
-    private static long OwnId(CvmThread thread, int process)
-        => process == 0 || process == thread.Process.Id ? thread.Process.Id : -Errno.ESRCH;
-
-    private static long WriteThree(CvmThread thread, in SyscallArguments a, int value)
-        => thread.Memory.TryWrite(a.A0, value) && thread.Memory.TryWrite(a.A1, value) && thread.Memory.TryWrite(a.A2, value)
-            ? 0
-            : -Errno.EFAULT;
-
-    private static long Limit(CvmThread thread, uint resource, long next, long previous)
+    private static long Limit(CvmThread thread, GuestProcess target, uint resource, long next, long previous)
     {
         if (resource >= ProcessAttributes.LimitCount)
             return -Errno.EINVAL;
-        var process = thread.Process.Attributes;
+        var process = target.Attributes;
         (ulong Soft, ulong Hard) wanted = default;
         if (next != 0 && (!thread.Memory.TryRead(next, out wanted.Soft) || !thread.Memory.TryRead(next + 8, out wanted.Hard)))
             return -Errno.EFAULT;
@@ -226,7 +183,7 @@ internal static partial class ProcessSyscalls
         }
 
         if (next != 0)
-            thread.Files.Descriptors.Limit = process.SoftFileLimit;
+            target.Files.Descriptors.Limit = process.SoftFileLimit;
         return previous == 0 || (thread.Memory.TryWrite(previous, current.Soft) && thread.Memory.TryWrite(previous + 8, current.Hard))
             ? 0
             : -Errno.EFAULT;

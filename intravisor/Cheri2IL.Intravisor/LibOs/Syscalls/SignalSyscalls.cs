@@ -1,5 +1,6 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Runtime.Capabilities;
 
 namespace Cheri2IL.Intravisor.LibOs.Syscalls;
@@ -177,57 +178,110 @@ internal static partial class SignalSyscalls
 
     public static long Kill(CvmThread thread, in SyscallArguments a)
     {
-        var (process, number) = ((int)a.A0, (int)a.A1);
+        var (id, number) = ((int)a.A0, (int)a.A1);
+        var self = thread.Process;
+        var info = SignalInfo.OfSender(number, Signal.SI_USER, self.Id, self.Attributes.UserId);
+        if (id > 0)
+            return SendTo(thread, thread.Cvm.FindProcess(id), info);
+
+        // The own group, every process but the caller, or a group.
         if (number is < 0 or > Signal.Last)
             return -Errno.EINVAL;
-        var id = thread.Process.Id;
-
-        // Every process, the own group, or the process itself: all are the one process there is.
-        if (process != id && process != 0 && process != -1 && process != -id)
+        if (id == int.MinValue)
             return -Errno.ESRCH;
-        if (number == 0)
-            return 0;
-        return thread.Process.Send(SignalInfo.OfSender(number, Signal.SI_USER, id, thread.Process.Attributes.UserId)) ? 0 : -Errno.EAGAIN;
+        var group = id == 0 ? self.Group : -id;
+        GuestProcess[] targets;
+        lock (thread.Cvm.Tasks)
+            targets = [.. thread.Cvm.Processes.Where(p => id == -1 ? p != self : p.Group == group)];
+        var result = targets.Length == 0 ? -Errno.ESRCH : -Errno.EPERM;
+        foreach (var target in targets)
+        {
+            var sent = SendTo(thread, target, info);
+            if (sent == 0 || result == -Errno.EPERM)
+                result = (int)sent;
+        }
+
+        return result;
+    }
+
+    public static long PidfdSendSignal(CvmThread thread, in SyscallArguments a)
+    {
+        if (a.A3 != 0)
+            return -Errno.EINVAL;
+        if (thread.Files.Descriptors[(int)a.A0] is not PidFile file)
+            return -Errno.EBADF;
+        var info = SignalInfo.OfSender((int)a.A1, Signal.SI_USER, thread.Process.Id, thread.Process.Attributes.UserId);
+        if (a.A2 != 0)
+        {
+            if (!thread.Memory.TryRead(a.A2, out info))
+                return -Errno.EFAULT;
+            if (info.Number != (int)a.A1)
+                return -Errno.EINVAL;
+            if (file.Process != thread.Process && MayNotForge(info))
+                return -Errno.EPERM;
+        }
+
+        return file.Process.HasEnded ? -Errno.ESRCH : SendTo(thread, file.Process, info);
     }
 
     public static long Tkill(CvmThread thread, in SyscallArguments a)
-        => a.A0 <= 0 ? -Errno.EINVAL : SendTo(thread, (int)a.A0, SignalInfo.OfSender((int)a.A1, Signal.SI_TKILL, thread.Process.Id, thread.Process.Attributes.UserId));
+        => (int)a.A0 <= 0 ? -Errno.EINVAL : SendTo(thread, 0, (int)a.A0, SignalInfo.OfSender((int)a.A1, Signal.SI_TKILL, thread.Process.Id, thread.Process.Attributes.UserId));
 
     public static long Tgkill(CvmThread thread, in SyscallArguments a)
-    {
-        if ((int)a.A0 <= 0 || (int)a.A1 <= 0)
-            return -Errno.EINVAL;
-        return (int)a.A0 != thread.Process.Id
-            ? -Errno.ESRCH
-            : SendTo(thread, (int)a.A1, SignalInfo.OfSender((int)a.A2, Signal.SI_TKILL, thread.Process.Id, thread.Process.Attributes.UserId));
-    }
+        => (int)a.A0 <= 0 || (int)a.A1 <= 0
+            ? -Errno.EINVAL
+            : SendTo(thread, (int)a.A0, (int)a.A1, SignalInfo.OfSender((int)a.A2, Signal.SI_TKILL, thread.Process.Id, thread.Process.Attributes.UserId));
 
     public static long RtSigqueueinfo(CvmThread thread, in SyscallArguments a)
     {
         if (!thread.Memory.TryRead(a.A2, out SignalInfo info))
             return -Errno.EFAULT;
         info.Number = (int)a.A1;
-        if (info.Number is < 0 or > Signal.Last)
-            return -Errno.EINVAL;
-        if ((int)a.A0 != thread.Process.Id)
-            return -Errno.ESRCH;
-        return info.Number == 0 || thread.Process.Send(info) ? 0 : -Errno.EAGAIN;
+        return MayNotForge(info) && (int)a.A0 != thread.Process.Id ? -Errno.EPERM : SendTo(thread, thread.Cvm.FindProcess((int)a.A0), info);
     }
 
     public static long RtTgsigqueueinfo(CvmThread thread, in SyscallArguments a)
     {
+        if ((int)a.A0 <= 0 || (int)a.A1 <= 0)
+            return -Errno.EINVAL;
         if (!thread.Memory.TryRead(a.A3, out SignalInfo info))
             return -Errno.EFAULT;
         info.Number = (int)a.A2;
-        return (int)a.A0 != thread.Process.Id ? -Errno.ESRCH : SendTo(thread, (int)a.A1, info);
+        return MayNotForge(info) && (int)a.A0 != thread.Process.Id ? -Errno.EPERM : SendTo(thread, (int)a.A0, (int)a.A1, info);
     }
 
-    private static long SendTo(CvmThread thread, int id, in SignalInfo info)
+    /// <summary>Whether a signal would look like one of the kernel, or of kill: that can be sent to oneself alone.</summary>
+    private static bool MayNotForge(in SignalInfo info) => info.Code is >= 0 or Signal.SI_TKILL;
+
+    /// <summary>To a process: ESRCH where there is none; 0 asks for that alone (kernel/signal.c, kill_pid_info).</summary>
+    private static long SendTo(CvmThread thread, GuestProcess? target, in SignalInfo info)
     {
+        if (target is null)
+            return -Errno.ESRCH;
         if (info.Number is < 0 or > Signal.Last)
             return -Errno.EINVAL;
-        if (thread.Process.FindThread(id) is not { } target)
+        if (!MaySend(thread.Process, target, info.Number))
+            return -Errno.EPERM;
+        return info.Number == 0 || target.Send(info) ? 0 : -Errno.EAGAIN;
+    }
+
+    /// <summary>To a thread, which belongs to that process unless it is 0.</summary>
+    private static long SendTo(CvmThread thread, int process, int id, in SignalInfo info)
+    {
+        if (thread.Cvm.FindThread(id) is not { } target || (process != 0 && target.Process.Id != process))
             return -Errno.ESRCH;
-        return info.Number == 0 || thread.Process.Send(target, info) ? 0 : -Errno.EAGAIN;
+        if (info.Number is < 0 or > Signal.Last)
+            return -Errno.EINVAL;
+        if (!MaySend(thread.Process, target.Process, info.Number))
+            return -Errno.EPERM;
+        return info.Number == 0 || target.Process.Send(target, info) ? 0 : -Errno.EAGAIN;
+    }
+
+    /// <summary>kernel/signal.c, check_kill_permission.</summary>
+    private static bool MaySend(GuestProcess from, GuestProcess to, int number)
+    {
+        var (sender, receiver) = (from.Attributes.Users, to.Attributes.Users);
+        return from == to || from.Attributes.IsPrivileged || sender.Effective == receiver.Real || sender.Effective == receiver.Saved
+            || sender.Real == receiver.Real || sender.Real == receiver.Saved || (number == Signal.SIGCONT && from.Session == to.Session);
     }
 }

@@ -72,8 +72,8 @@ internal static class TimeSyscalls
 
     public static long Times(CvmThread thread, in SyscallArguments a)
     {
-        // User time alone is known; children there are none.
-        Span<long> times = [thread.Process.CpuNanoseconds / TickNanoseconds, 0, 0, 0];
+        // User time alone is known.
+        Span<long> times = [thread.Process.CpuNanoseconds / TickNanoseconds, 0, thread.Process.ChildrenCpuNanoseconds / TickNanoseconds, 0];
         return a.A0 == 0 || thread.Memory.TryWrite(a.A0, System.Runtime.InteropServices.MemoryMarshal.AsBytes(times))
             ? thread.Cvm.Host.MonotonicNanoseconds / TickNanoseconds
             : -Errno.EFAULT;
@@ -88,13 +88,19 @@ internal static class TimeSyscalls
         {
             RUSAGE_SELF => thread.Process.CpuNanoseconds,
             RUSAGE_THREAD => thread.Cvm.Host.CpuNanoseconds(thread.HostThread),
-            _ => 0,
+            _ => thread.Process.ChildrenCpuNanoseconds,
         };
+        return TryWriteUsage(thread, a.A1, cpu) ? 0 : -Errno.EFAULT;
+    }
+
+    /// <summary>Writes a struct rusage of which the user time alone is known.</summary>
+    public static bool TryWriteUsage(CvmThread thread, long address, long cpu)
+    {
         Span<byte> usage = stackalloc byte[RusageSize];
         usage.Clear();
         var words = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, long>(usage);
         (words[0], words[1]) = (cpu / 1_000_000_000, cpu % 1_000_000_000 / 1000);
-        return thread.Memory.TryWrite(a.A1, usage) ? 0 : -Errno.EFAULT;
+        return thread.Memory.TryWrite(address, usage);
     }
 
     /// <summary>Sleeps; when a handler interrupts, tells what was left.</summary>

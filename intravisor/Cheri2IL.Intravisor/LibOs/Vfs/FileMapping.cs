@@ -12,6 +12,9 @@ internal sealed class FileMapping(OpenFile file) : IMappingSource
     public bool CanWriteShared => file.CanWrite;
 
     /// <inheritdoc/>
+    public object SharedIdentity => file.Inode;
+
+    /// <inheritdoc/>
     public int HostDescriptor => -1;
 
     /// <inheritdoc/>
