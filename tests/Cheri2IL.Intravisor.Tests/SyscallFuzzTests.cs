@@ -18,7 +18,7 @@ public sealed unsafe class SyscallFuzzTests
     /// <summary>Calls that end the guest, redirect it, start threads or may wait for ever.</summary>
     private static readonly HashSet<string> Excluded =
     [
-        "exit", "exit_group", "rt_sigreturn", "clone", "clone3", "kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo",
+        "exit", "exit_group", "rt_sigreturn", "clone", "clone3", "kill", "pidfd_send_signal", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo",
         "futex", "rt_sigsuspend", "rt_sigtimedwait", "nanosleep", "clock_nanosleep", "cp_call_serve",
     ];
 

@@ -201,10 +201,13 @@ public sealed unsafe class ThreadTests
     }
 
     [Theory]
-    [InlineData(17L)]
-    [InlineData(0x100L | 0x4000 | 17)]
-    [InlineData(0x7d0f00L | 0x2000_0000)]
-    public void Clone_OfAProcess_IsNotSupported(long flags)
+    [InlineData(0x2000_0000L | 17, -Errno.EPERM)]
+    [InlineData(0x2_0000L | 0x200, -Errno.EINVAL)]
+    [InlineData(0x1_0000L, -Errno.EINVAL)]
+    [InlineData(0x800L, -Errno.EINVAL)]
+    [InlineData(0x8000L | 17, -Errno.ENOSYS)]
+    [InlineData(66L, -Errno.EINVAL)]
+    public void Clone_FlagsThatCannotBe_AreRefused(long flags, int expected)
     {
         var guest = new ScriptedGuest();
         var result = 0L;
@@ -215,7 +218,7 @@ public sealed unsafe class ThreadTests
             Call(state, ExitGroup, 0);
         };
         guest.Run();
-        Assert.Equal(-Errno.ENOSYS, result);
+        Assert.Equal(expected, result);
     }
 
     [Fact]

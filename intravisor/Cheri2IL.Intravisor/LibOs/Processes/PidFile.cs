@@ -1,6 +1,7 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Vfs;
+using Cheri2IL.Intravisor.LibOs.Waiting;
 
 namespace Cheri2IL.Intravisor.LibOs.Processes;
 
@@ -18,13 +19,16 @@ public sealed class PidFile : OpenFile
     public GuestProcess Process { get; }
 
     /// <inheritdoc/>
-    public override short Poll() => (short)(Process.HasEnded ? FileAbi.POLLIN : 0);
+    internal override WaitQueue Waiters => Process.Watching;
+
+    /// <inheritdoc/>
+    public override int Poll() => Process.HasEnded ? FileAbi.POLLIN : 0;
 
     /// <summary>Opens one for a thread's process; the descriptor or a negated errno.</summary>
     internal static long Open(CvmThread thread, GuestProcess process, int flags)
     {
         const int mode = 0x180;
-        var node = new DeviceNode(thread.Files.FileSystem, mode, device: 0, (n, f) => new PidFile(n, process, f));
+        var node = new AnonymousNode(thread.Files.FileSystem, mode);
         return thread.Files.Descriptors.AddNew(new PidFile(node, process, FileAbi.O_RDWR | flags), closeOnExec: true);
     }
 

@@ -10,13 +10,13 @@ internal static partial class ProcessSyscalls
 {
     private const int MostGroups = 65536;
 
-    public static long Getuid(CvmThread thread, in SyscallArguments a) => thread.Process.Attributes.Users.Real;
+    public static long Getuid(CvmThread thread, in SyscallArguments a) => (uint)thread.Process.Attributes.Users.Real;
 
-    public static long Geteuid(CvmThread thread, in SyscallArguments a) => thread.Process.Attributes.Users.Effective;
+    public static long Geteuid(CvmThread thread, in SyscallArguments a) => (uint)thread.Process.Attributes.Users.Effective;
 
-    public static long Getgid(CvmThread thread, in SyscallArguments a) => thread.Process.Attributes.Groups.Real;
+    public static long Getgid(CvmThread thread, in SyscallArguments a) => (uint)thread.Process.Attributes.Groups.Real;
 
-    public static long Getegid(CvmThread thread, in SyscallArguments a) => thread.Process.Attributes.Groups.Effective;
+    public static long Getegid(CvmThread thread, in SyscallArguments a) => (uint)thread.Process.Attributes.Groups.Effective;
 
     public static long Getresuid(CvmThread thread, in SyscallArguments a) => WriteIds(thread, a, thread.Process.Attributes.Users);
 
@@ -37,9 +37,9 @@ internal static partial class ProcessSyscalls
     public static long Setresgid(CvmThread thread, in SyscallArguments a) => SetThree(thread, (int)a.A0, (int)a.A1, (int)a.A2, isUser: false);
 
     // The ids for files are the effective ones: it returns them, and changes nothing.
-    public static long Setfsuid(CvmThread thread, in SyscallArguments a) => thread.Process.Attributes.Users.Effective;
+    public static long Setfsuid(CvmThread thread, in SyscallArguments a) => (uint)thread.Process.Attributes.Users.Effective;
 
-    public static long Setfsgid(CvmThread thread, in SyscallArguments a) => thread.Process.Attributes.Groups.Effective;
+    public static long Setfsgid(CvmThread thread, in SyscallArguments a) => (uint)thread.Process.Attributes.Groups.Effective;
 
     public static long Getgroups(CvmThread thread, in SyscallArguments a)
     {
