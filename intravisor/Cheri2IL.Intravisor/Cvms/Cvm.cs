@@ -1,6 +1,7 @@
 using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Intravisor.LibOs.Net;
 using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime.Elf;
@@ -38,6 +39,7 @@ public sealed partial class Cvm : IDisposable
         Exchange = exchange ?? new Exchange();
         MemoryBudget = new MemoryBudget(options.Limits.MemoryBytes);
         FileSystem = new FileSystem(() => options.Host.RealtimeNanoseconds, options.Root, options.Limits.FileBytes);
+        Network = new NetworkStack(Exchange.Network, Name, FileSystem, options.Limits.OpenFiles);
         _nextId = FirstProcessId;
         var files = new ProcessFiles(FileSystem);
         Init = new GuestProcess(this, FirstProcessId, new ProcessImage(this), files);
@@ -68,6 +70,9 @@ public sealed partial class Cvm : IDisposable
 
     /// <summary>The program's dynamic linker, where there is one.</summary>
     public ElfExecutable? Interpreter { get; private set; }
+
+    /// <summary>Its place in the network of the Intravisor.</summary>
+    internal NetworkStack Network { get; }
 
     /// <summary>What it shares with other cVMs.</summary>
     internal Exchange Exchange { get; }

@@ -1,5 +1,6 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Net;
 using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Waiting;
 
@@ -30,6 +31,9 @@ public sealed class Exchange
     private readonly Dictionary<string, Publication> _published = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _owners = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Dictionary<string, CpRights>> _grants = new(StringComparer.Ordinal);
+
+    /// <summary>The network that connects its cVMs.</summary>
+    public Network Network { get; } = new();
 
     /// <summary>What is published now, in no order.</summary>
     public IReadOnlyList<Publication> Published

@@ -15,7 +15,7 @@ public sealed class LinuxProgramTests
 
     /// <summary>Every program, by name.</summary>
     public static TheoryData<string> Programs()
-        => [.. Directory.EnumerateFiles(_folder, "*.c").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)];
+        => [.. Directory.EnumerateFiles(_folder, "*.out").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)];
 
     [Theory]
     [MemberData(nameof(Programs))]

@@ -46,6 +46,7 @@ public static class FileAbi
     public const int POLLERR = 8;
     public const int POLLHUP = 16;
     public const int POLLNVAL = 32;
+    public const int POLLRDHUP = 0x2000;
 
     public const int NAME_MAX = 255;
     public const int PATH_MAX = 4096;

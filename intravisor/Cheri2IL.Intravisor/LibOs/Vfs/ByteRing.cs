@@ -4,7 +4,9 @@ namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
 /// <summary>Bytes on their way from writers to readers, first in, first out; memory is taken as it is needed, up to the capacity.</summary>
 /// <remarks>Not thread-safe: the owner locks. Capacities are powers of two.</remarks>
-internal sealed class ByteRing(int capacity)
+/// <param name="capacity">Most bytes.</param>
+/// <param name="budget">What its memory is charged to; null: the owner has charged the capacity.</param>
+internal sealed class ByteRing(int capacity, FileSystem? budget = null)
 {
     /// <summary>Bytes of memory that a ring begins with.</summary>
     private const int FirstSize = 4096;
@@ -25,7 +27,8 @@ internal sealed class ByteRing(int capacity)
     public long Write(ref IoVector from, long most = long.MaxValue)
     {
         var total = (int)Math.Min(Math.Min(from.Left, most), Room);
-        Reserve(Count + total);
+        if (!Reserve(Count + total))
+            total = Math.Min(total, _buffer.Length - Count);
         var done = 0;
         while (done < total)
         {
@@ -77,18 +80,35 @@ internal sealed class ByteRing(int capacity)
     public void Resize(int capacity)
     {
         Capacity = capacity;
-        if (_buffer.Length > capacity)
-            Move(capacity);
+        if (_buffer.Length <= capacity)
+            return;
+        budget?.Release(_buffer.Length - capacity);
+        Move(capacity);
     }
 
-    private void Reserve(int count)
+    /// <summary>Takes the last bytes back out.</summary>
+    public void Retract(int count) => Count -= count;
+
+    /// <summary>Gives up what it holds, and its memory.</summary>
+    public void Clear()
+    {
+        budget?.Release(_buffer.Length);
+        (_buffer, _start, Count) = ([], 0, 0);
+    }
+
+    /// <summary>Makes room for so many bytes altogether; false if the budget does not allow it.</summary>
+    private bool Reserve(int count)
     {
         if (count <= _buffer.Length)
-            return;
-        var size = Math.Max(_buffer.Length, FirstSize);
+            return true;
+        var size = Math.Max(_buffer.Length, Math.Min(FirstSize, Capacity));
         while (size < count)
             size *= 2;
-        Move(Math.Min(size, Capacity));
+        size = Math.Min(size, Capacity);
+        if (budget?.Charge(size - _buffer.Length) == false)
+            return false;
+        Move(size);
+        return true;
     }
 
     private void Move(int size)

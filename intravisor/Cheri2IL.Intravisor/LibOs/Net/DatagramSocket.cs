@@ -1,0 +1,212 @@
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Vfs;
+
+namespace Cheri2IL.Intravisor.LibOs.Net;
+
+/// <summary>A socket that sends messages to whom it likes: UDP and Unix datagram sockets.</summary>
+internal sealed class DatagramSocket : Socket
+{
+    /// <summary>Most bytes of a datagram of UDP.</summary>
+    private const int MostBytes = 65507;
+
+    private readonly Lock _gate = new();
+    private SocketAddress _remote;
+    private DatagramSocket? _peer;
+    private bool _isSendShut;
+
+    /// <summary>Makes a socket without destination.</summary>
+    public DatagramSocket(NetworkStack stack, int family)
+        : base(stack, family, SocketAbi.SOCK_DGRAM, family == SocketAbi.AF_UNIX ? 0 : SocketAbi.IPPROTO_UDP, new SocketOptions())
+        => LocalAddress = family == SocketAbi.AF_UNIX ? SocketAddress.Nameless : SocketAddress.OfInet(family, family == SocketAbi.AF_INET ? SocketAddress.Map(0) : 0, 0);
+
+    /// <inheritdoc/>
+    public override SocketAddress PeerAddress
+    {
+        get
+        {
+            lock (_gate)
+                return _peer?.LocalAddress ?? _remote;
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override int Room => MostBytes;
+
+    /// <summary>Makes two sockets that send to each other.</summary>
+    public static (DatagramSocket First, DatagramSocket Second) Pair(NetworkStack stack, Credentials self)
+    {
+        var first = new DatagramSocket(stack, SocketAbi.AF_UNIX) { Self = self, PeerCredentials = self };
+        var second = new DatagramSocket(stack, SocketAbi.AF_UNIX) { Self = self, PeerCredentials = self, _peer = first };
+        first._peer = second;
+        return (first, second);
+    }
+
+    /// <summary>Whether it takes datagrams from there: from everywhere unless it is connected.</summary>
+    public bool Takes(in SocketAddress source)
+    {
+        lock (_gate)
+            return _remote.Family == SocketAbi.AF_UNSPEC || (_remote.Ip == source.Ip && _remote.Port == source.Port);
+    }
+
+    /// <inheritdoc/>
+    public override int Connect(CvmThread thread, in SocketAddress address, Credentials self, bool mayWait, out StreamSocket? full)
+    {
+        full = null;
+        Socket? found = null;
+        var destination = default(SocketAddress);
+        if (address.Family != SocketAbi.AF_UNSPEC)
+        {
+            var error = IsUnix ? Names.Find(thread, this, address, out found) : ConnectInet(address, out destination);
+            if (error != 0)
+                return error;
+        }
+
+        var peer = (DatagramSocket?)found;
+        if (peer?.MayReceiveFrom(this) == false)
+            return -Errno.EPERM;
+        lock (_gate)
+            (_remote, _peer) = (destination, peer);
+        Waiters.Wake();
+        return 0;
+    }
+
+    /// <inheritdoc/>
+    public override int Shutdown(bool reading, bool writing)
+    {
+        lock (_gate)
+        {
+            if (_remote.Family == SocketAbi.AF_UNSPEC && _peer is null)
+                return -Errno.ENOTCONN;
+            _isSendShut |= writing;
+        }
+
+        if (reading)
+            Inbox.ShutReading();
+        Waiters.Wake();
+        return 0;
+    }
+
+    /// <inheritdoc/>
+    public override long Send(CvmThread? thread, ref IoVector from, in Outgoing message, out Inbox? full)
+    {
+        full = null;
+        if (TakeError() is > 0 and var pending)
+            return -pending;
+        if (_isSendShut)
+            return -Errno.EPIPE;
+        var error = FindReceiver(thread, message.To, from.Left, out var receiver, out var source);
+        if (error != 0)
+            return error;
+        if (receiver is null)
+            return Lose(ref from, message.To);
+        var ancillary = message.Ancillary;
+        if (ancillary is null && IsUnix && receiver.Options.PassesCredentials)
+            ancillary = new Ancillary([], message.Sender, Stack);
+        var count = receiver.Inbox.Send(ref from, source, ancillary);
+        if (count == -Errno.EAGAIN && IsUnix)
+            full = receiver.Inbox;
+        if (count == -Errno.EPIPE && IsUnix)
+            return receiver.Inbox.IsClosed ? Disconnect(receiver) : -Errno.EPIPE;
+        if (count is -Errno.EAGAIN or -Errno.EPIPE && !IsUnix)
+        {
+            // No room: the network may lose datagrams, and does.
+            count = from.Left;
+            from.SkipRest();
+        }
+
+        return count;
+    }
+
+    /// <inheritdoc/>
+    internal override long Write(ref IoVector from) => Send(null, ref from, new Outgoing(default, null, Self), out _);
+
+    /// <inheritdoc/>
+    public override long Receive(ref IoVector to, bool peek, out Received received)
+    {
+        received = default;
+        return TakeError() is > 0 and var error ? -error : Inbox.Receive(ref to, peek, out received);
+    }
+
+    /// <inheritdoc/>
+    public override int Poll()
+    {
+        var peer = _peer;
+        return ErrorEvents | (Inbox.IsReadable ? FileAbi.POLLIN : 0) | (Inbox.IsFinished ? FileAbi.POLLRDHUP : 0)
+            | (Inbox.IsFinished && _isSendShut ? FileAbi.POLLHUP : 0)
+            | (peer is null || peer.Inbox.IsWritable ? FileAbi.POLLOUT : 0);
+    }
+
+    /// <inheritdoc/>
+    protected override void Close()
+    {
+        Names.Unbind(this);
+        Inbox.Close();
+    }
+
+    private int ConnectInet(in SocketAddress address, out SocketAddress destination)
+    {
+        destination = InetNames.Destination(address);
+        var error = Names.BindFor(this, destination);
+        if (error == 0 && !Stack.InetNames.Reaches(destination))
+            error = -Errno.ENETUNREACH;
+        if (error == 0)
+            LocalAddress = Stack.InetNames.SourceFor(this, destination);
+        return error;
+    }
+
+    private bool MayReceiveFrom(DatagramSocket other)
+    {
+        lock (_gate)
+            return _peer is null || _peer == other;
+    }
+
+    /// <summary>Who receives what is sent there; 0 with null where nobody does and that is no error at once.</summary>
+    private int FindReceiver(CvmThread? thread, in SocketAddress to, long length, out DatagramSocket? receiver, out SocketAddress source)
+    {
+        source = LocalAddress;
+        SocketAddress destination;
+        lock (_gate)
+        {
+            receiver = to.Family == SocketAbi.AF_UNSPEC ? _peer : null;
+            if (receiver is not null)
+                return 0;
+            destination = to.Family == SocketAbi.AF_UNSPEC ? _remote : IsUnix ? to : InetNames.Destination(to);
+        }
+
+        if (destination.Family == SocketAbi.AF_UNSPEC)
+            return IsUnix ? -Errno.ENOTCONN : -Errno.EDESTADDRREQ;
+        if (!IsUnix && length > MostBytes)
+            return -Errno.EMSGSIZE;
+        var error = Names.BindFor(this, destination);
+        if (error != 0)
+            return error;
+        error = Names.Find(thread, this, destination, out var found);
+        receiver = (DatagramSocket?)found;
+        source = IsUnix ? LocalAddress : Stack.InetNames.SourceFor(this, destination);
+        if (error == -Errno.ECONNREFUSED && !IsUnix)
+            return 0;
+        return error == 0 && IsUnix && !receiver!.MayReceiveFrom(this) ? -Errno.EPERM : error;
+    }
+
+    /// <summary>Nobody is there: one that is connected is told so at its next operation (ICMP).</summary>
+    private long Lose(ref IoVector from, in SocketAddress to)
+    {
+        if (to.Family == SocketAbi.AF_UNSPEC)
+            SetError(Errno.ECONNREFUSED);
+        var count = from.Left;
+        from.SkipRest();
+        return count;
+    }
+
+    private long Disconnect(DatagramSocket receiver)
+    {
+        lock (_gate)
+        {
+            if (_peer == receiver)
+                _peer = null;
+        }
+
+        return -Errno.ECONNREFUSED;
+    }
+}

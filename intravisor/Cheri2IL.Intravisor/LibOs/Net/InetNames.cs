@@ -1,0 +1,206 @@
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+
+namespace Cheri2IL.Intravisor.LibOs.Net;
+
+/// <summary>Ports of a cVM, of TCP and UDP over IPv4 and IPv6.</summary>
+/// <remarks>Thread-safe.</remarks>
+internal sealed class InetNames(NetworkStack stack) : ISocketNames
+{
+    /// <summary>Ports for those that do not ask for one: net.ipv4.ip_local_port_range.</summary>
+    private const int FirstEphemeral = 32768;
+
+    private const int LastEphemeral = 60999;
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<(int Protocol, ushort Port), List<Socket>> _bound = [];
+    private int _nextEphemeral = FirstEphemeral;
+    private uint _turn;
+
+    /// <summary>Where an address leads: that of no host is the host itself.</summary>
+    public static SocketAddress Destination(in SocketAddress address)
+        => !SocketAddress.IsAny(address.Ip) ? address
+            : address with { Ip = SocketAddress.IsMapped(address.Ip) ? SocketAddress.Map(0x7f000001) : SocketAddress.Loopback6 };
+
+    /// <inheritdoc/>
+    public int Bind(CvmThread thread, Socket socket, in SocketAddress address)
+    {
+        if (socket.IsBound || (socket.Options.IsOnly6 && SocketAddress.IsMapped(address.Ip)))
+            return -Errno.EINVAL;
+        if (!SocketAddress.IsAny(address.Ip) && !IsOwn(address.Ip))
+            return -Errno.EADDRNOTAVAIL;
+        lock (_gate)
+            return Enter(socket, address);
+    }
+
+    /// <inheritdoc/>
+    public int BindFor(Socket socket, in SocketAddress destination)
+    {
+        lock (_gate)
+        {
+            if (!socket.IsBound)
+            {
+                var error = Enter(socket, socket.LocalAddress);
+                if (error != 0)
+                    return error;
+            }
+
+            // One that connects knows from where.
+            if (socket is StreamSocket && !SocketAddress.IsAny(destination.Ip) && destination != socket.LocalAddress)
+                socket.LocalAddress = SourceFor(socket, destination);
+            return 0;
+        }
+    }
+
+    /// <inheritdoc/>
+    public int Find(CvmThread? thread, Socket from, in SocketAddress to, out Socket? found)
+    {
+        found = null;
+        var destination = Destination(to);
+        if (Route(destination.Ip) is not { } host)
+            return from is StreamSocket ? 0 : -Errno.ENETUNREACH;
+        found = host.InetNames.Lookup(from.Protocol, destination, SourceFor(from, destination));
+        return found is null ? -Errno.ECONNREFUSED : 0;
+    }
+
+    /// <inheritdoc/>
+    public void Unbind(Socket socket)
+    {
+        lock (_gate)
+        {
+            var key = (socket.Protocol, socket.LocalAddress.Port);
+            if (!_bound.TryGetValue(key, out var sockets) || !sockets.Remove(socket) || sockets.Count > 0)
+                return;
+            _bound.Remove(key);
+        }
+    }
+
+    /// <summary>Whether nobody else listens under the name of a socket.</summary>
+    public bool MayListen(StreamSocket socket)
+    {
+        lock (_gate)
+        {
+            return !_bound[(socket.Protocol, socket.LocalAddress.Port)].Exists(other => other != socket && other is StreamSocket { IsListening: true }
+                && Overlap(other, socket.LocalAddress.Ip, socket.Options.IsOnly6) && !(other.Options.ReusePort && socket.Options.ReusePort));
+        }
+    }
+
+    /// <summary>The socket that listens on a port, for connections from outside of all cVMs; null if none does.</summary>
+    public StreamSocket? Listener(ushort port)
+        => Lookup(SocketAbi.IPPROTO_TCP, SocketAddress.OfInet(SocketAbi.AF_INET, stack.Address, port), default) as StreamSocket;
+
+    /// <summary>Whether there is a host with an address that is no other's than one of these cVMs'.</summary>
+    public bool Reaches(in SocketAddress destination) => Route(destination.Ip) is not null;
+
+    /// <summary>What an accepted socket is called that was connected to by <paramref name="address"/>.</summary>
+    public static SocketAddress Seen(StreamSocket listener, in SocketAddress address) => Destination(address) with { Family = listener.Family };
+
+    /// <summary>As whom a socket sends there.</summary>
+    public SocketAddress SourceFor(Socket socket, in SocketAddress destination)
+    {
+        var local = socket.LocalAddress;
+        if (!SocketAddress.IsAny(local.Ip))
+            return local;
+        var ip = destination.Ip == SocketAddress.Loopback6 ? SocketAddress.Loopback6
+            : SocketAddress.IsLoopback(destination.Ip) ? SocketAddress.Map(0x7f000001) : stack.Address;
+        return local with { Ip = ip };
+    }
+
+    private bool IsOwn(UInt128 address) => SocketAddress.IsLoopback(address) || address == stack.Address;
+
+    private NetworkStack? Route(UInt128 address) => IsOwn(address) ? stack : stack.Network.Find(address);
+
+    private Socket? Lookup(int protocol, SocketAddress destination, SocketAddress source)
+    {
+        lock (_gate)
+        {
+            if (!_bound.TryGetValue((protocol, destination.Port), out var sockets))
+                return null;
+            Socket? best = null;
+            var (most, equal) = (0, 0u);
+            foreach (var socket in sockets)
+            {
+                var score = Score(socket, destination.Ip, source);
+                if (score == 0 || score < most)
+                    continue;
+                equal = score > most ? 1 : equal + 1;
+                // Those that share a port (SO_REUSEPORT) take turns.
+                if (score > most || (socket.Options.ReusePort && _turn % equal == equal - 1))
+                    best = socket;
+                most = score;
+            }
+
+            _turn += equal > 1 ? 1u : 0;
+            return best;
+        }
+    }
+
+    /// <summary>How well a socket suits what is sent to an address; 0: not at all.</summary>
+    private static int Score(Socket socket, UInt128 destination, in SocketAddress source)
+    {
+        var local = socket.LocalAddress.Ip;
+        if (local != destination && !(SocketAddress.IsAny(local) && (SocketAddress.IsMapped(destination) ? SocketAddress.IsMapped(local) || !socket.Options.IsOnly6 : !SocketAddress.IsMapped(local))))
+            return 0;
+        var score = local == destination ? 2 : 1;
+        return socket switch
+        {
+            StreamSocket stream => stream.IsListening ? score : 0,
+            DatagramSocket datagram => !datagram.Takes(source) ? 0 : datagram.PeerAddress.Family != SocketAbi.AF_UNSPEC ? score + 4 : score,
+            _ => 0,
+        };
+    }
+
+    /// <summary>Under the gate: enters a socket under an address, or with port 0 under a free port.</summary>
+    private int Enter(Socket socket, in SocketAddress address)
+    {
+        var port = address.Port;
+        if (port == 0 && !TryFindPort(socket.Protocol, out port))
+            return -Errno.EADDRINUSE;
+        if (!_bound.TryGetValue((socket.Protocol, port), out var sockets))
+            _bound[(socket.Protocol, port)] = sockets = [];
+        foreach (var other in sockets)
+        {
+            if (Conflicts(other, socket, address.Ip))
+                return -Errno.EADDRINUSE;
+        }
+
+        sockets.Add(socket);
+        socket.LocalAddress = address with { Port = port, Family = socket.Family };
+        socket.IsBound = true;
+        return 0;
+    }
+
+    private bool TryFindPort(int protocol, out ushort port)
+    {
+        for (var k = FirstEphemeral; k <= LastEphemeral; k++)
+        {
+            port = (ushort)_nextEphemeral;
+            _nextEphemeral = _nextEphemeral == LastEphemeral ? FirstEphemeral : _nextEphemeral + 1;
+            if (!_bound.ContainsKey((protocol, port)))
+                return true;
+        }
+
+        port = 0;
+        return false;
+    }
+
+    /// <summary>Whether two sockets cannot have the same port (inet_csk_bind_conflict).</summary>
+    private static bool Conflicts(Socket other, Socket socket, UInt128 address)
+    {
+        if (!Overlap(other, address, socket.Options.IsOnly6))
+            return false;
+        if (other.Options.ReusePort && socket.Options.ReusePort)
+            return false;
+        return !(other.Options.ReuseAddress && socket.Options.ReuseAddress && other is not StreamSocket { IsListening: true });
+    }
+
+    private static bool Overlap(Socket other, UInt128 address, bool isOnly6)
+    {
+        var local = other.LocalAddress.Ip;
+        return local == address || Covers(local, other.Options.IsOnly6, address) || Covers(address, isOnly6, local);
+    }
+
+    /// <summary>Whether an address stands for all of a family, or of both, to which the other belongs.</summary>
+    private static bool Covers(UInt128 any, bool isOnly6, UInt128 address)
+        => SocketAddress.IsAny(any) && (SocketAddress.IsMapped(any) ? SocketAddress.IsMapped(address) || address == 0 : !isOnly6 || !SocketAddress.IsMapped(address));
+}

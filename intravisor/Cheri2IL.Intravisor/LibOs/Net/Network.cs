@@ -1,0 +1,55 @@
+namespace Cheri2IL.Intravisor.LibOs.Net;
+
+/// <summary>The network of an Intravisor: connects its cVMs with each other and with nothing else.</summary>
+/// <remarks>Thread-safe. What goes over it never reaches the host's kernel.</remarks>
+public sealed class Network
+{
+    /// <summary>10.0.0.0, whose hosts are the cVMs, in the order in which they were made.</summary>
+    private const uint Prefix = 10u << 24;
+
+    private const uint Hosts = 0xfffffe;
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<UInt128, NetworkStack> _stacks = [];
+    private uint _last;
+
+    /// <summary>The cVMs that there are, by name and address (as 10.0.0.1).</summary>
+    public IReadOnlyList<(string Name, string Address)> Names
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _stacks.Values.Select(s => (s.Name, Format((uint)s.Address))).OrderBy(s => s.Name, StringComparer.Ordinal)];
+        }
+    }
+
+    /// <summary>An address of IPv4 as text.</summary>
+    internal static string Format(uint address) => $"{address >> 24}.{(address >> 16) & 255}.{(address >> 8) & 255}.{address & 255}";
+
+    /// <summary>The cVM that has an address; null if none has.</summary>
+    internal NetworkStack? Find(UInt128 address)
+    {
+        lock (_gate)
+            return _stacks.GetValueOrDefault(address);
+    }
+
+    /// <summary>Enters a cVM; its address.</summary>
+    internal uint Join(NetworkStack stack)
+    {
+        lock (_gate)
+        {
+            do
+                _last = (_last % Hosts) + 1;
+            while (_stacks.ContainsKey(SocketAddress.Map(Prefix + _last)));
+            _stacks.Add(SocketAddress.Map(Prefix + _last), stack);
+            return Prefix + _last;
+        }
+    }
+
+    /// <summary>Takes a cVM out.</summary>
+    internal void Leave(NetworkStack stack)
+    {
+        lock (_gate)
+            _stacks.Remove(stack.Address);
+    }
+}

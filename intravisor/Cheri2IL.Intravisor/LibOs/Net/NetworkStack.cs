@@ -1,0 +1,64 @@
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Vfs;
+
+namespace Cheri2IL.Intravisor.LibOs.Net;
+
+/// <summary>The network as one cVM sees it: its address, the names of its sockets, and the other cVMs.</summary>
+/// <remarks>Thread-safe.</remarks>
+public sealed class NetworkStack : IDisposable
+{
+    private readonly int _mostInFlight;
+    private int _inFlight;
+
+    /// <summary>Joins a network.</summary>
+    /// <param name="network">The network.</param>
+    /// <param name="name">Name of the cVM, by which others find it.</param>
+    /// <param name="files">Its files; what sockets hold is charged to it.</param>
+    /// <param name="mostInFlight">Most files that may be on their way through its Unix sockets.</param>
+    internal NetworkStack(Network network, string name, FileSystem files, int mostInFlight)
+    {
+        (Network, Name, Files) = (network, name, files);
+        _mostInFlight = mostInFlight;
+        InetNames = new InetNames(this);
+        Address = SocketAddress.Map(network.Join(this));
+    }
+
+    /// <summary>The network.</summary>
+    public Network Network { get; }
+
+    /// <summary>Name of the cVM.</summary>
+    public string Name { get; }
+
+    /// <summary>Its address in the network, of IPv4 mapped into IPv6.</summary>
+    public UInt128 Address { get; }
+
+    /// <summary>The cVM's files.</summary>
+    internal FileSystem Files { get; }
+
+    /// <summary>Names of its TCP and UDP sockets.</summary>
+    internal InetNames InetNames { get; }
+
+    /// <summary>Names of its Unix sockets.</summary>
+    internal UnixNames UnixNames { get; } = new();
+
+    /// <summary>What leads out of the network; null: nothing does.</summary>
+    internal IOutside? Outside { get; init; }
+
+    /// <summary>Leaves the network: nobody finds it any more.</summary>
+    public void Dispose() => Network.Leave(this);
+
+    /// <summary>Files begin to be on their way; false if there are too many.</summary>
+    internal bool SendFiles(int count)
+    {
+        if (Interlocked.Add(ref _inFlight, count) <= _mostInFlight)
+            return true;
+        LandFiles(count);
+        return false;
+    }
+
+    /// <summary>They have arrived, or are lost.</summary>
+    internal void LandFiles(int count) => Interlocked.Add(ref _inFlight, -count);
+
+    /// <summary>Begins to connect a socket with an address that is no cVM's; 0 with the connection made, -EINPROGRESS, or why not.</summary>
+    internal int ConnectOutside(StreamSocket socket, in SocketAddress address) => Outside?.Connect(socket, address) ?? -Errno.ENETUNREACH;
+}

@@ -1,0 +1,120 @@
+using System.Buffers.Binary;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Vfs;
+
+namespace Cheri2IL.Intravisor.LibOs.Net;
+
+/// <summary>Address of a socket, of any family.</summary>
+/// <param name="Family">AF_INET, AF_INET6 or AF_UNIX; AF_UNSPEC: none.</param>
+/// <param name="Ip">Address; those of IPv4 are mapped into IPv6 (::ffff:a.b.c.d).</param>
+/// <param name="Port">Port.</param>
+/// <param name="Path">Of AF_UNIX: a path, or a name in the abstract namespace behind a zero; null: no name.</param>
+internal readonly record struct SocketAddress(int Family, UInt128 Ip, ushort Port, string? Path)
+{
+    /// <summary>Most bytes of an address, which is struct sockaddr_storage.</summary>
+    public const int MostBytes = 128;
+
+    private const int PathOffset = 2;
+    private const int MostPathBytes = 108;
+    private const int Inet4Bytes = 16;
+    private const int Inet6Bytes = 28;
+
+    /// <summary>Bytes of an address of IPv6 that programs may leave out: the scope.</summary>
+    private const int ShortInet6Bytes = 24;
+
+    /// <summary>::ffff:0:0</summary>
+    private static readonly UInt128 MappedPrefix = (UInt128)0xffff << 32;
+
+    /// <summary>::1</summary>
+    public static readonly UInt128 Loopback6 = 1;
+
+    /// <summary>An address of IPv4 as one of IPv6.</summary>
+    public static UInt128 Map(uint address) => MappedPrefix | address;
+
+    /// <summary>Whether an address is one of IPv4.</summary>
+    public static bool IsMapped(UInt128 address) => address >> 32 == 0xffff;
+
+    /// <summary>Whether it stands for every address of its family.</summary>
+    public static bool IsAny(UInt128 address) => address == 0 || address == MappedPrefix;
+
+    /// <summary>Whether it never leaves a cVM: 127.0.0.0/8 or ::1.</summary>
+    public static bool IsLoopback(UInt128 address) => address == Loopback6 || (IsMapped(address) && ((uint)address >> 24) == 127);
+
+    /// <summary>An address of IPv4 or IPv6 for a socket of such a family.</summary>
+    public static SocketAddress OfInet(int family, UInt128 ip, ushort port) => new(family, ip, port, null);
+
+    /// <summary>The nameless address of AF_UNIX.</summary>
+    public static SocketAddress Nameless => new(SocketAbi.AF_UNIX, 0, 0, null);
+
+    /// <summary>The family in the first bytes of what a guest passed.</summary>
+    public static int FamilyOf(ReadOnlySpan<byte> bytes) => bytes.Length < PathOffset ? SocketAbi.AF_UNSPEC : BinaryPrimitives.ReadUInt16LittleEndian(bytes);
+
+    /// <summary>Reads an address for a socket of a family; 0, -EINVAL or -EAFNOSUPPORT.</summary>
+    public static int Parse(ReadOnlySpan<byte> bytes, int family, out SocketAddress address)
+    {
+        address = default;
+        var given = FamilyOf(bytes);
+        if (family == SocketAbi.AF_UNIX)
+        {
+            if (bytes.Length < PathOffset || bytes.Length > PathOffset + MostPathBytes || given != SocketAbi.AF_UNIX)
+                return -Errno.EINVAL;
+            address = new SocketAddress(family, 0, 0, ParsePath(bytes[PathOffset..]));
+            return 0;
+        }
+
+        if (given == SocketAbi.AF_INET && bytes.Length >= Inet4Bytes)
+        {
+            if (family == SocketAbi.AF_INET6)
+                return -Errno.EAFNOSUPPORT;
+            address = OfInet(family, Map(BinaryPrimitives.ReadUInt32BigEndian(bytes[4..])), BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]));
+            return 0;
+        }
+
+        if (bytes.Length < (family == SocketAbi.AF_INET6 ? ShortInet6Bytes : Inet4Bytes))
+            return -Errno.EINVAL;
+        if (given != SocketAbi.AF_INET6 || family != SocketAbi.AF_INET6)
+            return -Errno.EAFNOSUPPORT;
+        address = OfInet(family, BinaryPrimitives.ReadUInt128BigEndian(bytes[8..]), BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]));
+        return 0;
+    }
+
+    /// <summary>Writes it as a guest sees it; bytes.</summary>
+    public int Write(Span<byte> bytes)
+    {
+        bytes[..MostBytes].Clear();
+        if (Family == SocketAbi.AF_UNSPEC)
+            return 0;
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes, (ushort)Family);
+        switch (Family)
+        {
+            case SocketAbi.AF_UNIX:
+                if (Path is null)
+                    return PathOffset;
+                FileSystem.ToBytes(Path).CopyTo(bytes[PathOffset..]);
+                return PathOffset + Path.Length + (Path[0] == 0 ? 0 : 1);
+            case SocketAbi.AF_INET:
+                BinaryPrimitives.WriteUInt16BigEndian(bytes[2..], Port);
+                BinaryPrimitives.WriteUInt32BigEndian(bytes[4..], (uint)Ip);
+                return Inet4Bytes;
+            default:
+                BinaryPrimitives.WriteUInt16BigEndian(bytes[2..], Port);
+                // The any-address of IPv4 is that of IPv6, too.
+                BinaryPrimitives.WriteUInt128BigEndian(bytes[8..], Ip == MappedPrefix ? 0 : Ip);
+                return Inet6Bytes;
+        }
+    }
+
+    /// <summary>A path ends at its first zero; an abstract name has all bytes.</summary>
+    private static string? ParsePath(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.IsEmpty)
+            return null;
+        if (bytes[0] != 0)
+        {
+            var end = bytes.IndexOf((byte)0);
+            bytes = end < 0 ? bytes : bytes[..end];
+        }
+
+        return FileSystem.FromBytes(bytes);
+    }
+}
