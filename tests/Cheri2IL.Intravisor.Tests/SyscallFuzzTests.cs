@@ -19,7 +19,7 @@ public sealed unsafe class SyscallFuzzTests
     private static readonly HashSet<string> Excluded =
     [
         "exit", "exit_group", "rt_sigreturn", "clone", "clone3", "kill", "pidfd_send_signal", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo",
-        "futex", "rt_sigsuspend", "rt_sigtimedwait", "nanosleep", "clock_nanosleep", "cp_call_serve",
+        "setitimer", "timer_settime", "futex", "rt_sigsuspend", "rt_sigtimedwait", "nanosleep", "clock_nanosleep", "cp_call_serve",
     ];
 
     /// <summary>Calls that wait when their descriptor has nothing, or that write to the test's own output.</summary>

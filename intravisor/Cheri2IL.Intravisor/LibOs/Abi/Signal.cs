@@ -147,6 +147,9 @@ public static class Signal
     /// <summary>si_code: sent by the system.</summary>
     public const int SI_KERNEL = 0x80;
 
+    /// <summary>si_code: a timer of timer_create has expired.</summary>
+    public const int SI_TIMER = -2;
+
     /// <summary>si_code: sent by tgkill.</summary>
     public const int SI_TKILL = -6;
 

@@ -147,6 +147,7 @@ public sealed partial class GuestProcess
             HasExecuted = true;
             Image = image;
             Signals.ResetHandlers();
+            Timers.DeleteAll();
             var next = new CvmThread(this, image, Id);
             next.TakeSignals(caller);
             caller.ReplaceBy(next);
@@ -210,6 +211,7 @@ public sealed partial class GuestProcess
     /// <summary>The last thread has ended: gives back what it has, and tells the parent.</summary>
     private void End()
     {
+        Timers.Dispose();
         Files.Close();
         LeaveImage(Image);
         Cvm.Options.Trace?.Ended(this, _exit!);

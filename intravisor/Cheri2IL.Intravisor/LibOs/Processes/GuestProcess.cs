@@ -29,6 +29,7 @@ public sealed unsafe partial class GuestProcess
         Files = files;
         Attributes = new ProcessAttributes(cvm.Options);
         Signals = new ProcessSignals();
+        Timers = new ProcessTimers(this);
     }
 
     /// <summary>A child of another.</summary>
@@ -39,6 +40,7 @@ public sealed unsafe partial class GuestProcess
         Files = files;
         Attributes = new ProcessAttributes(parent.Attributes);
         Signals = new ProcessSignals(parent.Signals);
+        Timers = new ProcessTimers(this);
         ExitSignal = exitSignal;
     }
 
@@ -59,6 +61,9 @@ public sealed unsafe partial class GuestProcess
 
     /// <summary>Attributes of the process.</summary>
     public ProcessAttributes Attributes { get; }
+
+    /// <summary>Timers that send it signals.</summary>
+    internal ProcessTimers Timers { get; }
 
     /// <summary>Whether exit_group, a fatal signal or the end of the last thread has been decided.</summary>
     public bool IsEnding => Volatile.Read(ref _ending);

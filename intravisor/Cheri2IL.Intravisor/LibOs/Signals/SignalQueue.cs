@@ -45,6 +45,10 @@ public sealed class SignalQueue
         return true;
     }
 
+    /// <summary>Whether a signal with that code and sender (or timer id) is pending.</summary>
+    public bool Contains(int number, int code, int sender)
+        => (Pending & Signal.Bit(number)) != 0 && _infos!.Exists(i => i.Number == number && i.Code == code && i.Sender == sender);
+
     /// <summary>Drops every pending instance of the signals in <paramref name="set"/>.</summary>
     public void Discard(ulong set)
     {

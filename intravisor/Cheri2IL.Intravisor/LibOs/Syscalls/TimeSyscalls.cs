@@ -124,7 +124,7 @@ internal static class TimeSyscalls
     }
 
     /// <summary>Reads a clock; false when there is no such clock.</summary>
-    private static bool TryRead(CvmThread thread, int clock, out long now)
+    public static bool TryRead(CvmThread thread, int clock, out long now)
     {
         var host = thread.Cvm.Host;
         switch (clock)
@@ -151,6 +151,9 @@ internal static class TimeSyscalls
         }
     }
 
+    /// <summary>Whether a clock that exists counts processor time.</summary>
+    public static bool IsCpuClock(int clock) => clock is < 0 or CLOCK_PROCESS_CPUTIME_ID or CLOCK_THREAD_CPUTIME_ID;
+
     /// <summary>CPU clocks of a process or thread: ~id in the upper bits (include/linux/posix-timers.h).</summary>
     private static bool TryReadCpuClock(CvmThread thread, int clock, out long now)
     {
@@ -161,8 +164,9 @@ internal static class TimeSyscalls
         var id = ~(clock >> 3);
         if ((clock & perThread) == 0)
         {
-            now = thread.Process.CpuNanoseconds;
-            return id == 0 || id == thread.Process.Id;
+            var process = id == 0 ? thread.Process : thread.Cvm.FindProcess(id);
+            now = process?.CpuNanoseconds ?? 0;
+            return process is not null;
         }
 
         var target = id == 0 ? thread : thread.Process.FindThread(id);
