@@ -14,7 +14,8 @@ static void on_timer(int signal, siginfo_t *info, void *context) {
     timers++;
     last_code = info->si_code;
     last_value = info->si_value.sival_int;
-    last_overrun = info->si_overrun;
+    if (last_overrun < info->si_overrun)
+        last_overrun = info->si_overrun;
 }
 
 // musl's and glibc's timer_create have ids of their own: the kernel's are used here.
