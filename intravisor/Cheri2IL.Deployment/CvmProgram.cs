@@ -9,12 +9,10 @@ namespace Cheri2IL.Deployment;
 /// <param name="Executable">The ELF file, parsed.</param>
 /// <param name="File">The same, as bytes.</param>
 /// <param name="CodeFactory">Makes the code of an address space that runs it; the translated assembly is shared.</param>
-/// <param name="Description">Makes what names its code in reports of faults; null: reports give addresses alone.</param>
 public sealed record CvmProgram(
     ElfExecutable Executable,
     ReadOnlyMemory<byte> File,
-    Func<AddressSpace, DispatchTable, IGuestCode> CodeFactory,
-    Func<ICodeDescription>? Description)
+    Func<AddressSpace, DispatchTable, IGuestCode> CodeFactory)
 {
     /// <summary>What a cVM starts with that runs it.</summary>
     /// <param name="path">Path of the program as the guest sees it.</param>
@@ -25,6 +23,5 @@ public sealed record CvmProgram(
         ProgramPath = path,
         ProgramFile = File,
         CodeFactory = CodeFactory,
-        CodeDescription = Description,
     };
 }

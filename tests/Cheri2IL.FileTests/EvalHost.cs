@@ -52,6 +52,8 @@ internal sealed unsafe class EvalHost : IGuestHost, IGuestCode
 
     public bool RequirePreciseFaults() => false;
 
+    public ICodeDescription? Describe(long pc) => null;
+
     public void CompileAhead()
     {
     }

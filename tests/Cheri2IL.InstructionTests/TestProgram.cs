@@ -53,7 +53,8 @@ internal sealed unsafe class TestProgram : IGuestHost, IDisposable
         var image = new GuestImage(area, 0, [segment], [], entries);
         if (engine is Engine.EvaluatorPlain or Engine.EvaluatorOptimized)
         {
-            _code = new TranslatedCode(_dispatch, [], GuestSandbox.IsExecutable, new EvaluatingFallback(image, engine == Engine.EvaluatorOptimized), GuestSandbox.Memory);
+            var nothing = new SandboxImage(null, null);
+            _code = new TranslatedCode(_dispatch, nothing, new SingleImage(nothing), new SandboxEvaluator(image, engine == Engine.EvaluatorOptimized));
             return;
         }
 
@@ -69,8 +70,8 @@ internal sealed unsafe class TestProgram : IGuestHost, IDisposable
         // A method compiled at its first direct call raises the host's inexact flag in the midst of the guest.
         foreach (var method in module.Assembly.GetTypes().SelectMany(AllMethods))
             RuntimeHelpers.PrepareMethod(method.MethodHandle);
-        var fallback = new RunTimeTranslator(image, options, cache: null, GuestSandbox.IsExecutable);
-        _code = new TranslatedCode(_dispatch, [module], GuestSandbox.IsExecutable, fallback, GuestSandbox.Memory);
+        var sandbox = new SandboxImage(module, new RegionTranslator(image, options, cache: null));
+        _code = new TranslatedCode(_dispatch, sandbox, new SingleImage(sandbox), new CodeEvaluator(sandbox));
     }
 
     /// <summary>Runs from a state to the first stop or fault.</summary>

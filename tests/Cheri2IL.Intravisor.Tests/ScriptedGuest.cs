@@ -104,6 +104,9 @@ internal sealed unsafe class ScriptedGuest : IGuestCode
     public void Interpret(GuestState* state) => throw new InvalidOperationException("scripts do not change the rounding mode");
 
     /// <inheritdoc/>
+    public ICodeDescription? Describe(long pc) => null;
+
+    /// <inheritdoc/>
     public bool RequirePreciseFaults() => false;
 
     /// <inheritdoc/>

@@ -105,7 +105,7 @@ public sealed class TranslatedGuestTests
             Arguments = ["test"],
             ProgramPath = "/test",
             Report = reports is null ? null : reports.Add,
-            CodeFactory = (space, dispatch) => new TranslatedCode(dispatch, [module], space.IsExecutable, fallback: null, space.Base),
+            CodeFactory = (space, dispatch) => new TranslatedCode(dispatch, space, new SingleImage(new FileImage(module, regions: null)), evaluator: null),
         });
         cvm.Start(elf);
         return cvm;

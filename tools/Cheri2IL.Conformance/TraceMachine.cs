@@ -23,7 +23,7 @@ public enum TraceEngine
 /// <summary>A guest with tagged memory and nothing around it: lifts what it comes to, and evaluates or emits that.</summary>
 /// <remarks>Guest addresses are offsets into one slot without unmapped parts. For one thread.</remarks>
 /// <param name="engine">How it executes.</param>
-public sealed unsafe class TraceMachine(TraceEngine engine) : ICodeSource, ICodeFallback, IGuestHost, IDisposable
+public sealed unsafe class TraceMachine(TraceEngine engine) : ICodeSource, ICodeMemory, ICodeImage, ICodeEvaluator, IGuestHost, IDisposable
 {
     /// <summary>Bytes of the slot: what the addresses of the trace format need.</summary>
     public const ulong SlotBytes = 8UL << 30;
@@ -96,7 +96,28 @@ public sealed unsafe class TraceMachine(TraceEngine engine) : ICodeSource, ICode
     }
 
     /// <inheritdoc/>
-    public TranslatedModule? Translate(GuestState* state, long pc)
+    public byte* Base => _memory;
+
+    /// <inheritdoc/>
+    public long Start => Code.Start;
+
+    /// <inheritdoc/>
+    public long End => Code.End;
+
+    /// <inheritdoc/>
+    public TranslatedModule? Module => null;
+
+    /// <inheritdoc/>
+    public ICodeDescription? Description => null;
+
+    /// <inheritdoc/>
+    public bool IsIntact(ICodeMemory memory) => true;
+
+    /// <inheritdoc/>
+    public CodeMapping? FindCode(long address) => null;
+
+    /// <inheritdoc/>
+    public TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc)
     {
         if (engine == TraceEngine.Evaluator)
             return null;
@@ -120,15 +141,9 @@ public sealed unsafe class TraceMachine(TraceEngine engine) : ICodeSource, ICode
     }
 
     /// <inheritdoc/>
-    public TranslatedModule? TranslatePrecisely() => null;
-
-    /// <inheritdoc/>
-    public void Invalidate(long start, long length)
+    public void Invalidate()
     {
     }
-
-    /// <inheritdoc/>
-    public bool HasChanged(byte* memory, long start, long length) => false;
 
     /// <inheritdoc/>
     public bool SystemCall(GuestState* state) => throw new InvalidOperationException($"system call at 0x{state->Pc:x}");
@@ -184,10 +199,11 @@ public sealed unsafe class TraceMachine(TraceEngine engine) : ICodeSource, ICode
         set => CapabilityState.Write(State, register, value);
     }
 
-    private bool IsExecutable(long pc) => pc >= Code.Start && pc < Code.End;
+    /// <inheritdoc/>
+    public bool IsExecutable(long address) => address >= Code.Start && address < Code.End;
 
     private GuestThread NewThread() =>
-        new(this, new TranslatedCode(_dispatch, [], IsExecutable, this, _memory), _dispatch, _memory, SlotBytes);
+        new(this, new TranslatedCode(_dispatch, this, new SingleImage(this), this), _dispatch, _memory, SlotBytes);
 
     private void CountRegion()
     {

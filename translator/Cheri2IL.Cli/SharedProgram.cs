@@ -1,7 +1,5 @@
-using Cheri2IL.Cli.Commands;
 using Cheri2IL.Deployment;
 using Cheri2IL.Deployment.Bundles;
-using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Runtime.Elf;
 using Cheri2IL.Runtime.Execution;
 
@@ -16,8 +14,8 @@ internal static class SharedProgram
     {
         try
         {
-            using var file = InputFile.Open(path);
-            return Of(GuestCode.Load(RunArguments.Parse(["--", path])!, file));
+            var files = new TranslatedFiles();
+            return Of(files, Check(files.Load(path), path));
         }
         catch (ElfFormatException error)
         {
@@ -27,13 +25,20 @@ internal static class SharedProgram
 
     /// <summary>A program whose assembly is loaded already. Where this tool comes without the translator, it is what was translated ahead of time.</summary>
     public static CvmProgram Of(TranslatedModule module)
-        => HasTranslator ? Of(GuestCode.Of(module.Assembly.GetName().Name!, module)) : Bundle.AheadOfTimeOnly(module);
+    {
+        if (!HasTranslator)
+            return Bundle.AheadOfTimeOnly(module);
+        var files = new TranslatedFiles();
+        return Of(files, Check(files.Add(module), module.Assembly.GetName().Name!));
+    }
+
+    /// <summary>An image that is a program.</summary>
+    /// <exception cref="ToolException">It is none.</exception>
+    public static FileImage Check(FileImage image, string path)
+        => image.Elf.Entry != 0 ? image : throw new ToolException(ExitCode.BadInput, $"{path}: is a shared object, not a program");
 
     /// <summary>A machine that only runs bundles needs neither the translator nor what it uses.</summary>
     private static bool HasTranslator => File.Exists(Path.Combine(AppContext.BaseDirectory, "Cheri2IL.Translator.dll"));
 
-    private static CvmProgram Of(GuestCode code) => new(code.ParseProgram(), code.Image, (space, dispatch) => NewCode(code, space, dispatch), code.Describe);
-
-    private static unsafe TranslatedCode NewCode(GuestCode code, AddressSpace space, DispatchTable dispatch)
-        => new(dispatch, [code.Module], space.IsExecutable, new LazyFallback(code, space.IsExecutable, isPreciseOnDemand: true), space.Base);
+    private static CvmProgram Of(TranslatedFiles files, FileImage image) => new(image.Elf, image.Module.Image, files.NewCode);
 }

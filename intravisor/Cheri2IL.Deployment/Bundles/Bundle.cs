@@ -84,14 +84,10 @@ public sealed class Bundle : IDeploymentSource, IDisposable
     }
 
     /// <summary>The program without anything that could translate: what the assembly lacks cannot be run.</summary>
-    public static unsafe CvmProgram AheadOfTimeOnly(TranslatedModule module)
+    public static CvmProgram AheadOfTimeOnly(TranslatedModule module)
     {
-        ArgumentNullException.ThrowIfNull(module);
-        return new CvmProgram(
-            ElfExecutable.Parse(module.Image, module.Assembly.GetName().Name!, module.HasCapabilities),
-            module.Image,
-            (space, dispatch) => new TranslatedCode(dispatch, [module], space.IsExecutable, fallback: null, space.Base),
-            Description: null);
+        var image = new FileImage(module, regions: null);
+        return new CvmProgram(image.Elf, module.Image, (space, dispatch) => new TranslatedCode(dispatch, space, new SingleImage(image), evaluator: null));
     }
 
     /// <inheritdoc/>

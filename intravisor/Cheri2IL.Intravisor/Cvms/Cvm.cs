@@ -1,8 +1,10 @@
+using System.Text;
 using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Net;
 using Cheri2IL.Intravisor.LibOs.Processes;
+using Cheri2IL.Intravisor.LibOs.Tracing;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime.Elf;
 using Cheri2IL.Runtime.Execution;
@@ -68,9 +70,6 @@ public sealed partial class Cvm : IDisposable
     /// <summary>The program that was started; null before.</summary>
     public ElfExecutable? Program { get; private set; }
 
-    /// <summary>The program's dynamic linker, where there is one.</summary>
-    public ElfExecutable? Interpreter { get; private set; }
-
     /// <summary>Its place in the network of the Intravisor.</summary>
     internal NetworkStack Network { get; }
 
@@ -89,20 +88,31 @@ public sealed partial class Cvm : IDisposable
     /// <summary>Completes when the last process has ended and everything is given back.</summary>
     public Task<CvmExit> Completion => _completion.Task;
 
-    /// <summary>Loads a program and starts it on a host thread of its own.</summary>
+    /// <summary>
+    /// Loads the program at <see cref="CvmOptions.ProgramPath"/> in the guest's file system, and its dynamic linker, and starts it on a host
+    /// thread of its own.
+    /// </summary>
+    /// <exception cref="CvmLoadException">One of them is missing, or does not fit.</exception>
+    /// <exception cref="ElfFormatException">One of them is no ELF file that can be run.</exception>
+    public void Start() => Start(OpenProgram(Options.ProgramPath));
+
+    /// <summary>The same with a program that need not be in the guest's file system.</summary>
     /// <param name="program">The ELF file.</param>
-    /// <param name="interpreter">Its dynamic linker, when it names one.</param>
-    /// <exception cref="CvmLoadException">It does not fit.</exception>
-    public void Start(ElfExecutable program, ElfExecutable? interpreter = null)
+    /// <exception cref="CvmLoadException">It does not fit, or its dynamic linker is missing.</exception>
+    /// <exception cref="ElfFormatException">Its dynamic linker is no ELF file that can be run.</exception>
+    public void Start(ElfExecutable program) => Start(ProgramFile.InMemory(Options.ProgramPath, program));
+
+    private void Start(ProgramFile program)
     {
         lock (Tasks)
         {
             if (_started)
                 throw new InvalidOperationException("a cVM runs one program");
             _started = true;
-            (Program, Interpreter) = (program, interpreter);
+            Program = program.Elf;
         }
 
+        var interpreter = program.Elf.Interpreter is { } path ? OpenProgram(path) : null;
         var loaded = Init.Image.Load(ProgramStart.Of(Options), program, interpreter);
         var thread = Init.FirstThread() ?? throw new CvmLoadException("it has been killed");
         thread.Enter(loaded);
@@ -119,6 +129,10 @@ public sealed partial class Cvm : IDisposable
             IntravisorTelemetry.Started(this);
         _cpuLimit = Options.Limits.CpuTime is { } limit ? new CpuLimit(this, limit) : null;
     }
+
+    private ProgramFile OpenProgram(string path)
+        => ProgramFile.Open(FileSystem, FirstProcessId, FileSystem.Root, FileSystem.FromBytes(Encoding.UTF8.GetBytes(path)), out var error)
+            ?? throw new CvmLoadException($"{path}: cannot be executed: {ErrnoText.Message(error)}");
 
     /// <summary>Name of a cVM that is given none.</summary>
     internal static string DefaultName(int id) => $"cvm{id}";

@@ -22,24 +22,24 @@ internal static unsafe class CvmLoader
 
     /// <summary>Maps a program or its interpreter.</summary>
     /// <param name="space">Where.</param>
-    /// <param name="elf">The file.</param>
-    /// <param name="name">Its path, for /proc/self/maps.</param>
+    /// <param name="program">The file.</param>
     /// <param name="dynamicBase">Load address of a position-independent file (of its address 0).</param>
     /// <param name="capabilities">What its capabilities are derived from; null if it has none.</param>
     /// <exception cref="CvmLoadException">A segment does not fit.</exception>
     /// <exception cref="ElfFormatException">Its relocations are malformed.</exception>
-    public static LoadedImage Map(AddressSpace space, ElfExecutable elf, string name, long dynamicBase, ProcessCapabilities? capabilities)
+    public static LoadedImage Map(AddressSpace space, ProgramFile program, long dynamicBase, ProcessCapabilities? capabilities)
     {
+        var (elf, file) = program;
         var bias = elf.IsPositionIndependent ? dynamicBase : 0;
 
         // Rights come last: two segments may share a page, which then has the later one's, as on Linux.
         var mapped = 0L;
         foreach (var segment in elf.Segments)
-            mapped = Fill(space, elf, segment, name, bias, mapped);
+            mapped = Fill(space, file, segment, bias, mapped);
         if (capabilities is not null)
             Relocate(space, elf, capabilities, bias);
         foreach (var segment in elf.Segments)
-            Restrict(space, segment, name, bias);
+            Restrict(space, segment, file.Name, bias);
         return new LoadedImage(
             bias,
             elf.Entry + bias,
@@ -81,20 +81,31 @@ internal static unsafe class CvmLoader
         return content;
     }
 
-    /// <summary>Maps the pages of a segment from <paramref name="mapped"/> on and copies its content; returns the end of its pages.</summary>
-    private static long Fill(AddressSpace space, ElfExecutable elf, ProgramHeader segment, string name, long bias, long mapped)
+    /// <summary>
+    /// Maps a segment: pages of the file, zeros behind its content, and pages of zeros. Returns the end of its pages.
+    /// <paramref name="mapped"/> is that of the segment before, with which it may share one, as on Linux: it is its own then.
+    /// </summary>
+    private static long Fill(AddressSpace space, IMappingSource file, ProgramHeader segment, long bias, long mapped)
     {
-        var start = Math.Max(mapped, PageOf(segment.VirtualAddress + bias));
-        var end = PageOf(segment.End + bias + HostMemory.PageSize - 1);
-        if (end > start)
+        var (address, contentEnd) = (segment.VirtualAddress + bias, segment.VirtualAddress + segment.FileSize + bias);
+        var (start, filled, end) = (PageOf(address), PageEnd(contentEnd), PageEnd(segment.End + bias));
+        if (segment.FileSize > 0)
         {
+            var flags = start < mapped ? MemoryFlags.MAP_PRIVATE | MemoryFlags.MAP_FIXED : MemoryFlags.MAP_PRIVATE | MemoryFlags.MAP_FIXED_NOREPLACE;
             Require(
-                space.Map(start, (ulong)(end - start), MemoryFlags.PROT_READ | MemoryFlags.PROT_WRITE, MapNew, null, 0, name), name, start);
+                space.Map(start, (ulong)(filled - start), MemoryFlags.PROT_READ | MemoryFlags.PROT_WRITE, flags, file, segment.Offset - (address - start), file.Name), file.Name, start);
+
+            // In bounds: the page was mapped above, and no guest thread exists.
+            if (segment.MemorySize > segment.FileSize)
+                new Span<byte>(space.Base + contentEnd, (int)(filled - contentEnd)).Clear();
+        }
+        else
+        {
+            filled = Math.Max(mapped, start);
         }
 
-        // In bounds: the pages were mapped above, and no guest thread exists.
-        var content = elf.Content(segment).Span;
-        content.CopyTo(new Span<byte>(space.Base + segment.VirtualAddress + bias, content.Length));
+        if (end > filled)
+            Require(space.Map(filled, (ulong)(end - filled), MemoryFlags.PROT_READ | MemoryFlags.PROT_WRITE, MapNew, null, 0, file.Name), file.Name, filled);
         return Math.Max(mapped, end);
     }
 
@@ -148,6 +159,8 @@ internal static unsafe class CvmLoader
     }
 
     private static long PageOf(long address) => address & -HostMemory.PageSize;
+
+    private static long PageEnd(long address) => PageOf(address + HostMemory.PageSize - 1);
 
     private static void Require(long result, string what, long address)
     {

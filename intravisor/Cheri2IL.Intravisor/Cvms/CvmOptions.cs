@@ -48,9 +48,6 @@ public sealed record CvmOptions
     /// <summary>Receives the report of a fatal fault; null: none.</summary>
     public Action<string>? Report { get; init; }
 
-    /// <summary>Makes what names the program's code in such a report, when one is written; null: reports give addresses alone.</summary>
-    public Func<ICodeDescription>? CodeDescription { get; init; }
-
     /// <summary>User and group id of the guest's process.</summary>
     public int UserId { get; init; }
 }

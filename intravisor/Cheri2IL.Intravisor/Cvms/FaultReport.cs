@@ -23,22 +23,11 @@ internal sealed unsafe class FaultReport
     ];
 
     private readonly CvmThread _thread;
-    private readonly ICodeDescription? _code;
+    private bool _isDescribed = true;
     private readonly StringBuilder _text = new();
 
     /// <summary>Makes the report of a thread that stands at the fault.</summary>
-    public FaultReport(CvmThread thread)
-    {
-        _thread = thread;
-        try
-        {
-            _code = thread.Cvm.Options.CodeDescription?.Invoke();
-        }
-        catch (Exception exception) when (exception is not OutOfMemoryException)
-        {
-            _text.Append(CultureInfo.InvariantCulture, $"cvm {thread.Cvm.Id}: code is not named below: {exception.Message}\n");
-        }
-    }
+    public FaultReport(CvmThread thread) => _thread = thread;
 
     /// <summary>Writes it.</summary>
     /// <param name="info">The signal that kills.</param>
@@ -115,9 +104,24 @@ internal sealed unsafe class FaultReport
     private void WriteCallers(IReadOnlyList<long> callers)
     {
         for (var k = 0; k < Math.Min(callers.Count, MostCallers); k++)
-            Append($"  called at {Place(_code?.FindCall(callers[k]) ?? callers[k])}\n");
+            Append($"  called at {Place(Describe(callers[k])?.FindCall(callers[k]) ?? callers[k])}\n");
         if (callers.Count > MostCallers)
             Append($"  and {callers.Count - MostCallers} callers more\n");
+    }
+
+    /// <summary>Names of the code at an address. Where they cannot be found, as in a malformed file, the report says so and goes on without.</summary>
+    private ICodeDescription? Describe(long pc)
+    {
+        try
+        {
+            return _isDescribed ? _thread.Image.Code.Describe(pc) : null;
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            _isDescribed = false;
+            _text.Append(CultureInfo.InvariantCulture, $"cvm {_thread.Cvm.Id}: code is not named below: {exception.Message}\n");
+            return null;
+        }
     }
 
     private string Cause(GuestFault fault)
@@ -150,7 +154,7 @@ internal sealed unsafe class FaultReport
 
     private string Place(long pc)
     {
-        var name = _code?.Locate(pc) is { } function ? $" {function}" : "";
+        var name = Describe(pc)?.Locate(pc) is { } function ? $" {function}" : "";
         return string.Create(CultureInfo.InvariantCulture, $"0x{pc:x}{name}{Mapping(pc)}");
     }
 
@@ -165,10 +169,10 @@ internal sealed unsafe class FaultReport
 
     private string Instruction(long pc)
     {
-        if (_code is null || _thread.Space.ExecutableBytes(pc) is var executable && executable < 2)
+        if (Describe(pc) is not { } code || _thread.Space.ExecutableBytes(pc) is var executable && executable < 2)
             return "";
         Span<byte> bytes = stackalloc byte[executable >= 4 ? 4 : 2];
-        return _thread.Space.Memory.TryRead(pc, bytes) ? $": {_code.Disassemble(bytes, pc)}" : "";
+        return _thread.Space.Memory.TryRead(pc, bytes) ? $": {code.Disassemble(bytes, pc)}" : "";
     }
 
     private void Append(FormattableString text) => _text.Append(text.ToString(CultureInfo.InvariantCulture));

@@ -1,5 +1,6 @@
 using System.Text;
 using Cheri2IL.Intravisor.LibOs.Vfs;
+using Cheri2IL.Runtime;
 using Microsoft.Win32.SafeHandles;
 
 namespace Cheri2IL.Intravisor.Cvms;
@@ -84,6 +85,9 @@ public sealed class HostTree : IHostTree
     private sealed class HostFile(SafeFileHandle handle) : IHostFile
     {
         public long Length { get; } = RandomAccess.GetLength(handle);
+
+        // By its descriptor: the path may lead elsewhere by now.
+        public FileIdentity? Identity => Runtime.HostFile.IdentityOf($"/proc/self/fd/{handle.DangerousGetHandle()}");
 
         public int Read(long offset, Span<byte> destination)
         {

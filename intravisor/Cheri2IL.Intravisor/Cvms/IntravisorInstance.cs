@@ -79,7 +79,7 @@ public sealed class IntravisorInstance : IDisposable
         lock (_gate)
             _cvms.Remove(cvm);
         var next = Create(cvm.Options);
-        next.Start(program, cvm.Interpreter);
+        next.Start(program);
         return next;
     }
 

@@ -72,6 +72,8 @@ internal static class StandardTree
     {
         public long Length => content.Length;
 
+        public ReadOnlyMemory<byte>? Bytes => content;
+
         public int Read(long offset, Span<byte> destination)
         {
             var count = (int)Math.Clamp(content.Length - offset, 0, destination.Length);

@@ -53,6 +53,9 @@ public sealed class ElfExecutable
         _file = file;
     }
 
+    /// <summary>The whole file.</summary>
+    public ReadOnlyMemory<byte> Data => _data;
+
     /// <summary>Whether it is ET_DYN (position independent or shared object), else ET_EXEC.</summary>
     public bool IsPositionIndependent { get; private set; }
 

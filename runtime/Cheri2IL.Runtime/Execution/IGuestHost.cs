@@ -62,6 +62,9 @@ public unsafe interface IGuestCode
     /// </summary>
     void CompileAhead();
 
+    /// <summary>Names and text of the code at a guest address, for reports; null: there are none.</summary>
+    ICodeDescription? Describe(long pc);
+
     /// <summary>The guest executed fence.i or changed an executable mapping in [start, start+length): forget what was derived from those bytes.</summary>
     void Invalidate(long start, long length);
 }

@@ -4,101 +4,55 @@ using Cheri2IL.Runtime.Capabilities;
 
 namespace Cheri2IL.Runtime.Execution;
 
-/// <summary>What serves guest code that no loaded assembly has: the run-time pipeline, wired in by the command line.</summary>
-public unsafe interface ICodeFallback
-{
-    /// <summary>
-    /// Translates the region that starts at <paramref name="pc"/> from guest memory and returns its module, or null when it
-    /// should be evaluated instead (code written at run time).
-    /// </summary>
-    TranslatedModule? Translate(GuestState* state, long pc);
-
-    /// <summary>
-    /// Translates the whole image again so that faults are precise, and regions from now on, too. Null: it is so already, or not
-    /// to be.
-    /// </summary>
-    TranslatedModule? TranslatePrecisely();
-
-    /// <summary>Evaluates guest code from <see cref="GuestState.Pc"/> for a while; updates the state block.</summary>
-    void Evaluate(GuestState* state);
-
-    /// <summary>Forgets what was derived from guest memory in [start, start + length).</summary>
-    void Invalidate(long start, long length);
-
-    /// <summary>Whether the guest has changed code of the image in [start, start + length).</summary>
-    /// <param name="memory">Host address of the slot; pages that are mapped executable are readable.</param>
-    /// <param name="start">Guest address.</param>
-    /// <param name="length">Bytes.</param>
-    bool HasChanged(byte* memory, long start, long length);
-}
-
-/// <summary>The code of one address space: loaded modules first, then the fallback. Fills the dispatch table.</summary>
-/// <remarks>Thread-safe: threads of an address space share it.</remarks>
+/// <summary>The code of one address space: images bound to where their bytes are, and evaluation. Fills the dispatch table.</summary>
+/// <remarks>
+/// An image is bound when its code is first entered, and until something changes in its range. Thread-safe: threads of an address
+/// space share it.
+/// </remarks>
 public sealed unsafe class TranslatedCode : IGuestCode
 {
     /// <summary>Most methods that are compiled because the guest is about to clear fflags: a second's work, perhaps.</summary>
     private const int MostCompiledAhead = 1000;
 
     private readonly DispatchTable _dispatch;
-    private readonly ICodeFallback? _fallback;
-    private readonly Func<long, bool> _isExecutable;
+    private readonly ICodeMemory _memory;
+    private readonly ICodeImages _images;
+    private readonly ICodeEvaluator? _evaluator;
     private readonly Lock _gate = new();
-    private readonly List<TranslatedModule> _modules = [];
-    private readonly byte* _memory;
-    private readonly List<CodeChange> _changes = [];
-    private bool _running;
-    private bool _modified;
+    private readonly List<CodeBinding> _bindings = [];
+    private bool _isPrecise;
     private bool _isCompiledAhead;
 
     /// <summary>Makes the code of an address space.</summary>
     /// <param name="dispatch">Its dispatch table.</param>
-    /// <param name="modules">Translated assemblies of the mapped files.</param>
-    /// <param name="isExecutable">Whether a guest address is mapped executable.</param>
-    /// <param name="fallback">The run-time pipeline; null where only translated code may run.</param>
-    /// <param name="memory">Host address of the slot.</param>
-    public TranslatedCode(DispatchTable dispatch, IEnumerable<TranslatedModule> modules, Func<long, bool> isExecutable, ICodeFallback? fallback, byte* memory)
+    /// <param name="memory">Its memory.</param>
+    /// <param name="images">Where translations come from.</param>
+    /// <param name="evaluator">Serves the rest; null where only translated code may run.</param>
+    public TranslatedCode(DispatchTable dispatch, ICodeMemory memory, ICodeImages images, ICodeEvaluator? evaluator)
     {
-        _memory = memory;
         _dispatch = dispatch;
-        _isExecutable = isExecutable;
-        _fallback = fallback;
-        _modules.AddRange(modules);
+        _memory = memory;
+        _images = images;
+        _evaluator = evaluator;
     }
 
     /// <inheritdoc/>
     public nint Resolve(GuestState* state, long pc)
     {
-        if ((ulong)pc > state->Limit || !_isExecutable(pc))
+        if ((ulong)pc > state->Limit || !_memory.IsExecutable(pc))
             throw FetchFault(state, pc);
         lock (_gate)
         {
-            _running = true;
             var dispatch = _dispatch.Of(state);
             var entry = dispatch.Lookup(pc);
             if (entry != 0)
                 return entry;
-            if (!_modified)
-            {
-                var isCapabilityMode = CapabilityState.ReadPcc(state, pc).IsCapabilityMode;
-                foreach (var module in _modules)
-                {
-                    entry = module.IsCapabilityMode == isCapabilityMode ? module.Find(pc) : 0;
-                    if (entry != 0)
-                        break;
-                }
-
-                if (entry == 0 && _fallback?.Translate(state, pc) is { } made)
-                {
-                    _modules.Add(made);
-                    entry = made.Find(pc);
-                }
-            }
-
+            entry = Bind(pc, state->Capabilities.MemoryTags != null)?.Find(_memory, state, pc, CapabilityState.ReadPcc(state, pc).IsCapabilityMode) ?? 0;
             if (entry == 0)
             {
                 // Not entered in the table: what it evaluates may be translated later, or change.
                 state->Pc = pc;
-                return _fallback is not null
+                return _evaluator is not null
                     ? (nint)(delegate* managed<GuestState*, long, long, long, long, long, GuestReturn>)&EvaluateEntry
                     : throw new GuestFault(GuestFaultKind.InstructionAccess, pc, pc);
             }
@@ -109,11 +63,18 @@ public sealed unsafe class TranslatedCode : IGuestCode
     }
 
     /// <inheritdoc/>
+    public ICodeDescription? Describe(long pc)
+    {
+        lock (_gate)
+            return _bindings.Find(b => pc >= b.Start && pc < b.End)?.Description;
+    }
+
+    /// <inheritdoc/>
     public void Interpret(GuestState* state)
     {
-        if (_fallback is null)
+        if (_evaluator is null)
             throw new GuestFault(GuestFaultKind.IllegalInstruction, state->Pc, state->Pc);
-        _fallback.Evaluate(state);
+        _evaluator.Evaluate(state);
     }
 
     /// <inheritdoc/>
@@ -121,13 +82,11 @@ public sealed unsafe class TranslatedCode : IGuestCode
     {
         lock (_gate)
         {
-            if (_modules.TrueForAll(m => m.HasPreciseFaults) || _fallback?.TranslatePrecisely() is not { } module)
+            if (_isPrecise || !_images.CanBePrecise)
                 return false;
-            _modules.Clear();
-            _modules.Add(module);
+            _isPrecise = true;
+            _bindings.Clear();
             _dispatch.Clear(0, long.MaxValue);
-            if (_isCompiledAhead)
-                CompileModules();
             return true;
         }
     }
@@ -141,35 +100,68 @@ public sealed unsafe class TranslatedCode : IGuestCode
                 return;
             _isCompiledAhead = true;
             RuntimeHelpers.PrepareMethod(typeof(TranslatedCode).GetMethod(nameof(EvaluateEntry), BindingFlags.Static | BindingFlags.NonPublic)!.MethodHandle);
-            CompileModules();
+            foreach (var binding in _bindings)
+                CompileAhead(binding);
         }
-    }
-
-    private void CompileModules()
-    {
-        if (_modules.Sum(m => m.MethodCount) <= MostCompiledAhead)
-            _modules.ForEach(m => m.CompileAll());
     }
 
     /// <inheritdoc/>
     public void Invalidate(long start, long length)
     {
+        var end = length > long.MaxValue - start ? long.MaxValue : start + length;
         lock (_gate)
         {
             _dispatch.Clear(start, length);
-            _fallback?.Invalidate(start, length);
-            // Mappings made before the program runs are the image itself.
-            if (!_running || _modified)
-                return;
-            _changes.Add(new CodeChange(start, length));
-            if (_fallback is null || !_changes.Exists(c => _fallback.HasChanged(_memory, c.Start, c.Length)))
-                return;
+            _evaluator?.Invalidate();
+            for (var k = _bindings.Count - 1; k >= 0; k--)
+            {
+                if (_bindings[k] is not { } binding || binding.Start >= end || binding.End <= start)
+                    continue;
 
-            // Direct calls between translated methods do not pass the table: once the guest has changed code that was
-            // translated, this address space evaluates.
-            _modified = true;
-            _dispatch.Clear(0, long.MaxValue);
+                // All of it: direct calls between translated methods do not pass the table.
+                _dispatch.Clear(binding.Start, binding.End - binding.Start);
+                _bindings.RemoveAt(k);
+            }
         }
+    }
+
+    private static void CompileAhead(CodeBinding binding)
+    {
+        if (binding.Modules.Sum(m => m.MethodCount) > MostCompiledAhead)
+            return;
+        foreach (var module in binding.Modules)
+            module.CompileAll();
+    }
+
+    /// <summary>What serves a pc, found now if nothing does yet; null: it is evaluated.</summary>
+    /// <param name="pc">Guest address.</param>
+    /// <param name="hasTags">Whether memory has tags: code with capabilities relies on them, and other code would leave them alone.</param>
+    private CodeBinding? Bind(long pc, bool hasTags)
+    {
+        foreach (var bound in _bindings)
+        {
+            if (pc >= bound.Start && pc < bound.End)
+                return bound;
+        }
+
+        if (_images.Find(_memory, pc, _isPrecise) is not { } image || pc < image.Start || pc >= image.End)
+            return null;
+        CodeBinding binding;
+        if (_bindings.Exists(b => b.Start < image.End && b.End > image.Start))
+        {
+            // Files are mapped over each other: what remains of this one is not its image.
+            var page = pc & -HostMemory.PageSize;
+            binding = new CodeBinding(page, page + HostMemory.PageSize);
+        }
+        else
+        {
+            binding = (image.Module is not { } module || module.HasCapabilities == hasTags) && image.IsIntact(_memory) ? new CodeBinding(image) : new CodeBinding(image.Start, image.End);
+        }
+
+        _bindings.Add(binding);
+        if (_isCompiledAhead)
+            CompileAhead(binding);
+        return binding;
     }
 
     /// <summary>The fault of a fetch from where nothing is executable. What PCC does not allow comes first.</summary>
@@ -199,7 +191,4 @@ public sealed unsafe class TranslatedCode : IGuestCode
 
         return GuestRuntime.Leave(state, state->Pc);
     }
-
-    /// <summary>A range of guest memory whose code may have changed.</summary>
-    private sealed record CodeChange(long Start, long Length);
 }

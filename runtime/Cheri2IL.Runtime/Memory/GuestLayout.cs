@@ -26,6 +26,12 @@ public static class GuestLayout
     /// </summary>
     public const long PieBase = 0x1000_0000;
 
+    /// <summary>
+    /// From here up to <see cref="InterpreterBase"/> lie shared libraries, each where it lies in every process. The heap may grow into that:
+    /// what is taken is not used.
+    /// </summary>
+    public const long LibraryBase = 0x4000_0000;
+
     /// <summary>Load address of the program interpreter (ld.so). Below 2 GiB for the same reason; the heap grows up to here.</summary>
     public const long InterpreterBase = 0x7000_0000;
 

@@ -15,8 +15,7 @@ internal sealed class CorpusGuest
     private readonly string _name;
     private readonly byte[] _file;
     private readonly ElfExecutable _elf;
-    private readonly TranslationOptions _options = new();
-    private readonly Lazy<(GuestImage Image, TranslatedModule Module)> _translated;
+    private readonly CorpusImages _images;
 
     /// <summary>Parses a program.</summary>
     /// <exception cref="ElfFormatException">The file is malformed.</exception>
@@ -25,13 +24,7 @@ internal sealed class CorpusGuest
         _name = name;
         _file = file;
         _elf = ElfExecutable.Parse(file, name);
-        var elf = ElfImage.Parse(file, name);
-        _translated = new(() =>
-        {
-            var image = elf.ToGuestImage(_elf.IsPositionIndependent ? GuestLayout.PieBase : 0);
-            var assembly = ModuleTranslator.Translate(image, _options, "g_" + name).Assembly;
-            return (image, new TranslatedModule(new AssemblyLoadContext("guest").LoadFromStream(new MemoryStream(assembly))));
-        });
+        _images = new CorpusImages(name, ElfImage.Parse(file, name), _elf.IsPositionIndependent ? GuestLayout.PieBase : 0);
     }
 
     /// <summary>A program of corpus/programs.</summary>
@@ -60,7 +53,6 @@ internal sealed class CorpusGuest
         // Address space is what some attacks exhaust, not the memory of this machine.
         Limits = new CvmLimits { MemoryBytes = GuestLayout.DefaultSlotSize },
         Report = report,
-        CodeDescription = () => new CodeDescription(_translated.Value.Image),
         CodeFactory = NewCode,
     };
 
@@ -70,9 +62,25 @@ internal sealed class CorpusGuest
 
     private static string PathOf(params string[] path) => Path.Combine([Cli.Repository.Root(), "corpus", .. path]);
 
-    private unsafe TranslatedCode NewCode(Intravisor.LibOs.Mm.AddressSpace space, DispatchTable dispatch)
+    private TranslatedCode NewCode(Intravisor.LibOs.Mm.AddressSpace space, DispatchTable dispatch)
+        => new(dispatch, space, _images, new CodeEvaluator(space));
+
+    /// <summary>The program's translations, made when they are needed.</summary>
+    private sealed class CorpusImages(string name, ElfImage elf, long bias) : ICodeImages
     {
-        var (image, module) = _translated.Value;
-        return new TranslatedCode(dispatch, [module], space.IsExecutable, new RunTimeTranslator(image, _options, cache: null, space.IsExecutable), space.Base);
+        private readonly Lazy<FileImage> _ordinary = new(() => Translate("g_" + name, elf, bias, new TranslationOptions()));
+        private readonly Lazy<FileImage> _precise = new(() => Translate("p_" + name, elf, bias, new TranslationOptions { PreciseFaults = true }));
+
+        public bool CanBePrecise => true;
+
+        public ICodeImage? Find(ICodeMemory memory, long pc, bool isPrecise) => memory.FindCode(pc) is null ? null : (isPrecise ? _precise : _ordinary).Value;
+
+        private static FileImage Translate(string name, ElfImage elf, long bias, TranslationOptions options)
+        {
+            var image = elf.ToGuestImage(bias);
+            var assembly = ModuleTranslator.Translate(image, options, name).Assembly;
+            var module = new TranslatedModule(new AssemblyLoadContext("guest").LoadFromStream(new MemoryStream(assembly)));
+            return new FileImage(module, new RegionTranslator(image, options, cache: null));
+        }
     }
 }

@@ -24,12 +24,13 @@ internal static partial class NativeCompiler
         }
     }
 
-    /// <summary>Compiles an entry in a process of its own that outlives this one, has the lowest priority and says nothing.</summary>
-    public static void StartInBackground(TranslationCache cache, string name)
+    /// <summary>Compiles entries, one after another, in a process of its own that outlives this one, has the lowest priority and says nothing.</summary>
+    public static void StartInBackground(TranslationCache cache, IEnumerable<string> names)
     {
-        if (!NativeCode.IsEnabled || Program is null || Environment.ProcessPath is not { } tool || File.Exists(FailureOf(cache, name)))
+        string[] entries = [.. names.Where(n => !File.Exists(FailureOf(cache, n)))];
+        if (!NativeCode.IsEnabled || Program is null || Environment.ProcessPath is not { } tool || entries.Length == 0)
             return;
-        var start = new ProcessStartInfo(tool, ["cache", "compile-entry", name])
+        var start = new ProcessStartInfo(tool, ["cache", "compile-entry", .. entries])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

@@ -84,7 +84,7 @@ internal static class BundleCommand
             return assembly;
         var options = new TranslationOptions();
         var progress = new TranslationProgress(Path.GetFileName(path));
-        var translation = ModuleTranslator.Translate(program.Image, options with { Progress = progress.Report }, "g_" + TranslationKey.Of(program.Image.File, options));
+        var translation = ModuleTranslator.Translate(program.Image, options with { Progress = progress.Report }, "g_" + TranslationKey.Of(program.Image.File, program.Image.LoadBias, options));
         progress.Finish(translation.Statistics.Instructions, translation.Statistics.Elapsed);
         return translation.Assembly;
     }

@@ -137,20 +137,20 @@ internal static class CacheCommand
     {
         if (RunArguments.Parse(["--checks", checks, "--", path]) is not { } arguments)
             throw new ToolException(ExitCode.Usage, "no program given");
-        using var file = InputFile.Open(path);
-        var content = InputFile.Read(file, path);
+        var content = InputFile.Read(path);
         if (GuestProgram.IsAssembly(content))
             throw new ToolException(ExitCode.BadInput, $"{path}: is a translated assembly; only ELF programs are cached");
+        string name;
         try
         {
-            GuestCode.Load(arguments, file);
+            var image = new TranslatedFiles(arguments).Load(path);
+            name = TranslationKey.Of(content, image.Module.LoadBias, new TranslationOptions { Checks = CommonOptions.ParseChecks(checks) });
         }
         catch (ElfFormatException error)
         {
             throw new ToolException(ExitCode.BadInput, error.Message);
         }
 
-        var name = TranslationKey.Of(content, new TranslationOptions { Checks = CommonOptions.ParseChecks(checks) });
         NativeCompiler.Compile(TranslationCache.OfUser, name);
         if (!TranslationCache.OfUser.HasNative(name))
             throw new ToolException(ExitCode.CannotCreate, $"{path}: not compiled: the cache cannot be written, or another process is at it");
@@ -159,16 +159,17 @@ internal static class CacheCommand
     /// <summary>What a run starts in the background.</summary>
     private static ToolCommand CompileEntry()
     {
-        var name = new Argument<string>("name");
-        var command = new ToolCommand("compile-entry", "Compiles an entry of the cache to machine code, with the lowest priority.") { name };
+        var names = new Argument<string[]>("names") { Arity = ArgumentArity.OneOrMore };
+        var command = new ToolCommand("compile-entry", "Compiles entries of the cache to machine code, with the lowest priority.") { names };
         command.Hidden = true;
         command.SetAction(parsed =>
         {
-            var entry = parsed.GetRequiredValue(name);
-            if (!StartRecord.IsName(entry))
-                throw new ToolException(ExitCode.Usage, $"'{entry}' is not the name of an entry");
+            var entries = parsed.GetRequiredValue(names);
+            if (Array.Find(entries, e => !StartRecord.IsName(e)) is { } wrong)
+                throw new ToolException(ExitCode.Usage, $"'{wrong}' is not the name of an entry");
             NativeCompiler.LowerPriority();
-            NativeCompiler.Compile(TranslationCache.OfUser, entry);
+            foreach (var entry in entries)
+                NativeCompiler.Compile(TranslationCache.OfUser, entry);
             return ExitCode.Success;
         });
         return command;

@@ -1,20 +1,18 @@
 using System.IO.Enumeration;
 using Cheri2IL.Intravisor.Cvms;
-using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Tracing;
+using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime.Elf;
-using Cheri2IL.Runtime.Execution;
 
 namespace Cheri2IL.Cli.Commands;
 
 /// <summary>Runs one program in one cVM.</summary>
-/// <remarks>The ELF file is parsed for loading only; see <see cref="GuestCode"/> for what makes a warm start short.</remarks>
+/// <remarks>The ELF file is parsed for loading only; see <see cref="TranslatedFiles"/> for what makes a warm start short.</remarks>
 internal static class GuestRun
 {
     /// <summary>Runs the guest to its end; the result is the tool's exit status.</summary>
     public static int Execute(RunArguments arguments)
     {
-        using var file = InputFile.Open(arguments.Program);
         var root = OpenRoot(arguments.Root);
         if (arguments.Checks == "none")
             Console.Error.WriteLine("cheri2il: warning: --checks=none: this guest is NOT confined");
@@ -23,9 +21,9 @@ internal static class GuestRun
         using var statistics = arguments.Stats ? new RunStatistics() : null;
         try
         {
-            var code = GuestCode.Load(arguments, file);
-            var status = Run(arguments, code.ParseProgram(), code, root, statistics);
-            code.KeepForNextStart();
+            var files = new TranslatedFiles(arguments);
+            var status = Run(arguments, files, root, statistics);
+            files.KeepForNextStart();
             return status;
         }
         catch (ElfFormatException error)
@@ -38,30 +36,28 @@ internal static class GuestRun
         }
     }
 
-    private static int Run(RunArguments arguments, ElfExecutable elf, GuestCode code, HostTree? root, RunStatistics? statistics)
+    private static int Run(RunArguments arguments, TranslatedFiles files, HostTree? root, RunStatistics? statistics)
     {
-        LazyFallback? fallback = null;
+        var program = IsInRoot(root, arguments.Program) ? null : SharedProgram.Check(files.Load(arguments.Program), arguments.Program);
         using var traceFile = arguments.TraceFile is { } path ? OpenTrace(path) : null;
         using var cvm = new Cvm(1, new CvmOptions
         {
             Arguments = [ProgramName(arguments.Program), .. arguments.Arguments],
             Environment = arguments.Environment,
-            ProgramPath = GuestPath(arguments),
-            ProgramFile = code.Image,
+            ProgramPath = program is null ? arguments.Program : GuestPath(arguments),
+            ProgramFile = program?.Module.Image ?? default,
             Root = root,
             Limits = new CvmLimits { MemoryBytes = arguments.Memory },
             Trace = arguments.Trace ? Trace(traceFile ?? Console.Error, arguments.TraceFilter) : null,
             SystemCalls = statistics?.SystemCalls,
             // Not the method itself as a delegate: that would open the console's stream for a guest that has nothing to report.
             Report = text => Console.Error.Write(text),
-            CodeDescription = code.Describe,
-            CodeFactory = (space, dispatch) =>
-            {
-                fallback = new LazyFallback(code, space.IsExecutable, isPreciseOnDemand: arguments.PreciseFaults == "auto");
-                return NewCode(space, dispatch, code.Module, fallback);
-            },
+            CodeFactory = files.NewCode,
         });
-        cvm.Start(elf);
+        if (program is null)
+            cvm.Start();
+        else
+            cvm.Start(program.Elf);
         var timedOut = false;
         if (arguments.Timeout is { } limit && !cvm.Completion.Wait(limit))
         {
@@ -70,8 +66,18 @@ internal static class GuestRun
         }
 
         var exit = cvm.Wait();
-        statistics?.Write(code.CountsChecks ? cvm.Checks : null, fallback, code.Module.HasCapabilities, arguments.Json);
+        statistics?.Write(files.CountsChecks ? cvm.Checks : null, files, cvm.Program!.Capabilities != CapabilityAbi.None, arguments.Json);
         return timedOut ? ExitCode.TimedOut : exit.ShellStatus;
+    }
+
+    /// <summary>Whether an absolute path names a file of the root, which it means then, as with chroot.</summary>
+    private static bool IsInRoot(HostTree? root, string path)
+    {
+        if (root is null || !path.StartsWith('/'))
+            return false;
+        var tree = new FileSystem(() => 0, root, memoryLimit: 0);
+        lock (tree.Gate)
+            return tree.Walk(0, tree.Root, path, followLast: true, out var found) == 0 && found.Inode is RegularFile;
     }
 
     /// <summary>The program's path as the guest sees it: its place below the root, or else a file in the root directory.</summary>
@@ -118,7 +124,4 @@ internal static class GuestRun
             throw new ToolException(ExitCode.NoInput, $"--root: {root}: no such directory");
         }
     }
-
-    private static unsafe TranslatedCode NewCode(AddressSpace space, DispatchTable dispatch, TranslatedModule module, LazyFallback fallback)
-        => new(dispatch, [module], space.IsExecutable, fallback, space.Base);
 }

@@ -18,10 +18,10 @@ internal sealed class RunStatistics : IDisposable
 
     /// <summary>Reports on stderr: stdout is the guest's.</summary>
     /// <param name="checks">What the guest's threads executed; null if their code was not translated to count.</param>
-    /// <param name="fallback">The run-time translator.</param>
+    /// <param name="files">What was translated.</param>
     /// <param name="hasCapabilities">Whether the program has capabilities.</param>
     /// <param name="json">As one line of JSON, else as text.</param>
-    public void Write(CheckCounts? checks, LazyFallback? fallback, bool hasCapabilities, bool json)
+    public void Write(CheckCounts? checks, TranslatedFiles files, bool hasCapabilities, bool json)
     {
         var methods = _jit.Complete().Values;
         (string, object?)[] report =
@@ -31,9 +31,9 @@ internal sealed class RunStatistics : IDisposable
                 ("guest", Totals(methods.Where(IsGuest))),
                 ("tool", Totals(methods.Where(m => !IsGuest(m)))),
             ]),
-            ("modules", 1L + (fallback?.ModulesLoaded ?? 0)),
-            ("regionsTranslatedAtRunTime", (long)(fallback?.RegionsTranslated ?? 0)),
-            ("evaluations", fallback?.Evaluations ?? 0),
+            ("modules", (long)files.ModulesLoaded),
+            ("regionsTranslatedAtRunTime", (long)files.RegionsTranslated),
+            ("evaluations", files.Evaluations),
             ("checks", checks is { } counts ? Checks(counts, hasCapabilities) : null),
             ("systemCalls", SystemCalls.NonZero().Select(c => (c.Name, (object?)c.Count)).ToArray()),
         ];

@@ -56,7 +56,7 @@ public sealed class RegionBuilder : IControlFlow
     /// <summary>Guest pcs outside the range that direct jumps reach.</summary>
     public HashSet<long> TailTargets { get; } = [];
 
-    /// <summary>Guest addresses that <c>auipc; addi</c> computes: pointers to data, and to functions that are called through them.</summary>
+    /// <summary>Guest addresses that <c>auipc; addi</c> or <c>lui; addi</c> computes: pointers to data, and to functions that are called through them.</summary>
     public HashSet<long> Addresses { get; } = [];
 
     /// <summary>Guest pcs of indirect jumps whose targets were not recovered.</summary>
@@ -284,14 +284,19 @@ public sealed class RegionBuilder : IControlFlow
         return found;
     }
 
-    /// <summary>What an auipc put in the source register of the last instruction of <paramref name="list"/>.</summary>
+    /// <summary>What an auipc, or in programs for fixed addresses a lui, put in the source register of the last instruction of <paramref name="list"/>.</summary>
     private static long? UpperHalf(List<RiscVInstruction> list)
     {
         var register = list[^1].Rs1;
         for (var i = list.Count - 2; i >= 0; i--)
         {
             if (list[i].DestinationX() == register)
-                return list[i].Opcode == RiscVOpcode.Auipc ? list[i].Address + list[i].Immediate : null;
+                return list[i].Opcode switch
+                {
+                    RiscVOpcode.Auipc => list[i].Address + list[i].Immediate,
+                    RiscVOpcode.Lui => list[i].Immediate,
+                    _ => null,
+                };
         }
 
         return null;

@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics.CodeAnalysis;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Runtime;
+using Cheri2IL.Runtime.Execution;
 using static Cheri2IL.Intravisor.LibOs.Abi.MemoryFlags;
 
 namespace Cheri2IL.Intravisor.LibOs.Mm;
@@ -15,7 +16,7 @@ namespace Cheri2IL.Intravisor.LibOs.Mm;
 /// raised outside the lock. Addresses are guest addresses; lengths are rounded up to pages. Results are addresses, 0, or
 /// negated errno values. Invariant: host pages outside every mapping have no access.
 /// </remarks>
-public sealed unsafe partial class AddressSpace
+public sealed unsafe partial class AddressSpace : ICodeMemory
 {
     private const ulong Page = HostMemory.PageSize;
     private const int AllProtections = PROT_READ | PROT_WRITE | PROT_EXEC;
@@ -134,6 +135,17 @@ public sealed unsafe partial class AddressSpace
             return _mappings.TryFind((ulong)address, out var mapping) && (mapping.Protection & PROT_EXEC) != 0
                 ? (long)(mapping.End - (ulong)address)
                 : 0;
+        }
+    }
+
+    /// <inheritdoc/>
+    public CodeMapping? FindCode(long address)
+    {
+        lock (_gate)
+        {
+            return _mappings.TryFind((ulong)address, out var mapping) && (mapping.Protection & PROT_EXEC) != 0 && !mapping.IsShared && mapping.Source is ICodeFile file
+                ? new CodeMapping(file, (long)mapping.Start, (long)mapping.End, mapping.Offset)
+                : null;
         }
     }
 
@@ -386,7 +398,7 @@ public sealed unsafe partial class AddressSpace
         {
             start = address & ~(Page - 1);
             var hinted = start >= _low && start <= _high && length <= _high - start && _mappings.IsFree(start, start + length);
-            if (!hinted && !TryFindFree(length, out start))
+            if (!hinted && !TryPlace(mapping, length, out start) && !TryFindFree(length, out start))
                 return -Errno.ENOMEM;
         }
 
@@ -396,6 +408,22 @@ public sealed unsafe partial class AddressSpace
         if (mapping.Protection != 0 && Accessible(start, end) is var replaced && length > replaced && !TryReserve(length - replaced))
             return -Errno.ENOMEM;
         return Guarded(() => Establish(mapping with { Start = start, End = end }));
+    }
+
+    /// <summary>Finds the place of a shared library whose first bytes are mapped: what follows is mapped over this mapping.</summary>
+    private bool TryPlace(Mapping mapping, ulong length, out ulong start)
+    {
+        start = 0;
+        if (mapping.IsShared || mapping.Offset != 0 || mapping.Source is not ICodeFile file || !LibraryPlacement.TrySeed(file, out var seed))
+            return false;
+        for (var k = 0; k < LibraryPlacement.Candidates; k++)
+        {
+            start = (ulong)LibraryPlacement.Candidate(seed, k, length);
+            if (start != 0 && _mappings.IsFree(start, start + length))
+                return true;
+        }
+
+        return false;
     }
 
     private bool TryFindFree(ulong length, out ulong start)

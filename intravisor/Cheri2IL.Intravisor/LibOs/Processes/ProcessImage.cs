@@ -67,17 +67,17 @@ public sealed unsafe class ProcessImage
 
     /// <summary>Maps a program and its dynamic linker, and a stack with what <paramref name="start"/> says.</summary>
     /// <exception cref="CvmLoadException">It does not fit.</exception>
-    internal LoadedProgram Load(ProgramStart start, ElfExecutable program, ElfExecutable? interpreter)
+    internal LoadedProgram Load(ProgramStart start, ProgramFile program, ProgramFile? interpreter)
     {
-        (Program, Start) = (program, start);
-        if (program.Capabilities != CapabilityAbi.None)
+        (Program, Start) = (program.Elf, start);
+        if (program.Elf.Capabilities != CapabilityAbi.None)
         {
             Space.EnableTags();
-            Capabilities = new ProcessCapabilities(program.Capabilities, Space.Size);
+            Capabilities = new ProcessCapabilities(program.Elf.Capabilities, Space.Size);
         }
 
-        var image = CvmLoader.Map(Space, program, start.PathText, GuestLayout.PieBase, Capabilities);
-        var linker = interpreter is null ? null : CvmLoader.Map(Space, interpreter, program.Interpreter ?? "interpreter", GuestLayout.InterpreterBase, Capabilities);
+        var image = CvmLoader.Map(Space, program, GuestLayout.PieBase, Capabilities);
+        var linker = interpreter is null ? null : CvmLoader.Map(Space, interpreter, GuestLayout.InterpreterBase, Capabilities);
         Space.SetBreakStart(image.End);
         CvmLoader.MapTrampoline(Space);
         var stack = CvmLoader.MapStack(Space, Cvm, start, image, linker, Capabilities);

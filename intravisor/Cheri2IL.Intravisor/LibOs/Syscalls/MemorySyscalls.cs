@@ -46,8 +46,8 @@ internal static class MemorySyscalls
             return -Errno.EACCES;
         if (file is CpOpenFile shared)
             return shared.Map(thread, a.A0, (ulong)a.A1, (int)a.A2, flags, a.A5);
-        return file.Inode is RegularFile
-            ? thread.Space.Map(a.A0, (ulong)a.A1, (int)a.A2, flags, new FileMapping(file), a.A5, file.Path)
+        return file.Inode is RegularFile regular
+            ? thread.Space.Map(a.A0, (ulong)a.A1, (int)a.A2, flags, new FileMapping(regular, file.Path, file.CanWrite), a.A5, file.Path)
             : -Errno.ENODEV;
     }
 

@@ -16,6 +16,9 @@ internal static class ErrnoText
         .GroupBy(f => (int)f.GetRawConstantValue()!, f => f.Name)
         .ToFrozenDictionary(g => g.Key, g => g.First());
 
+    /// <summary>What people are told about a negated errno.</summary>
+    public static string Message(int result) => Marshal.GetPInvokeErrorMessage(-result);
+
     /// <summary>The error that <paramref name="result"/> stands for, or null.</summary>
     public static string? Format(long result)
     {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -34,6 +35,12 @@ public sealed class FileContent
                 return _length;
         }
     }
+
+    /// <summary>What tells this content from any other, while it is that of a host file; else null.</summary>
+    public FileIdentity? Identity => IsLower ? _lower!.Identity : null;
+
+    /// <summary>This content in memory, while it is that of a file which never changes there; else null.</summary>
+    public ReadOnlyMemory<byte>? Bytes => IsLower ? _lower!.Bytes : null;
 
     /// <summary>Bytes of memory that it holds.</summary>
     public long Allocated
@@ -129,6 +136,16 @@ public sealed class FileContent
             }
 
             _length = length;
+        }
+    }
+
+    /// <summary>Whether nothing was ever written, nor the length changed.</summary>
+    private bool IsLower
+    {
+        get
+        {
+            lock (_gate)
+                return _lower is not null && _chunks.Length == 0 && _length == _lower.Length && _lowerLength == _length;
         }
     }
 

@@ -1,26 +1,37 @@
 using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Runtime;
+using Cheri2IL.Runtime.Execution;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
 /// <summary>A regular file as mmap sees it: private mappings copy its bytes; there is no host descriptor, so shared ones are refused.</summary>
-internal sealed class FileMapping(OpenFile file) : IMappingSource
+internal sealed class FileMapping(RegularFile file, string path, bool canWrite) : IMappingSource, ICodeFile
 {
     /// <inheritdoc/>
-    public string Name => file.Path;
+    public string Name => path;
 
     /// <inheritdoc/>
-    public bool CanWriteShared => file.CanWrite;
+    public bool CanWriteShared => canWrite;
 
     /// <inheritdoc/>
-    public object SharedIdentity => file.Inode;
+    public object SharedIdentity => file;
 
     /// <inheritdoc/>
     public int HostDescriptor => -1;
 
     /// <inheritdoc/>
+    public FileIdentity? Identity => file.Content.Identity;
+
+    /// <inheritdoc/>
+    public long Length => file.Content.Length;
+
+    /// <inheritdoc/>
+    public ReadOnlyMemory<byte>? Bytes => file.Content.Bytes;
+
+    /// <inheritdoc/>
     public int ReadAt(long offset, Span<byte> destination)
     {
         var to = new IoVector(destination);
-        return (int)file.ReadAt(offset, ref to);
+        return (int)file.Content.Read(offset, ref to);
     }
 }

@@ -1,3 +1,5 @@
+using Cheri2IL.Runtime;
+
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
 /// <summary>A host file that is read and never written.</summary>
@@ -5,6 +7,12 @@ public interface IHostFile
 {
     /// <summary>Bytes when it was opened.</summary>
     long Length { get; }
+
+    /// <summary>What tells its content from any other without reading it; null: nothing does.</summary>
+    FileIdentity? Identity => null;
+
+    /// <summary>Its content where it lies in memory and never changes; null elsewhere.</summary>
+    ReadOnlyMemory<byte>? Bytes => null;
 
     /// <summary>Reads at an offset; fewer bytes than asked for only at the end or on a host error.</summary>
     int Read(long offset, Span<byte> destination);

@@ -8,16 +8,10 @@ using Cheri2IL.Translator.Passes;
 namespace Cheri2IL.InstructionTests;
 
 /// <summary>Evaluates everything, with or without the passes.</summary>
-internal sealed unsafe class EvaluatingFallback(GuestImage image, bool optimize) : ICodeFallback
+internal sealed unsafe class SandboxEvaluator(GuestImage image, bool optimize) : ICodeEvaluator
 {
     private readonly Dictionary<long, IrFunction> _regions = [];
     private readonly IrEvaluator _evaluator = new();
-
-    /// <inheritdoc/>
-    public TranslatedModule? Translate(GuestState* state, long pc) => null;
-
-    /// <inheritdoc/>
-    public TranslatedModule? TranslatePrecisely() => null;
 
     /// <inheritdoc/>
     public void Evaluate(GuestState* state)
@@ -31,7 +25,7 @@ internal sealed unsafe class EvaluatingFallback(GuestImage image, bool optimize)
     }
 
     /// <inheritdoc/>
-    public void Invalidate(long start, long length) => _regions.Clear();
+    public void Invalidate() => _regions.Clear();
 
     private IrFunction Region(long pc)
     {
@@ -48,7 +42,4 @@ internal sealed unsafe class EvaluatingFallback(GuestImage image, bool optimize)
         _regions.Add(pc, function);
         return function;
     }
-
-    /// <inheritdoc/>
-    public bool HasChanged(byte* memory, long start, long length) => false;
 }

@@ -1,0 +1,82 @@
+using Cheri2IL.Runtime.Elf;
+
+namespace Cheri2IL.Runtime.Execution;
+
+/// <summary>Translates parts of a file's code when they are needed, and describes it.</summary>
+public unsafe interface IRegionTranslator
+{
+    /// <summary>See <see cref="ICodeImage.Description"/>.</summary>
+    ICodeDescription Description { get; }
+
+    /// <summary>See <see cref="ICodeImage.Translate"/>.</summary>
+    TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc);
+}
+
+/// <summary>The code of an ELF file at one load bias, with its translation. Immutable, thread-safe.</summary>
+/// <remarks>An image is at wherever its file's very bytes are; which file an address space says it mapped there does not count.</remarks>
+public sealed unsafe class FileImage : ICodeImage
+{
+    private readonly IRegionTranslator? _regions;
+    private readonly List<(long Start, ReadOnlyMemory<byte> Content)> _code = [];
+
+    /// <summary>Wraps a translation.</summary>
+    /// <param name="module">The file's translation, which has the file in it.</param>
+    /// <param name="regions">Translates what that lacks; null: it is evaluated.</param>
+    /// <exception cref="ElfFormatException">The file is malformed.</exception>
+    /// <exception cref="BadImageFormatException">Its code is outside of what guests can address.</exception>
+    public FileImage(TranslatedModule module, IRegionTranslator? regions)
+    {
+        Module = module;
+        _regions = regions;
+        Elf = ElfExecutable.Parse(module.Image, module.Assembly.GetName().Name!, module.HasCapabilities);
+        foreach (var segment in Elf.Segments)
+        {
+            if ((segment.Flags & SegmentFlags.Execute) != 0)
+                _code.Add((segment.VirtualAddress + module.LoadBias, Elf.Content(segment)));
+        }
+
+        if (_code.Count == 0)
+            return;
+        (Start, End) = (_code[0].Start, _code[^1].Start + _code[^1].Content.Length);
+        if (Start < 0 || End > ElfExecutable.AddressLimit)
+            throw new BadImageFormatException($"{module.Assembly.GetName().Name}: code at 0x{Start:x} to 0x{End:x}, where none can be");
+    }
+
+    /// <summary>The file, parsed.</summary>
+    public ElfExecutable Elf { get; }
+
+    /// <inheritdoc/>
+    public TranslatedModule Module { get; }
+
+    /// <inheritdoc/>
+    public long Start { get; }
+
+    /// <inheritdoc/>
+    public long End { get; }
+
+    /// <inheritdoc/>
+    public ICodeDescription? Description => _regions?.Description;
+
+    /// <inheritdoc/>
+    public bool IsIntact(ICodeMemory memory)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        foreach (var (start, content) in _code)
+        {
+            for (var (at, end) = (start, start + content.Length); at < end;)
+            {
+                // A page that is not executable faults when it is entered by the table: what it holds does not matter.
+                var next = Math.Min(end, (at & -HostMemory.PageSize) + HostMemory.PageSize);
+                var original = content.Span[(int)(at - start)..(int)(next - start)];
+                if (memory.IsExecutable(at) && !original.SequenceEqual(new ReadOnlySpan<byte>(memory.Base + at, original.Length)))
+                    return false;
+                at = next;
+            }
+        }
+
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc) => _regions?.Translate(memory, state, pc);
+}

@@ -1,0 +1,356 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Loader;
+using Cheri2IL.Cli.Cache;
+using Cheri2IL.Cli.Commands;
+using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Runtime;
+using Cheri2IL.Runtime.Elf;
+using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator;
+using Cheri2IL.Translator.Elf;
+using Cheri2IL.Translator.Emit;
+using Cheri2IL.Translator.RunTime;
+
+namespace Cheri2IL.Cli;
+
+/// <summary>
+/// The translations of the files that guests execute, shared by all address spaces of the process: as given, from the cache, or
+/// made now.
+/// </summary>
+/// <remarks>
+/// A warm start takes the shortest way: a file's identity leads to the cached translation, and nothing of the translator's
+/// assembly is touched. Methods that need it are not inlined for that reason. Thread-safe.
+/// </remarks>
+internal sealed class TranslatedFiles : ICodeImages
+{
+    /// <summary>Time of compiling in one run from which on machine code is worth making for the next ones.</summary>
+    private static readonly TimeSpan WorthCompiling = TimeSpan.FromSeconds(0.2);
+
+    /// <summary>Longest file that is translated: 256 MiB.</summary>
+    private const long MaxLength = 256L << 20;
+
+    /// <summary>
+    /// Bytes of files without identity, which guests can write as many of as they like, that are translated; what comes then is
+    /// evaluated. 256 MiB.
+    /// </summary>
+    private const long MaxUnknownBytes = 256L << 20;
+
+    /// <summary>Variants of a file's translation, most of them load biases, which a guest may choose; what comes then is evaluated.</summary>
+    private const int MostVariants = 32;
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<FileIdentity, Dictionary<string, Lazy<FileImage?>>> _byIdentity = [];
+    private readonly Dictionary<string, Lazy<FileImage>> _byName = [];
+    private readonly Dictionary<string, Lazy<TranslatedModule>> _regions = [];
+    private readonly List<FileImage> _given = [];
+    private readonly List<string> _withoutNative = [];
+    private readonly RunArguments _arguments;
+    private TranslationCache? _cache;
+    private long _unknownBytes;
+    private long _evaluations;
+
+    /// <summary>Images that are translated as arguments of <c>run</c> say.</summary>
+    public TranslatedFiles(RunArguments arguments)
+    {
+        _arguments = arguments;
+        _cache = arguments.NoCache ? null : TranslationCache.OfUser;
+    }
+
+    /// <summary>Images that are translated as those of a program that is run without options.</summary>
+    public TranslatedFiles()
+        : this(RunArguments.Parse(["--", "program"])!)
+    {
+    }
+
+    /// <inheritdoc/>
+    public bool CanBePrecise => _arguments.PreciseFaults == "auto";
+
+    /// <summary>Whether they count the checks that they execute: assemblies are taken as they were translated.</summary>
+    public bool CountsChecks => _arguments.Stats && _given.Count == 0;
+
+    /// <summary>Assemblies loaded.</summary>
+    public int ModulesLoaded => _given.Count + _byName.Count + _regions.Count;
+
+    /// <summary>Regions that were translated at run time, newly or from the cache.</summary>
+    public int RegionsTranslated => _regions.Count;
+
+    /// <summary>Entries into evaluators.</summary>
+    public long Evaluations => Volatile.Read(ref _evaluations);
+
+    private bool IsAlwaysPrecise => _arguments.PreciseFaults == "always";
+
+    /// <summary>The image of a program, which on a warm start is not read, or of an assembly.</summary>
+    /// <exception cref="ToolException">It is missing, or the assembly cannot be loaded.</exception>
+    /// <exception cref="ElfFormatException">The file is malformed.</exception>
+    public FileImage Load(string path)
+    {
+        using var file = InputFile.Open(path);
+        // Which bias it has is known without reading it only if it was started before.
+        foreach (var bias in (ReadOnlySpan<long>)[GuestLayout.PieBase, 0])
+        {
+            if (_cache?.TryStart(file.Identity, Variant(bias, IsAlwaysPrecise)) is { } cached && Keep(cached, path) is { } image)
+                return image;
+        }
+
+        return Read(file, path);
+    }
+
+    /// <summary>The image of an assembly that is loaded already.</summary>
+    /// <param name="module">The assembly.</param>
+    public FileImage Add(TranslatedModule module)
+    {
+        var image = NewImage(module, module.Assembly.GetName().Name!);
+        lock (_gate)
+            _given.Add(image);
+        return image;
+    }
+
+    /// <summary>The code of an address space.</summary>
+    public TranslatedCode NewCode(AddressSpace space, DispatchTable dispatch) => new(dispatch, space, this, new LazyEvaluator(this, space));
+
+    /// <inheritdoc/>
+    public ICodeImage? Find(ICodeMemory memory, long pc, bool isPrecise)
+    {
+        if (memory.FindCode(pc) is not { } mapping || !CodeLayout.TryFindBias(mapping, out var bias))
+            return null;
+        isPrecise |= IsAlwaysPrecise;
+        var file = mapping.File;
+        try
+        {
+            return file.Bytes is { } bytes && FindGiven(bytes.Span, bias, isPrecise) is { } given ? given
+                : file.Identity is { } identity ? FindByIdentity(file, identity, bias, isPrecise)
+                : ReadUnknown(file) is { } content ? ByContent(content, file.Name, bias, isPrecise, out _)
+                : null;
+        }
+        catch (Exception error) when (error is ElfFormatException or BadImageFormatException)
+        {
+            // What cannot be translated can be evaluated.
+            return null;
+        }
+    }
+
+    /// <summary>After the run: has machine code made if the JIT compiler took its time.</summary>
+    public void KeepForNextStart()
+    {
+        if (System.Runtime.JitInfo.GetCompilationTime() > WorthCompiling && _withoutNative.Count > 0)
+            NativeCompiler.StartInBackground(_cache!, _withoutNative);
+    }
+
+    /// <summary>What tells the variants of a file's translation apart.</summary>
+    private string Variant(long bias, bool isPrecise)
+        => string.Concat(
+            _arguments.Checks,
+            _arguments.Stats ? "-counted" : "",
+            isPrecise ? "-precise" : "",
+            string.Concat(_arguments.Omitted != 0 ? $"-without-{_arguments.Omitted}" : "", $"-{bias:x}"));
+
+    private FileImage? FindGiven(ReadOnlySpan<byte> content, long bias, bool isPrecise)
+    {
+        lock (_gate)
+        {
+            foreach (var image in _given)
+            {
+                if (image.Module.LoadBias == bias && (!isPrecise || image.Module.HasPreciseFaults) && content.SequenceEqual(image.Module.Image.Span))
+                    return image;
+            }
+
+            return null;
+        }
+    }
+
+    private FileImage? FindByIdentity(ICodeFile file, FileIdentity identity, long bias, bool isPrecise)
+    {
+        var variant = Variant(bias, isPrecise);
+        Lazy<FileImage?>? image;
+        lock (_gate)
+        {
+            if (!_byIdentity.TryGetValue(identity, out var images))
+                _byIdentity.Add(identity, images = []);
+            if (!images.TryGetValue(variant, out image))
+            {
+                if (images.Count == MostVariants)
+                    return null;
+                images.Add(variant, image = new Lazy<FileImage?>(() => FindOrMake(file, identity, bias, isPrecise, variant)));
+            }
+        }
+
+        return image.Value;
+    }
+
+    private FileImage? FindOrMake(ICodeFile file, FileIdentity identity, long bias, bool isPrecise, string variant)
+    {
+        if (_cache?.TryStart(identity, variant) is { } cached)
+            return Keep(cached, file.Name);
+        if (file.Length > MaxLength || ReadAll(file) is not { } content)
+            return null;
+        var image = ByContent(content, file.Name, bias, isPrecise, out var name);
+        _cache?.RecordStart(identity, file.Name, variant, name);
+        return image;
+    }
+
+    private FileImage Keep(CachedModule cached, string path) => ByName(cached.Name, () => Note(cached), path);
+
+    private TranslatedModule Note(CachedModule cached)
+    {
+        if (!cached.IsNative)
+        {
+            lock (_gate)
+                _withoutNative.Add(cached.Name);
+        }
+
+        return cached.Module;
+    }
+
+    private FileImage ByName(string name, Func<TranslatedModule> load, string path)
+    {
+        Lazy<FileImage>? image;
+        lock (_gate)
+        {
+            if (!_byName.TryGetValue(name, out image))
+                _byName.Add(name, image = new Lazy<FileImage>(() => NewImage(load(), path)));
+        }
+
+        return image.Value;
+    }
+
+    private byte[]? ReadUnknown(ICodeFile file)
+    {
+        if (file.Bytes is null && Interlocked.Add(ref _unknownBytes, Math.Min(file.Length, MaxLength)) > MaxUnknownBytes)
+            return null;
+        return file.Length > MaxLength ? null : file.Bytes?.ToArray() ?? ReadAll(file);
+    }
+
+    private static byte[]? ReadAll(ICodeFile file)
+    {
+        var content = GC.AllocateUninitializedArray<byte>((int)file.Length);
+        return file.ReadAt(0, content) == content.Length ? content : null;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private FileImage Read(HostFile file, string path)
+    {
+        var content = InputFile.Read(file, path);
+        if (GuestProgram.IsAssembly(content))
+            return Add(LoadAssembly(path));
+        // Malformed files end here, before anything is looked up or written.
+        var elf = ElfExecutable.Parse(content, path);
+        var bias = GuestProgram.BiasOf(elf);
+        var image = ByContent(content, path, bias, IsAlwaysPrecise, out var name);
+        _cache?.RecordStart(file.Identity, path, Variant(bias, IsAlwaysPrecise), name);
+        return image;
+    }
+
+    /// <summary>By the file's content.</summary>
+    /// <exception cref="ElfFormatException">It is malformed.</exception>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private FileImage ByContent(byte[] content, string path, long bias, bool isPrecise, out string name)
+    {
+        ElfExecutable.Parse(content, path);
+        var options = Options(isPrecise);
+        var key = name = TranslationKey.Of(content, bias, options);
+        byte[] Make() => Translate(key, content, path, bias, options);
+        return ByName(key, () => FromCache(key, Make) ?? Load(Make()), path);
+    }
+
+    /// <summary>From the cache, made for it if necessary; null if there is none, or none that can be used.</summary>
+    private TranslatedModule? FromCache(string name, Func<byte[]> make)
+    {
+        if (_cache is not { } cache)
+            return null;
+        try
+        {
+            return Note(cache.Load(name, make));
+        }
+        catch (Exception error) when (error is UnauthorizedAccessException or IOException)
+        {
+            // It costs time and nothing else.
+            Console.Error.WriteLine($"cheri2il: warning: the cache of translations cannot be used: {error.Message.ReplaceLineEndings(" ")}");
+            _cache = null;
+            return null;
+        }
+    }
+
+    private TranslationOptions Options(bool isPrecise)
+        => new() { Checks = CommonOptions.ParseChecks(_arguments.Checks), CountChecks = _arguments.Stats, PreciseFaults = isPrecise, Omitted = (CapabilityCost)_arguments.Omitted };
+
+    private FileImage NewImage(TranslatedModule module, string path) => new(module, new LazyRegions(() => NewRegions(module, path)));
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private RegionTranslator NewRegions(TranslatedModule module, string path)
+        => new(ElfImage.Parse(module.Image.ToArray(), path, module.HasCapabilities).ToGuestImage(module.LoadBias), Options(module.HasPreciseFaults), LoadRegion);
+
+    /// <summary>What was translated at run time, loaded once for all address spaces.</summary>
+    private TranslatedModule LoadRegion(string name, Func<byte[]> make)
+    {
+        Lazy<TranslatedModule>? region;
+        lock (_gate)
+        {
+            if (!_regions.TryGetValue(name, out region))
+                _regions.Add(name, region = new Lazy<TranslatedModule>(() => _cache?.Load(name, make).Module ?? Load(make())));
+        }
+
+        return region.Value;
+    }
+
+    private static TranslatedModule Load(byte[] assembly) => new(new AssemblyLoadContext("guest").LoadFromStream(new MemoryStream(assembly)));
+
+    private static byte[] Translate(string name, byte[] content, string path, long bias, TranslationOptions options)
+    {
+        var progress = new TranslationProgress(Path.GetFileName(path));
+        var translation = ModuleTranslator.Translate(ElfImage.Parse(content, path).ToGuestImage(bias), options with { Progress = progress.Report }, "g_" + name);
+        progress.Finish(translation.Statistics.Instructions, translation.Statistics.Elapsed);
+        return translation.Assembly;
+    }
+
+    private static TranslatedModule LoadAssembly(string path)
+    {
+        try
+        {
+            return new TranslatedModule(new AssemblyLoadContext("guest").LoadFromAssemblyPath(Path.GetFullPath(path)));
+        }
+        catch (Exception error) when (error is BadImageFormatException or FileLoadException)
+        {
+            throw new ToolException(ExitCode.BadInput, $"{path}: {error.Message}");
+        }
+    }
+
+    /// <summary>Parses symbols and unwind tables at first use, which most runs never need.</summary>
+    /// <remarks>No <see cref="Lazy{T}"/>: making one would load the translator's assembly at every start.</remarks>
+    private sealed unsafe class LazyRegions(Func<IRegionTranslator> make) : IRegionTranslator
+    {
+        private readonly Lock _gate = new();
+        private IRegionTranslator? _translator;
+
+        public ICodeDescription Description => Translator().Description;
+
+        public TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc) => Translator().Translate(memory, state, pc);
+
+        private IRegionTranslator Translator()
+        {
+            lock (_gate)
+                return _translator ??= make();
+        }
+    }
+
+    /// <summary>The evaluator, made at first use, which most runs never need.</summary>
+    private sealed unsafe class LazyEvaluator(TranslatedFiles owner, ICodeMemory memory) : ICodeEvaluator
+    {
+        private ICodeEvaluator? _evaluator;
+
+        public void Evaluate(GuestState* state)
+        {
+            Interlocked.Increment(ref owner._evaluations);
+            (Volatile.Read(ref _evaluator) ?? Make()).Evaluate(state);
+        }
+
+        // One that is not made yet has derived nothing.
+        public void Invalidate() => Volatile.Read(ref _evaluator)?.Invalidate();
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private ICodeEvaluator Make()
+        {
+            var made = new CodeEvaluator(memory);
+            return Interlocked.CompareExchange(ref _evaluator, made, null) ?? made;
+        }
+    }
+}
