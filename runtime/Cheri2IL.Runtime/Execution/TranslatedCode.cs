@@ -65,8 +65,9 @@ public sealed unsafe class TranslatedCode : IGuestCode
     /// <inheritdoc/>
     public ICodeDescription? Describe(long pc)
     {
+        // Code outside of all images has no names, but can be disassembled by any.
         lock (_gate)
-            return _bindings.Find(b => pc >= b.Start && pc < b.End)?.Description;
+            return (_bindings.Find(b => pc >= b.Start && pc < b.End) ?? _bindings.Find(b => b.Description is not null))?.Description;
     }
 
     /// <inheritdoc/>
