@@ -1,3 +1,4 @@
+using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.Ipc;
 
 namespace Cheri2IL.Deployment.Manifests;
@@ -52,8 +53,12 @@ public sealed class CvmEntry : ManifestEntry
     public IpcEntry Ipc { get; internal set; } = new();
 
     /// <summary>Published ports.</summary>
-    [ManifestKey("publish", "Ports that the host passes on, as [ADDRESS:]PORT->PORT; the address is 127.0.0.1 unless given. Not used yet: there is no network.")]
+    [ManifestKey("publish", "Ports that the host passes on, as [ADDRESS:]PORT->PORT; the address is 127.0.0.1 unless given.")]
     public IReadOnlyList<PublishedPort> Publish { get; internal set; } = [];
+
+    /// <summary>Where it may connect to.</summary>
+    [ManifestKey("connect", "Hosts outside that it may connect to, as HOST:PORT; names are looked up when it starts, and stand in its /etc/hosts. Other cVMs it reaches by their names.")]
+    public IReadOnlyList<ReachableHost> Connect { get; internal set; } = [];
 
     /// <summary>Confinement of capabilities.</summary>
     [ManifestKey("clean_room", "1: it receives no right to write what others share, whatever is granted.")]
@@ -179,9 +184,3 @@ public sealed class IsolationEntry : ManifestEntry
     [ManifestKey("end", "End of what its default capabilities reach. Default: base + size.")]
     public ulong? End { get; internal set; }
 }
-
-/// <summary>A host port that is passed on to a cVM.</summary>
-/// <param name="Address">Host address to listen at.</param>
-/// <param name="HostPort">Port there.</param>
-/// <param name="GuestPort">Port inside the cVM.</param>
-public sealed record PublishedPort(System.Net.IPAddress Address, int HostPort, int GuestPort);

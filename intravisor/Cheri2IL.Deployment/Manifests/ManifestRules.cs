@@ -1,3 +1,4 @@
+using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.Ipc;
 
 namespace Cheri2IL.Deployment.Manifests;
@@ -29,6 +30,7 @@ internal sealed class ManifestRules(Manifest manifest, List<ManifestProblem> pro
         }
 
         CheckRanges();
+        CheckPorts();
     }
 
     /// <summary>The range of the original's address space that a cVM has; null if the manifest does not say.</summary>
@@ -135,6 +137,20 @@ internal sealed class ManifestRules(Manifest manifest, List<ManifestProblem> pro
         }
     }
 
+    private void CheckPorts()
+    {
+        var taken = new List<(CvmEntry Cvm, PublishedPort Port)>();
+        foreach (var cvm in manifest.Cvms)
+        {
+            foreach (var port in cvm.Publish)
+            {
+                if (taken.FirstOrDefault(t => t.Port.HostPort == port.HostPort && t.Port.Address.Equals(port.Address)) is { Cvm: { } other })
+                    Refuse(cvm, "publish", $"{other.Name} publishes at port {port.HostPort} already");
+                taken.Add((cvm, port));
+            }
+        }
+    }
+
     private void CheckRanges()
     {
         var ranges = new List<(CvmEntry Cvm, IsolationEntry Range)>();
@@ -164,8 +180,6 @@ internal sealed class ManifestRules(Manifest manifest, List<ManifestProblem> pro
             Refuse(cvm, "libvirt", "starting cVMs from a cVM is not supported; it wants 0");
         if (cvm.Has("net"))
             Warn(cvm, "net", "is ignored");
-        foreach (var port in cvm.Publish)
-            Warn(cvm, "publish", $"port {port.HostPort} will not be reachable: there is no network yet");
     }
 
     private void Refuse(ManifestEntry entry, string key, string message) => problems.Add(Problem(entry, key, message));

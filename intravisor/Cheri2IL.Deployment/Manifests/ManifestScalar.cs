@@ -1,6 +1,6 @@
 using System.Globalization;
-using System.Net;
 using System.Text.Json;
+using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.Ipc;
 
 namespace Cheri2IL.Deployment.Manifests;
@@ -18,7 +18,8 @@ internal static class ManifestScalar
             : plain == typeof(ulong) ? Bytes(text)
             : plain == typeof(TimeSpan) ? Duration(text)
             : plain == typeof(CpRights) ? Rights(text)
-            : plain == typeof(PublishedPort) ? Port(text)
+            : plain == typeof(PublishedPort) ? PublishedPort.Parse(text, "->")
+            : plain == typeof(ReachableHost) ? ReachableHost.Parse(text)
             : plain.IsEnum ? Word(plain, text)
             : throw new InvalidOperationException($"manifests have no values of type {plain.Name}");
         var size = value switch
@@ -41,6 +42,7 @@ internal static class ManifestScalar
             : plain == typeof(TimeSpan) ? string.Create(CultureInfo.InvariantCulture, $"seconds, or a number with ms, s, m or h; {key.Minimum} to {key.Maximum} s")
             : plain == typeof(CpRights) ? $"one or more of {string.Join(", ", Names(plain))}, separated by commas"
             : plain == typeof(PublishedPort) ? "[ADDRESS:]PORT->PORT, as in 127.0.0.1:8080->80"
+            : plain == typeof(ReachableHost) ? "HOST:PORT, as in example.org:443"
             : plain.IsEnum ? string.Join(", ", Names(plain))
             : "text";
     }
@@ -125,20 +127,4 @@ internal static class ManifestScalar
 
         return rights;
     }
-
-    private static PublishedPort? Port(string text)
-    {
-        var arrow = text.IndexOf("->", StringComparison.Ordinal);
-        if (arrow < 0)
-            return null;
-        var host = text[..arrow];
-        var colon = host.LastIndexOf(':');
-        var address = IPAddress.Loopback;
-        return (colon < 0 || IPAddress.TryParse(host.AsSpan(0, colon), out address!))
-            && PortNumber(host[(colon + 1)..]) is { } hostPort && PortNumber(text[(arrow + 2)..]) is { } guestPort
-            ? new PublishedPort(address, hostPort, guestPort) : null;
-    }
-
-    private static int? PortNumber(string text)
-        => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and < 65536 ? port : null;
 }

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.Ipc;
 
 namespace Cheri2IL.Deployment.Manifests;
@@ -86,6 +87,7 @@ public static class ManifestSchema
         }
 
         return type == typeof(PublishedPort) ? new JsonObject { ["type"] = "string", ["pattern"] = "^(.+:)?[0-9]+->[0-9]+$" }
+            : type == typeof(ReachableHost) ? new JsonObject { ["type"] = "string", ["pattern"] = "^.+:[0-9]+$" }
             : type.IsEnum ? OneOf(ManifestScalar.Names(type))
             : Text();
     }

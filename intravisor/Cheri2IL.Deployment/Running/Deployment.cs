@@ -146,6 +146,8 @@ public sealed class Deployment : IDisposable
             Environment = [.. entry.Environment.Select(v => $"{v.Key}={v.Value}")],
             Root = source.Root(entry),
             Limits = Limits(entry),
+            Publish = entry.Publish,
+            Reachable = entry.Connect,
             Host = new LinuxHost(console),
             Report = text => console.WriteConsole(2, Encoding.UTF8.GetBytes(text)),
         };

@@ -93,4 +93,18 @@ public sealed partial class Cvm
     }
 
     private bool IsHeld(CvmThread thread) => Volatile.Read(ref _isPaused) || thread.Process.IsStopped;
+
+    /// <summary>What it publishes can be connected to from now on; its program waits for what it may connect to itself to be found.</summary>
+    /// <exception cref="CvmLoadException">A port of the host cannot be had.</exception>
+    private void OpenBridge()
+    {
+        try
+        {
+            Network.Bridge?.OpenAsync(Network, Options.Publish).GetAwaiter().GetResult();
+        }
+        catch (System.Net.Sockets.SocketException error)
+        {
+            throw new CvmLoadException($"its ports cannot be published: {error.Message}");
+        }
+    }
 }

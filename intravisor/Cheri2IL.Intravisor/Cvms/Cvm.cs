@@ -41,7 +41,7 @@ public sealed partial class Cvm : IDisposable
         Exchange = exchange ?? new Exchange();
         MemoryBudget = new MemoryBudget(options.Limits.MemoryBytes);
         FileSystem = new FileSystem(() => options.Host.RealtimeNanoseconds, options.Root, options.Limits.FileBytes);
-        Network = new NetworkStack(Exchange.Network, Name, FileSystem, options.Limits.OpenFiles);
+        Network = new NetworkStack(Exchange.Network, Name, FileSystem, options.Limits.OpenFiles, options.Publish.Count + options.Reachable.Count == 0 ? null : new HostBridge(options.HostNetwork, options.Reachable));
         _nextId = FirstProcessId;
         var files = new ProcessFiles(FileSystem);
         Init = new GuestProcess(this, FirstProcessId, new ProcessImage(this), files);
@@ -113,6 +113,7 @@ public sealed partial class Cvm : IDisposable
         }
 
         var interpreter = program.Elf.Interpreter is { } path ? OpenProgram(path) : null;
+        OpenBridge();
         var loaded = Init.Image.Load(ProgramStart.Of(Options), program, interpreter);
         var thread = Init.FirstThread() ?? throw new CvmLoadException("it has been killed");
         thread.Enter(loaded);

@@ -48,6 +48,15 @@ public sealed record CvmOptions
     /// <summary>Receives the report of a fatal fault; null: none.</summary>
     public Action<string>? Report { get; init; }
 
+    /// <summary>Ports of the host that are passed on to it.</summary>
+    public IReadOnlyList<PublishedPort> Publish { get; init; } = [];
+
+    /// <summary>Where it may connect to outside of the Intravisor.</summary>
+    public IReadOnlyList<ReachableHost> Reachable { get; init; } = [];
+
+    /// <summary>The host's network, which only those two let it use.</summary>
+    public IHostNetwork HostNetwork { get; init; } = Cvms.HostNetwork.Instance;
+
     /// <summary>User and group id of the guest's process.</summary>
     public int UserId { get; init; }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
@@ -15,6 +16,7 @@ internal static class StandardTree
     {
         var tree = files.FileSystem;
         tree.MakeDirectory("/tmp", 0x3ff);
+        tree.MakeDirectory("/etc").Link("hosts", ComputedFile.OfText(tree, () => Hosts(cvm)));
         var devices = tree.MakeDirectory("/dev");
         tree.MakeDirectory("/dev/shm", 0x3ff);
 
@@ -51,6 +53,15 @@ internal static class StandardTree
         kernel.Link("pid_max", ComputedFile.OfText(tree, () => "4194304\n"));
         tree.Root.Link("cap", new CapDirectory(tree, tree.Root, cvm.Exchange, cvm));
         tree.MakeDirectory("/sys/devices/system/cpu").Link("online", ComputedFile.OfText(tree, () => cvm.Host.ProcessorCount == 1 ? "0\n" : $"0-{cvm.Host.ProcessorCount - 1}\n"));
+    }
+
+    /// <summary>hosts(5): this cVM, the others, and what it may connect to outside.</summary>
+    private static string Hosts(Cvm cvm)
+    {
+        var text = new StringBuilder("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+        foreach (var (name, address) in cvm.Network.Network.Names.Concat(cvm.Network.Bridge?.Names ?? []))
+            text.Append(CultureInfo.InvariantCulture, $"{address}\t{name}\n");
+        return text.ToString();
     }
 
     /// <summary>Makes the program visible at its path, so that /proc/self/exe leads somewhere.</summary>

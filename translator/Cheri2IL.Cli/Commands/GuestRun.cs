@@ -48,6 +48,8 @@ internal static class GuestRun
             ProgramFile = program?.Module.Image ?? default,
             Root = root,
             Limits = new CvmLimits { MemoryBytes = arguments.Memory },
+            Publish = arguments.Publish,
+            Reachable = arguments.Reachable,
             Trace = arguments.Trace ? Trace(traceFile ?? Console.Error, arguments.TraceFilter) : null,
             SystemCalls = statistics?.SystemCalls,
             // Not the method itself as a delegate: that would open the console's stream for a guest that has nothing to report.

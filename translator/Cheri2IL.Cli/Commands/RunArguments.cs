@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.IO.Enumeration;
+using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Syscalls;
 
 namespace Cheri2IL.Cli.Commands;
@@ -60,6 +61,12 @@ internal sealed class RunArguments
     /// <summary>Most bytes that the guest may have mapped at a time.</summary>
     public ulong Memory { get; private set; } = DefaultMemory;
 
+    /// <summary>Ports of the host that are passed on to the guest.</summary>
+    public List<PublishedPort> Publish { get; } = [];
+
+    /// <summary>Where the guest may connect to.</summary>
+    public List<ReachableHost> Reachable { get; } = [];
+
     /// <summary>Parses what follows <c>run</c>.</summary>
     /// <returns>Null when help is asked for.</returns>
     /// <exception cref="ToolException">Usage error.</exception>
@@ -118,7 +125,7 @@ internal sealed class RunArguments
             case "--no-cache" when equals < 0:
                 NoCache = true;
                 return;
-            case "--trace-filter" or "--root" or "--env" or "--checks" or "--precise-faults" or "--timeout" or "--memory":
+            case "--trace-filter" or "--root" or "--env" or "--checks" or "--precise-faults" or "--timeout" or "--memory" or "--publish" or "--allow-net":
                 break;
             default:
                 throw Usage($"unknown option '{argument}'");
@@ -143,6 +150,12 @@ internal sealed class RunArguments
                 if (value.IndexOf('=', StringComparison.Ordinal) <= 0)
                     throw Usage($"--env wants NAME=VALUE, not '{value}'");
                 Environment.Add(value);
+                break;
+            case "--publish":
+                Publish.Add(PublishedPort.Parse(value, ":") ?? throw Usage($"--publish wants [ADDRESS:]HOSTPORT:PORT, not '{value}'"));
+                break;
+            case "--allow-net":
+                Reachable.Add(ReachableHost.Parse(value) ?? throw Usage($"--allow-net wants HOST:PORT, not '{value}'"));
                 break;
             case "--checks":
                 Checks = value is "all" or "optimized" or "none" ? value : throw Usage($"--checks is all, optimized or none, not '{value}'");

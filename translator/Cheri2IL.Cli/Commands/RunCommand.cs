@@ -24,6 +24,8 @@ internal static class RunCommand
             new Argument<string[]>("args") { Description = "Arguments of the guest.", Arity = ArgumentArity.ZeroOrMore },
             new Option<string>("--root") { Description = "Host directory that the guest sees as /, read-only below a writable in-memory layer. Default: an empty root.", HelpName = "dir" },
             new Option<string[]>("--env") { Description = "Environment variable of the guest; repeatable. The host's environment is not passed on.", HelpName = "name=value" },
+            new Option<string[]>("--publish") { Description = "Pass connections to a port of the host on to a port of the guest; repeatable. The address is 127.0.0.1 unless given.", HelpName = "[address:]port:port" },
+            new Option<string[]>("--allow-net") { Description = "Let the guest connect to a host outside; repeatable. Names are looked up at the start, and stand in its /etc/hosts.", HelpName = "host:port" },
             new Option<string>("--checks") { Description = "all: every check; optimized: redundant ones elided; none: UNCONFINED, for measuring only. Default: optimized.", HelpName = "mode" },
             new Option<string>("--precise-faults") { Description = "Whether registers are exact at memory faults, which slows code down. auto: once the guest handles SIGSEGV or SIGBUS; always: also in reports of fatal faults; never: then a handler can leave by longjmp, but not return. Default: auto.", HelpName = "when" },
             new Option<string>("--trace") { Description = "Report system calls, signals and the end in the style of strace, on stderr or, as --trace=FILE, in a file. A call that is not supported is reported once.", HelpName = "file", Arity = ArgumentArity.ZeroOrOne },

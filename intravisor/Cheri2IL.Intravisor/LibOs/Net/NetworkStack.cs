@@ -15,9 +15,10 @@ public sealed class NetworkStack : IDisposable
     /// <param name="name">Name of the cVM, by which others find it.</param>
     /// <param name="files">Its files; what sockets hold is charged to it.</param>
     /// <param name="mostInFlight">Most files that may be on their way through its Unix sockets.</param>
-    internal NetworkStack(Network network, string name, FileSystem files, int mostInFlight)
+    /// <param name="bridge">What joins it with the host's network; null: nothing does.</param>
+    internal NetworkStack(Network network, string name, FileSystem files, int mostInFlight, HostBridge? bridge)
     {
-        (Network, Name, Files) = (network, name, files);
+        (Network, Name, Files, Bridge) = (network, name, files, bridge);
         _mostInFlight = mostInFlight;
         InetNames = new InetNames(this);
         Address = SocketAddress.Map(network.Join(this));
@@ -41,11 +42,15 @@ public sealed class NetworkStack : IDisposable
     /// <summary>Names of its Unix sockets.</summary>
     internal UnixNames UnixNames { get; } = new();
 
-    /// <summary>What leads out of the network; null: nothing does.</summary>
-    internal IOutside? Outside { get; init; }
+    /// <summary>What joins it with the host's network; null: nothing does.</summary>
+    internal HostBridge? Bridge { get; }
 
     /// <summary>Leaves the network: nobody finds it any more.</summary>
-    public void Dispose() => Network.Leave(this);
+    public void Dispose()
+    {
+        Network.Leave(this);
+        Bridge?.Dispose();
+    }
 
     /// <summary>Files begin to be on their way; false if there are too many.</summary>
     internal bool SendFiles(int count)
@@ -60,5 +65,5 @@ public sealed class NetworkStack : IDisposable
     internal void LandFiles(int count) => Interlocked.Add(ref _inFlight, -count);
 
     /// <summary>Begins to connect a socket with an address that is no cVM's; 0 with the connection made, -EINPROGRESS, or why not.</summary>
-    internal int ConnectOutside(StreamSocket socket, in SocketAddress address) => Outside?.Connect(socket, address) ?? -Errno.ENETUNREACH;
+    internal int ConnectOutside(StreamSocket socket, in SocketAddress address) => Bridge?.Connect(socket, address) ?? -Errno.ENETUNREACH;
 }

@@ -257,6 +257,48 @@ internal sealed class StreamSocket : Socket
         return count;
     }
 
+    /// <summary>Asks a socket that listens for a connection.</summary>
+    /// <param name="listener">The socket that listens.</param>
+    /// <param name="address">By what address it was found.</param>
+    /// <param name="mayWait">Whether the caller waits where there is no room for connections.</param>
+    /// <param name="full">Of -EAGAIN: the socket that has none.</param>
+    internal int Offer(StreamSocket listener, in SocketAddress address, bool mayWait, out StreamSocket? full)
+    {
+        full = null;
+        lock (listener._gate)
+        {
+            if (listener._state != State.Listening)
+                return -Errno.ECONNREFUSED;
+            if (listener._accepted.Count > listener._backlog)
+            {
+                if (mayWait || IsUnix)
+                {
+                    full = listener;
+                    return -Errno.EAGAIN;
+                }
+
+                Begin();
+                _remote = address;
+                listener._waiting.Enqueue(this);
+                return -Errno.EINPROGRESS;
+            }
+
+            var accepted = new StreamSocket(listener.Stack, listener.Family, Type, listener.Options.Inherit())
+            {
+                LocalAddress = IsUnix ? listener.LocalAddress : InetNames.Seen(listener, address),
+                IsBound = true,
+                Self = listener.Self,
+                _remote = IsUnix ? LocalAddress : LocalAddress with { Family = listener.Family },
+            };
+            _remote = IsUnix ? listener.LocalAddress : accepted.LocalAddress with { Family = Family };
+            Join(this, accepted);
+            listener._accepted.Enqueue(accepted);
+        }
+
+        listener.Waiters.Wake(FileAbi.POLLIN);
+        return 0;
+    }
+
     /// <inheritdoc/>
     internal override long Write(ref IoVector from) => Send(ref from, null, Self, out _);
 
@@ -364,44 +406,6 @@ internal sealed class StreamSocket : Socket
 
             return 0;
         }
-    }
-
-    /// <summary>Asks a socket that listens for a connection.</summary>
-    private int Offer(StreamSocket listener, in SocketAddress address, bool mayWait, out StreamSocket? full)
-    {
-        full = null;
-        lock (listener._gate)
-        {
-            if (listener._state != State.Listening)
-                return -Errno.ECONNREFUSED;
-            if (listener._accepted.Count > listener._backlog)
-            {
-                if (mayWait || IsUnix)
-                {
-                    full = listener;
-                    return -Errno.EAGAIN;
-                }
-
-                Begin();
-                _remote = address;
-                listener._waiting.Enqueue(this);
-                return -Errno.EINPROGRESS;
-            }
-
-            var accepted = new StreamSocket(listener.Stack, listener.Family, Type, listener.Options.Inherit())
-            {
-                LocalAddress = IsUnix ? listener.LocalAddress : InetNames.Seen(listener, address),
-                IsBound = true,
-                Self = listener.Self,
-                _remote = IsUnix ? LocalAddress : LocalAddress with { Family = listener.Family },
-            };
-            _remote = IsUnix ? listener.LocalAddress : accepted.LocalAddress with { Family = Family };
-            Join(this, accepted);
-            listener._accepted.Enqueue(accepted);
-        }
-
-        listener.Waiters.Wake(FileAbi.POLLIN);
-        return 0;
     }
 
     /// <summary>There is room for a connection that had to wait.</summary>

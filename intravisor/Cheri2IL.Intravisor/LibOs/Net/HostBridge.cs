@@ -1,0 +1,168 @@
+using System.Net;
+using System.Net.Sockets;
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Waiting;
+
+namespace Cheri2IL.Intravisor.LibOs.Net;
+
+/// <summary>Joins a cVM's sockets with connections of the host: those that arrive at published ports, and those that it may make.</summary>
+/// <remarks>Thread-safe. Each connection has a socket of its own at the cVM's network, and two loops that pass bytes on.</remarks>
+internal sealed class HostBridge : IDisposable
+{
+    /// <summary>
+    /// 10.255.255.254, from which published connections seem to come, and by which a cVM reaches the host's loopback addresses: by those
+    /// themselves it means its own.
+    /// </summary>
+    private const uint Gateway = 0x0afffffe;
+
+    private const string GatewayName = "gateway";
+
+    private readonly IHostNetwork _network;
+    private readonly IReadOnlyList<ReachableHost> _reachable;
+    private readonly Lock _gate = new();
+    private readonly List<IHostListener> _listeners = [];
+    private readonly List<Grant> _granted = [];
+
+    /// <summary>Makes a bridge that passes nothing yet.</summary>
+    /// <param name="network">The host's network.</param>
+    /// <param name="reachable">Where the cVM may connect to.</param>
+    public HostBridge(IHostNetwork network, IReadOnlyList<ReachableHost> reachable) => (_network, _reachable) = (network, reachable);
+
+    /// <summary>Names and addresses of what the cVM may connect to, as far as they were found.</summary>
+    public IReadOnlyList<(string Name, string Address)> Names
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _granted.Where(g => g.Name.Length > 0).Select(g => (g.Name, ToAddress(g.Address).ToString())).Distinct()];
+        }
+    }
+
+    /// <summary>Listens at the host's ports, and looks up the names of where the cVM may connect to.</summary>
+    /// <exception cref="SocketException">A port cannot be had.</exception>
+    public async Task OpenAsync(NetworkStack stack, IReadOnlyList<PublishedPort> published)
+    {
+        foreach (var port in published)
+        {
+            var listener = _network.Listen(new IPEndPoint(port.Address, port.HostPort));
+            lock (_gate)
+                _listeners.Add(listener);
+            _ = PassOnAsync(listener, stack, port);
+        }
+
+        foreach (var host in _reachable)
+        {
+            foreach (var address in IPAddress.TryParse(host.Host, out var literal) ? [literal] : await _network.ResolveAsync(host.Host).ConfigureAwait(false))
+            {
+                var grant = IPAddress.IsLoopback(address) ? new Grant(GatewayName, SocketAddress.Map(Gateway), host.Port, address)
+                    : new Grant(literal is null ? host.Host : "", ToInteger(address), host.Port, address);
+                lock (_gate)
+                    _granted.Add(grant);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Begins to connect a socket: -EINPROGRESS, after which <see cref="StreamSocket.Establish"/> or <see cref="StreamSocket.Fail"/> is called, or
+    /// -ENETUNREACH where the cVM may not connect to.
+    /// </summary>
+    public int Connect(StreamSocket socket, in SocketAddress address)
+    {
+        var (ip, port) = (address.Ip, address.Port);
+        Grant? grant;
+        lock (_gate)
+            grant = _granted.Find(g => g.Address == ip && g.Port == port);
+        if (grant is null)
+            return -Errno.ENETUNREACH;
+        socket.Begin();
+        _ = ConnectAsync(socket, address, new IPEndPoint(grant.HostAddress, grant.Port));
+        return -Errno.EINPROGRESS;
+    }
+
+    /// <summary>Listens no more. Connections end with the sockets.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            foreach (var listener in _listeners)
+                listener.Dispose();
+            _listeners.Clear();
+        }
+    }
+
+    private static async Task PassOnAsync(IHostListener listener, NetworkStack stack, PublishedPort port)
+    {
+        while (await listener.AcceptAsync().ConfigureAwait(false) is { } connection)
+            _ = PassOnAsync(connection, stack, (ushort)port.GuestPort);
+    }
+
+    private static async Task PassOnAsync(IHostConnection connection, NetworkStack stack, ushort port)
+    {
+        var end = new StreamSocket(stack, SocketAbi.AF_INET, SocketAbi.SOCK_STREAM)
+        {
+            LocalAddress = SocketAddress.OfInet(SocketAbi.AF_INET, SocketAddress.Map(Gateway), (ushort)connection.Peer.Port),
+        };
+        end.AddReference();
+        var to = SocketAddress.OfInet(SocketAbi.AF_INET, stack.Address, port);
+        while (stack.InetNames.Listener(port) is { } listener)
+        {
+            var error = end.Offer(listener, to, mayWait: true, out _);
+            if (error == 0)
+            {
+                await new BridgedConnection(end, connection).RunAsync().ConfigureAwait(false);
+                return;
+            }
+
+            if (error != -Errno.EAGAIN)
+                break;
+            await AsyncWaiter.WaitAsync(listener.Waiters, FileAbi.POLLOUT | FileAbi.POLLHUP, () => listener.HasRoom).ConfigureAwait(false);
+        }
+
+        end.Release();
+        connection.Dispose();
+    }
+
+    private async Task ConnectAsync(StreamSocket socket, SocketAddress address, IPEndPoint host)
+    {
+        IHostConnection connection;
+        try
+        {
+            connection = await _network.ConnectAsync(host).ConfigureAwait(false);
+        }
+        catch (SocketException error)
+        {
+            socket.Fail(error.SocketErrorCode switch
+            {
+                SocketError.ConnectionRefused => Errno.ECONNREFUSED,
+                SocketError.TimedOut => Errno.ETIMEDOUT,
+                SocketError.NetworkUnreachable => Errno.ENETUNREACH,
+                _ => Errno.EHOSTUNREACH,
+            });
+            return;
+        }
+
+        var end = new StreamSocket(socket.Stack, socket.Family, SocketAbi.SOCK_STREAM) { LocalAddress = address };
+        end.AddReference();
+        socket.Establish(end, address);
+        await new BridgedConnection(end, connection).RunAsync().ConfigureAwait(false);
+    }
+
+    private static UInt128 ToInteger(IPAddress address)
+        => System.Buffers.Binary.BinaryPrimitives.ReadUInt128BigEndian(address.MapToIPv6().GetAddressBytes());
+
+    private static IPAddress ToAddress(UInt128 address)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt128BigEndian(bytes, address);
+        var ip = new IPAddress(bytes);
+        return ip.IsIPv4MappedToIPv6 ? ip.MapToIPv4() : ip;
+    }
+
+    /// <summary>Where a cVM may connect to.</summary>
+    /// <param name="Name">Name in its /etc/hosts; empty: none.</param>
+    /// <param name="Address">Address by which it means it.</param>
+    /// <param name="Port">Port.</param>
+    /// <param name="HostAddress">Address of the host's network.</param>
+    private sealed record Grant(string Name, UInt128 Address, int Port, IPAddress HostAddress);
+}

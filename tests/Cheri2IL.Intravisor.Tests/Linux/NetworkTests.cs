@@ -1,0 +1,137 @@
+using System.Net;
+using System.Net.Sockets;
+using Cheri2IL.Cli;
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.Tests.Attacks;
+using Xunit;
+
+namespace Cheri2IL.Intravisor.Tests.Linux;
+
+/// <summary>cVMs talk with each other, and, as far as they are let, with the host.</summary>
+public sealed class NetworkTests
+{
+    private const int Bytes = 3_000_000;
+
+    private static readonly CorpusGuest _talk = new("talk", File.ReadAllBytes(Path.Combine(Repository.Root(), "corpus", "linux", "bin", "talk.elf")));
+
+    [Fact]
+    public void TwoCvms_ByNameAndAddress_AnswerEachOther()
+    {
+        using var intravisor = new IntravisorInstance();
+        var (server, said) = Start(intravisor, "server", ["serve", "80"]);
+        var (client, heard) = Start(intravisor, "client", ["ask", "server", "80", $"{Bytes}"]);
+        Assert.Equal(0, client.Wait().ShellStatus);
+        Assert.Equal($"answered: {Bytes}\n", heard.Output);
+        Assert.Equal(0, server.Wait().ShellStatus);
+        Assert.Equal($"bind: 0\nlisten: 0\naccept: ok\nfrom ::ffff:10.0.0.2\nserved: {Bytes}\n", said.Output);
+        Assert.Empty(intravisor.Exchange.Network.Names);
+    }
+
+    [Fact]
+    public void Port_ThatNobodyListensAtInAnotherCvm_RefusesAndOthersAreUnreachable()
+    {
+        using var intravisor = new IntravisorInstance();
+        var (_, output) = Start(intravisor, "client", ["ask", "192.0.2.1", "80", "1"]);
+        intravisor.Find("client")!.Wait();
+        Assert.Equal("no connection: ENETUNREACH\n", output.Output);
+    }
+
+    [Fact]
+    public async Task PublishedPort_OfTheHost_IsPassedOn()
+    {
+        using var intravisor = new IntravisorInstance();
+        var port = FreePort();
+        var (server, output) = Start(intravisor, "server", ["serve", "80"], o => o with { Publish = [new PublishedPort(IPAddress.Loopback, port, 80)] });
+        var sent = new byte[Bytes];
+        new Random(1).NextBytes(sent);
+        using var client = await ConnectUntilServedAsync(port, sent);
+        var received = new MemoryStream();
+        await client.CopyToAsync(received, TestContext.Current.CancellationToken);
+        Assert.True(sent.AsSpan().SequenceEqual(received.ToArray()));
+        Assert.Equal(0, server.Wait().ShellStatus);
+        Assert.Equal($"bind: 0\nlisten: 0\naccept: ok\nfrom ::ffff:10.255.255.254\nserved: {Bytes}\n", output.Output);
+    }
+
+    [Fact]
+    public async Task HostPort_ThatACvmMayReach_AnswersAndNoOther()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        using var intravisor = new IntravisorInstance();
+        var (client, output) = Start(intravisor, "client", ["ask", "gateway", $"{port}", $"{Bytes}"], o => o with { Reachable = [new ReachableHost("127.0.0.1", port)] });
+        using (var connection = await listener.AcceptTcpClientAsync(TestContext.Current.CancellationToken))
+        {
+            var stream = connection.GetStream();
+            await stream.CopyToAsync(stream, TestContext.Current.CancellationToken);
+        }
+
+        Assert.Equal(0, client.Wait().ShellStatus);
+        Assert.Equal($"answered: {Bytes}\n", output.Output);
+        var (other, refused) = Start(intravisor, "other", ["ask", "10.255.255.254", $"{port}", "1"], o => o with { Reachable = [new ReachableHost("127.0.0.1", port - 1)] });
+        other.Wait();
+        Assert.Equal("no connection: ENETUNREACH\n", refused.Output);
+    }
+
+    [Fact]
+    public void PublishedPort_ThatIsTaken_IsAnError()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var intravisor = new IntravisorInstance();
+        var error = Assert.Throws<CvmLoadException>(
+            () => Start(intravisor, "server", ["serve", "80"], o => o with { Publish = [new PublishedPort(IPAddress.Loopback, ((IPEndPoint)listener.LocalEndpoint).Port, 80)] }));
+        Assert.Contains("in use", error.Message, StringComparison.OrdinalIgnoreCase);
+    }
+
+    private static (Cvm Cvm, QuietHost Output) Start(IntravisorInstance intravisor, string name, string[] arguments, Func<CvmOptions, CvmOptions>? change = null)
+    {
+        var host = new QuietHost();
+        var options = _talk.Options(arguments, host: host) with { Name = name };
+        var cvm = intravisor.Create(change?.Invoke(options) ?? options);
+        _talk.Start(cvm);
+        return (cvm, host);
+    }
+
+    /// <summary>The bridge resets connections while nobody listens at the cVM's port.</summary>
+    private static async Task<NetworkStream> ConnectUntilServedAsync(int port, byte[] bytes)
+    {
+        var token = TestContext.Current.CancellationToken;
+        while (true)
+        {
+            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            try
+            {
+                await socket.ConnectAsync(IPAddress.Loopback, port, token);
+                var stream = new NetworkStream(socket, ownsSocket: true);
+                // What comes back shows that it is served.
+                await stream.WriteAsync(bytes.AsMemory(0, 1), token);
+                var first = new byte[1];
+                if (await socket.ReceiveAsync(first, SocketFlags.Peek, token) == 1)
+                {
+                    _ = SendRestAsync(socket, stream, bytes);
+                    return stream;
+                }
+            }
+            catch (Exception error) when (error is IOException or SocketException)
+            {
+                await Task.Delay(10, token);
+            }
+
+            socket.Dispose();
+        }
+    }
+
+    private static async Task SendRestAsync(Socket socket, NetworkStream stream, byte[] bytes)
+    {
+        await stream.WriteAsync(bytes.AsMemory(1));
+        socket.Shutdown(SocketShutdown.Send);
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
