@@ -241,6 +241,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     {
         State->X2 = program.Stack.Pointer;
         State->Pc = program.First.Entry;
+        Name = Image.Start!.Name;
         if (Image.Capabilities is not null)
             SetInitialCapabilities(program.First, program.Stack);
     }

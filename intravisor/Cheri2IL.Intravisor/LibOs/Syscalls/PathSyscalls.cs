@@ -429,7 +429,7 @@ internal static class PathSyscalls
         return path.StartsWith('/') ? thread.Files.FileSystem.Root : thread.Files.StartOf(directory, out error);
     }
 
-    private static int ReadPath(CvmThread thread, long address, out string path)
+    public static int ReadPath(CvmThread thread, long address, out string path)
     {
         path = "";
         Span<byte> buffer = stackalloc byte[FileAbi.PATH_MAX];
@@ -443,7 +443,7 @@ internal static class PathSyscalls
     }
 
     /// <summary>Walks (directory, path). Call under the gate.</summary>
-    private static int Resolve(CvmThread thread, long directory, long pathAddress, bool followLast, bool allowEmpty, out PathResult at)
+    public static int Resolve(CvmThread thread, long directory, long pathAddress, bool followLast, bool allowEmpty, out PathResult at)
     {
         at = default;
         var error = ReadPath(thread, pathAddress, out var path);

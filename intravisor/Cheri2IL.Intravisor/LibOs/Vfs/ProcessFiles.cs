@@ -114,7 +114,7 @@ public sealed class ProcessFiles
         return file;
     }
 
-    private string PathOf(in PathResult at)
+    internal string PathOf(in PathResult at)
     {
         if (at.Inode is DirectoryNode directory)
             return FileSystem.PathOf(directory);
