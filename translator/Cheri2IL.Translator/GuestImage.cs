@@ -183,6 +183,12 @@ public sealed class GuestImage : ICodeSource
         return low;
     }
 
+    /// <summary>The bytes of the file from a guest address to the end of its executable segment; none if there are none.</summary>
+    public ReadOnlySpan<byte> CodeAt(long address)
+        => Find(address) is { IsExecutable: true } segment && address - segment.Start < segment.Content.Length
+            ? segment.Content.Span[(int)(address - segment.Start)..]
+            : default;
+
     private GuestSegment? Find(long address)
     {
         foreach (var segment in _segments)

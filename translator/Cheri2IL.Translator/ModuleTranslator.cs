@@ -295,8 +295,18 @@ public sealed class ModuleTranslator
         CountsChecks = _options.CountChecks,
         Omitted = _options.Omitted,
         IsPrecise = _options.PreciseFaults,
+        Library = part == 0 ? LibraryFunctionAt(function.EntryPc) : LibraryFunction.None,
         Extent = _usesSetjmp ? _image.RangeOf(function.EntryPc) : default,
     };
+
+    /// <summary>
+    /// What a function is known to do. Not asked for where its own code is wanted: to count or to keep its checks, for the registers at its
+    /// faults, or for tags.
+    /// </summary>
+    private LibraryFunction LibraryFunctionAt(long pc)
+        => _options is { Checks: CheckMode.Optimized, CountChecks: false, PreciseFaults: false } && _image.Isa == RiscVIsa.Rv64
+            ? LibraryFunctions.Recognise(_image, pc)
+            : LibraryFunction.None;
 
     private MethodEntry? Entry(IrInstruction call) => _entries.TryGetValue(call.Immediate, out var entry) ? entry : null;
 
@@ -360,7 +370,7 @@ public sealed class ModuleTranslator
     /// </remarks>
     private IrFunction? InlineCandidate(long pc)
         => _regions.TryGetValue(pc, out var region) && region.InstructionCount <= MaxInlinedInstructions
-            && !CallsSetjmp(region)
+            && !CallsSetjmp(region) && LibraryFunctionAt(pc) == LibraryFunction.None
             ? Build(pc).Function
             : null;
 

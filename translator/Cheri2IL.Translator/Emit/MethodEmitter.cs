@@ -70,6 +70,9 @@ public readonly record struct EmitOptions
     /// <summary>Whether registers are stored where a check fails that does not poll.</summary>
     public bool IsPrecise { get; init; }
 
+    /// <summary>What the function is known to do: then it is tried at once before its own code runs.</summary>
+    public LibraryFunction Library { get; init; }
+
     /// <summary>
     /// Guest addresses of the function's code, if a longjmp may return to it: then it goes on there in the method's place, and
     /// the method itself goes on where code behind a longjmp returns to it. Empty otherwise: ways back into a loop cost
@@ -386,6 +389,8 @@ public sealed partial class MethodEmitter
         _il.Emit(ILOpCode.Nop);
         if (AnyInstruction(i => i.Op is IrOp.Call or IrOp.TailCall or IrOp.Switch))
             EmitStackCheck();
+        if (_options.Library != LibraryFunction.None)
+            EmitLibraryFunction();
         LoadSlot(_function.Blocks[0]);
         EmitEntrySp();
         KeepPcc();
@@ -394,6 +399,24 @@ public sealed partial class MethodEmitter
         EmitFetchCheck();
         Reload(_registers.LiveIn(_function.Blocks[0]) & ~RegisterAnalysis.Arguments);
         ComputeWindows(_function.Blocks[0], kept: 0);
+    }
+
+    /// <summary>Returns at once if the runtime does what the function would.</summary>
+    private void EmitLibraryFunction()
+    {
+        var itself = _il.DefineLabel();
+        _il.LoadArgument(StateArgument);
+        foreach (var argument in (ReadOnlySpan<int>)[GuestRegister.A0, GuestRegister.A0 + 1, GuestRegister.A0 + 2])
+            LoadRegister(argument);
+        _il.Emit(ILOpCode.Call, _options.Library == LibraryFunction.Copy ? _members.TryCopy : _members.TryFill, 4, 1);
+        _il.Branch(ILOpCode.Brfalse, itself);
+        LoadRegister(GuestRegister.Ra);
+        _il.LoadConstant(-2L);
+        _il.Emit(ILOpCode.And);
+        LoadRegister(GuestRegister.A0);
+        _il.Emit(ILOpCode.Call, _members.Return, 2, 1);
+        _il.Emit(ILOpCode.Ret);
+        _il.MarkLabel(itself);
     }
 
     /// <summary>

@@ -65,6 +65,8 @@ public sealed unsafe class RuntimeMembers
         ReadFlags = Static(typeof(FloatStatus), nameof(FloatStatus.ReadFlags));
         WriteFlags = Static(typeof(FloatStatus), nameof(FloatStatus.WriteFlags));
         WriteRounding = Static(typeof(FloatStatus), nameof(FloatStatus.WriteRounding));
+        TryCopy = Static(typeof(BlockOps), nameof(BlockOps.TryCopy));
+        TryFill = Static(typeof(BlockOps), nameof(BlockOps.TryFill));
         MemoryBarrier = Static(typeof(Interlocked), nameof(Interlocked.MemoryBarrier));
         foreach (var type in RuntimeClasses)
         {
@@ -104,6 +106,12 @@ public sealed unsafe class RuntimeMembers
         Method(typeof(Math), nameof(Math.Min), typeof(ulong), typeof(ulong)),
         Method(typeof(Math), nameof(Math.Max), typeof(ulong), typeof(ulong)),
     ];
+
+    /// <summary>Method token: memcpy of the guest.</summary>
+    public int TryCopy { get; }
+
+    /// <summary>Method token: memset of the guest.</summary>
+    public int TryFill { get; }
 
     /// <summary>What code with capabilities may name besides; null in an assembly without.</summary>
     public CapabilityMembers? Capabilities { get; }
