@@ -26,6 +26,10 @@ enum {
     CHERI2IL_LENT_WRITE = 0x4200 + 8,
     CHERI2IL_FILE_CREATE = 0x4200 + 9,
     CHERI2IL_MAP = 0x4200 + 10,
+    CHERI2IL_INNER = 0x4000 + 700,
+    CHERI2IL_HANDLER_SERVE = 0x4200 + 11,
+    CHERI2IL_INNER_KILL = 0x4200 + 12,
+    CHERI2IL_COPY = 0x4200 + 13,
 };
 
 // Rights of a grant.
@@ -154,5 +158,30 @@ static inline int64_t cp_lent_write(size_t offset, const void *from, size_t leng
 {
     return cheri2il_hostcall(CHERI2IL_LENT_WRITE, (long)offset, (long)from, (long)length, 0, 0, 0);
 }
+
+// cVMs inside cVMs (docs/layers.md): a cVM that others are nested in serves their system calls. Address A of the inner cVM is INNER + A here,
+// for loads, stores and system calls; check A first, for the inner one may pass anything, and use cp_copy where it may not be mapped.
+typedef long cp_handler(long number, long a, long b, long c, long d, long e, long f, char *inner);
+
+// The number by which a handler is told that the inner cVM has ended, while its memory is still there: a is its status, b the signal or 0.
+enum { CP_INNER_ENDED = -1 };
+
+// Serves system calls of inner cVMs with the calling thread; use more threads for more at a time. Returns only for an error.
+static inline int cp_handler_serve(cp_handler *handler)
+{
+    return (int)cheri2il_hostcall(CHERI2IL_HANDLER_SERVE, (long)handler, 0, 0, 0, 0, 0);
+}
+
+// Address of an inner cVM's memory, and its size. -ENOENT: no cVM of that name is nested in the calling one.
+static inline long cp_inner(const char *name, size_t *bytes) { return cheri2il_hostcall(CHERI2IL_INNER, (long)name, (long)bytes, 0, 0, 0, 0); }
+
+// Copies between places in this memory that do not overlap, such as to and from an inner cVM's. -EFAULT, rather than a fault, where it cannot.
+static inline int cp_copy(void *to, const void *from, size_t length)
+{
+    return (int)cheri2il_hostcall(CHERI2IL_COPY, (long)to, (long)from, (long)length, 0, 0, 0);
+}
+
+// Sends a signal to the inner cVM whose memory is at INNER.
+static inline int cp_inner_kill(char *inner, int signal) { return (int)cheri2il_hostcall(CHERI2IL_INNER_KILL, (long)inner, signal, 0, 0, 0, 0); }
 
 #endif

@@ -61,7 +61,8 @@ internal sealed unsafe class ScriptedGuest : IGuestCode
         return cvm;
     }
 
-    private CvmOptions Options(CvmLimits? limits, List<string>? reports, SyscallTrace? trace)
+    /// <summary>What a cVM that runs this guest starts with.</summary>
+    public CvmOptions Options(CvmLimits? limits, List<string>? reports, SyscallTrace? trace)
         => new()
         {
             Arguments = ["test", "argument"],

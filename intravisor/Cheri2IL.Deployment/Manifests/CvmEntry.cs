@@ -69,11 +69,11 @@ public sealed class CvmEntry : ManifestEntry
     public string? CallbackIn { get; internal set; }
 
     /// <summary>Where system calls go.</summary>
-    [ManifestKey("callback_out", "Runtime of the outer cVM that serves its system calls; monitor, the default, is the Intravisor.")]
+    [ManifestKey("callback_out", "Name or runtime of the outer cVM that it is nested in and that serves its system calls; monitor, the default, is the Intravisor.")]
     public string CallbackOut { get; internal set; } = Monitor;
 
     /// <summary>Ranges of the original.</summary>
-    [ManifestKey("isolation", "Its range in the original's address space. Here each cVM has a slot of its own; size limits its memory unless limits do.")]
+    [ManifestKey("isolation", "Its range in the original's address space. Here each cVM has a slot of its own, inside that of its outer one if it is nested; size limits its memory unless limits do.")]
     public IReadOnlyList<IsolationEntry> Isolation { get; internal set; } = [];
 
     /// <summary>Network device of the original.</summary>
@@ -183,4 +183,13 @@ public sealed class IsolationEntry : ManifestEntry
     /// <summary>End of its default capabilities.</summary>
     [ManifestKey("end", "End of what its default capabilities reach. Default: base + size.")]
     public ulong? End { get; internal set; }
+
+    /// <summary>First address behind its range.</summary>
+    public ulong BaseEnd => Base + Size;
+
+    /// <summary>First address that its capabilities reach.</summary>
+    public ulong LowestReach => Begin ?? Base;
+
+    /// <summary>First address behind what they reach.</summary>
+    public ulong HighestReach => End ?? BaseEnd;
 }

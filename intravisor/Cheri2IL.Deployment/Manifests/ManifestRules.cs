@@ -122,18 +122,44 @@ internal sealed class ManifestRules(Manifest manifest, List<ManifestProblem> pro
         }
     }
 
+    /// <summary>The cVMs that <c>callback_out</c> of a cVM may mean: of that name, or with that runtime.</summary>
+    public static IEnumerable<CvmEntry> OutersOf(Manifest manifest, CvmEntry cvm)
+        => cvm.CallbackOut == CvmEntry.Monitor ? [] : manifest.Cvms.Where(c => c != cvm && IsCalled(c, cvm.CallbackOut));
+
+    private CvmEntry? OuterOf(CvmEntry cvm) => OutersOf(manifest, cvm).FirstOrDefault();
+
+    private static bool IsCalled(CvmEntry cvm, string name) => cvm.Name == name || Path.GetFileName(cvm.Runtime) == name;
+
     private void CheckLayers(CvmEntry cvm)
     {
         if (cvm.CallbackOut != CvmEntry.Monitor)
+            CheckOuter(cvm);
+        if (cvm.CallbackIn is { } inner && !manifest.Cvms.Any(c => IsCalled(c, inner) && OuterOf(c) == cvm))
+            Refuse(cvm, "callback_in", $"no cVM with the runtime '{inner}' names this one in callback_out");
+    }
+
+    private void CheckOuter(CvmEntry cvm)
+    {
+        var outers = OutersOf(manifest, cvm).ToArray();
+        if (outers.Length != 1)
         {
-            var outer = manifest.Cvms.FirstOrDefault(c => c != cvm && (c.Name == cvm.CallbackOut || Path.GetFileName(c.Runtime) == cvm.CallbackOut));
-            Refuse(cvm, "callback_out", outer is null
-                ? $"no cVM has the runtime '{cvm.CallbackOut}'; it wants monitor, or the runtime of another cVM"
-                : $"system calls that go to {outer.Name} are not supported yet; it wants monitor");
+            Refuse(cvm, "callback_out", outers.Length == 0
+                ? $"no other cVM has the name or the runtime '{cvm.CallbackOut}'; it wants monitor, or the name or the runtime of another cVM"
+                : $"{string.Join(", ", outers.Select(c => c.Name))} have the runtime '{cvm.CallbackOut}': give the name of one of them");
+            return;
         }
-        else if (cvm.CallbackIn is { } inner)
+
+        var outer = outers[0];
+        if (manifest.Cvms.ToList().IndexOf(outer) > manifest.Cvms.ToList().IndexOf(cvm))
+            Refuse(cvm, "callback_out", $"{outer.Name} has to stand in front of what is nested in it");
+        else if (outer.Wait == CvmEntry.WaitForEnd)
+            Refuse(outer, "wait", $"-1 waits for an end before {cvm.Name} starts, which is nested in it");
+        else if (OuterOf(outer) is { } next && OuterOf(next) is not null)
+            Refuse(cvm, "callback_out", "a cVM inside a cVM inside a cVM is the most there is room for");
+        foreach (var key in (string[])["root", "disk", "ipc", "publish", "connect"])
         {
-            Warn(cvm, "callback_in", $"has no effect: no cVM with the runtime '{inner}' names this one in callback_out");
+            if (cvm.Has(key) && !(key is "root" or "disk" && ProgramChoice.Of(cvm) is { IsInside: true }))
+                Warn(cvm, key, $"has no effect: files and names are what {outer.Name} gives it");
         }
     }
 
@@ -160,18 +186,30 @@ internal sealed class ManifestRules(Manifest manifest, List<ManifestProblem> pro
                 Refuse(cvm.Isolation[1], "", "a cVM has one range");
             if (RangeOf(cvm) is not { } range)
                 continue;
-            var end = range.Base + range.Size;
-            if (range.Base == 0 || end < range.Base)
+            if (range.Base == 0 || range.BaseEnd < range.Base)
                 Refuse(range, "base", "a range has a base above 0 and ends below 2^64");
-            else if (range.Begin > range.Base || range.End < end)
+            else if (range.Begin > range.Base || range.End < range.BaseEnd)
                 Refuse(range, "", "begin to end has to contain the whole range (base to base + size)");
-            else if ((range.Begin ?? range.Base) != range.Base || (range.End ?? end) != end)
-                Refuse(range, "", "capabilities that reach beyond the cVM's own range (nested cVMs) are not supported yet");
-            else if (ranges.FirstOrDefault(r => range.Base < r.Range.Base + r.Range.Size && r.Range.Base < end) is { Cvm: { } other })
+            else if (OuterOf(cvm) is { } outer)
+                CheckInside(cvm, range, outer);
+            else if (!manifest.Cvms.Any(c => OuterOf(c) == cvm) && (range.LowestReach != range.Base || range.HighestReach != range.BaseEnd))
+                Refuse(range, "", "capabilities that reach beyond the cVM's own range are for one that others are nested in (their callback_out names it)");
+            else if (ranges.FirstOrDefault(r => range.LowestReach < r.Range.HighestReach && r.Range.LowestReach < range.HighestReach) is { Cvm: { } other })
                 Refuse(range, "base", $"the range overlaps that of {other.Name}");
             else
                 ranges.Add((cvm, range));
         }
+    }
+
+    /// <summary>What is nested lies inside what its outer one reaches. That it begins where the other does is the original's way to write it.</summary>
+    private void CheckInside(CvmEntry cvm, IsolationEntry range, CvmEntry outer)
+    {
+        if (RangeOf(outer) is not { } around)
+            return;
+        if (range.Base < around.LowestReach || range.BaseEnd > around.HighestReach)
+            Refuse(range, "base", $"the range has to lie inside what {outer.Name} reaches, 0x{around.LowestReach:x} to 0x{around.HighestReach:x}");
+        else if (manifest.Cvms.FirstOrDefault(c => c != cvm && OuterOf(c) == outer && RangeOf(c) is { } r && range.Base < r.BaseEnd && r.Base < range.BaseEnd) is { } other)
+            Refuse(range, "base", $"the range overlaps that of {other.Name}");
     }
 
     private void Ignore(CvmEntry cvm)

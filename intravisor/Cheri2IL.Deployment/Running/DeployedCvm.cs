@@ -16,6 +16,7 @@ public sealed class DeployedCvm
     private readonly CvmOptions _options;
     private readonly Stopwatch _clock = new();
     private readonly TaskCompletionSource _noMoreRuns = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource<Cvm?> _nextRun = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Cvm? _cvm;
     private CvmExit? _exit;
     private CvmUsage? _usage;
@@ -40,6 +41,19 @@ public sealed class DeployedCvm
 
     /// <summary>Name.</summary>
     public string Name => Entry.Name;
+
+    /// <summary>What it is nested in; null: nothing.</summary>
+    internal DeployedCvm? Outer { get; init; }
+
+    /// <summary>The present run, or the next as soon as it begins; null when there is none any more.</summary>
+    internal Task<Cvm?> Running
+    {
+        get
+        {
+            lock (_gate)
+                return _nextRun.Task;
+        }
+    }
 
     /// <summary>What it prints.</summary>
     public CvmConsole Console { get; }
@@ -91,7 +105,15 @@ public sealed class DeployedCvm
         {
             while (!stopping.IsCancellationRequested)
             {
-                var cvm = Start(intravisor);
+                var outer = Outer is null ? null : await Outer.Running.ConfigureAwait(false);
+                if (Outer is not null && outer is null)
+                {
+                    lock (_gate)
+                        _failure ??= _exit is null ? $"{Outer.Name} does not run" : null;
+                    return;
+                }
+
+                var cvm = Start(intravisor, outer);
                 started();
                 if (cvm is null)
                     return;
@@ -113,24 +135,28 @@ public sealed class DeployedCvm
         {
             _clock.Stop();
             lock (_gate)
+            {
                 _isOver = true;
+                _nextRun.TrySetResult(null);
+            }
         }
     }
 
-    private Cvm? Start(IntravisorInstance intravisor)
+    private Cvm? Start(IntravisorInstance intravisor, Cvm? outer)
     {
         Cvm? cvm = null;
         try
         {
-            cvm = intravisor.Create(_options);
+            cvm = intravisor.Create(_options with { Outer = outer });
             cvm.Start(_program.Executable);
             lock (_gate)
             {
                 _id = cvm.Id;
+                _nextRun.SetResult(cvm);
                 return _cvm = cvm;
             }
         }
-        catch (Exception error) when (error is CvmLoadException or ElfFormatException or InsufficientMemoryException)
+        catch (Exception error) when (error is CvmLoadException or ElfFormatException or InsufficientMemoryException or InvalidOperationException)
         {
             cvm?.Dispose();
             intravisor.Reap();
@@ -150,6 +176,7 @@ public sealed class DeployedCvm
             _usage = cvm.Usage;
             _cpuTime += _usage.CpuTime;
             _cvm = null;
+            _nextRun = new TaskCompletionSource<Cvm?>(TaskCreationOptions.RunContinuationsAsynchronously);
             return _restarts < (Entry.Restart.Retries ?? int.MaxValue) && Entry.Restart.Policy switch
             {
                 RestartPolicy.Always => true,

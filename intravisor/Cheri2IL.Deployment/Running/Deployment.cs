@@ -23,7 +23,15 @@ public sealed class Deployment : IDisposable
         Manifest = manifest;
         try
         {
-            Cvms = [.. manifest.Cvms.Select(entry => Load(entry, source, output))];
+            var cvms = new List<DeployedCvm>();
+            Cvms = cvms;
+            foreach (var entry in manifest.Cvms)
+            {
+                // The manifest's rules have it stand in front.
+                var outer = ManifestRules.OutersOf(manifest, entry).FirstOrDefault();
+                cvms.Add(Load(entry, source, output, cvms.Find(c => c.Entry == outer)));
+            }
+
             foreach (var buffer in manifest.CapFiles)
                 Publish(buffer, source);
             foreach (var entry in manifest.Cvms)
@@ -135,7 +143,7 @@ public sealed class Deployment : IDisposable
         _stopping.Dispose();
     }
 
-    private static DeployedCvm Load(CvmEntry entry, IDeploymentSource source, ConsoleLine output)
+    private static DeployedCvm Load(CvmEntry entry, IDeploymentSource source, ConsoleLine output, DeployedCvm? outer)
     {
         var choice = ProgramChoice.Of(entry) ?? throw new ArgumentException($"{entry.Name} runs nothing");
         var program = source.Program(entry);
@@ -151,7 +159,7 @@ public sealed class Deployment : IDisposable
             Host = new LinuxHost(console),
             Report = text => console.WriteConsole(2, Encoding.UTF8.GetBytes(text)),
         };
-        return new DeployedCvm(entry, choice, program, options, console);
+        return new DeployedCvm(entry, choice, program, options, console) { Outer = outer };
     }
 
     private static CvmLimits Limits(CvmEntry entry)

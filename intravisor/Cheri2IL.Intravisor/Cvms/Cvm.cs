@@ -24,6 +24,8 @@ public sealed partial class Cvm : IDisposable
     /// <summary>Process id of the guest's program, the same in every run; the ids of what it starts follow.</summary>
     public const int FirstProcessId = 100;
 
+    /// <summary>Held while its program is loaded, so that its memory does not go meanwhile.</summary>
+    private readonly Lock _starting = new();
     private readonly TaskCompletionSource<CvmExit> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _started;
     private bool _launched;
@@ -40,14 +42,25 @@ public sealed partial class Cvm : IDisposable
         Options = options;
         Exchange = exchange ?? new Exchange();
         MemoryBudget = new MemoryBudget(options.Limits.MemoryBytes);
-        FileSystem = new FileSystem(() => options.Host.RealtimeNanoseconds, options.Root, options.Limits.FileBytes);
-        Network = new NetworkStack(Exchange.Network, Name, FileSystem, options.Limits.OpenFiles, options.Publish.Count + options.Reachable.Count == 0 ? null : new HostBridge(options.HostNetwork, options.Reachable));
-        _nextId = FirstProcessId;
-        var files = new ProcessFiles(FileSystem);
-        Init = new GuestProcess(this, FirstProcessId, new ProcessImage(this), files);
-        files.Descriptors.Limit = Init.Attributes.SoftFileLimit;
-        _processes.Add(Init);
-        StandardTree.Populate(this, files);
+        if (options.Outer is not null)
+            Outer = new OuterLayer(this, options.Outer);
+        Outer?.Nesting.Enter();
+        try
+        {
+            FileSystem = new FileSystem(() => options.Host.RealtimeNanoseconds, options.Root, options.Limits.FileBytes);
+            Network = new NetworkStack(Exchange.Network, Name, FileSystem, options.Limits.OpenFiles, options.Publish.Count + options.Reachable.Count == 0 ? null : new HostBridge(options.HostNetwork, options.Reachable));
+            _nextId = FirstProcessId;
+            var files = new ProcessFiles(FileSystem);
+            Init = new GuestProcess(this, FirstProcessId, new ProcessImage(this), files);
+            files.Descriptors.Limit = Init.Attributes.SoftFileLimit;
+            _processes.Add(Init);
+            StandardTree.Populate(this, files);
+        }
+        finally
+        {
+            Outer?.Nesting.Exit();
+        }
+
         if (Telemetry is not null)
             IntravisorTelemetry.Created(this);
     }
@@ -72,6 +85,9 @@ public sealed partial class Cvm : IDisposable
 
     /// <summary>Its place in the network of the Intravisor.</summary>
     internal NetworkStack Network { get; }
+
+    /// <summary>What it has of the cVM that it is nested in; null: it is nested in none.</summary>
+    internal OuterLayer? Outer { get; }
 
     /// <summary>What it shares with other cVMs.</summary>
     internal Exchange Exchange { get; }
@@ -104,10 +120,13 @@ public sealed partial class Cvm : IDisposable
 
     private void Start(ProgramFile program)
     {
+        using var starting = _starting.EnterScope();
         lock (Tasks)
         {
             if (_started)
                 throw new InvalidOperationException("a cVM runs one program");
+            if (_released)
+                throw new CvmLoadException("it has been killed");
             _started = true;
             Program = program.Elf;
         }
@@ -154,14 +173,14 @@ public sealed partial class Cvm : IDisposable
     /// <summary>Kills the cVM if it still runs, and waits for it. A cVM that runs nothing gives back its memory here.</summary>
     public void Dispose()
     {
-        bool launched;
-        lock (Tasks)
-            launched = _launched;
         Kill(Signal.SIGKILL);
-        if (!launched)
+        lock (_starting)
         {
-            Release();
-            _completion.TrySetResult(new CvmExit(0, Signal.SIGKILL));
+            if (!_launched)
+            {
+                Release();
+                _completion.TrySetResult(new CvmExit(0, Signal.SIGKILL));
+            }
         }
 
         Wait();

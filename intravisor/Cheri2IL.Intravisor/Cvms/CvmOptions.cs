@@ -15,6 +15,12 @@ public sealed record CvmOptions
     /// </summary>
     public string? Name { get; init; }
 
+    /// <summary>
+    /// The cVM that it is nested in, which serves its system calls and reaches its memory (docs/layers.md); it has to outlive this one, whose end its own
+    /// brings. Null: none.
+    /// </summary>
+    public Cvm? Outer { get; init; }
+
     /// <summary>Makes the code of an address space: translated modules, run-time translator, evaluator.</summary>
     public required Func<AddressSpace, DispatchTable, IGuestCode> CodeFactory { get; init; }
 

@@ -5,7 +5,11 @@ namespace Cheri2IL.Intravisor.Cvms;
 /// <content>Calls between cVMs: those that this thread makes, and those that it serves.</content>
 public sealed unsafe partial class CvmThread
 {
+    private readonly OuterLayer? _outer;
     private CallServer? _visited;
+
+    /// <summary>What served its last system call in the outer cVM, most likely idle.</summary>
+    internal CallServer? LastHandler;
 
     /// <summary>What makes this thread serve calls of others; null: it never has.</summary>
     internal CallServer? Server { get; set; }
@@ -35,6 +39,13 @@ public sealed unsafe partial class CvmThread
         return (ulong)&marker >= HostStackLimit + bytes;
     }
 
+    /// <summary>Makes the thread look whether to go on waiting, in its own system call or in that of an outer cVM which it has called.</summary>
+    internal void InterruptWait()
+    {
+        Unpark();
+        Volatile.Read(ref _visited)?.CallerInterrupted(isOver: false);
+    }
+
     /// <summary>
     /// Makes the running system call again from the dispatcher, with the guest's own frames gone from the host stack, if that gives
     /// <paramref name="bytes"/> of it.
@@ -51,11 +62,10 @@ public sealed unsafe partial class CvmThread
     private void InterruptCalls()
     {
         var isOver = IsOver;
-        if (!isOver && Server is null)
+        if (!isOver && Server is null && _outer is null)
             return;
         Interlocked.MemoryBarrierProcessWide();
-        if (isOver)
-            Volatile.Read(ref _visited)?.Interrupt();
+        Volatile.Read(ref _visited)?.CallerInterrupted(isOver);
         Server?.Wake();
     }
 }

@@ -27,6 +27,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     internal CvmThread(GuestProcess process, ProcessImage image, int id)
     {
         (Process, Image, Space, Id) = (process, image, image.Space, id);
+        _outer = Cvm.Outer;
         _token = new ParkToken(process.Cvm.Host);
         Waits = new WaitSet(this);
         Waiter = new FutexWaiter(this);
@@ -89,7 +90,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     internal FutexWaiter Waiter { get; }
 
     /// <summary>Whether a wait has to be given up: a signal is to be delivered or the cVM ends.</summary>
-    public bool IsInterrupted => Volatile.Read(ref _attention) != 0;
+    public bool IsInterrupted => Volatile.Read(ref _attention) != 0 || Server is { IsCallerInterrupted: true };
 
     /// <inheritdoc/>
     public bool SystemCall(GuestState* state)
@@ -106,6 +107,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
         try
         {
             result = !MayMakeSystemCalls(state) ? -Errno.EPERM
+                : _outer is not null && !OuterLayer.IsNative(state->X17, in arguments) ? _outer.SystemCall(this, state->X17, in arguments)
                 : row is { Handler: { } handler } ? handler(this, in arguments)
                 : -Errno.ENOSYS;
         }
@@ -298,6 +300,13 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
             return false;
         var next = state->Pc + 4;
         var restart = result is -Errno.ERESTARTSYS or -Errno.ERESTARTNOHAND;
+        if (restart && Server is { IsCallerInterrupted: true })
+        {
+            // The inner cVM's thread whose system call this thread serves has a signal or is to end: it would only wait again.
+            SetResult(state, -Errno.EINTR);
+            restart = false;
+        }
+
         if (restart)
         {
             // Without a handler the call is made again.

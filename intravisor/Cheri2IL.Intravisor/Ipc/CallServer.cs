@@ -48,6 +48,9 @@ internal sealed unsafe class CallServer : IDisposable
     private Timer? _timer;
     private long _word = Gone;
     private CvmThread? _caller;
+
+    /// <summary>Whether the function goes on when its caller is to end: its waits are interrupted instead.</summary>
+    private bool _isCompleted;
     private long _timed;
     private long _deadline;
     private long _expired;
@@ -76,9 +79,12 @@ internal sealed unsafe class CallServer : IDisposable
         get
         {
             var word = Volatile.Read(ref _word);
-            return (word & StateMask) == Visited && (Volatile.Read(ref _expired) == word >> StateBits || _caller is { IsOver: true });
+            return (word & StateMask) == Visited && (Volatile.Read(ref _expired) == word >> StateBits || (!_isCompleted && _caller is { IsOver: true }));
         }
     }
+
+    /// <summary>Whether waits of the function that runs are to be given up, because its caller is wanted elsewhere.</summary>
+    public bool IsCallerInterrupted => _isCompleted && (Volatile.Read(ref _word) & StateMask) == Visited && _caller is { IsInterrupted: true };
 
     /// <summary>Whether it waits for a call.</summary>
     public bool IsIdle => (Volatile.Read(ref _word) & StateMask) == Idle;
@@ -146,19 +152,21 @@ internal sealed unsafe class CallServer : IDisposable
     }
 
     /// <summary>Runs the function on the calling thread, after <see cref="TryClaim"/>, and gives the server back.</summary>
-    /// <param name="arguments">a0 to a2.</param>
+    /// <param name="arguments">a0 to a7.</param>
     /// <param name="lent">What the callee may use meanwhile.</param>
     /// <param name="caller">The guest thread that this host thread carries; null: it is one of the host's own.</param>
     /// <param name="hostStackLimit">Lowest host stack address for the function's frames.</param>
     /// <param name="nanoseconds">Time-out; negative: none.</param>
-    public CallOutcome Visit(in CallArguments arguments, in LentBuffer lent, CvmThread? caller, ulong hostStackLimit, long nanoseconds)
+    /// <param name="isCompleted">Whether the function is to return even if the caller is to end meanwhile.</param>
+    public CallOutcome Visit(in CallArguments arguments, in LentBuffer lent, CvmThread? caller, ulong hostStackLimit, long nanoseconds, bool isCompleted = false)
     {
         _lent = lent;
         _caller = caller;
+        _isCompleted = isCompleted;
         caller?.BeginVisit(this);
         if (nanoseconds >= 0)
             Arm(nanoseconds);
-        var outcome = caller is { IsOver: true } ? new CallOutcome(-Errno.EINTR, 0) : Run(arguments, hostStackLimit);
+        var outcome = !isCompleted && caller is { IsOver: true } ? new CallOutcome(-Errno.EINTR, 0) : Run(arguments, hostStackLimit);
         _lent = default;
         caller?.EndVisit();
         _caller = null;
@@ -167,7 +175,7 @@ internal sealed unsafe class CallServer : IDisposable
     }
 
     /// <summary>Lets the server's own thread run the function, after <see cref="TryClaim"/>, and waits for it.</summary>
-    /// <param name="arguments">a0 to a2.</param>
+    /// <param name="arguments">a0 to a7.</param>
     /// <param name="lent">What the callee may use meanwhile.</param>
     /// <param name="waiter">The calling thread.</param>
     /// <param name="deadline">Until when it waits.</param>
@@ -204,6 +212,16 @@ internal sealed unsafe class CallServer : IDisposable
     {
         _thread.Interrupt();
         _thread.Cvm.WakePaused();
+    }
+
+    /// <summary>The caller was interrupted: makes the function that runs look whether it is to go on, or to go on waiting.</summary>
+    /// <param name="isOver">Whether the caller is to end.</param>
+    public void CallerInterrupted(bool isOver)
+    {
+        if (_isCompleted)
+            _thread.InterruptWait();
+        else if (isOver)
+            Interrupt();
     }
 
     /// <summary>Makes the serving thread look whether it is to stop.</summary>
@@ -263,7 +281,8 @@ internal sealed unsafe class CallServer : IDisposable
     {
         var state = _thread.State;
         (state->X1, state->X2, state->X3, state->X4) = (_returnPc, _stackPointer, _globalPointer, _threadPointer);
-        (state->X10, state->X11, state->X12, state->X13) = (arguments.A0, arguments.A1, arguments.A2, (long)_lent.Length);
+        (state->X10, state->X11, state->X12, state->X13) = (arguments.A0, arguments.A1, arguments.A2, arguments.A3);
+        (state->X14, state->X15, state->X16, state->X17) = (arguments.A4, arguments.A5, arguments.A6, arguments.A7);
         state->Pc = _call!.Function;
         try
         {
@@ -324,5 +343,5 @@ internal sealed unsafe class CallServer : IDisposable
     }
 }
 
-/// <summary>Integer arguments of a call.</summary>
-internal readonly record struct CallArguments(long A0, long A1, long A2);
+/// <summary>Argument registers of a call, a0 to a7.</summary>
+internal readonly record struct CallArguments(long A0, long A1, long A2, long A3, long A4 = 0, long A5 = 0, long A6 = 0, long A7 = 0);

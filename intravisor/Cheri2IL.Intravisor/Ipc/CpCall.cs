@@ -55,7 +55,7 @@ public sealed unsafe class CpCall : Publication
                 var nanoseconds = timeout is { } time && time >= TimeSpan.Zero ? time.Ticks * 100 : -1;
                 var error = Claim(HostWaiter.OfThread, ref last, HostWaiter.DeadlineOf(timeout ?? TimeSpan.FromTicks(-1)));
                 var outcome = error != 0 ? new CallOutcome(error, 0)
-                    : last!.Visit(new CallArguments(a0, a1, a2), lent, caller: null, (ulong)&marker - stack, nanoseconds);
+                    : last!.Visit(new CallArguments(a0, a1, a2, buffer.Length), lent, caller: null, (ulong)&marker - stack, nanoseconds);
                 return outcome.Error switch
                 {
                     0 => outcome.Value,

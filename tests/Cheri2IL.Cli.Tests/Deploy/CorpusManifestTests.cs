@@ -13,7 +13,7 @@ public sealed class CorpusManifestTests(SharedCache cache) : IClassFixture<Share
 
     [Fact]
     public void Manifests_AllOfThem_AreTestedHere()
-        => Assert.Equal(["cap_file", "cap_stream", "hello", "pthread", "sqlite"], Directory.GetFiles(Folder, "*.yaml").Select(Path.GetFileNameWithoutExtension).Order());
+        => Assert.Equal(["cap_file", "cap_stream", "hello", "pthread", "sqlite", "three_layers", "two_layers"], Directory.GetFiles(Folder, "*.yaml").Select(Path.GetFileNameWithoutExtension).Order());
 
     [Fact]
     public void Hello_Greets()
@@ -48,6 +48,22 @@ public sealed class CorpusManifestTests(SharedCache cache) : IClassFixture<Share
         var expected = File.ReadAllText(Path.Combine(Repository.Root(), "corpus", "programs", "threads.out"));
         foreach (var prefix in (string[])["first  | ", "second | "])
             Assert.Equal(expected, string.Concat(result.Output.Split('\n').Where(l => l.StartsWith(prefix, StringComparison.Ordinal)).Select(l => l[prefix.Length..] + "\n")));
+    }
+
+    [Fact]
+    public void TwoLayers_TheOuterPrintsWhatTheInnerWrites()
+    {
+        var result = Up(Path.Combine(Folder, "two_layers.yaml"));
+        Assert.Equal((0, "outer | inner: Hello from a RISC-V guest\nouter | inner ended: status 0, signal 0\n"), (result.ExitCode, result.Output));
+    }
+
+    [Fact]
+    public void ThreeLayers_WhatTheInnermostWritesPassesThroughBoth()
+    {
+        var result = Up(Path.Combine(Folder, "three_layers.yaml"));
+        Assert.Equal(
+            (0, "bottom | middle: top: Hello from a RISC-V guest\nbottom | middle: top ended: status 0, signal 0\nbottom | middle ended: status 0, signal 0\n"),
+            (result.ExitCode, result.Output));
     }
 
     [Fact]

@@ -15,6 +15,9 @@ namespace Cheri2IL.Intravisor.Tests.Ipc;
 /// </summary>
 public sealed unsafe class AcceptanceTests : IDisposable
 {
+    private static readonly CorpusGuest Layer = Program("layer");
+    private static readonly CorpusGuest Inner = Program("inner");
+
     private readonly IntravisorInstance _intravisor = new();
     private readonly List<string> _reports = [];
 
@@ -154,13 +157,50 @@ public sealed unsafe class AcceptanceTests : IDisposable
     }
 
     [Fact]
+    public void E_TheOuterReadsAndWritesTheInner_AndTheInnerReachesNothingOutside()
+    {
+        // 4 GiB is where the inner one's memory begins in the outer's, 16 GiB its size.
+        string[] outside = ["ffffffff00001000", "ffffffff10000000", "ffffffff10002000", "ffffffffffff0000", "ffffffffffffffff", "3ffff0000", "3ffffffff", "400000000", "40000ffff", "b00000000", "7fffffffffffffff", "8000000000000000"];
+        var (shown, text) = RunNested("show");
+        Assert.Equal(3, shown.Status);
+        Assert.Equal("inner: 6 opened\ninner ended: status 3, signal 0\n", text);
+        foreach (var address in outside)
+        {
+            foreach (var access in (string[])["load", "store"])
+            {
+                var (exit, output) = RunNested(access, address);
+                Assert.Equal((128 + Signal.SIGSEGV, $"inner ended: status 0, signal {Signal.SIGSEGV}\n", address), (exit.Status, output, address));
+            }
+
+            var (passed, accepted) = RunNested("pass", address);
+            Assert.Equal(("inner: 0 accepted\ninner ended: status 0, signal 0\n", 0, address), (accepted, passed.Status, address));
+        }
+
+        // One report for each load and store, of the inner one, and none of the outer one.
+        Assert.Equal(2 * outside.Length, _reports.Count);
+    }
+
+    /// <summary>Runs corpus/ipc/inner.c inside corpus/ipc/layer.c; how the outer one ended, and what it printed.</summary>
+    private (CvmExit Exit, string Output) RunNested(params string[] arguments)
+    {
+        var (outer, host) = Start(Layer, "outer", "inner");
+        var inner = _intravisor.Create(Inner.Options(arguments, _reports.Add) with { Name = "inner", Outer = outer });
+        Inner.Start(inner);
+        _ = StatusOf(inner);
+        _ = StatusOf(outer);
+        _intravisor.Reap();
+        return (outer.Wait(), host.Output);
+    }
+
+    [Fact]
     public void F_CrashOfOneCvm_LeavesTheOthersRunning()
     {
         var (owner, published) = Start(Program("share"), "owner", "fragile", "crash", "holder");
         Await(published, "published");
         var (holder, output) = Start(Program("hold"), "holder", "fragile");
         Await(output, "holding");
-        var (witness, _) = Start(Program("share"), "witness", "solid", "grant", "reader");
+        var (witness, ready) = Start(Program("share"), "witness", "solid", "grant", "reader");
+        Await(ready, "published");
         ((CpFile)_intravisor.Exchange.Find("fragile")!).SignalEvent();
         Assert.Equal(128 + Signal.SIGSEGV, StatusOf(owner));
 

@@ -27,8 +27,12 @@ public sealed unsafe partial class AddressSpace
                 (child._breakStart, child._breakEnd) = (_breakStart, _breakEnd);
                 try
                 {
+                    // An inner cVM is not copied: the child has none.
                     foreach (var mapping in _mappings.Overlapping(0, Size))
-                        CopyTo(child, mapping);
+                    {
+                        if (!mapping.IsSealed)
+                            CopyTo(child, mapping);
+                    }
                 }
                 catch (Win32Exception)
                 {

@@ -27,6 +27,8 @@ public sealed unsafe partial class AddressSpace
         {
             if (!_mappings.TryFind(start, out var mapping) || mapping.End < end)
                 return -Errno.EFAULT;
+            if (mapping.IsSealed)
+                return -Errno.EPERM;
             code = (mapping.Protection & PROT_EXEC) != 0;
             mapping = mapping.Clip(start, end);
             result = Guarded(() => (flags & MREMAP_FIXED) != 0
@@ -57,6 +59,8 @@ public sealed unsafe partial class AddressSpace
         {
             if (advice is MADV_DONTNEED or MADV_FREE)
             {
+                if (HasSealed(start, end))
+                    return -Errno.EPERM;
                 foreach (var part in _mappings.Overlapping(start, end))
                 {
                     if (advice == MADV_FREE && (part.Source is not null || part.IsShared))

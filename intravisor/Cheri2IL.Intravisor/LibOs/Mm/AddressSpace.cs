@@ -111,6 +111,8 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
             tags.Share();
             foreach (var mapping in _mappings.Overlapping(0, Size))
             {
+                if (mapping.IsSealed)
+                    continue;
                 var isReadable = (mapping.Protection & PROT_READ) != 0;
                 if (!isReadable)
                     HostMemory.Protect(Base + mapping.Start, mapping.Length, HostMemory.Read);
@@ -524,6 +526,8 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
     {
         if (_mappings.IsFree(start, end))
             return 0;
+        if (HasSealed(start, end))
+            return -Errno.EPERM;
 
         // Removing the middle of a mapping makes one more.
         if (_mappings.Count + 1 > _mappingLimit)
@@ -538,6 +542,8 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
     private long ProtectLocked(ulong start, ulong end, int protection)
     {
         var at = start;
+        if (HasSealed(start, end))
+            return -Errno.EPERM;
         foreach (var part in _mappings.Overlapping(start, end))
         {
             if (part.Start != at)

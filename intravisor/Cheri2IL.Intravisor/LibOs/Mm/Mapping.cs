@@ -10,6 +10,11 @@ namespace Cheri2IL.Intravisor.LibOs.Mm;
 /// <param name="Name">What /proc/self/maps shows for anonymous memory ("[heap]", "[stack]", or empty).</param>
 public sealed record Mapping(ulong Start, ulong End, int Protection, bool IsShared, IMappingSource? Source, long Offset, string Name)
 {
+    /// <summary>
+    /// Whether the guest may not change it, as a mapping sealed by mseal(2): what is there is another's, the slot of an inner cVM.
+    /// </summary>
+    public bool IsSealed { get; init; }
+
     /// <summary>Bytes.</summary>
     public ulong Length => End - Start;
 
@@ -22,6 +27,6 @@ public sealed record Mapping(ulong Start, ulong End, int Protection, bool IsShar
 
     /// <summary>Whether <paramref name="next"/> continues this mapping, so that both are one.</summary>
     public bool Continues(Mapping next)
-        => End == next.Start && Protection == next.Protection && IsShared == next.IsShared && ReferenceEquals(Source, next.Source)
+        => End == next.Start && Protection == next.Protection && IsShared == next.IsShared && !IsSealed && !next.IsSealed && ReferenceEquals(Source, next.Source)
             && Name == next.Name && (Source is null || Offset + (long)Length == next.Offset);
 }

@@ -83,6 +83,9 @@ public sealed partial class GuestProcess
     /// <returns>Null: at a limit, or the process ends.</returns>
     internal CvmThread? Fork(CvmThread thread, bool borrows, bool sharesFiles, int exitSignal)
     {
+        // An inner cVM has the one slot.
+        if (Cvm.Outer is not null)
+            return null;
         if (borrows)
             Image.Hold();
         if ((borrows ? Image : Image.Fork()) is not { } image)
@@ -213,6 +216,8 @@ public sealed partial class GuestProcess
     {
         Timers.Dispose();
         Files.Close();
+        if (this == Cvm.Init)
+            Cvm.Outer?.ReportEnd(_exit!);
         LeaveImage(Image);
         Cvm.Options.Trace?.Ended(this, _exit!);
         var code = _exit!.Signal == 0 ? Signal.CLD_EXITED : Signal.DumpsCore(_exit.Signal) ? Signal.CLD_DUMPED : Signal.CLD_KILLED;

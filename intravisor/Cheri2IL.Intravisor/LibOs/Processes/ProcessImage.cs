@@ -11,7 +11,7 @@ namespace Cheri2IL.Intravisor.LibOs.Processes;
 /// parent's to the child.
 /// </summary>
 /// <remarks>Thread-safe. Given back when nobody holds it any more.</remarks>
-public sealed unsafe class ProcessImage
+public sealed unsafe partial class ProcessImage
 {
     private readonly Slot _slot;
     private int _holders = 1;
@@ -22,7 +22,7 @@ public sealed unsafe class ProcessImage
     internal ProcessImage(Cvm cvm)
     {
         Cvm = cvm;
-        _slot = Arena.OfProcess.Allocate(cvm.Options.Limits.SlotSize);
+        _slot = cvm.Outer?.NewSlot() ?? Arena.OfProcess.Allocate(cvm.Options.Limits.SlotSize);
         Space = new AddressSpace(_slot, cvm.MemoryBudget, cvm.Options.Limits.Mappings);
         Dispatch = new DispatchTable(_slot.Size);
         try
@@ -73,6 +73,8 @@ public sealed unsafe class ProcessImage
         if (program.Elf.Capabilities != CapabilityAbi.None)
         {
             Space.EnableTags();
+            if (Cvm.Outer is not null)
+                Space.ShareTags();
             Capabilities = new ProcessCapabilities(program.Elf.Capabilities, Space.Size);
         }
 
@@ -119,6 +121,7 @@ public sealed unsafe class ProcessImage
             return;
 
         // First of all: nobody may be at this memory when it becomes another's.
+        EndInner();
         Cvm.Exchange.Leave(this);
         GiveBack();
     }
@@ -157,6 +160,7 @@ public sealed unsafe class ProcessImage
     {
         Space.Close();
         _slot.Dispose();
+        Cvm.Outer?.GiveBack();
         Space.Tags?.Dispose();
         Dispatch.Dispose();
     }

@@ -33,6 +33,12 @@ internal static unsafe class CallHostcalls
     {
         if (thread.Files.Descriptors[(int)a.A0] is not CpCallOwner { Call: var call })
             return -Errno.EBADF;
+        return Serve(thread, call);
+    }
+
+    /// <summary>The calling thread serves calls of a function until it is revoked; -EPIPE then.</summary>
+    public static long Serve(CvmThread thread, CpCall call)
+    {
         // A function that serves would need the registers twice.
         if (thread.Server is { IsRunning: true })
             return -Errno.EDEADLK;
@@ -47,7 +53,7 @@ internal static unsafe class CallHostcalls
     {
         if (thread.Files.Descriptors[(int)a.A0] is not CpCallFile file)
             return -Errno.EBADF;
-        var error = file.Call(thread, new CallArguments(a.A1, a.A2, a.A3), a.A4, a.A5, out var value);
+        var error = file.Call(thread, new CallArguments(a.A1, a.A2, a.A3, a.A5), a.A4, a.A5, out var value);
         if (error == 0 && !thread.IsRedirected)
             thread.State->X11 = value;
         return error;

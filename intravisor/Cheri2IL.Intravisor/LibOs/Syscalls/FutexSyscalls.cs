@@ -45,9 +45,9 @@ internal static class FutexSyscalls
 
                 return table.Wait(thread, key, a.A0, (int)a.A2, operation == FUTEX_WAIT ? uint.MaxValue : (uint)a.A5, deadline);
             case FUTEX_WAKE:
-                return (a.A0 & 3) != 0 ? -Errno.EINVAL : table.Wake(key, (int)a.A2, uint.MaxValue);
+                return CheckAddress(thread, a.A0) is not 0 and var refused ? refused : table.Wake(key, (int)a.A2, uint.MaxValue);
             case FUTEX_WAKE_BITSET:
-                return (a.A0 & 3) != 0 || (uint)a.A5 == 0 ? -Errno.EINVAL : table.Wake(key, (int)a.A2, (uint)a.A5);
+                return (uint)a.A5 == 0 ? -Errno.EINVAL : CheckAddress(thread, a.A0) is not 0 and var bad ? bad : table.Wake(key, (int)a.A2, (uint)a.A5);
             case FUTEX_REQUEUE:
                 return table.Requeue(thread, a.A0, a.A4, (int)a.A2, (int)a.A3, null, isPrivate);
             case FUTEX_CMP_REQUEUE:
@@ -58,6 +58,10 @@ internal static class FutexSyscalls
                 return -Errno.ENOSYS;
         }
     }
+
+    /// <summary>What the kernel checks of an address that it does not read: alignment, and that the process could have it (get_futex_key).</summary>
+    private static int CheckAddress(CvmThread thread, long address)
+        => (address & 3) != 0 ? -Errno.EINVAL : (ulong)address >= thread.Space.Size ? -Errno.EFAULT : 0;
 
     public static long SetRobustList(CvmThread thread, in SyscallArguments a)
     {

@@ -13,9 +13,21 @@ public static class HostcallTable
     /// <summary>Lowest number.</summary>
     public const int FirstNumber = 0x4000;
 
+    /// <summary>cp_inner.</summary>
+    internal const int Inner = FirstNumber + 700;
+
+    /// <summary>cp_handler_serve.</summary>
+    internal const int HandlerServe = Own + 11;
+
+    /// <summary>cp_inner_kill.</summary>
+    internal const int InnerKill = Own + 12;
+
+    /// <summary>cp_copy.</summary>
+    internal const int Copy = Own + 13;
+
     private const int Own = FirstNumber + 0x200;
 
-    private static readonly SyscallRow?[] ByNumber = new SyscallRow?[0x220];
+    private static readonly SyscallRow?[] ByNumber = new SyscallRow?[0x2c0];
 
     /// <summary>The rows in ascending order of the number.</summary>
     public static IReadOnlyList<SyscallRow> Rows
@@ -40,6 +52,7 @@ public static class HostcallTable
         FirstNumber + 408 => Row(number, "cp_wake", "fd", IpcHostcalls.Wake),
         FirstNumber + 409 => Row(number, "cp_stream_create", "path stream address size", IpcHostcalls.StreamCreate),
         FirstNumber + 411 => Row(number, "cp_call", "fd long long long address size", CallHostcalls.Call),
+        Inner => Row(number, "cp_inner", "path address", LayerHostcalls.Find),
         Own => Row(number, "cp_self", "", IpcHostcalls.Self),
         Own + 1 => Row(number, "cp_grant", "path path rights", IpcHostcalls.Grant),
         Own + 2 => Row(number, "cp_revoke", "path", IpcHostcalls.Revoke),
@@ -51,6 +64,9 @@ public static class HostcallTable
         Own + 8 => Row(number, "cp_lent_write", "size address size", CallHostcalls.LentWrite),
         Own + 9 => Row(number, "cp_file_create", "path size rights", IpcHostcalls.FileCreate),
         Own + 10 => Row(number, "cp_map", "fd address protection", IpcHostcalls.Map),
+        HandlerServe => Row(number, "cp_handler_serve", "hex", LayerHostcalls.Serve),
+        Copy => Row(number, "cp_copy", "address address size", LayerHostcalls.Copy),
+        InnerKill => Row(number, "cp_inner_kill", "hex signal", LayerHostcalls.Kill),
         _ => null,
     };
 }

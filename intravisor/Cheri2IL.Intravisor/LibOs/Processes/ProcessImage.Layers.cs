@@ -1,0 +1,96 @@
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.Ipc;
+using Cheri2IL.Intravisor.LibOs.Waiting;
+using Cheri2IL.Runtime;
+
+namespace Cheri2IL.Intravisor.LibOs.Processes;
+
+/// <content>Inner cVMs: their slots are ranges of this memory, and its program serves their system calls.</content>
+public sealed unsafe partial class ProcessImage
+{
+    private readonly Lock _layers = new();
+    private readonly List<Cvm> _inner = [];
+    private CpCall? _handler;
+    private bool _isOver;
+
+    /// <summary>The function that serves system calls of inner cVMs; null while the program has not published it.</summary>
+    internal CpCall? Handler => Volatile.Read(ref _handler);
+
+    /// <summary>Threads of inner cVMs that wait for a <see cref="Handler"/>.</summary>
+    internal WaitQueue Published { get; } = new();
+
+    /// <summary>Held while an inner cVM is being made.</summary>
+    internal Lock Nesting { get; } = new();
+
+    /// <summary>The function at an address serves system calls of inner cVMs from now on. Another one before it is revoked.</summary>
+    internal CpCall Publish(long function)
+    {
+        CpCall handler;
+        CpCall? before;
+        lock (_layers)
+        {
+            if (_handler is { IsRevoked: false } present && present.Function == function)
+                return present;
+            before = _handler;
+            handler = new CpCall(Cvm.Exchange, "[handler]", this, function);
+            Volatile.Write(ref _handler, handler);
+        }
+
+        before?.Revoke();
+        Published.Wake();
+        return handler;
+    }
+
+    /// <summary>Makes a slot for an inner cVM, and ends that one when this image goes.</summary>
+    /// <exception cref="InsufficientMemoryException">There is no room for it.</exception>
+    /// <exception cref="InvalidOperationException">The image is going, or its program has capabilities.</exception>
+    internal (Slot Slot, ulong Start) Nest(Cvm inner, ulong size)
+    {
+        lock (_layers)
+        {
+            if (_isOver)
+                throw new InvalidOperationException($"{Cvm.Name} has ended");
+            // What the inner one stores would have to clear tags of this memory as well.
+            if (Space.Tags is not null)
+                throw new InvalidOperationException($"{Cvm.Name} has capabilities: it cannot have inner cVMs");
+            if (!Space.TryNest(size, $"[cvm:{inner.Name}]", out var start))
+                throw new InsufficientMemoryException($"{Cvm.Name} has no room for a slot of {size >> 30} GiB");
+            _inner.Add(inner);
+            return (_slot.Nest(start, size), start);
+        }
+    }
+
+    /// <summary>The slot of an inner cVM is given back.</summary>
+    internal void Unnest(Cvm inner, ulong start, ulong size)
+    {
+        Space.EndNested(start, size);
+        lock (_layers)
+            _inner.Remove(inner);
+    }
+
+    /// <summary>The inner cVM whose slot begins at a guest address, or that has a name; null if there is none.</summary>
+    internal Cvm? FindInner(Func<Cvm, bool> isMeant)
+    {
+        lock (_layers)
+            return _inner.Find(c => isMeant(c));
+    }
+
+    /// <summary>Nothing runs here any more: ends the inner cVMs, whose memory goes with this one, and waits for them.</summary>
+    private void EndInner()
+    {
+        Cvm[] inner;
+        lock (Nesting)
+        {
+            lock (_layers)
+            {
+                _isOver = true;
+                inner = [.. _inner];
+            }
+        }
+
+        // Those that want to report their end find nobody.
+        Handler?.Revoke();
+        foreach (var cvm in inner)
+            cvm.Dispose();
+    }
+}
