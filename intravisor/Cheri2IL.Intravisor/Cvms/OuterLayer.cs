@@ -81,7 +81,7 @@ internal sealed unsafe class OuterLayer
     {
         if (!thread.HasHostStack(CpCall.LeastHostStack))
             return thread.TryUnwind(CpCall.LeastHostStack) ? 0 : -Errno.ELOOP;
-        var error = Claim(thread);
+        var error = Claim(thread, ref thread.LastHandler);
         if (error != 0)
             return error;
         var arguments = new CallArguments(number, a.A0, a.A1, a.A2, a.A3, a.A4, a.A5, (long)_start);
@@ -100,7 +100,7 @@ internal sealed unsafe class OuterLayer
         const ulong stack = 512 * 1024;
         byte marker;
         CallServer? server = null;
-        if (_image.Handler is not { } handler || handler.Claim(HostWaiter.OfThread, ref server, long.MaxValue) != 0)
+        if (Claim(HostWaiter.OfThread, ref server) != 0)
             return;
         var entered = FaultTrap.EnterThread();
         server!.Visit(new CallArguments(Ended, exit.Status, exit.Signal, 0, A7: (long)_start), default, caller: null, (ulong)&marker - stack, nanoseconds: -1);
@@ -108,19 +108,21 @@ internal sealed unsafe class OuterLayer
             FaultTrap.LeaveThread();
     }
 
-    /// <summary>Takes a thread that serves, waiting for one, and for the function to be published; 0 or -ERESTARTSYS.</summary>
-    private int Claim(CvmThread thread)
+    /// <summary>Takes a thread that serves, waiting for one, and for the function to be published; 0, -ERESTARTSYS or, when the outer cVM ends, -EPIPE.</summary>
+    private int Claim(IWaiter who, ref CallServer? server)
     {
         while (true)
         {
             if (_image.Handler is { IsRevoked: false } handler)
             {
-                var error = handler.Claim(thread, ref thread.LastHandler, long.MaxValue);
+                var error = handler.Claim(who, ref server, long.MaxValue);
                 if (error != -Errno.EPIPE)
                     return error;
             }
 
-            if (_image.Published.Wait(thread, long.MaxValue, static i => i.Handler is { IsRevoked: false }, _image) != ParkResult.Woken)
+            if (_image.IsOver)
+                return -Errno.EPIPE;
+            if (_image.Published.Wait(who, long.MaxValue, static i => i.IsOver || i.Handler is { IsRevoked: false }, _image) != ParkResult.Woken)
                 return -Errno.ERESTARTSYS;
         }
     }

@@ -16,6 +16,9 @@ public sealed unsafe partial class ProcessImage
     /// <summary>The function that serves system calls of inner cVMs; null while the program has not published it.</summary>
     internal CpCall? Handler => Volatile.Read(ref _handler);
 
+    /// <summary>Whether nothing runs in it any more, and inner cVMs are being ended.</summary>
+    internal bool IsOver => Volatile.Read(ref _isOver);
+
     /// <summary>Threads of inner cVMs that wait for a <see cref="Handler"/>.</summary>
     internal WaitQueue Published { get; } = new();
 
@@ -83,13 +86,14 @@ public sealed unsafe partial class ProcessImage
         {
             lock (_layers)
             {
-                _isOver = true;
+                Volatile.Write(ref _isOver, true);
                 inner = [.. _inner];
             }
         }
 
         // Those that want to report their end find nobody.
         Handler?.Revoke();
+        Published.Wake();
         foreach (var cvm in inner)
             cvm.Dispose();
     }
