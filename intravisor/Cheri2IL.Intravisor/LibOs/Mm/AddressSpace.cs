@@ -243,9 +243,13 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
                 return -Errno.EACCES;
 
             // Pages that are at two places, or that file writes change, have tags only as memory that others use (TagTable.Share).
-            if ((source is not SharedPages && source.HostDescriptor < 0) || Tags is { Copies: null })
+            if (Tags is { Copies: null })
                 return -Errno.ENODEV;
         }
+
+        // Behind the end of the file there are pages of zeros, where Linux has none (SIGBUS).
+        if (source is not null && (shared || source.HostDescriptor >= 0) && source.Share(offset + (long)length) is < 0 and var error)
+            return error;
 
         long result;
         if (shared)

@@ -1,3 +1,5 @@
+using Cheri2IL.Intravisor.LibOs.Abi;
+
 namespace Cheri2IL.Intravisor.LibOs.Mm;
 
 /// <summary>What mmap needs from an open file. The address space keeps it for as long as a mapping of it exists.</summary>
@@ -21,6 +23,12 @@ public interface IMappingSource
     /// (shared) or may (private); -1 when the file has none, then a shared mapping is refused with ENODEV.
     /// </summary>
     int HostDescriptor { get; }
+
+    /// <summary>
+    /// Makes a descriptor for mappings of [0, <paramref name="end"/>) if the file can have one: 0, or the negated errno for a shared mapping.
+    /// From then on <see cref="HostDescriptor"/> has those pages, also behind the end of the file, for as long as the source exists.
+    /// </summary>
+    int Share(long end) => HostDescriptor >= 0 ? 0 : -Errno.ENODEV;
 
     /// <summary>Whether the right to map it has gone: a copy of a mapping that is made then goes, too.</summary>
     bool IsGone => false;

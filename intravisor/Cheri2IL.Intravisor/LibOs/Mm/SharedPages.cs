@@ -14,4 +14,7 @@ internal sealed class SharedPages : IMappingSource
 
     /// <inheritdoc/>
     public int ReadAt(long offset, Span<byte> destination) => 0;
+
+    /// <inheritdoc/>
+    public int Share(long end) => 0;
 }

@@ -92,7 +92,11 @@ public class DirectoryNode : Inode
     }
 
     /// <summary>Removes an entry that exists.</summary>
-    public void Unlink(string name) => FileSystem.Release(Detach(name));
+    public void Unlink(string name)
+    {
+        FileSystem.Release(Detach(name));
+        FileSystem.Unlinked();
+    }
 
     /// <summary>Removes an entry that is to be linked elsewhere; what was charged for it.</summary>
     public int Detach(string name)

@@ -4,7 +4,7 @@ using Cheri2IL.Runtime.Execution;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
-/// <summary>A regular file as mmap sees it: private mappings copy its bytes; there is no host descriptor, so shared ones are refused.</summary>
+/// <summary>A regular file as mmap sees it: private mappings copy its bytes, until there is a shared one.</summary>
 internal sealed class FileMapping(RegularFile file, string path, bool canWrite) : IMappingSource, ICodeFile
 {
     /// <inheritdoc/>
@@ -17,7 +17,10 @@ internal sealed class FileMapping(RegularFile file, string path, bool canWrite) 
     public object SharedIdentity => file;
 
     /// <inheritdoc/>
-    public int HostDescriptor => -1;
+    public int HostDescriptor => file.Content.Descriptor;
+
+    /// <inheritdoc/>
+    public int Share(long end) => file.Content.Share(end);
 
     /// <inheritdoc/>
     public FileIdentity? Identity => file.Content.Identity;

@@ -13,6 +13,7 @@ public sealed class FileSystem
     private readonly long _memoryLimit;
     private long _memory;
     private long _inodes;
+    private int _unlinked;
 
     /// <summary>Makes the tree.</summary>
     /// <param name="clock">Nanoseconds since 1970.</param>
@@ -52,6 +53,22 @@ public sealed class FileSystem
 
     /// <summary>Takes memory from the budget; false if it is used up.</summary>
     public bool Charge(long bytes)
+    {
+        if (TryCharge(bytes))
+            return true;
+
+        // What unlinked files took is given back when the collector has found out that nobody has them (FileContent).
+        if (Interlocked.Exchange(ref _unlinked, 0) == 0)
+            return false;
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        return TryCharge(bytes);
+    }
+
+    /// <summary>A file has lost its last name.</summary>
+    public void Unlinked() => Interlocked.Exchange(ref _unlinked, 1);
+
+    private bool TryCharge(long bytes)
     {
         if (Interlocked.Add(ref _memory, bytes) <= _memoryLimit)
             return true;
