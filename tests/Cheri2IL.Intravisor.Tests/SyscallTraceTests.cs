@@ -130,15 +130,15 @@ public sealed unsafe class SyscallTraceTests
         {
             Call(state, 172);
             Call(state, 124);
-            Call(state, 198, 1, 2, 3);
-            Call(state, 198, 1, 2, 3);
+            Call(state, 425, 1, 2, 3);
+            Call(state, 425, 1, 2, 3);
             Call(state, 4096);
             Call(state, 4096);
         });
         Assert.Equal(
             [
                 "getpid() = 100",
-                "socket(0x1, 0x2, 0x3, 0x0, 0x0, 0x0) = -1 ENOSYS (Function not implemented)",
+                "io_uring_setup(0x1, 0x2, 0x3, 0x0, 0x0, 0x0) = -1 ENOSYS (Function not implemented)",
                 "syscall_4096(0x0, 0x0, 0x0, 0x0, 0x0, 0x0) = -1 ENOSYS (Function not implemented)",
                 "+++ exited with 0 +++",
             ],
