@@ -58,7 +58,7 @@ public sealed unsafe class SignalTests
             Assert.Equal(state->X2, state->X11);
             Assert.Equal(0, state->X2 & 15);
             Assert.Equal(signal, state->X10);
-            Assert.Equal(GuestLayout.TrampolinePage(GuestLayout.MinimumSlotSize), state->X1);
+            Assert.Equal(GuestLayout.SignalReturn, state->X1);
 
             // struct ucontext of riscv64: uc_mcontext at 176, registers first, then the D state and fcsr.
             var context = state->X12 + 176;

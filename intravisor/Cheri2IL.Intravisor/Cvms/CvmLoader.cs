@@ -9,16 +9,10 @@ using Cheri2IL.Runtime.Execution;
 
 namespace Cheri2IL.Intravisor.Cvms;
 
-/// <summary>Maps ELF files and the signal trampoline into an address space in which no thread runs yet.</summary>
+/// <summary>Maps ELF files and the first stack into an address space in which no thread runs yet.</summary>
 internal static unsafe class CvmLoader
 {
     private const int MapNew = MemoryFlags.MAP_PRIVATE | MemoryFlags.MAP_ANONYMOUS | MemoryFlags.MAP_FIXED_NOREPLACE;
-
-    /// <summary>
-    /// Signal handlers return to this code: <c>li a7, 139; ecall</c>, rt_sigreturn (arch/riscv/kernel/vdso/rt_sigreturn.S).
-    /// Unwinders recognise the two instructions.
-    /// </summary>
-    private static ReadOnlySpan<byte> Trampoline => [0x93, 0x08, 0xb0, 0x08, 0x73, 0x00, 0x00, 0x00];
 
     /// <summary>Maps a program or its interpreter.</summary>
     /// <param name="space">Where.</param>
@@ -49,14 +43,8 @@ internal static unsafe class CvmLoader
             elf.HighestAddress + bias);
     }
 
-    /// <summary>Maps the page that signal handlers return to.</summary>
-    public static void MapTrampoline(AddressSpace space)
-    {
-        var page = GuestLayout.TrampolinePage(space.Size);
-        Require(space.Map(page, HostMemory.PageSize, MemoryFlags.PROT_READ | MemoryFlags.PROT_WRITE, MapNew, null, 0, "[vdso]"), "signal trampoline", page);
-        Trampoline.CopyTo(new Span<byte>(space.Base + page, Trampoline.Length));
-        Require(space.Protect(page, HostMemory.PageSize, MemoryFlags.PROT_READ | MemoryFlags.PROT_EXEC), "signal trampoline", page);
-    }
+    /// <summary>Maps the vDSO.</summary>
+    public static void MapVdso(AddressSpace space) => Map(space, Vdso.File, GuestLayout.VdsoBase, capabilities: null);
 
     /// <summary>Maps the main thread's stack and writes arguments, environment and auxiliary vector.</summary>
     public static InitialStack MapStack(AddressSpace space, Cvm cvm, ProgramStart start, LoadedImage program, LoadedImage? interpreter, ProcessCapabilities? capabilities)

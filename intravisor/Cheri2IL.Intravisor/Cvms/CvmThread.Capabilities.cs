@@ -272,7 +272,7 @@ public sealed unsafe partial class CvmThread
         lock (Process.Signals.Gate)
             handler = Process.Signals.Handler(signal);
         var frame = state->X2;
-        var trampoline = GuestLayout.TrampolinePage(Space.Size);
+        var trampoline = GuestLayout.SignalReturn;
         state->Pc = (long)handler.Address & ~1L;
         CapabilityState.Write(state, CapabilityState.Pcc, handler.IsSentry ? handler.WithoutSeal() : handler);
         CapabilityState.Write(state, Ra, process.CodeOf(trampoline, trampoline + HostMemory.PageSize).SealEntry());

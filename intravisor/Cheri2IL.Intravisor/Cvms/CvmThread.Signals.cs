@@ -275,7 +275,7 @@ public sealed unsafe partial class CvmThread
             _inexactFrames.Add(address);
         }
 
-        state->X1 = GuestLayout.TrampolinePage(Space.Size);
+        state->X1 = GuestLayout.SignalReturn;
         state->X2 = address;
         state->X10 = info.Number;
         state->X11 = address;

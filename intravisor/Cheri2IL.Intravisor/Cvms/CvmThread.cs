@@ -148,6 +148,11 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     {
         // time counts at 10 MHz, as on common boards; cycle and instret have no better source than nanoseconds.
         const int time = 0xC01;
+
+        // For the vDSO (vdso.c): nanoseconds since 1970.
+        const int realTime = 0xCC0;
+        if (csr == realTime)
+            return Cvm.Host.RealtimeNanoseconds;
         var nanoseconds = Cvm.Host.MonotonicNanoseconds;
         return csr == time ? nanoseconds / 100 : nanoseconds;
     }

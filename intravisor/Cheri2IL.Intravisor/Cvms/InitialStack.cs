@@ -31,6 +31,7 @@ internal sealed class InitialStack
     private const int AT_SECURE = 23;
     private const int AT_RANDOM = 25;
     private const int AT_EXECFN = 31;
+    private const int AT_SYSINFO_EHDR = 33;
 
     /// <summary>Bits of the single-letter extensions I, M, A, F, D and C.</summary>
     private const long HardwareCapabilities = 1 << 8 | 1 << 12 | 1 << 0 | 1 << 5 | 1 << 3 | 1 << 2;
@@ -93,6 +94,8 @@ internal sealed class InitialStack
         Align(16);
         (int Type, long Value, Capability Pointer)[] auxiliary =
         [
+            // Code of the vDSO has no capabilities.
+            .. _pure is null ? [(AT_SYSINFO_EHDR, GuestLayout.VdsoBase, default)] : ((int, long, Capability)[])[],
             (AT_HWCAP, HardwareCapabilities, default),
             (AT_PAGESZ, HostMemory.PageSize, default),
             (AT_CLKTCK, 100, default),

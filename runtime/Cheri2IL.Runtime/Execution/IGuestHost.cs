@@ -26,7 +26,7 @@ public unsafe interface IGuestHost
     /// </summary>
     bool Poll(GuestState* state);
 
-    /// <summary>Reads a CSR that is time-like: 0xC00 cycle, 0xC01 time, 0xC02 instret.</summary>
+    /// <summary>Reads a CSR that is time-like: 0xC00 cycle, 0xC01 time, 0xC02 instret, 0xCC0 for the vDSO.</summary>
     long ReadCounter(int csr);
 }
 

@@ -27,12 +27,18 @@ public static class GuestLayout
     public const long PieBase = 0x1000_0000;
 
     /// <summary>
-    /// From here up to <see cref="InterpreterBase"/> lie shared libraries, each where it lies in every process. The heap may grow into that:
+    /// From here up to <see cref="VdsoBase"/> lie shared libraries, each where it lies in every process. The heap may grow into that:
     /// what is taken is not used.
     /// </summary>
     public const long LibraryBase = 0x4000_0000;
 
-    /// <summary>Load address of the program interpreter (ld.so). Below 2 GiB for the same reason; the heap grows up to here.</summary>
+    /// <summary>Load address of the vDSO: low for the same reason.</summary>
+    public const long VdsoBase = InterpreterBase - (64 << 10);
+
+    /// <summary>What signal handlers return to: a function of the vDSO.</summary>
+    public const long SignalReturn = VdsoBase + 0x800;
+
+    /// <summary>Load address of the program interpreter (ld.so). Below 2 GiB for the same reason; the heap grows up to the vDSO.</summary>
     public const long InterpreterBase = 0x7000_0000;
 
     /// <summary>Bytes of the main thread's stack, its rlimit.</summary>
@@ -41,14 +47,11 @@ public static class GuestLayout
     /// <summary>Unmapped bytes below the stack and between it and the area of mmap.</summary>
     public const long StackGuard = 1 << 20;
 
-    /// <summary>The executable page with the signal return trampoline: near the top of the slot, whose highest page is free for the guest.</summary>
-    public static long TrampolinePage(ulong slotSize) => (long)(slotSize - Guard) - (16 * HostMemory.PageSize);
-
     /// <summary>What a function that another cVM calls returns to: in the guard, so that nothing can be executed there.</summary>
     public static long CallReturn(ulong slotSize) => (long)slotSize - HostMemory.PageSize;
 
-    /// <summary>First address above the main thread's stack.</summary>
-    public static long StackTop(ulong slotSize) => TrampolinePage(slotSize) - HostMemory.PageSize;
+    /// <summary>First address above the main thread's stack: near the top of the slot.</summary>
+    public static long StackTop(ulong slotSize) => (long)(slotSize - Guard) - (17 * HostMemory.PageSize);
 
     /// <summary>mmap without an address allocates downward from here.</summary>
     public static long MapTop(ulong slotSize) => StackTop(slotSize) - StackSize - StackGuard;

@@ -40,7 +40,7 @@ public static class LibraryPlacement
     /// <param name="length">Bytes.</param>
     public static long Candidate(ulong seed, int number, ulong length)
     {
-        const long Room = GuestLayout.InterpreterBase - GuestLayout.LibraryBase;
+        const long Room = GuestLayout.VdsoBase - GuestLayout.LibraryBase;
         if (length > Room)
             return 0;
         // Steps of splitmix64, whose output is spread evenly.

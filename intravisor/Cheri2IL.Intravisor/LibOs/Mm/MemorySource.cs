@@ -7,7 +7,8 @@ namespace Cheri2IL.Intravisor.LibOs.Mm;
 /// <summary>A file that is in the host's memory and in no file system, such as a program that lies outside of the root.</summary>
 /// <param name="name">Path for /proc/self/maps.</param>
 /// <param name="content">Its bytes, which never change.</param>
-internal sealed class MemorySource(string name, ReadOnlyMemory<byte> content) : IMappingSource, ICodeFile
+/// <param name="identity">What tells them from any others; null: nothing does.</param>
+internal sealed class MemorySource(string name, ReadOnlyMemory<byte> content, FileIdentity? identity = null) : IMappingSource, ICodeFile
 {
     /// <inheritdoc/>
     public string Name => name;
@@ -19,7 +20,7 @@ internal sealed class MemorySource(string name, ReadOnlyMemory<byte> content) : 
     public int HostDescriptor => -1;
 
     /// <inheritdoc/>
-    public FileIdentity? Identity => null;
+    public FileIdentity? Identity => identity;
 
     /// <inheritdoc/>
     public long Length => content.Length;

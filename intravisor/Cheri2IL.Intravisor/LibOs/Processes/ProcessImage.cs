@@ -81,7 +81,7 @@ public sealed unsafe partial class ProcessImage
         var image = CvmLoader.Map(Space, program, GuestLayout.PieBase, Capabilities);
         var linker = interpreter is null ? null : CvmLoader.Map(Space, interpreter, GuestLayout.InterpreterBase, Capabilities);
         Space.SetBreakStart(image.End);
-        CvmLoader.MapTrampoline(Space);
+        CvmLoader.MapVdso(Space);
         var stack = CvmLoader.MapStack(Space, Cvm, start, image, linker, Capabilities);
         return new LoadedProgram(linker ?? image, stack);
     }

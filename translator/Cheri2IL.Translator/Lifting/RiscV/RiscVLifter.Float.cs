@@ -129,7 +129,8 @@ public sealed partial class RiscVLifter
     protected override void VisitFcvtDS(in RiscVInstruction i) => FloatConvert(IrType.F32, IrType.F64, i);
 
     // ---- chapter 6, CSR instructions
-    private static bool IsCounter(long csr) => csr is 0xC00 or 0xC01 or 0xC02;
+    /// <summary>cycle, time and instret, and a counter of the platform for its vDSO.</summary>
+    private static bool IsCounter(long csr) => csr is 0xC00 or 0xC01 or 0xC02 or 0xCC0;
 
     /// <summary>
     /// Reads, then writes when <paramref name="writes"/>: rs1 or an immediate combined with the old value. CSRs other than
