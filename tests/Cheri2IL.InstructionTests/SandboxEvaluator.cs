@@ -25,7 +25,11 @@ internal sealed unsafe class SandboxEvaluator(GuestImage image, bool optimize) :
     }
 
     /// <inheritdoc/>
-    public void Invalidate() => _regions.Clear();
+    public bool Invalidate()
+    {
+        _regions.Clear();
+        return true;
+    }
 
     private IrFunction Region(long pc)
     {

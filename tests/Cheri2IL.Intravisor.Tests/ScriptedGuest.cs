@@ -116,9 +116,7 @@ internal sealed unsafe class ScriptedGuest : IGuestCode
     }
 
     /// <inheritdoc/>
-    public void Invalidate(long start, long length)
-    {
-    }
+    public bool Invalidate(long start, long length) => true;
 
     private static GuestReturn Enter(GuestState* state, long sp, long ra, long a0, long a1, long a2)
     {

@@ -141,9 +141,7 @@ public sealed unsafe class TraceMachine(TraceEngine engine) : ICodeSource, ICode
     }
 
     /// <inheritdoc/>
-    public void Invalidate()
-    {
-    }
+    public bool Invalidate() => false;
 
     /// <inheritdoc/>
     public bool SystemCall(GuestState* state) => throw new InvalidOperationException($"system call at 0x{state->Pc:x}");

@@ -344,7 +344,7 @@ internal sealed class TranslatedFiles : ICodeImages
         }
 
         // One that is not made yet has derived nothing.
-        public void Invalidate() => Volatile.Read(ref _evaluator)?.Invalidate();
+        public bool Invalidate() => Volatile.Read(ref _evaluator)?.Invalidate() ?? false;
 
         [MethodImpl(MethodImplOptions.NoInlining)]
         private ICodeEvaluator Make()

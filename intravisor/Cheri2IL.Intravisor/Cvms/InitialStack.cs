@@ -46,7 +46,7 @@ internal sealed class InitialStack
     private readonly long _bottom;
     private readonly long _top;
     private readonly ProcessCapabilities? _pure;
-    private readonly List<(long Address, Capability Value)> _capabilities = [];
+    private readonly List<StoredCapability> _capabilities = [];
     private int _used;
 
     /// <summary>Starts at the top of the stack.</summary>
@@ -63,7 +63,7 @@ internal sealed class InitialStack
     }
 
     /// <summary>Capabilities among <see cref="Bytes"/>, which have their addresses: what to store besides.</summary>
-    public IReadOnlyList<(long Address, Capability Value)> Capabilities => _capabilities;
+    public IReadOnlyList<StoredCapability> Capabilities => _capabilities;
 
     /// <summary>Address of the auxiliary vector.</summary>
     public long AuxiliaryVector { get; private set; }
@@ -92,48 +92,52 @@ internal sealed class InitialStack
         var arguments = PushStrings(start.Arguments);
         var randomBytes = new Range(Push(random), random.Length);
         Align(16);
-        (int Type, long Value, Capability Pointer)[] auxiliary =
+        List<AuxiliaryEntry> auxiliary =
         [
-            // Code of the vDSO has no capabilities.
-            .. _pure is null ? [(AT_SYSINFO_EHDR, GuestLayout.VdsoBase, default)] : ((int, long, Capability)[])[],
-            (AT_HWCAP, HardwareCapabilities, default),
-            (AT_PAGESZ, HostMemory.PageSize, default),
-            (AT_CLKTCK, 100, default),
-            (AT_PHDR, program.ProgramHeaders, Code(program, program.ProgramHeaders)),
-            (AT_PHENT, ElfExecutable.ProgramHeaderSize, default),
-            (AT_PHNUM, program.ProgramHeaderCount, default),
-            (AT_BASE, interpreter?.Bias ?? 0, default),
-            (AT_FLAGS, 0, default),
-            (AT_ENTRY, program.Entry, Code(program, program.Entry)),
-            (AT_UID, user, default),
-            (AT_EUID, user, default),
-            (AT_GID, user, default),
-            (AT_EGID, user, default),
-            (AT_SECURE, 0, default),
-            (AT_RANDOM, randomBytes.Address, OnStack(randomBytes)),
-            (AT_EXECFN, path.Address, OnStack(path)),
-            .. _pure is null ? ((int, long, Capability)[])[] :
-            [
-                (AT_CHERI_EXEC_RW_CAP, program.Start, _pure.DataOf(program.Start, program.End)),
-                (AT_CHERI_EXEC_RX_CAP, program.Start, _pure.CodeOf(program.Start, program.End)),
-                (AT_CHERI_STACK_CAP, _bottom, Stack),
-                (AT_CHERI_SEAL_CAP, 0, _pure.Seals),
-            ],
-            (AT_NULL, 0, default),
+            new(AT_HWCAP, HardwareCapabilities, default),
+            new(AT_PAGESZ, HostMemory.PageSize, default),
+            new(AT_CLKTCK, 100, default),
+            new(AT_PHDR, program.ProgramHeaders, Code(program, program.ProgramHeaders)),
+            new(AT_PHENT, ElfExecutable.ProgramHeaderSize, default),
+            new(AT_PHNUM, program.ProgramHeaderCount, default),
+            new(AT_BASE, interpreter?.Bias ?? 0, default),
+            new(AT_FLAGS, 0, default),
+            new(AT_ENTRY, program.Entry, Code(program, program.Entry)),
+            new(AT_UID, user, default),
+            new(AT_EUID, user, default),
+            new(AT_GID, user, default),
+            new(AT_EGID, user, default),
+            new(AT_SECURE, 0, default),
+            new(AT_RANDOM, randomBytes.Address, OnStack(randomBytes)),
+            new(AT_EXECFN, path.Address, OnStack(path)),
         ];
+        if (_pure is null)
+        {
+            // Code of the vDSO has no capabilities.
+            auxiliary.Add(new(AT_SYSINFO_EHDR, GuestLayout.VdsoBase, default));
+        }
+        else
+        {
+            auxiliary.Add(new(AT_CHERI_EXEC_RW_CAP, program.Start, _pure.DataOf(program.Start, program.End)));
+            auxiliary.Add(new(AT_CHERI_EXEC_RX_CAP, program.Start, _pure.CodeOf(program.Start, program.End)));
+            auxiliary.Add(new(AT_CHERI_STACK_CAP, _bottom, Stack));
+            auxiliary.Add(new(AT_CHERI_SEAL_CAP, 0, _pure.Seals));
+        }
+
+        auxiliary.Add(new(AT_NULL, 0, default));
 
         // argc, argv and its null, envp and its null, pairs: the stack pointer below them is a multiple of 16.
-        var words = 1 + arguments.Length + 1 + environment.Length + 1 + (2 * auxiliary.Length);
+        var words = 1 + arguments.Length + 1 + environment.Length + 1 + (2 * auxiliary.Count);
         if (words % 2 != 0)
             PushWord(0);
-        for (var k = auxiliary.Length - 1; k >= 0; k--)
+        for (var k = auxiliary.Count - 1; k >= 0; k--)
         {
             PushWord(auxiliary[k].Value, auxiliary[k].Pointer);
             PushWord(auxiliary[k].Type);
         }
 
         AuxiliaryVector = Pointer;
-        AuxiliaryVectorBytes = 2L * auxiliary.Length * WordBytes;
+        AuxiliaryVectorBytes = 2L * auxiliary.Count * WordBytes;
         PushTable(environment);
         PushTable(arguments);
         PushWord(arguments.Length);
@@ -174,7 +178,7 @@ internal sealed class InitialStack
         BinaryPrimitives.WriteInt64LittleEndian(word, value);
         Push(word);
         if (pointer.IsTagged)
-            _capabilities.Add((Pointer, pointer));
+            _capabilities.Add(new StoredCapability(Pointer, pointer));
     }
 
     private void Align(int alignment) => Take((int)(Pointer & (alignment - 1)));
@@ -193,6 +197,14 @@ internal sealed class InitialStack
         return _bytes.AsSpan(_bytes.Length - _used, count);
     }
 
+    // A class, like StoredCapability: code for lists of structures is not made ahead of time.
+    private sealed record AuxiliaryEntry(int Type, long Value, Capability Pointer);
+
     /// <summary>Bytes on the stack.</summary>
     private readonly record struct Range(long Address, long Length);
 }
+
+/// <summary>A capability in memory.</summary>
+/// <param name="Address">Guest address.</param>
+/// <param name="Value">The capability.</param>
+internal sealed record StoredCapability(long Address, Capability Value);

@@ -28,8 +28,9 @@ public sealed unsafe class DispatchTable : IDisposable
     private const ulong ArrayBytes = (ulong)InlineEnd << EntryShift;
 
     private readonly nint* _entries = (nint*)HostMemory.MapZero(ArrayBytes);
-    private readonly ConcurrentDictionary<long, nint> _high = [];
+    private readonly Lock _gate = new();
     private readonly ulong _slotSize;
+    private ConcurrentDictionary<long, nint>? _high;
     private DispatchTable? _capabilityMode;
     private bool _disposed;
 
@@ -48,7 +49,7 @@ public sealed unsafe class DispatchTable : IDisposable
 
     /// <summary>Entry for <paramref name="pc"/>, whose bit 0 does not count, or 0.</summary>
     public nint Lookup(long pc)
-        => (ulong)pc < InlineEnd ? Volatile.Read(ref _entries[pc >> 1]) : _high.GetValueOrDefault(pc & ~1L);
+        => (ulong)pc < InlineEnd ? Volatile.Read(ref _entries[pc >> 1]) : Volatile.Read(ref _high)?.GetValueOrDefault(pc & ~1L) ?? 0;
 
     /// <summary>Sets the entry for <paramref name="pc"/>, which must lie inside the slot.</summary>
     public void Set(long pc, nint entry)
@@ -58,7 +59,7 @@ public sealed unsafe class DispatchTable : IDisposable
         if (pc < InlineEnd)
             Volatile.Write(ref _entries[pc >> 1], entry);
         else
-            _high[pc & ~1L] = entry;
+            High()[pc & ~1L] = entry;
     }
 
     /// <summary>Clears the entries of [start, start + length).</summary>
@@ -68,10 +69,13 @@ public sealed unsafe class DispatchTable : IDisposable
     {
         _capabilityMode?.Clear(start, length);
         var end = length > long.MaxValue - start ? long.MaxValue : start + length;
-        foreach (var pc in _high.Keys)
+        if (Volatile.Read(ref _high) is { } high)
         {
-            if (pc >= start && pc < end)
-                _high.TryRemove(pc, out _);
+            foreach (var pc in high.Keys)
+            {
+                if (pc >= start && pc < end)
+                    high.TryRemove(pc, out _);
+            }
         }
 
         // Whole pages are given back; of the others, pages without entries stay without memory.
@@ -98,8 +102,19 @@ public sealed unsafe class DispatchTable : IDisposable
 
     private DispatchTable MakeCapabilityMode()
     {
-        lock (_high)
+        lock (_gate)
             return _capabilityMode ??= new DispatchTable(_slotSize);
+    }
+
+    /// <summary>The dictionary, made when code that needs it is first found: most programs have none.</summary>
+    private ConcurrentDictionary<long, nint> High()
+    {
+        lock (_gate)
+        {
+            if (_high is null)
+                Volatile.Write(ref _high, []);
+            return _high;
+        }
     }
 
     private void ClearSome(ulong from, ulong to)

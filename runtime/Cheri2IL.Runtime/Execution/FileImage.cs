@@ -17,7 +17,7 @@ public unsafe interface IRegionTranslator
 public sealed unsafe class FileImage : ICodeImage
 {
     private readonly IRegionTranslator? _regions;
-    private readonly List<(long Start, ReadOnlyMemory<byte> Content)> _code = [];
+    private readonly List<ProgramHeader> _code = [];
 
     /// <summary>Wraps a translation.</summary>
     /// <param name="module">The file's translation, which has the file in it.</param>
@@ -32,12 +32,12 @@ public sealed unsafe class FileImage : ICodeImage
         foreach (var segment in Elf.Segments)
         {
             if ((segment.Flags & SegmentFlags.Execute) != 0)
-                _code.Add((segment.VirtualAddress + module.LoadBias, Elf.Content(segment)));
+                _code.Add(segment);
         }
 
         if (_code.Count == 0)
             return;
-        (Start, End) = (_code[0].Start, _code[^1].Start + _code[^1].Content.Length);
+        (Start, End) = (_code[0].VirtualAddress + module.LoadBias, _code[^1].VirtualAddress + _code[^1].FileSize + module.LoadBias);
         if (Start < 0 || End > ElfExecutable.AddressLimit)
             throw new BadImageFormatException($"{module.Assembly.GetName().Name}: code at 0x{Start:x} to 0x{End:x}, where none can be");
     }
@@ -61,8 +61,9 @@ public sealed unsafe class FileImage : ICodeImage
     public bool IsIntact(ICodeMemory memory)
     {
         ArgumentNullException.ThrowIfNull(memory);
-        foreach (var (start, content) in _code)
+        foreach (var segment in _code)
         {
+            var (start, content) = (segment.VirtualAddress + Module.LoadBias, Elf.Content(segment));
             for (var (at, end) = (start, start + content.Length); at < end;)
             {
                 // A page that is not executable faults when it is entered by the table: what it holds does not matter.

@@ -44,6 +44,6 @@ public unsafe interface ICodeEvaluator
     /// <summary>Evaluates guest code from <see cref="GuestState.Pc"/> for a while; updates the state block.</summary>
     void Evaluate(GuestState* state);
 
-    /// <summary>Forgets what was derived from guest memory.</summary>
-    void Invalidate();
+    /// <summary>Forgets what was derived from guest memory; whether there was anything.</summary>
+    bool Invalidate();
 }

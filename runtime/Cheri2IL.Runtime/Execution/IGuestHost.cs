@@ -66,5 +66,6 @@ public unsafe interface IGuestCode
     ICodeDescription? Describe(long pc);
 
     /// <summary>The guest executed fence.i or changed an executable mapping in [start, start+length): forget what was derived from those bytes.</summary>
-    void Invalidate(long start, long length);
+    /// <returns>Whether there was something: threads may be in it, or go on to it.</returns>
+    bool Invalidate(long start, long length);
 }

@@ -107,13 +107,14 @@ public sealed unsafe class TranslatedCode : IGuestCode
     }
 
     /// <inheritdoc/>
-    public void Invalidate(long start, long length)
+    public bool Invalidate(long start, long length)
     {
         var end = length > long.MaxValue - start ? long.MaxValue : start + length;
         lock (_gate)
         {
             _dispatch.Clear(start, length);
-            _evaluator?.Invalidate();
+            var wasEvaluated = _evaluator?.Invalidate() ?? false;
+            var bound = _bindings.Count;
             for (var k = _bindings.Count - 1; k >= 0; k--)
             {
                 if (_bindings[k] is not { } binding || binding.Start >= end || binding.End <= start)
@@ -123,6 +124,8 @@ public sealed unsafe class TranslatedCode : IGuestCode
                 _dispatch.Clear(binding.Start, binding.End - binding.Start);
                 _bindings.RemoveAt(k);
             }
+
+            return wasEvaluated || _bindings.Count != bound;
         }
     }
 

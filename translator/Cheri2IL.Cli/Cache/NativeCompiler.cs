@@ -68,8 +68,23 @@ internal static partial class NativeCompiler
         }
     }
 
+    /// <summary>
+    /// Compiles entries one after another, unless another process is at that: one alone does it, and what it does not come to, later runs
+    /// ask for again.
+    /// </summary>
+    /// <exception cref="ToolException">crossgen2 is missing, or failed.</exception>
+    public static void CompileAlone(TranslationCache cache, IEnumerable<string> names)
+    {
+        using var gate = TryLock(cache.PathOf("compile.lock"));
+        if (gate is null)
+            return;
+        LowerPriority();
+        foreach (var name in names)
+            Compile(cache, name);
+    }
+
     /// <summary>Lets everything else on the machine go first.</summary>
-    public static void LowerPriority() => _ = SetPriority(0, 0, LowestPriority);
+    private static void LowerPriority() => _ = SetPriority(0, 0, LowestPriority);
 
     /// <summary>Compiles one translated assembly.</summary>
     /// <exception cref="ToolException">crossgen2 failed.</exception>

@@ -160,16 +160,14 @@ internal static class CacheCommand
     private static ToolCommand CompileEntry()
     {
         var names = new Argument<string[]>("names") { Arity = ArgumentArity.OneOrMore };
-        var command = new ToolCommand("compile-entry", "Compiles entries of the cache to machine code, with the lowest priority.") { names };
+        var command = new ToolCommand("compile-entry", "Compiles entries of the cache to machine code, with the lowest priority, unless another process does.") { names };
         command.Hidden = true;
         command.SetAction(parsed =>
         {
             var entries = parsed.GetRequiredValue(names);
             if (Array.Find(entries, e => !StartRecord.IsName(e)) is { } wrong)
                 throw new ToolException(ExitCode.Usage, $"'{wrong}' is not the name of an entry");
-            NativeCompiler.LowerPriority();
-            foreach (var entry in entries)
-                NativeCompiler.Compile(TranslationCache.OfUser, entry);
+            NativeCompiler.CompileAlone(TranslationCache.OfUser, entries);
             return ExitCode.Success;
         });
         return command;

@@ -49,10 +49,14 @@ public sealed unsafe class CodeEvaluator(ICodeMemory memory) : ICodeEvaluator
     }
 
     /// <inheritdoc/>
-    public void Invalidate()
+    public bool Invalidate()
     {
         lock (_gate)
+        {
+            var wasUsed = _regions.Count > 0;
             _regions.Clear();
+            return wasUsed;
+        }
     }
 
     /// <summary>What the code at the pc is decoded as: with capabilities, PCC says.</summary>

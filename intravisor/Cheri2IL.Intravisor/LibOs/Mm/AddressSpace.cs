@@ -254,13 +254,16 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
         long result;
         if (shared)
             source ??= new SharedPages();
+        var code = (protection & PROT_EXEC) != 0;
         lock (_gate)
         {
+            // What it replaces may have been code.
+            code |= (flags & MAP_FIXED) != 0 && (ulong)address <= Size && HasCode((ulong)address, (ulong)address + length);
             result = MapLocked((ulong)address, length, flags, new Mapping(0, 0, protection, shared, source, source is null or SharedPages ? 0 : offset, name));
             Settle();
         }
 
-        if (result >= 0 && (protection & PROT_EXEC) != 0)
+        if (result >= 0 && code)
             CodeChanged?.Invoke(result, (long)length);
         return result;
     }

@@ -37,9 +37,10 @@ public sealed unsafe partial class ProcessImage
 
         Space.CodeChanged = (start, length) =>
         {
-            // Translated frames may go on to code that has changed: every thread looks again.
-            Code.Invalidate(start, length);
-            ForEachThread(t => t.LeaveTranslatedCode());
+            // Translated frames may go on to code that has changed: every thread looks again. A library that appears where nothing was
+            // concerns none.
+            if (Code.Invalidate(start, length))
+                ForEachThread(t => t.LeaveTranslatedCode());
         };
         cvm.Exchange.Join(this);
     }
