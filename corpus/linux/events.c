@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/select.h>
+#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 
 static void *add_later(void *argument) {
@@ -243,6 +244,54 @@ static void timers(void) {
     close(fd);
 }
 
+static void *kill_later(void *argument) {
+    (void)argument;
+    pause_for(20);
+    kill(getpid(), SIGUSR2);
+    return NULL;
+}
+
+static void signals(void) {
+    sigset_t set;
+    struct signalfd_siginfo info[3];
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGUSR2);
+    sigaddset(&set, SIGRTMIN);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    sigset_t all = set;
+    sigdelset(&set, SIGUSR2);
+    show("unknown flag", signalfd(-1, &set, 1));
+    show("not one", signalfd(1, &set, 0));
+    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    show("one from before", read(fd, info, sizeof info));
+    kill(getpid(), SIGUSR2);
+    show("not that one", read(fd, info, sizeof info));
+    show("that one, too", signalfd(fd, &all, 0) == fd);
+    raise(SIGUSR1);
+    sigqueue(getpid(), SIGRTMIN, (union sigval){ .sival_int = 7 });
+    struct pollfd polls = { fd, POLLIN, 0 };
+    show("poll", poll(&polls, 1, 0));
+    show("too little", read(fd, info, 100));
+    show("three", read(fd, info, sizeof info) / sizeof info[0]);
+    int sum = 0;
+    for (int k = 0; k < 3; k++) {
+        sum += info[k].ssi_signo;
+        if (info[k].ssi_signo == (unsigned)SIGRTMIN)
+            show("value", info[k].ssi_int);
+        if (info[k].ssi_pid != (unsigned)getpid())
+            printf("from somebody else\n");
+    }
+    show("all of them", sum == SIGUSR1 + SIGUSR2 + SIGRTMIN);
+    show("none left", poll(&polls, 1, 0));
+    pthread_t thread = start(kill_later, NULL);
+    show("poll waits", poll(&polls, 1, -1));
+    pthread_join(thread, NULL);
+    show("read", read(fd, info, sizeof info[0]));
+    show("signal", info[0].ssi_signo == SIGUSR2);
+    close(fd);
+}
+
 int main(void) {
     setvbuf(stdout, NULL, _IONBF, 0);
     counters();
@@ -250,5 +299,6 @@ int main(void) {
     masks();
     selecting();
     timers();
+    signals();
     return 0;
 }

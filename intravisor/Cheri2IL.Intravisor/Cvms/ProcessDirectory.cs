@@ -21,6 +21,8 @@ internal sealed class ProcessDirectory : DirectoryNode
         Show("environ", () => Zeroed(Start?.Environment));
         Show("comm", () => Name + "\n");
         Show("maps", Maps);
+        Show("smaps", Smaps);
+        Show("limits", Limits);
         Show("stat", Stat);
         Show("statm", () => $"{Pages} {Pages} 0 0 0 0 0\n");
         Show("status", Status);
@@ -55,6 +57,43 @@ internal sealed class ProcessDirectory : DirectoryNode
         }
 
         return text.ToString();
+    }
+
+    /// <summary>The mappings with their sizes; what is resident is not looked for.</summary>
+    private string Smaps()
+    {
+        var text = new StringBuilder();
+        foreach (var line in Maps().Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var range = line[..line.IndexOf(' ', StringComparison.Ordinal)].Split('-');
+            var kilobytes = (ulong.Parse(range[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture) - ulong.Parse(range[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture)) / 1024;
+            text.Append(line).Append('\n');
+            foreach (var (name, value) in ((string, ulong)[])[("Size", kilobytes), ("KernelPageSize", 4), ("MMUPageSize", 4), ("Rss", kilobytes), ("Pss", kilobytes), ("Private_Dirty", kilobytes), ("AnonHugePages", 0), ("Swap", 0)])
+                text.Append(CultureInfo.InvariantCulture, $"{name + ":",-16}{value,8} kB\n");
+        }
+
+        return text.ToString();
+    }
+
+    private string Limits()
+    {
+        ReadOnlySpan<(string Name, string Unit)> rows =
+        [
+            ("cpu time", "seconds"), ("file size", "bytes"), ("data size", "bytes"), ("stack size", "bytes"), ("core file size", "bytes"), ("resident set", "bytes"),
+            ("processes", "processes"), ("open files", "files"), ("locked memory", "bytes"), ("address space", "bytes"), ("file locks", "locks"), ("pending signals", "signals"),
+            ("msgqueue size", "bytes"), ("nice priority", ""), ("realtime priority", ""), ("realtime timeout", "us"),
+        ];
+        var text = new StringBuilder($"{"Limit",-26}{"Soft Limit",-21}{"Hard Limit",-21}Units     \n");
+        var attributes = _process.Attributes;
+        lock (attributes.Gate)
+        {
+            for (var k = 0; k < rows.Length; k++)
+                text.Append(CultureInfo.InvariantCulture, $"{"Max " + rows[k].Name,-26}{Format(attributes.Limits[k].Soft),-21}{Format(attributes.Limits[k].Hard),-21}{rows[k].Unit,-10}\n");
+        }
+
+        return text.ToString();
+
+        static string Format(ulong limit) => limit == ulong.MaxValue ? "unlimited" : limit.ToString(CultureInfo.InvariantCulture);
     }
 
     private string Status()

@@ -51,8 +51,19 @@ internal static class StandardTree
         kernel.Link("osrelease", ComputedFile.OfText(tree, () => "6.6.0\n"));
         kernel.Link("hostname", ComputedFile.OfText(tree, () => "cvm\n"));
         kernel.Link("pid_max", ComputedFile.OfText(tree, () => "4194304\n"));
+        kernel.Link("ostype", ComputedFile.OfText(tree, () => "Linux\n"));
+        kernel.Link("threads-max", ComputedFile.OfText(tree, () => $"{cvm.Options.Limits.Threads}\n"));
+        tree.MakeDirectory("/proc/sys/net/core", 0x16d).Link("somaxconn", ComputedFile.OfText(tree, () => "4096\n"));
+        tree.MakeDirectory("/proc/sys/net/ipv4", 0x16d).Link("ip_local_port_range", ComputedFile.OfText(tree, () => "32768\t60999\n"));
+        var limits = tree.MakeDirectory("/proc/sys/fs", 0x16d);
+        limits.Link("pipe-max-size", ComputedFile.OfText(tree, () => $"{Pipe.LargestCapacity}\n"));
+        limits.Link("nr_open", ComputedFile.OfText(tree, () => $"{cvm.Options.Limits.OpenFiles}\n"));
+        limits.Link("file-max", ComputedFile.OfText(tree, () => $"{cvm.Options.Limits.OpenFiles}\n"));
         tree.Root.Link("cap", new CapDirectory(tree, tree.Root, cvm.Exchange, cvm));
-        tree.MakeDirectory("/sys/devices/system/cpu").Link("online", ComputedFile.OfText(tree, () => cvm.Host.ProcessorCount == 1 ? "0\n" : $"0-{cvm.Host.ProcessorCount - 1}\n"));
+        foreach (var name in (string[])["online", "possible", "present"])
+            tree.MakeDirectory("/sys/devices/system/cpu").Link(name, ComputedFile.OfText(tree, () => cvm.Host.ProcessorCount == 1 ? "0\n" : $"0-{cvm.Host.ProcessorCount - 1}\n"));
+        tree.MakeDirectory("/sys/devices/system/clocksource/clocksource0").Link("current_clocksource", ComputedFile.OfText(tree, () => "riscv_clocksource\n"));
+        tree.MakeDirectory("/sys/kernel/mm/transparent_hugepage").Link("enabled", ComputedFile.OfText(tree, () => "always madvise [never]\n"));
     }
 
     /// <summary>hosts(5): this cVM, the others, and what it may connect to outside.</summary>

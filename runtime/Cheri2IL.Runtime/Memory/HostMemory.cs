@@ -27,7 +27,6 @@ public static unsafe partial class HostMemory
     private const int MapAnonymous = 0x20;
     private const int MapNoReserve = 0x4000;
     private const int DontNeed = 4;
-    private const int Remove = 9;
     private const int RemapMayMove = 1;
     private const int RemapFixed = 2;
 
@@ -77,13 +76,6 @@ public static unsafe partial class HostMemory
     public static void Discard(byte* address, ulong length)
     {
         if (NativeAdvise(address, (nuint)length, DontNeed) != 0)
-            throw new Win32Exception(Marshal.GetLastPInvokeError());
-    }
-
-    /// <summary>Makes shared pages zero wherever they are mapped, by giving them back.</summary>
-    public static void RemoveShared(byte* address, ulong length)
-    {
-        if (NativeAdvise(address, (nuint)length, Remove) != 0)
             throw new Win32Exception(Marshal.GetLastPInvokeError());
     }
 

@@ -3,22 +3,20 @@ using System.Runtime.InteropServices;
 
 namespace Cheri2IL.Runtime;
 
-/// <summary>Zeroed pages that can be mapped in several places at a time: those of a file that has no name and never gets smaller.</summary>
+/// <summary>Zeroed pages that can be mapped in several places at a time: those of a file that has no name and cannot change its size.</summary>
 public sealed unsafe partial class SharedMemory : IDisposable
 {
     private const uint CloseOnExec = 1;
     private const uint AllowSealing = 2;
     private const int AddSeals = 1033;
-    private const int SealsAndShrinking = 1 | 2;
-    private const int Growing = 4;
+    private const int SealShrinkGrowAndSeals = 1 | 2 | 4;
 
     private int _descriptor;
 
     /// <summary>Makes the pages, and maps them for the host.</summary>
     /// <param name="length">Bytes, not 0; rounded up to pages.</param>
-    /// <param name="canGrow">Whether <see cref="Grow"/> will be called.</param>
     /// <exception cref="Win32Exception">The host has no memory or no descriptors left.</exception>
-    public SharedMemory(ulong length, bool canGrow = false)
+    public SharedMemory(ulong length)
     {
         Length = (length + HostMemory.PageSize - 1) & ~(HostMemory.PageSize - 1UL);
         _descriptor = NativeCreate("cheri2il", CloseOnExec | AllowSealing);
@@ -26,7 +24,7 @@ public sealed unsafe partial class SharedMemory : IDisposable
             throw new Win32Exception(Marshal.GetLastPInvokeError());
         try
         {
-            if (NativeTruncate(_descriptor, (long)Length) != 0 || NativeControl(_descriptor, AddSeals, canGrow ? SealsAndShrinking : SealsAndShrinking | Growing) != 0)
+            if (NativeTruncate(_descriptor, (long)Length) != 0 || NativeControl(_descriptor, AddSeals, SealShrinkGrowAndSeals) != 0)
                 throw new Win32Exception(Marshal.GetLastPInvokeError());
             Base = HostMemory.MapShared(Length, HostMemory.Read | HostMemory.Write, _descriptor);
         }
@@ -37,42 +35,14 @@ public sealed unsafe partial class SharedMemory : IDisposable
         }
     }
 
-    /// <summary>Host address of the host's own mapping; valid until <see cref="Dispose"/> or <see cref="Grow"/>.</summary>
-    public byte* Base { get; private set; }
+    /// <summary>Host address of the host's own mapping; valid until <see cref="Dispose"/>.</summary>
+    public byte* Base { get; }
 
     /// <summary>Bytes, whole pages.</summary>
-    public ulong Length { get; private set; }
+    public ulong Length { get; }
 
     /// <summary>Host descriptor, to map it elsewhere; valid until <see cref="Dispose"/>.</summary>
     public int Descriptor => _descriptor;
-
-    /// <summary>Adds zeroed pages at the end. Nobody may be at the host's own mapping, which moves; mappings elsewhere stay.</summary>
-    /// <param name="length">Bytes from the start, more than <see cref="Length"/>; rounded up to pages.</param>
-    /// <exception cref="Win32Exception">The host has no memory left.</exception>
-    public void Grow(ulong length)
-    {
-        length = (length + HostMemory.PageSize - 1) & ~(HostMemory.PageSize - 1UL);
-        if (NativeTruncate(_descriptor, (long)length) != 0)
-            throw new Win32Exception(Marshal.GetLastPInvokeError());
-        var grown = HostMemory.MapShared(length, HostMemory.Read | HostMemory.Write, _descriptor);
-        HostMemory.Unmap(Base, Length);
-        Base = grown;
-        Length = length;
-    }
-
-    /// <summary>Makes bytes zero, and gives whole pages of them back to the host.</summary>
-    /// <param name="start">First byte.</param>
-    /// <param name="end">First byte behind, at most <see cref="Length"/>.</param>
-    /// <exception cref="Win32Exception">The host refuses.</exception>
-    public void Clear(ulong start, ulong end)
-    {
-        var pages = Math.Min(end, (start + HostMemory.PageSize - 1) & ~(HostMemory.PageSize - 1UL));
-        new Span<byte>(Base + start, (int)(pages - start)).Clear();
-        var pagesEnd = Math.Max(pages, end & ~(HostMemory.PageSize - 1UL));
-        if (pages < pagesEnd)
-            HostMemory.RemoveShared(Base + pages, pagesEnd - pages);
-        new Span<byte>(Base + pagesEnd, (int)(end - pagesEnd)).Clear();
-    }
 
     /// <summary>Gives up the host's mapping and the descriptor. Mappings elsewhere keep the pages.</summary>
     public void Dispose()

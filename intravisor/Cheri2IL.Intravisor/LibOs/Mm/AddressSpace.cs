@@ -247,8 +247,7 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
                 return -Errno.ENODEV;
         }
 
-        // Behind the end of the file there are pages of zeros, where Linux has none (SIGBUS).
-        if (source is not null && (shared || source.HostDescriptor >= 0) && source.Share(offset + (long)length) is < 0 and var error)
+        if (source is not null && shared && source.Share() is < 0 and var error)
             return error;
 
         long result;

@@ -24,11 +24,8 @@ public interface IMappingSource
     /// </summary>
     int HostDescriptor { get; }
 
-    /// <summary>
-    /// Makes a descriptor for mappings of [0, <paramref name="end"/>) if the file can have one: 0, or the negated errno for a shared mapping.
-    /// From then on <see cref="HostDescriptor"/> has those pages, also behind the end of the file, for as long as the source exists.
-    /// </summary>
-    int Share(long end) => HostDescriptor >= 0 ? 0 : -Errno.ENODEV;
+    /// <summary>Makes a descriptor if the file can have one: 0, or the negated errno for a shared mapping.</summary>
+    int Share() => HostDescriptor >= 0 ? 0 : -Errno.ENODEV;
 
     /// <summary>Whether the right to map it has gone: a copy of a mapping that is made then goes, too.</summary>
     bool IsGone => false;

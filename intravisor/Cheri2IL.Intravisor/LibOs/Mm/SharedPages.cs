@@ -16,5 +16,5 @@ internal sealed class SharedPages : IMappingSource
     public int ReadAt(long offset, Span<byte> destination) => 0;
 
     /// <inheritdoc/>
-    public int Share(long end) => 0;
+    public int Share() => 0;
 }

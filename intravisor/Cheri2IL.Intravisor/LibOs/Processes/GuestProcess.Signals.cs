@@ -38,6 +38,7 @@ public sealed partial class GuestProcess
         }
 
         Notify(target, info.Number);
+        Signals.Arrivals.Wake(FileAbi.POLLIN);
         return true;
     }
 
@@ -55,6 +56,7 @@ public sealed partial class GuestProcess
         }
 
         Notify(thread, info.Number);
+        Signals.Arrivals.Wake(FileAbi.POLLIN);
         return true;
     }
 

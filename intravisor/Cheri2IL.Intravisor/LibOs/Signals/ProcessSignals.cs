@@ -1,4 +1,5 @@
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Waiting;
 using Cheri2IL.Runtime.Capabilities;
 
 namespace Cheri2IL.Intravisor.LibOs.Signals;
@@ -27,6 +28,9 @@ public sealed class ProcessSignals
 
     /// <summary>The lock.</summary>
     public Lock Gate { get; } = new();
+
+    /// <summary>Woken when a signal begins to wait for the process or one of its threads: who reads signals from files waits here.</summary>
+    internal WaitQueue Arrivals { get; } = new();
 
     /// <summary>Signals sent to the process.</summary>
     public SignalQueue Pending { get; } = new();

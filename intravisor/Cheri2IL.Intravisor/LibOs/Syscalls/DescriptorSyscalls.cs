@@ -80,7 +80,7 @@ internal static class DescriptorSyscalls
 
     public static long Fcntl(CvmThread thread, in SyscallArguments a)
     {
-        const int DupFd = 0, GetFd = 1, SetFd = 2, GetFl = 3, SetFl = 4, GetLk = 5, SetLk = 6, SetLkw = 7, SetOwn = 8, GetOwn = 9, DupFdCloexec = 1030, SetPipeSize = 1031, GetPipeSize = 1032;
+        const int DupFd = 0, GetFd = 1, SetFd = 2, GetFl = 3, SetFl = 4, SetOwn = 8, GetOwn = 9, DupFdCloexec = 1030, SetPipeSize = 1031, GetPipeSize = 1032;
         const int Changeable = FileAbi.O_APPEND | FileAbi.O_NONBLOCK;
         var table = thread.Files.Descriptors;
         if (table[(int)a.A0] is not { } file)
@@ -100,10 +100,10 @@ internal static class DescriptorSyscalls
             case SetFl:
                 file.Flags = (file.Flags & ~Changeable) | ((int)a.A2 & Changeable);
                 return 0;
-            case GetLk:
-                // One process only: nobody else holds a lock. l_type = F_UNLCK.
-                return thread.Memory.TryWrite(a.A2, (short)2) ? 0 : -Errno.EFAULT;
-            case SetLk or SetLkw or SetOwn:
+            case LockSyscalls.GetLock or LockSyscalls.SetLock or LockSyscalls.SetLockWait or LockSyscalls.GetFileLock or LockSyscalls.SetFileLock or LockSyscalls.SetFileLockWait:
+                return LockSyscalls.Fcntl(thread, file, (int)a.A1, a.A2);
+            case SetOwn:
+                // Whom SIGIO would be sent to, if anything sent it.
                 return 0;
             case GetOwn:
                 return 0;
@@ -190,9 +190,6 @@ internal static class DescriptorSyscalls
             return -Errno.EBADF;
         return file.Inode is RegularFile or DirectoryNode ? 0 : -Errno.EINVAL;
     }
-
-    public static long Flock(CvmThread thread, in SyscallArguments a)
-        => thread.Files.Descriptors[(int)a.A0] is null ? -Errno.EBADF : 0;
 
     public static long Fadvise64(CvmThread thread, in SyscallArguments a)
     {

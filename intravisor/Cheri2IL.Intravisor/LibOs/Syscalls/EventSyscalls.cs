@@ -5,7 +5,7 @@ using Cheri2IL.Intravisor.LibOs.Vfs;
 
 namespace Cheri2IL.Intravisor.LibOs.Syscalls;
 
-/// <summary>epoll, eventfd and timerfd.</summary>
+/// <summary>epoll, eventfd, signalfd and timerfd.</summary>
 internal static class EventSyscalls
 {
     private const int Descriptors = FileAbi.O_CLOEXEC | FileAbi.O_NONBLOCK;
@@ -75,6 +75,29 @@ internal static class EventSyscalls
         var file = new EventCounter(Node(thread), FileAbi.O_RDWR | (flags & FileAbi.O_NONBLOCK), (uint)a.A0, (flags & EFD_SEMAPHORE) != 0);
         file.Path = "anon_inode:[eventfd]";
         return Enter(thread, file, flags);
+    }
+
+    public static long Signalfd4(CvmThread thread, in SyscallArguments a)
+    {
+        if (a.A2 != sizeof(ulong))
+            return -Errno.EINVAL;
+        if (!thread.Memory.TryRead(a.A1, out ulong set))
+            return -Errno.EFAULT;
+        if (((int)a.A3 & ~Descriptors) != 0)
+            return -Errno.EINVAL;
+        set &= ~Signal.Unblockable;
+        if ((int)a.A0 == -1)
+        {
+            var made = new SignalFile(Node(thread), FileAbi.O_RDWR | ((int)a.A3 & FileAbi.O_NONBLOCK), thread.Process, set) { Path = "anon_inode:[signalfd]" };
+            return Enter(thread, made, (int)a.A3);
+        }
+
+        if (thread.Files.Descriptors[(int)a.A0] is not { } file)
+            return -Errno.EBADF;
+        if (file is not SignalFile changed)
+            return -Errno.EINVAL;
+        changed.Set = set;
+        return (int)a.A0;
     }
 
     public static long TimerfdCreate(CvmThread thread, in SyscallArguments a)

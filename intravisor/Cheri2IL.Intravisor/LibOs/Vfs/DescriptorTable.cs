@@ -89,7 +89,8 @@ public sealed class DescriptorTable
             Store((int)descriptor, file, closeOnExec);
         }
 
-        old?.Release();
+        if (old is not null)
+            Forget(old);
         return descriptor;
     }
 
@@ -105,8 +106,15 @@ public sealed class DescriptorTable
             _slots[descriptor] = default;
         }
 
-        file!.Release();
+        Forget(file!);
         return true;
+    }
+
+    /// <summary>A descriptor of a file is closed. With it go all locks that the process has of that file, by whatever descriptor (fcntl(2)).</summary>
+    private void Forget(OpenFile file)
+    {
+        file.Inode.ReleaseLocks(this);
+        file.Release();
     }
 
     /// <summary>Whether several processes have it.</summary>

@@ -194,6 +194,7 @@ public sealed class RegularFile : Inode
 {
     private readonly Func<IHostFile?>? _lower;
     private FileContent? _content;
+    private int _opens;
 
     /// <summary>Makes a file.</summary>
     /// <param name="fileSystem">Its file system.</param>
@@ -212,7 +213,28 @@ public sealed class RegularFile : Inode
     public override OpenFile? Open(int flags, out int error)
     {
         error = 0;
+        Interlocked.Increment(ref _opens);
         return new RegularOpenFile(this, flags);
+    }
+
+    /// <summary>An open file of it is closed.</summary>
+    internal void Closed()
+    {
+        if (Interlocked.Decrement(ref _opens) == 0)
+            DiscardIfGone();
+    }
+
+    /// <inheritdoc/>
+    internal override void Unlinked()
+    {
+        if (Volatile.Read(ref _opens) == 0)
+            DiscardIfGone();
+    }
+
+    private void DiscardIfGone()
+    {
+        if (Links <= 0)
+            _content?.Discard();
     }
 }
 

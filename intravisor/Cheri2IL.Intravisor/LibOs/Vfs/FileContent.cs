@@ -1,15 +1,14 @@
 using System.Buffers;
-using System.ComponentModel;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
 /// <summary>
-/// Bytes of a regular file: chunks in memory, holes, and below them the unchanged bytes of a host file; or, once it has been mapped shared,
-/// pages that mappings show, too.
+/// Bytes of a regular file: chunks in memory, holes, and below them the unchanged bytes of a host file; or, once pages of it are shared
+/// with a mapping, all of them in a <see cref="BackingFile"/>.
 /// </summary>
-/// <remarks>Thread-safe. Memory is charged to the <see cref="FileSystem"/>'s budget as chunks appear.</remarks>
+/// <remarks>Thread-safe. Memory is charged to the <see cref="FileSystem"/>'s budget as it is taken.</remarks>
 public sealed class FileContent
 {
     private const int ChunkShift = 16;
@@ -18,9 +17,13 @@ public sealed class FileContent
     private readonly Lock _gate = new();
     private readonly FileSystem _fileSystem;
     private readonly IHostFile? _lower;
+    private readonly Dictionary<long, byte[]> _chunks = [];
+    private BackingFile? _backing;
+    private bool _isChanged;
+
+    /// <summary>Bytes that the backing file was charged for: it gives them back itself, when nothing maps it any more.</summary>
+    private BackingCharge? _charge;
     private long _lowerLength;
-    private byte[]?[] _chunks = [];
-    private SharedMemory? _shared;
     private long _length;
 
     /// <summary>Content of a new file, or of one that exists on the host.</summary>
@@ -29,16 +32,6 @@ public sealed class FileContent
         _fileSystem = fileSystem;
         _lower = lower;
         _length = _lowerLength = lower?.Length ?? 0;
-    }
-
-    /// <summary>
-    /// Gives back what was charged, when neither a directory nor an open file nor a mapping leads here any more: mappings need the bytes
-    /// after the file is unlinked and closed, so that only the collector knows.
-    /// </summary>
-    ~FileContent()
-    {
-        _fileSystem.Release(Charged);
-        _shared?.Dispose();
     }
 
     /// <summary>Bytes.</summary>
@@ -63,89 +56,81 @@ public sealed class FileContent
         get
         {
             lock (_gate)
-                return Charged;
+                return _charge?.Bytes ?? (_chunks.Count * (long)ChunkSize);
         }
     }
 
-    private long Charged => _shared is { } shared ? (long)shared.Length : _chunks.Count(c => c is not null) * (long)ChunkSize;
-
-    /// <summary>Host descriptor of its pages; -1 before <see cref="Share"/>.</summary>
-    internal int Descriptor
+    /// <summary>Descriptor of the host file whose pages are the content; -1 while there is none.</summary>
+    public int Descriptor
     {
         get
         {
             lock (_gate)
-                return _shared?.Descriptor ?? -1;
+                return _backing?.Descriptor ?? -1;
         }
     }
 
-    /// <summary>Makes the bytes pages that can be mapped, up to <paramref name="end"/> at least; 0, -ENOSPC or -ENOMEM.</summary>
-    internal int Share(long end)
+    /// <summary>Whether nothing was ever written, nor the length changed.</summary>
+    private bool IsLower
+    {
+        get
+        {
+            lock (_gate)
+                return _lower is not null && !_isChanged;
+        }
+    }
+
+    /// <summary>Makes the pages of the content such that a mapping can share them; their descriptor, or -1 where there is no memory for that.</summary>
+    public int Share()
     {
         lock (_gate)
         {
-            end = Math.Max((Math.Max(end, _length) + ChunkSize - 1) & ~(ChunkSize - 1L), ChunkSize);
-            if (_shared is { } found)
-                return (long)found.Length >= end || TryGrow(found, end) ? 0 : -Errno.ENOMEM;
-            if (!_fileSystem.Charge(end))
-                return -Errno.ENOSPC;
-            try
+            if (_backing is not null)
+                return _backing.Descriptor;
+            var charge = new BackingCharge(_fileSystem);
+            if (!charge.Set(_length) || _fileSystem.NewBackingFile(charge.Dispose) is not { } backing)
             {
-                var shared = new SharedMemory((ulong)end, canGrow: true);
-                for (var index = 0L; index << ChunkShift < _length; index++)
-                {
-                    var to = ChunkOf(shared, index)[..(int)Math.Min(ChunkSize, _length - (index << ChunkShift))];
-                    if (index < _chunks.Length && _chunks[index] is { } chunk)
-                        chunk.AsSpan(0, to.Length).CopyTo(to);
-                    else
-                        ReadLower(index << ChunkShift, to);
-                }
-
-                foreach (var chunk in _chunks)
-                {
-                    if (chunk is not null)
-                        _fileSystem.Release(ChunkSize);
-                }
-
-                (_shared, _chunks) = (shared, []);
-                return 0;
+                charge.Dispose();
+                return -1;
             }
-            catch (Win32Exception)
+
+            var buffer = ArrayPool<byte>.Shared.Rent(ChunkSize);
+            var isCopied = backing.SetLength(_length);
+            for (var offset = 0L; isCopied && offset < _length; offset += ChunkSize)
             {
-                _fileSystem.Release(end);
-                return -Errno.ENOMEM;
+                // Holes stay holes.
+                if (!_chunks.ContainsKey(offset >> ChunkShift) && offset >= _lowerLength)
+                    continue;
+                var part = PartAt(offset, (int)Math.Min(ChunkSize, _length - offset), buffer);
+                isCopied = backing.Write(offset, part) == part.Length;
             }
+
+            ArrayPool<byte>.Shared.Return(buffer);
+            if (!isCopied)
+            {
+                backing.Dispose();
+                return -1;
+            }
+
+            DropChunks(0);
+            (_backing, _charge) = (backing, charge);
+            return backing.Descriptor;
         }
     }
 
     /// <summary>Copies bytes from <paramref name="offset"/> on; how many there were, or -EFAULT.</summary>
     internal long Read(long offset, ref IoVector to)
     {
-        byte[]? lower = null;
+        byte[]? buffer = null;
         lock (_gate)
         {
             var total = Math.Clamp(_length - offset, 0, to.Left);
             for (var done = 0L; done < total;)
             {
-                var (index, within) = ((offset + done) >> ChunkShift, (int)((offset + done) & (ChunkSize - 1)));
-                var count = (int)Math.Min(total - done, ChunkSize - within);
-                ReadOnlySpan<byte> part;
-                if (_shared is { } shared && index << ChunkShift < (long)shared.Length)
-                {
-                    part = ChunkOf(shared, index).Slice(within, count);
-                }
-                else if (index < _chunks.Length && _chunks[index] is { } chunk)
-                {
-                    part = chunk.AsSpan(within, count);
-                }
-                else
-                {
-                    lower ??= ArrayPool<byte>.Shared.Rent(ChunkSize);
-                    ReadLower(offset + done, lower.AsSpan(0, count));
-                    part = lower.AsSpan(0, count);
-                }
-
-                if (!to.TryPut(part))
+                var count = (int)Math.Min(total - done, ChunkSize - ((offset + done) & (ChunkSize - 1)));
+                if (!_chunks.ContainsKey((offset + done) >> ChunkShift))
+                    buffer ??= ArrayPool<byte>.Shared.Rent(ChunkSize);
+                if (!to.TryPut(PartAt(offset + done, count, buffer)))
                 {
                     total = done > 0 ? done : -Errno.EFAULT;
                     break;
@@ -154,8 +139,8 @@ public sealed class FileContent
                 done += count;
             }
 
-            if (lower is not null)
-                ArrayPool<byte>.Shared.Return(lower);
+            if (buffer is not null)
+                ArrayPool<byte>.Shared.Return(buffer);
             return total;
         }
     }
@@ -167,16 +152,17 @@ public sealed class FileContent
     {
         lock (_gate)
         {
+            _isChanged |= from.Left > 0;
+            if (_backing is not null)
+                return WriteBacking(offset, ref from);
             var total = from.Left;
-            var done = 0L;
-            while (done < total)
+            for (var done = 0L; done < total;)
             {
                 var (index, within) = ((offset + done) >> ChunkShift, (int)((offset + done) & (ChunkSize - 1)));
                 var count = (int)Math.Min(total - done, ChunkSize - within);
-                if (!Own(index))
+                if (!TryOwn(index, out var chunk))
                     return done > 0 ? done : -Errno.ENOSPC;
-                var part = _shared is { } shared ? ChunkOf(shared, index) : _chunks[index];
-                if (!from.TryTake(part.Slice(within, count)))
+                if (!from.TryTake(chunk.AsSpan(within, count)))
                     return done > 0 ? done : -Errno.EFAULT;
                 done += count;
                 _length = Math.Max(_length, offset + done);
@@ -186,84 +172,94 @@ public sealed class FileContent
         }
     }
 
-    /// <summary>Cuts the file off or extends it by a hole.</summary>
-    public void Truncate(long length)
+    /// <summary>Cuts the file off or extends it by a hole; 0 or -ENOSPC.</summary>
+    public int Truncate(long length)
     {
         lock (_gate)
         {
-            if (_shared is { } shared)
+            _isChanged |= length != _length;
+            if (_backing is not null)
             {
-                // Behind the old end, too, there may be what a mapping has written.
-                if (Math.Min(length, _length) < (long)shared.Length)
-                    shared.Clear((ulong)Math.Min(length, _length), shared.Length);
+                if (!_charge!.Set(length) || !_backing.SetLength(length))
+                    return -Errno.ENOSPC;
             }
             else if (length < _length)
             {
-                var keep = (length + ChunkSize - 1) >> ChunkShift;
-                for (var index = keep; index < _chunks.Length; index++)
-                {
-                    if (_chunks[index] is not null)
-                        _fileSystem.Release(ChunkSize);
-                    _chunks[index] = null;
-                }
-
-                if ((length & (ChunkSize - 1)) != 0 && keep - 1 < _chunks.Length)
-                    _chunks[keep - 1]?.AsSpan((int)(length & (ChunkSize - 1))).Clear();
+                DropChunks((length + ChunkSize - 1) >> ChunkShift);
+                if ((length & (ChunkSize - 1)) != 0 && _chunks.TryGetValue(length >> ChunkShift, out var last))
+                    last.AsSpan((int)(length & (ChunkSize - 1))).Clear();
                 _lowerLength = Math.Min(_lowerLength, length);
             }
 
             _length = length;
+            return 0;
         }
     }
 
-    /// <summary>Whether nothing was ever written, nor the length changed.</summary>
-    private bool IsLower
+    /// <summary>The file is deleted and open nowhere: gives back its memory. Pages that are mapped stay.</summary>
+    internal void Discard()
     {
-        get
+        lock (_gate)
+            DropChunks(0);
+    }
+
+    /// <summary>Bytes of one chunk, or in the buffer those of the host's file.</summary>
+    private ReadOnlySpan<byte> PartAt(long offset, int count, byte[]? buffer)
+    {
+        if (_chunks.TryGetValue(offset >> ChunkShift, out var chunk))
+            return chunk.AsSpan((int)(offset & (ChunkSize - 1)), count);
+        var part = buffer.AsSpan(0, count);
+        if (_backing is not null)
+            part[_backing.Read(offset, part)..].Clear();
+        else
+            ReadLower(offset, part);
+        return part;
+    }
+
+    private long WriteBacking(long offset, ref IoVector from)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(ChunkSize, Math.Max(from.Left, 1)));
+        try
         {
-            lock (_gate)
-                return _lower is not null && _shared is null && _chunks.Length == 0 && _length == _lower.Length && _lowerLength == _length;
+            for (var done = 0L; ;)
+            {
+                var part = buffer.AsSpan(0, (int)Math.Min(ChunkSize, from.Left));
+                if (part.IsEmpty)
+                    return done;
+                if (!from.TryTake(part))
+                    return done > 0 ? done : -Errno.EFAULT;
+                if (!_charge!.Set(Math.Max(_length, offset + done + part.Length)) || _backing!.Write(offset + done, part) < part.Length)
+                    return done > 0 ? done : -Errno.ENOSPC;
+                done += part.Length;
+                _length = Math.Max(_length, offset + done);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 
     /// <summary>Makes the chunk at <paramref name="index"/> present and private.</summary>
-    private bool Own(long index)
+    private bool TryOwn(long index, out byte[] chunk)
     {
-        if (_shared is { } shared)
-            return (long)shared.Length >= (index + 1) << ChunkShift || TryGrow(shared, (index + 1) << ChunkShift);
-        if (index >= _chunks.Length)
-        {
-            if (index >= Array.MaxLength)
-                return false;
-            Array.Resize(ref _chunks, (int)Math.Max(index + 1, Math.Min(_chunks.Length * 2L, Array.MaxLength)));
-        }
-
-        if (_chunks[index] is not null)
+        if (_chunks.TryGetValue(index, out chunk!))
             return true;
         if (!_fileSystem.Charge(ChunkSize))
             return false;
-        var chunk = new byte[ChunkSize];
+        chunk = new byte[ChunkSize];
         ReadLower(index << ChunkShift, chunk);
         _chunks[index] = chunk;
         return true;
     }
 
-    private static unsafe Span<byte> ChunkOf(SharedMemory shared, long index) => new(shared.Base + (index << ChunkShift), ChunkSize);
-
-    private bool TryGrow(SharedMemory shared, long length)
+    /// <summary>Gives up the chunks from an index on.</summary>
+    private void DropChunks(long first)
     {
-        var more = length - (long)shared.Length;
-        if (!_fileSystem.Charge(more))
-            return false;
-        try
+        foreach (var index in _chunks.Keys)
         {
-            shared.Grow((ulong)length);
-            return true;
-        }
-        catch (Win32Exception)
-        {
-            _fileSystem.Release(more);
-            return false;
+            if (index >= first && _chunks.Remove(index))
+                _fileSystem.Release(ChunkSize);
         }
     }
 
@@ -272,5 +268,25 @@ public sealed class FileContent
         var available = (int)Math.Clamp(_lowerLength - offset, 0, destination.Length);
         var count = available > 0 ? _lower!.Read(offset, destination[..available]) : 0;
         destination[count..].Clear();
+    }
+
+    /// <summary>What a backing file has taken from the budget.</summary>
+    private sealed class BackingCharge(FileSystem fileSystem)
+    {
+        private long _bytes;
+
+        public long Bytes => Volatile.Read(ref _bytes);
+
+        public bool Set(long bytes)
+        {
+            if (bytes > _bytes && !fileSystem.Charge(bytes - _bytes))
+                return false;
+            if (bytes < _bytes)
+                fileSystem.Release(_bytes - bytes);
+            Volatile.Write(ref _bytes, bytes);
+            return true;
+        }
+
+        public void Dispose() => fileSystem.Release(Interlocked.Exchange(ref _bytes, 0));
     }
 }

@@ -1,10 +1,13 @@
+using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Execution;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
-/// <summary>A regular file as mmap sees it: private mappings copy its bytes, until there is a shared one.</summary>
+/// <summary>
+/// A regular file as mmap sees it. Private mappings copy its bytes, unless shared ones have made pages of it that can be mapped.
+/// </summary>
 internal sealed class FileMapping(RegularFile file, string path, bool canWrite) : IMappingSource, ICodeFile
 {
     /// <inheritdoc/>
@@ -20,7 +23,7 @@ internal sealed class FileMapping(RegularFile file, string path, bool canWrite) 
     public int HostDescriptor => file.Content.Descriptor;
 
     /// <inheritdoc/>
-    public int Share(long end) => file.Content.Share(end);
+    public int Share() => file.Content.Share() < 0 ? -Errno.ENOMEM : 0;
 
     /// <inheritdoc/>
     public FileIdentity? Identity => file.Content.Identity;

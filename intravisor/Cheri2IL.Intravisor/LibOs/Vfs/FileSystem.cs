@@ -1,5 +1,6 @@
 using System.Text;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -9,11 +10,15 @@ public sealed class FileSystem
 {
     private const int MaxSymbolicLinks = 40;
 
+    /// <summary>Most files at a time whose pages mappings share.</summary>
+    private const int MostBackingFiles = 512;
+
     private readonly Func<long> _clock;
     private readonly long _memoryLimit;
     private long _memory;
     private long _inodes;
     private int _unlinked;
+    private int _backingFiles;
 
     /// <summary>Makes the tree.</summary>
     /// <param name="clock">Nanoseconds since 1970.</param>
@@ -32,6 +37,12 @@ public sealed class FileSystem
 
     /// <summary>Taken while an epoll instance begins or stops to watch a file.</summary>
     internal Lock EpollGate { get; } = new();
+
+    /// <summary>Guards the locks of all files.</summary>
+    internal Lock LockGate { get; } = new();
+
+    /// <summary>Locks that are waited for. Hold <see cref="LockGate"/>.</summary>
+    internal List<(FileLocks Locks, FileLock Wanted)> LockWaits { get; } = [];
 
     /// <summary>The root directory.</summary>
     public DirectoryNode Root { get; }
@@ -57,7 +68,7 @@ public sealed class FileSystem
         if (TryCharge(bytes))
             return true;
 
-        // What unlinked files took is given back when the collector has found out that nobody has them (FileContent).
+        // What mappings share of unlinked files is given back when the collector has found out that nobody has them (BackingFile).
         if (Interlocked.Exchange(ref _unlinked, 0) == 0)
             return false;
         GC.Collect();
@@ -74,6 +85,38 @@ public sealed class FileSystem
             return true;
         Release(bytes);
         return false;
+    }
+
+    /// <summary>
+    /// A host file for content that mappings share; null where the host, or what one cVM may have of it, has no more. Each takes a descriptor of the host.
+    /// </summary>
+    internal BackingFile? NewBackingFile(Action closed)
+    {
+        if (Volatile.Read(ref _backingFiles) >= MostBackingFiles)
+        {
+            // Those that nothing maps any more are found out by the collector alone.
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        if (Interlocked.Increment(ref _backingFiles) <= MostBackingFiles)
+        {
+            try
+            {
+                return new BackingFile(() =>
+                {
+                    Interlocked.Decrement(ref _backingFiles);
+                    closed();
+                });
+            }
+            catch (System.ComponentModel.Win32Exception)
+            {
+                // The host has no descriptors left.
+            }
+        }
+
+        Interlocked.Decrement(ref _backingFiles);
+        return null;
     }
 
     /// <summary>Gives memory back.</summary>

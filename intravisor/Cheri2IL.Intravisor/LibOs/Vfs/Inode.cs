@@ -15,6 +15,9 @@ public abstract class Inode
         AccessTime = ModifyTime = ChangeTime = fileSystem.Now;
     }
 
+    private FileLocks? _recordLocks;
+    private FileLocks? _wholeLocks;
+
     /// <summary>The file system it belongs to.</summary>
     public FileSystem FileSystem { get; }
 
@@ -42,6 +45,12 @@ public abstract class Inode
     /// <summary>Nanoseconds since 1970.</summary>
     public long ChangeTime { get; set; }
 
+    /// <summary>Locks of ranges (fcntl).</summary>
+    internal FileLocks RecordLocks => _recordLocks ?? Interlocked.CompareExchange(ref _recordLocks, new FileLocks(FileSystem), null) ?? _recordLocks;
+
+    /// <summary>Locks of the file as a whole (flock).</summary>
+    internal FileLocks WholeLocks => _wholeLocks ?? Interlocked.CompareExchange(ref _wholeLocks, new FileLocks(FileSystem), null) ?? _wholeLocks;
+
     /// <summary>st_size.</summary>
     public virtual long Size => 0;
 
@@ -53,6 +62,19 @@ public abstract class Inode
 
     /// <summary>Makes an open file description; the flags have been validated. Negative errno in <paramref name="error"/> if it cannot be opened.</summary>
     public abstract OpenFile? Open(int flags, out int error);
+
+    /// <summary>A process closed one of its descriptors, or the last descriptor of an open file was closed: its locks go.</summary>
+    internal void ReleaseLocks(object owner)
+    {
+        _recordLocks?.Release(owner);
+        if (owner is OpenFile)
+            _wholeLocks?.Release(owner);
+    }
+
+    /// <summary>A name of it is gone, perhaps the last.</summary>
+    internal virtual void Unlinked()
+    {
+    }
 
     /// <summary>Marks content as changed now.</summary>
     public void Touch() => ModifyTime = ChangeTime = FileSystem.Now;

@@ -90,6 +90,7 @@ public abstract class OpenFile(Inode inode, int flags)
             return;
         foreach (var item in TakeWatchers())
             item.Epoll.Drop(item);
+        Inode.ReleaseLocks(this);
         Close();
     }
 

@@ -90,8 +90,12 @@ public sealed class RegularOpenFile(RegularFile file, int flags) : OpenFile(file
     /// <inheritdoc/>
     public override long Truncate(long length)
     {
-        file.Content.Truncate(length);
-        file.Touch();
-        return 0;
+        var error = file.Content.Truncate(length);
+        if (error == 0)
+            file.Touch();
+        return error;
     }
+
+    /// <inheritdoc/>
+    protected override void Close() => file.Closed();
 }

@@ -1,0 +1,106 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+
+namespace Cheri2IL.Runtime;
+
+/// <summary>A file of the host without name whose pages can be mapped while they are also read and written.</summary>
+/// <remarks>Thread-safe as the host's calls are. Who maps pages keeps this object for as long as the mapping may be made again.</remarks>
+public sealed unsafe partial class BackingFile : IDisposable
+{
+    private const uint CloseOnExec = 1;
+    private const int Interrupted = 4;
+
+    private readonly Action? _closed;
+    private int _descriptor;
+
+    /// <summary>Makes an empty file.</summary>
+    /// <param name="closed">Called once when it is gone, by <see cref="Dispose"/> or because nobody has it any more.</param>
+    /// <exception cref="Win32Exception">The host has no descriptors left.</exception>
+    public BackingFile(Action? closed)
+    {
+        _closed = closed;
+        _descriptor = NativeCreate("cheri2il", CloseOnExec);
+        if (_descriptor >= 0)
+            return;
+        GC.SuppressFinalize(this);
+        throw new Win32Exception(Marshal.GetLastPInvokeError());
+    }
+
+    /// <summary>Closes the descriptor.</summary>
+    ~BackingFile() => Close();
+
+    /// <summary>Descriptor, to map the file.</summary>
+    public int Descriptor => _descriptor;
+
+    /// <summary>Reads from <paramref name="offset"/> on until <paramref name="destination"/> is full or the file ends; bytes.</summary>
+    public int Read(long offset, Span<byte> destination)
+    {
+        var done = 0;
+        fixed (byte* to = destination)
+        {
+            while (done < destination.Length)
+            {
+                var count = NativeRead(_descriptor, to + done, (nuint)(destination.Length - done), offset + done);
+                if (count > 0)
+                    done += (int)count;
+                else if (count == 0 || Marshal.GetLastPInvokeError() != Interrupted)
+                    break;
+            }
+        }
+
+        return done;
+    }
+
+    /// <summary>Writes at <paramref name="offset"/>; bytes, fewer where the host has no memory left.</summary>
+    public int Write(long offset, ReadOnlySpan<byte> source)
+    {
+        var done = 0;
+        fixed (byte* from = source)
+        {
+            while (done < source.Length)
+            {
+                var count = NativeWrite(_descriptor, from + done, (nuint)(source.Length - done), offset + done);
+                if (count > 0)
+                    done += (int)count;
+                else if (count == 0 || Marshal.GetLastPInvokeError() != Interrupted)
+                    break;
+            }
+        }
+
+        return done;
+    }
+
+    /// <summary>Cuts the file off, or extends it by zeros; false where the host cannot.</summary>
+    public bool SetLength(long length) => NativeTruncate(_descriptor, length) == 0;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Close();
+        GC.SuppressFinalize(this);
+    }
+
+    private void Close()
+    {
+        var descriptor = Interlocked.Exchange(ref _descriptor, -1);
+        if (descriptor < 0)
+            return;
+        _ = NativeClose(descriptor);
+        _closed?.Invoke();
+    }
+
+    [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int NativeCreate(string name, uint flags);
+
+    [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
+    private static partial int NativeTruncate(int descriptor, long length);
+
+    [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
+    private static partial nint NativeRead(int descriptor, byte* buffer, nuint count, long offset);
+
+    [LibraryImport("libc", EntryPoint = "pwrite", SetLastError = true)]
+    private static partial nint NativeWrite(int descriptor, byte* buffer, nuint count, long offset);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    private static partial int NativeClose(int descriptor);
+}
