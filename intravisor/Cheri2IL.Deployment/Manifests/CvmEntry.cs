@@ -36,6 +36,10 @@ public sealed class CvmEntry : ManifestEntry
     [ManifestKey("disk", "The same as root, under the original's name. File-system images are not supported yet.")]
     public string? Disk { get; internal set; }
 
+    /// <summary>Where changes are kept.</summary>
+    [ManifestKey("upper", "Host directory, relative to the manifest, that keeps what it writes, for its next start with the same root. Default: the writable layer is in memory.")]
+    public string? Upper { get; internal set; }
+
     /// <summary>Limits.</summary>
     [ManifestKey("limits", "What it may take from the host.")]
     public LimitsEntry Limits { get; internal set; } = new();

@@ -143,7 +143,7 @@ public sealed class Deployment : IDisposable
         _stopping.Dispose();
     }
 
-    private static DeployedCvm Load(CvmEntry entry, IDeploymentSource source, ConsoleLine output, DeployedCvm? outer)
+    private DeployedCvm Load(CvmEntry entry, IDeploymentSource source, ConsoleLine output, DeployedCvm? outer)
     {
         var choice = ProgramChoice.Of(entry) ?? throw new ArgumentException($"{entry.Name} runs nothing");
         var program = source.Program(entry);
@@ -153,6 +153,7 @@ public sealed class Deployment : IDisposable
             Name = entry.Name,
             Environment = [.. entry.Environment.Select(v => $"{v.Key}={v.Value}")],
             Root = source.Root(entry),
+            Upper = entry.Upper is { } upper ? () => new HostUpper(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(Manifest.File))!, upper)) : null,
             Limits = Limits(entry),
             Publish = entry.Publish,
             Reachable = entry.Connect,

@@ -148,7 +148,7 @@ public sealed partial class Cvm
         }
 
         _cpuLimit?.Dispose();
-        Network.Dispose();
+        Disconnect();
         if (Telemetry is not null)
             IntravisorTelemetry.Ended(this, _exit!);
         _completion.SetResult(_exit!);

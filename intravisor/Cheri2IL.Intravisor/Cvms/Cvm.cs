@@ -27,6 +27,7 @@ public sealed partial class Cvm : IDisposable
     /// <summary>Held while its program is loaded, so that its memory does not go meanwhile.</summary>
     private readonly Lock _starting = new();
     private readonly TaskCompletionSource<CvmExit> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly IHostUpper? _upper;
     private bool _started;
     private bool _launched;
     private bool _released;
@@ -35,6 +36,7 @@ public sealed partial class Cvm : IDisposable
     /// <param name="id">Number, for reports.</param>
     /// <param name="options">What it starts with.</param>
     /// <param name="exchange">Where it finds what others share; null: there are no others.</param>
+    /// <exception cref="CvmLoadException">Its upper layer cannot be opened.</exception>
     public Cvm(int id, CvmOptions options, Exchange? exchange = null)
     {
         Id = id;
@@ -42,6 +44,7 @@ public sealed partial class Cvm : IDisposable
         Options = options;
         Exchange = exchange ?? new Exchange();
         MemoryBudget = new MemoryBudget(options.Limits.MemoryBytes);
+        _upper = OpenUpper(options);
         if (options.Outer is not null)
             Outer = new OuterLayer(this, options.Outer);
         Outer?.Nesting.Enter();
@@ -55,6 +58,8 @@ public sealed partial class Cvm : IDisposable
             files.Descriptors.Limit = Init.Attributes.SoftFileLimit;
             _processes.Add(Init);
             StandardTree.Populate(this, files);
+            if (_upper is not null)
+                FileSystem.KeepIn(_upper);
         }
         finally
         {
@@ -212,5 +217,25 @@ public sealed partial class Cvm : IDisposable
 
         Init.Files.Close();
         Init.Image.Release();
+        Disconnect();
+    }
+
+    /// <summary>Gives back what it has of the network and of the host.</summary>
+    private void Disconnect()
+    {
+        Network.Dispose();
+        _upper?.Dispose();
+    }
+
+    private static IHostUpper? OpenUpper(CvmOptions options)
+    {
+        try
+        {
+            return options.Upper?.Invoke();
+        }
+        catch (IOException error)
+        {
+            throw new CvmLoadException($"its upper layer cannot be opened: {error.Message}");
+        }
     }
 }

@@ -54,6 +54,9 @@ public sealed record CvmOptions
     /// <summary>Receives the report of a fatal fault; null: none.</summary>
     public Action<string>? Report { get; init; }
 
+    /// <summary>Opens what keeps the guest's changes of its files; the cVM closes it. Null: they are in memory, and end with the cVM.</summary>
+    public Func<IHostUpper>? Upper { get; init; }
+
     /// <summary>Ports of the host that are passed on to it.</summary>
     public IReadOnlyList<PublishedPort> Publish { get; init; } = [];
 

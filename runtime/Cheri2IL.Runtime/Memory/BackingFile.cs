@@ -3,12 +3,18 @@ using System.Runtime.InteropServices;
 
 namespace Cheri2IL.Runtime;
 
-/// <summary>A file of the host without name whose pages can be mapped while they are also read and written.</summary>
+/// <summary>A file of the host, mostly without name, whose pages can be mapped while they are also read and written.</summary>
 /// <remarks>Thread-safe as the host's calls are. Who maps pages keeps this object for as long as the mapping may be made again.</remarks>
 public sealed unsafe partial class BackingFile : IDisposable
 {
     private const uint CloseOnExec = 1;
     private const int Interrupted = 4;
+    private const int OpenReadWrite = 2;
+    private const int OpenCreate = 0x40;
+    private const int OpenNoFollow = 0x20000;
+    private const int OpenCloseOnExec = 0x80000;
+    private const int LockExclusive = 2;
+    private const int LockNonBlocking = 4;
 
     private readonly Action? _closed;
     private int _descriptor;
@@ -26,8 +32,17 @@ public sealed unsafe partial class BackingFile : IDisposable
         throw new Win32Exception(Marshal.GetLastPInvokeError());
     }
 
+    private BackingFile(int descriptor) => _descriptor = descriptor;
+
     /// <summary>Closes the descriptor.</summary>
     ~BackingFile() => Close();
+
+    /// <summary>Opens a file that has a name, and makes it where there is none; null where that is impossible, or it is a symbolic link.</summary>
+    public static BackingFile? TryOpen(string path)
+    {
+        var descriptor = NativeOpen(path, OpenReadWrite | OpenCreate | OpenNoFollow | OpenCloseOnExec, 0x180);
+        return descriptor < 0 ? null : new BackingFile(descriptor);
+    }
 
     /// <summary>Descriptor, to map the file.</summary>
     public int Descriptor => _descriptor;
@@ -73,6 +88,15 @@ public sealed unsafe partial class BackingFile : IDisposable
     /// <summary>Cuts the file off, or extends it by zeros; false where the host cannot.</summary>
     public bool SetLength(long length) => NativeTruncate(_descriptor, length) == 0;
 
+    /// <summary>Returns when all is on the disk; false where it cannot be.</summary>
+    public bool Sync() => NativeSync(_descriptor) == 0;
+
+    /// <summary>Returns when all files of the same file system are.</summary>
+    public bool SyncAll() => NativeSyncAll(_descriptor) == 0;
+
+    /// <summary>Takes the file for this process alone; false where another has it.</summary>
+    public bool TryLock() => NativeLock(_descriptor, LockExclusive | LockNonBlocking) == 0;
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -91,6 +115,18 @@ public sealed unsafe partial class BackingFile : IDisposable
 
     [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int NativeCreate(string name, uint flags);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int NativeOpen(string path, int flags, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "fsync")]
+    private static partial int NativeSync(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "syncfs")]
+    private static partial int NativeSyncAll(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "flock")]
+    private static partial int NativeLock(int descriptor, int operation);
 
     [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
     private static partial int NativeTruncate(int descriptor, long length);

@@ -48,6 +48,7 @@ internal static class GuestRun
             ProgramFile = program?.Module.Image ?? default,
             Root = root,
             Limits = new CvmLimits { MemoryBytes = arguments.Memory },
+            Upper = arguments.Upper is { } upper ? () => new HostUpper(upper) : null,
             Publish = arguments.Publish,
             Reachable = arguments.Reachable,
             Trace = arguments.Trace ? Trace(traceFile ?? Console.Error, arguments.TraceFilter) : null,

@@ -23,6 +23,9 @@ internal sealed class RunArguments
     /// <summary>Host directory that becomes the guest's root; null: the default root.</summary>
     public string? Root { get; private set; }
 
+    /// <summary>Host directory that keeps what the guest writes; null: nothing does.</summary>
+    public string? Upper { get; private set; }
+
     /// <summary>Environment of the guest, in order, as NAME=VALUE.</summary>
     public List<string> Environment { get; } = [];
 
@@ -125,7 +128,7 @@ internal sealed class RunArguments
             case "--no-cache" when equals < 0:
                 NoCache = true;
                 return;
-            case "--trace-filter" or "--root" or "--env" or "--checks" or "--precise-faults" or "--timeout" or "--memory" or "--publish" or "--allow-net":
+            case "--trace-filter" or "--root" or "--env" or "--checks" or "--precise-faults" or "--timeout" or "--memory" or "--publish" or "--allow-net" or "--upper":
                 break;
             default:
                 throw Usage($"unknown option '{argument}'");
@@ -150,6 +153,9 @@ internal sealed class RunArguments
                 if (value.IndexOf('=', StringComparison.Ordinal) <= 0)
                     throw Usage($"--env wants NAME=VALUE, not '{value}'");
                 Environment.Add(value);
+                break;
+            case "--upper":
+                Upper = value;
                 break;
             case "--publish":
                 Publish.Add(PublishedPort.Parse(value, ":") ?? throw Usage($"--publish wants [ADDRESS:]HOSTPORT:PORT, not '{value}'"));

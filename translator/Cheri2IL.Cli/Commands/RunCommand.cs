@@ -24,6 +24,7 @@ internal static class RunCommand
             new Argument<string[]>("args") { Description = "Arguments of the guest.", Arity = ArgumentArity.ZeroOrMore },
             new Option<string>("--root") { Description = "Host directory that the guest sees as /, read-only below a writable in-memory layer. Default: an empty root.", HelpName = "dir" },
             new Option<string[]>("--env") { Description = "Environment variable of the guest; repeatable. The host's environment is not passed on.", HelpName = "name=value" },
+            new Option<string>("--upper") { Description = "Host directory that keeps what the guest writes, for its next run with the same root. What the guest has synchronised (fsync) survives also a crash of the host. Default: the writable layer is in memory.", HelpName = "dir" },
             new Option<string[]>("--publish") { Description = "Pass connections to a port of the host on to a port of the guest; repeatable. The address is 127.0.0.1 unless given.", HelpName = "[address:]port:port" },
             new Option<string[]>("--allow-net") { Description = "Let the guest connect to a host outside; repeatable. Names are looked up at the start, and stand in its /etc/hosts.", HelpName = "host:port" },
             new Option<string>("--checks") { Description = "all: every check; optimized: redundant ones elided; none: UNCONFINED, for measuring only. Default: optimized.", HelpName = "mode" },

@@ -116,7 +116,7 @@ internal sealed class UnixNames : ISocketNames
 }
 
 /// <summary>The file that a Unix socket is bound to; it stays when the socket is closed.</summary>
-internal sealed class SocketNode(FileSystem fileSystem, int permissions, Socket socket) : Inode(fileSystem, FileAbi.S_IFSOCK | permissions)
+internal sealed class SocketNode(FileSystem fileSystem, int permissions, Socket? socket) : Inode(fileSystem, FileAbi.S_IFSOCK | permissions)
 {
     /// <summary>The socket; null when it is closed.</summary>
     public Socket? Socket { get; private set; } = socket;

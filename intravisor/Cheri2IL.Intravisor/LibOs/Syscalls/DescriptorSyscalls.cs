@@ -183,12 +183,15 @@ internal static class DescriptorSyscalls
         return a.A2 + a.A3 > regular.Size ? file.Truncate(a.A2 + a.A3) : 0;
     }
 
-    /// <summary>fsync, fdatasync: content is in memory, so nothing remains to be done.</summary>
+    /// <summary>fsync, fdatasync: there is something to do where an upper layer keeps files.</summary>
     public static long Fsync(CvmThread thread, in SyscallArguments a)
     {
         if (thread.Files.Descriptors[(int)a.A0] is not { } file)
             return -Errno.EBADF;
-        return file.Inode is RegularFile or DirectoryNode ? 0 : -Errno.EINVAL;
+        if (file.Inode is not (RegularFile or DirectoryNode))
+            return -Errno.EINVAL;
+        thread.Files.FileSystem.Upper?.Sync(file.Inode);
+        return 0;
     }
 
     public static long Fadvise64(CvmThread thread, in SyscallArguments a)

@@ -144,12 +144,15 @@ internal static class PathSyscalls
                 return -Errno.ENOTDIR;
             if (from.Inode == to.Inode)
                 return 0;
+            if (from.Parent.IsVolatile != to.Parent.IsVolatile)
+                return -Errno.EXDEV;
             if (from.Inode is DirectoryNode moved && IsInside(to.Parent, moved))
                 return -Errno.EINVAL;
             if (to.Inode is DirectoryNode target && IsInside(from.Parent, target))
                 return (a.A4 & Exchange) != 0 ? -Errno.EINVAL : -Errno.ENOTEMPTY;
             if ((a.A4 & Exchange) != 0)
             {
+                thread.Files.FileSystem.Upper?.Renaming(from, to, isExchange: true);
                 var (fromCost, toCost) = (from.Parent.Detach(from.Name), to.Parent.Detach(to.Name));
                 from.Parent.Link(from.Name, to.Inode!, toCost);
                 to.Parent.Link(to.Name, from.Inode!, fromCost);
@@ -169,9 +172,10 @@ internal static class PathSyscalls
                 return -Errno.ENOTDIR;
             }
 
+            thread.Files.FileSystem.Upper?.Renaming(from, to, isExchange: false);
             if (to.Inode is not null)
             {
-                to.Parent.Unlink(to.Name);
+                to.Parent.Forget(to.Name);
                 to.Inode.Links--;
                 to.Inode.Unlinked();
             }
@@ -382,6 +386,7 @@ internal static class PathSyscalls
         }
 
         inode!.ChangeTime = now;
+        Kept(inode);
         return 0;
     }
 
@@ -396,6 +401,8 @@ internal static class PathSyscalls
             return -Errno.EISDIR;
         if (inode is not RegularFile file)
             return -Errno.EINVAL;
+        lock (thread.Files.FileSystem.Gate)
+            thread.Files.FileSystem.Upper?.Opening(file);
         error = file.Content.Truncate(a.A1);
         if (error != 0)
             return error;
@@ -403,7 +410,11 @@ internal static class PathSyscalls
         return 0;
     }
 
-    public static long Sync(CvmThread thread, in SyscallArguments a) => 0;
+    public static long Sync(CvmThread thread, in SyscallArguments a)
+    {
+        thread.Files.FileSystem.Upper?.SyncAll();
+        return 0;
+    }
 
     /// <summary>Extended attributes: none, as on a file system that has them but where none is set.</summary>
     public static long Getxattr(CvmThread thread, in SyscallArguments a) => Find(thread, FileAbi.AT_FDCWD, a.A0, 0, out _) is var error and not 0 ? error : -Errno.ENODATA;
@@ -531,6 +542,7 @@ internal static class PathSyscalls
     {
         inode.Mode = inode.Type | (mode & 0xfff);
         inode.ChangeTime = inode.FileSystem.Now;
+        Kept(inode);
         return 0;
     }
 
@@ -541,7 +553,17 @@ internal static class PathSyscalls
         if (group != -1)
             inode.GroupId = group;
         inode.ChangeTime = inode.FileSystem.Now;
+        Kept(inode);
         return 0;
+    }
+
+    /// <summary>Attributes were changed.</summary>
+    private static void Kept(Inode inode)
+    {
+        if (inode.FileSystem.Upper is not { } upper)
+            return;
+        lock (inode.FileSystem.Gate)
+            upper.Changed(inode);
     }
 
     private static bool IsInside(DirectoryNode directory, DirectoryNode ancestor)

@@ -33,6 +33,13 @@ public class DirectoryNode : Inode
     /// <summary>Where ".." leads.</summary>
     public DirectoryNode Parent { get; set; }
 
+    /// <summary>Whether what is in it, and below, is made anew at every start, as if it were mounted there: /proc, /dev.</summary>
+    public bool IsVolatile
+    {
+        get => field || (Parent != this && Parent.IsVolatile);
+        set;
+    }
+
     /// <summary>Whether it was removed: nothing can be created in it any more.</summary>
     public bool IsRemoved { get; set; }
 
@@ -70,8 +77,17 @@ public class DirectoryNode : Inode
     {
         if (!FileSystem.Charge(EntryBytes + bytes))
             return false;
-        Link(name, make(), EntryBytes + bytes);
+        var child = make();
+        FileSystem.Upper?.Linking(this, name, child);
+        Link(name, child, EntryBytes + bytes);
         return true;
+    }
+
+    /// <summary>Adds an entry that the upper layer has kept.</summary>
+    internal void Restore(string name, Inode child)
+    {
+        FileSystem.Charge(EntryBytes);
+        Link(name, child, EntryBytes);
     }
 
     /// <summary>Adds or replaces an entry.</summary>
@@ -94,6 +110,13 @@ public class DirectoryNode : Inode
     /// <summary>Removes an entry that exists.</summary>
     public void Unlink(string name)
     {
+        FileSystem.Upper?.Unlinking(this, name);
+        Forget(name);
+    }
+
+    /// <summary>Removes an entry that is replaced, or that the upper layer has removed already.</summary>
+    internal void Forget(string name)
+    {
         FileSystem.Release(Detach(name));
         FileSystem.Unlinked();
     }
@@ -106,6 +129,8 @@ public class DirectoryNode : Inode
         {
             _entries.Remove(node);
             cost = node.Value.Cost;
+            if (node.Value.Child.Home is { } home && home.Parent == this && home.Name == name)
+                node.Value.Child.Home = null;
             if (node.Value.Child is DirectoryNode)
                 Links--;
         }
@@ -133,6 +158,7 @@ public class DirectoryNode : Inode
     /// <summary>Adds an entry at the end, or replaces one where it is.</summary>
     private void Add(string name, Inode child, int cost)
     {
+        child.Home = (this, name);
         if (_byName.TryGetValue(name, out var node))
             node.Value = new Entry(name, child, node.Value.Cost + cost);
         else
@@ -214,6 +240,8 @@ public sealed class RegularFile : Inode
     {
         error = 0;
         Interlocked.Increment(ref _opens);
+        if ((flags & FileAbi.O_ACCMODE) != FileAbi.O_RDONLY)
+            FileSystem.Upper?.Opening(this);
         return new RegularOpenFile(this, flags);
     }
 
@@ -233,8 +261,14 @@ public sealed class RegularFile : Inode
 
     private void DiscardIfGone()
     {
-        if (Links <= 0)
-            _content?.Discard();
+        if (Links > 0)
+        {
+            _content?.Rest();
+            return;
+        }
+
+        _content?.Discard();
+        FileSystem.Upper?.Deleted(this);
     }
 }
 

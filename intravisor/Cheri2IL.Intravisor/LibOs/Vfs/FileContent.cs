@@ -20,8 +20,14 @@ public sealed class FileContent
     private readonly Dictionary<long, byte[]> _chunks = [];
     private BackingFile? _backing;
     private bool _isChanged;
+    private bool _isMapped;
 
-    /// <summary>Bytes that the backing file was charged for: it gives them back itself, when nothing maps it any more.</summary>
+    /// <summary>What keeps the content once it is written, and its number there; null: nothing does.</summary>
+    private UpperLayer? _upper;
+    private long _upperId;
+    private bool _isKept;
+
+    /// <summary>Bytes that the backing file was charged for. One without name gives them back itself, when nothing maps it any more.</summary>
     private BackingCharge? _charge;
     private long _lowerLength;
     private long _length;
@@ -66,7 +72,7 @@ public sealed class FileContent
         get
         {
             lock (_gate)
-                return _backing?.Descriptor ?? -1;
+                return _isMapped ? _backing?.Descriptor ?? -1 : -1;
         }
     }
 
@@ -85,36 +91,49 @@ public sealed class FileContent
     {
         lock (_gate)
         {
-            if (_backing is not null)
-                return _backing.Descriptor;
-            var charge = new BackingCharge(_fileSystem);
-            if (!charge.Set(_length) || _fileSystem.NewBackingFile(charge.Dispose) is not { } backing)
-            {
-                charge.Dispose();
-                return -1;
-            }
+            _isMapped = HasBacking || TryBack();
+            return _isMapped && Backing() is { } backing ? backing.Descriptor : -1;
+        }
+    }
 
-            var buffer = ArrayPool<byte>.Shared.Rent(ChunkSize);
-            var isCopied = backing.SetLength(_length);
-            for (var offset = 0L; isCopied && offset < _length; offset += ChunkSize)
-            {
-                // Holes stay holes.
-                if (!_chunks.ContainsKey(offset >> ChunkShift) && offset >= _lowerLength)
-                    continue;
-                var part = PartAt(offset, (int)Math.Min(ChunkSize, _length - offset), buffer);
-                isCopied = backing.Write(offset, part) == part.Length;
-            }
+    /// <summary>From now on what is written goes into the upper layer.</summary>
+    internal void KeepIn(UpperLayer upper, long id)
+    {
+        lock (_gate)
+        {
+            (_upper, _upperId) = (upper, id);
+            if (_isChanged)
+                TryBack();
+        }
+    }
 
-            ArrayPool<byte>.Shared.Return(buffer);
-            if (!isCopied)
-            {
-                backing.Dispose();
-                return -1;
-            }
+    /// <summary>The upper layer has the content.</summary>
+    internal void Restore(long length)
+    {
+        lock (_gate)
+        {
+            (_isKept, _isChanged, _length) = (true, true, length);
+            _charge = new BackingCharge(_fileSystem);
+            _charge.Set(length);
+        }
+    }
 
-            DropChunks(0);
-            (_backing, _charge) = (backing, charge);
-            return backing.Descriptor;
+    /// <summary>Returns when what was written is on the host's disk, where the upper layer keeps it.</summary>
+    internal void Sync()
+    {
+        lock (_gate)
+            _backing?.Sync();
+    }
+
+    /// <summary>It is open nowhere: what is kept needs no descriptor of the host.</summary>
+    internal void Rest()
+    {
+        lock (_gate)
+        {
+            if (!_isKept || _isMapped)
+                return;
+            _backing?.Dispose();
+            _backing = null;
         }
     }
 
@@ -152,9 +171,13 @@ public sealed class FileContent
     {
         lock (_gate)
         {
-            _isChanged |= from.Left > 0;
-            if (_backing is not null)
-                return WriteBacking(offset, ref from);
+            if (from.Left > 0)
+            {
+                _isChanged = true;
+                if (HasBacking || (_upper is not null && TryBack()))
+                    return WriteBacking(offset, ref from);
+            }
+
             var total = from.Left;
             for (var done = 0L; done < total;)
             {
@@ -178,9 +201,9 @@ public sealed class FileContent
         lock (_gate)
         {
             _isChanged |= length != _length;
-            if (_backing is not null)
+            if (HasBacking || (_upper is not null && _isChanged && TryBack()))
             {
-                if (!_charge!.Set(length) || !_backing.SetLength(length))
+                if (!_charge!.Set(length) || Backing()?.SetLength(length) != true)
                     return -Errno.ENOSPC;
             }
             else if (length < _length)
@@ -200,7 +223,56 @@ public sealed class FileContent
     internal void Discard()
     {
         lock (_gate)
+        {
             DropChunks(0);
+            if (_isKept)
+                _charge?.Dispose();
+        }
+    }
+
+    private bool HasBacking => _backing is not null || _isKept;
+
+    /// <summary>The host's file, which is opened again where it rested.</summary>
+    private BackingFile? Backing() => _backing ??= _isKept ? _upper!.OpenContent(_upperId) : null;
+
+    /// <summary>Moves the content to a file of the host; false where there is no room for it.</summary>
+    private bool TryBack()
+    {
+        var charge = new BackingCharge(_fileSystem);
+        var backing = !charge.Set(_length) ? null : _upper is not null ? _upper.OpenContent(_upperId) : _fileSystem.NewBackingFile(charge.Dispose);
+        if (backing is null)
+        {
+            charge.Dispose();
+            return false;
+        }
+
+        var buffer = ArrayPool<byte>.Shared.Rent(ChunkSize);
+        var isCopied = backing.SetLength(0) && backing.SetLength(_length);
+        for (var offset = 0L; isCopied && offset < _length; offset += ChunkSize)
+        {
+            // Holes stay holes.
+            if (!_chunks.ContainsKey(offset >> ChunkShift) && offset >= _lowerLength)
+                continue;
+            var part = PartAt(offset, (int)Math.Min(ChunkSize, _length - offset), buffer);
+            isCopied = backing.Write(offset, part) == part.Length;
+        }
+
+        ArrayPool<byte>.Shared.Return(buffer);
+        if (!isCopied)
+        {
+            backing.Dispose();
+            if (_upper is not null)
+                charge.Dispose();
+            return false;
+        }
+
+        DropChunks(0);
+        (_backing, _charge) = (backing, charge);
+        if (_upper is null)
+            return true;
+        _isKept = true;
+        _upper.HasContent(_upperId);
+        return true;
     }
 
     /// <summary>Bytes of one chunk, or in the buffer those of the host's file.</summary>
@@ -209,8 +281,8 @@ public sealed class FileContent
         if (_chunks.TryGetValue(offset >> ChunkShift, out var chunk))
             return chunk.AsSpan((int)(offset & (ChunkSize - 1)), count);
         var part = buffer.AsSpan(0, count);
-        if (_backing is not null)
-            part[_backing.Read(offset, part)..].Clear();
+        if (HasBacking)
+            part[(Backing()?.Read(offset, part) ?? 0)..].Clear();
         else
             ReadLower(offset, part);
         return part;
@@ -228,7 +300,7 @@ public sealed class FileContent
                     return done;
                 if (!from.TryTake(part))
                     return done > 0 ? done : -Errno.EFAULT;
-                if (!_charge!.Set(Math.Max(_length, offset + done + part.Length)) || _backing!.Write(offset + done, part) < part.Length)
+                if (!_charge!.Set(Math.Max(_length, offset + done + part.Length)) || Backing()?.Write(offset + done, part) != part.Length)
                     return done > 0 ? done : -Errno.ENOSPC;
                 done += part.Length;
                 _length = Math.Max(_length, offset + done);

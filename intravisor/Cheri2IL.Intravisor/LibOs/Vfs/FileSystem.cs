@@ -44,6 +44,9 @@ public sealed class FileSystem
     /// <summary>Locks that are waited for. Hold <see cref="LockGate"/>.</summary>
     internal List<(FileLocks Locks, FileLock Wanted)> LockWaits { get; } = [];
 
+    /// <summary>What keeps changes of the tree; null: nothing does.</summary>
+    internal UpperLayer? Upper { get; private set; }
+
     /// <summary>The root directory.</summary>
     public DirectoryNode Root { get; }
 
@@ -58,6 +61,9 @@ public sealed class FileSystem
 
     /// <summary>Bytes that they may take.</summary>
     public long MemoryLimit => _memoryLimit;
+
+    /// <summary>Applies what was kept to the tree, which has all its other layers, and keeps its changes from now on.</summary>
+    internal void KeepIn(IHostUpper store) => Upper = new UpperLayer(store, this);
 
     /// <summary>A new inode number.</summary>
     public long NextInode() => Interlocked.Increment(ref _inodes);

@@ -21,6 +21,12 @@ public abstract class Inode
     /// <summary>The file system it belongs to.</summary>
     public FileSystem FileSystem { get; }
 
+    /// <summary>An entry that leads here, the last one that was made; null when it is gone.</summary>
+    internal (DirectoryNode Parent, string Name)? Home { get; set; }
+
+    /// <summary>Number in the upper layer; 0: that does not know it.</summary>
+    internal long UpperId { get; set; }
+
     /// <summary>st_ino.</summary>
     public long Number { get; }
 

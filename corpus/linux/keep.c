@@ -1,0 +1,100 @@
+// Changes a tree, and in a later run shows what became of it.
+//
+//   keep change DIR    changes it, and waits to be killed
+//   keep show DIR      shows it
+#include "show.h"
+#include <dirent.h>
+
+static void put(const char *path, const char *text, int flags) {
+    int fd = open(path, O_WRONLY | O_CREAT | flags, 0644);
+    show_ok(path, fd);
+    write(fd, text, strlen(text));
+    show("  fsync", fsync(fd));
+    close(fd);
+}
+
+static int change(void) {
+    put("new", "a new file", O_EXCL);
+    put("lower", "changed", 0);
+    put("appended", " and more", O_APPEND);
+    put("emptied", "", O_TRUNC);
+    show("truncate", truncate("shortened", 3));
+    show("mkdir", mkdir("made", 0750));
+    put("made/inside", "inside", 0);
+    show("rename a file", rename("renamed", "made/moved"));
+    show("rename a directory", rename("directory", "made/tree"));
+    put("made/tree/inner/leaf", "in a moved tree", O_TRUNC);
+    show("replace", rename("made/tree/first", "made/tree/second"));
+    show("unlink", unlink("removed"));
+    put("removed", "again", O_EXCL);
+    show("unlink again", unlink("gone"));
+    show("symlink", symlink("made/inside", "link"));
+    show("link", link("new", "made/linked"));
+    show("chmod", chmod("lower", 0600));
+    show("chown", chown("made", 7, 8));
+    struct timespec times[2] = { { 1000, 0 }, { 2000, 5 } };
+    show("utimensat", utimensat(AT_FDCWD, "lower", times, 0));
+    show("mkfifo", mkfifo("fifo", 0600));
+    int fd = open("large", O_RDWR | O_CREAT, 0600);
+    pwrite(fd, "far away", 8, 300000);
+    show("fsync", fsync(fd));
+    fd = open("/dev/shm/volatile", O_RDWR | O_CREAT, 0600);
+    show("another file system", rename("/dev/shm/volatile", "volatile") == 0 ? 0 : errno == EXDEV);
+    fd = open(".", O_RDONLY);
+    show("fsync of the directory", fsync(fd));
+    printf("changed\n");
+    pause();
+    return 0;
+}
+
+static int compare(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void list(const char *path) {
+    char *names[64], full[512], buffer[512] = "";
+    int count = 0;
+    DIR *directory = opendir(path);
+    if (directory == NULL) {
+        printf("%s cannot be opened\n", path);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL && count < 64;)
+        if (entry->d_name[0] != '.')
+            names[count++] = strdup(entry->d_name);
+    closedir(directory);
+    qsort(names, count, sizeof names[0], compare);
+    for (int k = 0; k < count; k++) {
+        struct stat status;
+        snprintf(full, sizeof full, "%s/%s", path, names[k]);
+        lstat(full, &status);
+        printf("%s mode %o links %d", full, status.st_mode, S_ISDIR(status.st_mode) ? 0 : (int)status.st_nlink);
+        if (S_ISREG(status.st_mode)) {
+            int fd = open(full, O_RDONLY);
+            long length = pread(fd, buffer, sizeof buffer - 1, status.st_size > 500 ? status.st_size - 8 : 0);
+            printf(" size %ld: %.*s", (long)status.st_size, (int)length, buffer);
+            close(fd);
+        } else if (S_ISLNK(status.st_mode)) {
+            printf(" -> %.*s", (int)readlink(full, buffer, sizeof buffer), buffer);
+        }
+        printf("\n");
+        if (S_ISDIR(status.st_mode))
+            list(full);
+    }
+}
+
+int main(int count, char **arguments) {
+    setvbuf(stdout, NULL, _IONBF, 0);
+    if (count != 3 || chdir(arguments[2]) != 0)
+        return 64;
+    umask(022);
+    if (strcmp(arguments[1], "change") == 0)
+        return change();
+    list(".");
+    struct stat status;
+    stat("made", &status);
+    printf("owner %d %d\n", status.st_uid, status.st_gid);
+    stat("lower", &status);
+    printf("times %ld %ld.%ld\n", (long)status.st_atime, (long)status.st_mtime, (long)status.st_mtim.tv_nsec);
+    return 0;
+}

@@ -1,0 +1,216 @@
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Net;
+using Cheri2IL.Runtime;
+
+namespace Cheri2IL.Intravisor.LibOs.Vfs;
+
+/// <summary>
+/// Keeps what a guest changes in its tree: each change is a record of a journal, which is read again at the next start, and contents are files of the host.
+/// </summary>
+/// <remarks>
+/// Records name nodes by numbers. A node of the layers below gets one when a record first speaks of it: it is then whatever stands under its
+/// present name in its present directory, which at the next start it is again when the journal has been read up to there. Each record is a whole
+/// change, so that a rename has happened or has not. <see cref="FileSystem.Gate"/> is held where names change.
+/// </remarks>
+internal sealed class UpperLayer
+{
+    private readonly IHostUpper _store;
+    private readonly FileSystem _files;
+    private long _lastId;
+
+    /// <summary>Applies what the store has to a tree that has all its layers below.</summary>
+    public UpperLayer(IHostUpper store, FileSystem files)
+    {
+        (_store, _files) = (store, files);
+        lock (files.Gate)
+            Replay(store.ReadJournal());
+    }
+
+    /// <summary>A directory is about to get an entry.</summary>
+    public void Linking(DirectoryNode directory, string name, Inode child)
+    {
+        if (directory.IsVolatile)
+            return;
+        var parent = IdOf(directory);
+        if (child.Home is null)
+        {
+            child.UpperId = ++_lastId;
+            Keep(child);
+            Changed(child);
+        }
+
+        Append(new UpperRecord(UpperOperation.Link, parent, IdOf(child), name, "", default));
+    }
+
+    /// <summary>A directory is about to lose an entry.</summary>
+    public void Unlinking(DirectoryNode directory, string name)
+    {
+        if (!directory.IsVolatile)
+            Append(new UpperRecord(UpperOperation.Unlink, IdOf(directory), 0, name, "", default));
+    }
+
+    /// <summary>An entry is about to move, or to change places with another.</summary>
+    public void Renaming(in PathResult from, in PathResult to, bool isExchange)
+    {
+        if (from.Parent.IsVolatile)
+            return;
+        Append(new UpperRecord(isExchange ? UpperOperation.Exchange : UpperOperation.Rename, IdOf(from.Parent), IdOf(to.Parent), from.Name, to.Name, default));
+    }
+
+    /// <summary>Attributes of a node have changed.</summary>
+    public void Changed(Inode inode)
+    {
+        if (IdOf(inode) is var id && (id != 0 || inode == _files.Root))
+            Append(new UpperRecord(UpperOperation.Node, id, 0, (inode as SymbolicLink)?.TargetFor(0) ?? "", "", UpperAttributes.Of(inode)));
+    }
+
+    /// <summary>A file is opened to be written: its content goes into the upper layer when it is.</summary>
+    public void Opening(RegularFile file)
+    {
+        if (IdOf(file) != 0)
+            Keep(file);
+    }
+
+    /// <summary>Returns when what was written is on the disk.</summary>
+    public void Sync(Inode inode)
+    {
+        (inode as RegularFile)?.Content.Sync();
+        lock (_files.Gate)
+            Changed(inode);
+        _store.Sync(all: false);
+    }
+
+    /// <summary>Returns when everything is on the disk.</summary>
+    public void SyncAll() => _store.Sync(all: true);
+
+    /// <summary>A file is deleted and open nowhere.</summary>
+    public void Deleted(RegularFile file)
+    {
+        if (file.UpperId != 0)
+            _store.DeleteContent(file.UpperId);
+    }
+
+    /// <summary>Number of a node; 0 for the root, and for what is not kept: what has no name, or one in /proc and its like.</summary>
+    private long IdOf(Inode inode)
+    {
+        if (inode.UpperId != 0 || inode == _files.Root || inode.Home is not { Parent.IsVolatile: false } home)
+            return inode.UpperId;
+        var directory = IdOf(home.Parent);
+        if (directory == 0 && home.Parent != _files.Root)
+            return 0;
+        inode.UpperId = ++_lastId;
+        Append(new UpperRecord(UpperOperation.Import, inode.UpperId, directory, home.Name, "", default));
+        return inode.UpperId;
+    }
+
+    /// <summary>Opens the content of a file.</summary>
+    public BackingFile? OpenContent(long id) => _store.OpenContent(id);
+
+    /// <summary>All of the content of a file is there now.</summary>
+    public void HasContent(long id) => Append(new UpperRecord(UpperOperation.Content, id, 0, "", "", default));
+
+    private void Keep(Inode inode) => (inode as RegularFile)?.Content.KeepIn(this, inode.UpperId);
+
+    /// <summary>A record that finds no room is lost at the next start, but nothing else.</summary>
+    private void Append(in UpperRecord record)
+    {
+        var bytes = record.ToBytes();
+        if (_files.Charge(bytes.Length))
+            _store.AppendJournal(bytes);
+    }
+
+    private void Replay(ReadOnlySpan<byte> journal)
+    {
+        var nodes = new Dictionary<long, Inode> { [0] = _files.Root };
+        var kept = new HashSet<long>();
+        var whole = 0;
+        while (UpperRecord.Read(journal[whole..], out var record) is > 0 and var length)
+        {
+            whole += length;
+            _lastId = Math.Max(_lastId, Math.Max(record.Node, record.Operation == UpperOperation.Link ? record.Other : 0));
+            if (record.Operation == UpperOperation.Content)
+                kept.Add(record.Node);
+            else
+                Apply(record, nodes);
+        }
+
+        _files.Charge(whole);
+        if (whole < journal.Length)
+            _store.TruncateJournal(whole);
+        foreach (var (id, inode) in nodes)
+        {
+            if (id != 0 && inode.Home is not null)
+                Keep(inode);
+        }
+
+        foreach (var (id, length) in _store.Contents)
+        {
+            // Else of a file that was deleted while it was open, or whose content had not come whole.
+            if (kept.Contains(id) && nodes.TryGetValue(id, out var inode) && inode is RegularFile { Home: not null } file)
+                file.Content.Restore(length);
+            else
+                _store.DeleteContent(id);
+        }
+    }
+
+    /// <summary>A record that speaks of what the layers below do not have any more has no effect.</summary>
+    private void Apply(in UpperRecord record, Dictionary<long, Inode> nodes)
+    {
+        var first = nodes.GetValueOrDefault(record.Node);
+        var second = nodes.GetValueOrDefault(record.Other);
+        switch (record.Operation)
+        {
+            case UpperOperation.Import when second is DirectoryNode directory && directory.Lookup(record.Name) is { } found:
+                found.UpperId = record.Node;
+                nodes[record.Node] = found;
+                break;
+            case UpperOperation.Node:
+                first ??= Make(record);
+                record.Attributes.ApplyTo(first);
+                first.UpperId = record.Node;
+                nodes[record.Node] = first;
+                break;
+            case UpperOperation.Link when first is DirectoryNode directory && second is not null:
+                if (second.Home is not null && second is not DirectoryNode)
+                    second.Links++;
+                directory.Restore(record.Name, second);
+                break;
+            case UpperOperation.Unlink when first is DirectoryNode directory:
+                Remove(directory, record.Name);
+                break;
+            case UpperOperation.Rename when first is DirectoryNode from && second is DirectoryNode to && from.Lookup(record.Name) is { } moved:
+                Remove(to, record.OtherName);
+                var cost = from.Detach(record.Name);
+                to.Link(record.OtherName, moved, cost);
+                break;
+            case UpperOperation.Exchange when first is DirectoryNode one && second is DirectoryNode other && one.Lookup(record.Name) is { } a && other.Lookup(record.OtherName) is { } b:
+                var (costOfOne, costOfOther) = (one.Detach(record.Name), other.Detach(record.OtherName));
+                one.Link(record.Name, b, costOfOther);
+                other.Link(record.OtherName, a, costOfOne);
+                break;
+        }
+    }
+
+    private static void Remove(DirectoryNode directory, string name)
+    {
+        if (directory.Lookup(name) is not { } removed)
+            return;
+        directory.Forget(name);
+        removed.Links--;
+        if (removed is DirectoryNode gone)
+            gone.IsRemoved = true;
+    }
+
+    private Inode Make(in UpperRecord record)
+    {
+        var permissions = record.Attributes.Mode & ~FileAbi.S_IFMT;
+        return (record.Attributes.Mode & FileAbi.S_IFMT) switch
+        {
+            FileAbi.S_IFDIR => new DirectoryNode(_files, null, permissions),
+            FileAbi.S_IFLNK => new SymbolicLink(_files, record.Name),
+            FileAbi.S_IFIFO => new FifoNode(_files, permissions),
+            FileAbi.S_IFSOCK => new SocketNode(_files, permissions, null),
+            _ => new RegularFile(_files, permissions),
+        };
+    }
+}

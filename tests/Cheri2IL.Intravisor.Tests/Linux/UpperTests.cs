@@ -1,0 +1,110 @@
+using Cheri2IL.Cli;
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.Tests.Attacks;
+using Xunit;
+
+namespace Cheri2IL.Intravisor.Tests.Linux;
+
+/// <summary>What a guest writes to an upper layer is there at its next start, also when it was killed.</summary>
+public sealed class UpperTests : IDisposable
+{
+    private static readonly CorpusGuest _keep = new("keep", File.ReadAllBytes(Path.Combine(Repository.Root(), "corpus", "linux", "bin", "keep.elf")));
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("cheri2il-upper").FullName;
+
+    public UpperTests()
+    {
+        Directory.CreateDirectory(Path.Combine(_folder, "root", "work", "directory", "inner"));
+        foreach (var name in (string[])["lower", "appended", "emptied", "shortened", "renamed", "removed", "gone", "untouched", "directory/first", "directory/second", "directory/inner/leaf"])
+            File.WriteAllText(Path.Combine(_folder, "root", "work", name), "below: " + name);
+    }
+
+    [Fact]
+    public void Changes_OfAKilledGuest_AreThereAgain()
+    {
+        var changes = Change();
+        Assert.EndsWith("changed\n", changes, StringComparison.Ordinal);
+        Assert.DoesNotContain(": E", changes, StringComparison.Ordinal);
+        Assert.Contains("another file system: 1\n", changes, StringComparison.Ordinal);
+        var shown = Show();
+        Assert.Equal(
+            """
+            ./appended mode 100644 links 1 size 24: below: appended and more
+            ./emptied mode 100644 links 1 size 0: 
+            ./fifo mode 10600 links 1
+            ./large mode 100600 links 1 size 300008: far away
+            ./link mode 120777 links 1 -> made/inside
+            ./lower mode 100600 links 1 size 12: changedlower
+            ./made mode 40750 links 0
+            ./made/inside mode 100644 links 1 size 6: inside
+            ./made/linked mode 100644 links 2 size 10: a new file
+            ./made/moved mode 100644 links 1 size 14: below: renamed
+            ./made/tree mode 40755 links 0
+            ./made/tree/inner mode 40755 links 0
+            ./made/tree/inner/leaf mode 100644 links 1 size 15: in a moved tree
+            ./made/tree/second mode 100644 links 1 size 22: below: directory/first
+            ./new mode 100644 links 2 size 10: a new file
+            ./removed mode 100644 links 1 size 5: again
+            ./shortened mode 100644 links 1 size 3: bel
+            ./untouched mode 100644 links 1 size 16: below: untouched
+            owner 7 8
+            times 1000 2000.5
+
+            """,
+            shown);
+        Assert.Equal(shown, Show());
+        Assert.Equal("below: lower", File.ReadAllText(Path.Combine(_folder, "root", "work", "lower")));
+    }
+
+    [Fact]
+    public void Journal_CutOffAnywhere_IsATreeOfSomeMoment()
+    {
+        Change();
+        var journal = Path.Combine(_folder, "upper", "journal");
+        var whole = File.ReadAllBytes(journal);
+        for (var length = whole.Length; length > 0; length -= 97)
+        {
+            File.WriteAllBytes(journal, whole[..length]);
+            var shown = Show();
+            Assert.Contains("./untouched mode 100644 links 1 size 16: below: untouched\n", shown, StringComparison.Ordinal);
+            // One name or the other, never both or none.
+            Assert.True(shown.Contains("./directory ", StringComparison.Ordinal) != shown.Contains("./made/tree ", StringComparison.Ordinal), shown);
+        }
+    }
+
+    [Fact]
+    public void UpperLayer_OfARunningCvm_IsNotOpenedTwice()
+    {
+        using var upper = new HostUpper(Path.Combine(_folder, "upper"));
+        Assert.Contains("another cVM", Assert.Throws<IOException>(() => new HostUpper(Path.Combine(_folder, "upper"))).Message, StringComparison.Ordinal);
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private string Change()
+    {
+        var host = new QuietHost();
+        using var cvm = Start("change", host);
+        while (!cvm.Completion.IsCompleted && !host.Output.EndsWith("changed\n", StringComparison.Ordinal))
+            Thread.Sleep(5);
+        cvm.Kill(Signal.SIGKILL);
+        cvm.Wait();
+        return host.Output;
+    }
+
+    private string Show()
+    {
+        var host = new QuietHost();
+        using var cvm = Start("show", host);
+        Assert.Equal(0, cvm.Wait().ShellStatus);
+        return host.Output;
+    }
+
+    private Cvm Start(string what, QuietHost host)
+    {
+        var cvm = new Cvm(1, _keep.Options([what, "/work"], host: host) with { Root = new HostTree(Path.Combine(_folder, "root")), Upper = () => new HostUpper(Path.Combine(_folder, "upper")) });
+        _keep.Start(cvm);
+        return cvm;
+    }
+}
