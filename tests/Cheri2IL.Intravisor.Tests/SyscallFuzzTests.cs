@@ -19,7 +19,7 @@ public sealed unsafe class SyscallFuzzTests
     private static readonly HashSet<string> Excluded =
     [
         "exit", "exit_group", "rt_sigreturn", "clone", "clone3", "kill", "pidfd_send_signal", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo",
-        "setitimer", "timer_settime", "futex", "rt_sigsuspend", "rt_sigtimedwait", "nanosleep", "clock_nanosleep", "cp_call_serve",
+        "setitimer", "timer_settime", "futex", "rt_sigsuspend", "rt_sigtimedwait", "nanosleep", "clock_nanosleep", "cp_call_serve", "cp_handler_serve",
     ];
 
     /// <summary>Calls that wait when their descriptor has nothing, or that write to the test's own output.</summary>
@@ -31,6 +31,9 @@ public sealed unsafe class SyscallFuzzTests
 
     /// <summary>Calls of each seed; CHERI2IL_FUZZ_CALLS says how many of all seeds together (tools/dev syscalls).</summary>
     private static readonly int Calls = int.TryParse(Environment.GetEnvironmentVariable("CHERI2IL_FUZZ_CALLS"), out var all) ? Math.Max(all / 5, 1) : 20000;
+
+    /// <summary>After how many calls a run that was asked to be long says how far it is.</summary>
+    private const int CallsBetweenReports = 100_000;
 
     /// <summary>What pointers into <see cref="Data"/> find there: names that exist, here and at a neighbour, and some that do not.</summary>
     private static readonly string[] Names = ["/cap/granted", "granted", "/cap/secret", "secret", "owned", "neighbour", "fuzzed", "*", "/proc/self/maps", "/tmp/x", ".", ""];
@@ -68,6 +71,8 @@ public sealed unsafe class SyscallFuzzTests
                     CapabilityState.Write(state, FirstArgument + k, Pointer(random, (ulong)a[k]));
                 var goOn = Call(state, row.Number, a[0], a[1], a[2], a[3], a[4], a[5]);
                 calls++;
+                if (calls % CallsBetweenReports == 0)
+                    Console.Error.WriteLine($"seed {seed}: {calls:N0} of {Calls:N0} calls");
                 if (state->X10 < -4095)
                     bad.Add($"{row.Name}({string.Join(", ", a.ToArray().Select(v => $"0x{v:x}"))}) = {state->X10}");
                 if (!goOn)

@@ -256,6 +256,8 @@ public sealed class ModuleTranslator
         {
             if (Fullness(bodies[k]) > 1)
                 checks[k] = Split(regions[k].Function, bodies[k], k, methods);
+            else if (LibraryFunctionAt(regions[k].Function.EntryPc) is not LibraryFunction.None and var known)
+                PutInFront(known, k, methods);
         }
 
         var rows = new List<(long, int)>(regions.Length);
@@ -295,7 +297,6 @@ public sealed class ModuleTranslator
         CountsChecks = _options.CountChecks,
         Omitted = _options.Omitted,
         IsPrecise = _options.PreciseFaults,
-        Library = part == 0 ? LibraryFunctionAt(function.EntryPc) : LibraryFunction.None,
         Extent = _usesSetjmp ? _image.RangeOf(function.EntryPc) : default,
     };
 
@@ -307,6 +308,14 @@ public sealed class ModuleTranslator
         => _options is { Checks: CheckMode.Optimized, CountChecks: false, PreciseFaults: false } && _image.Isa == RiscVIsa.Rv64
             ? LibraryFunctions.Recognise(_image, pc)
             : LibraryFunction.None;
+
+    /// <summary>Makes a function that is known a method behind one that tries to do without it.</summary>
+    private void PutInFront(LibraryFunction known, int index, List<MethodImage> methods)
+    {
+        var own = methods[index];
+        methods.Add(own with { Name = own.Name + ".own" });
+        methods[index] = own with { Body = MethodEmitter.EmitLibraryFunction(known, own.EntryPc, AssemblyWriter.MethodToken(methods.Count - 1), _writer.Members) };
+    }
 
     private MethodEntry? Entry(IrInstruction call) => _entries.TryGetValue(call.Immediate, out var entry) ? entry : null;
 

@@ -31,6 +31,8 @@ public static unsafe class BlockOps
     /// <param name="to">Guest address.</param>
     /// <param name="from">Guest address.</param>
     /// <param name="length">Bytes.</param>
+    // In line: what is short is done without a call, so that nothing has to be saved for one.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryCopy(GuestState* state, long to, long from, long length)
     {
         var (target, source, bytes) = ((ulong)to, (ulong)from, (ulong)length);
@@ -47,6 +49,7 @@ public static unsafe class BlockOps
     /// <param name="to">Guest address.</param>
     /// <param name="value">What to fill with.</param>
     /// <param name="length">Bytes.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryFill(GuestState* state, long to, long value, long length)
     {
         var bytes = (ulong)length;
@@ -65,6 +68,7 @@ public static unsafe class BlockOps
     /// <param name="from">Host address.</param>
     /// <param name="to">Host address.</param>
     /// <param name="length">Bytes.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Copy(byte* from, byte* to, nuint length)
     {
         // Up to eight vectors without a loop: as many from the start as from the end, which may meet in the middle.
@@ -87,19 +91,21 @@ public static unsafe class BlockOps
             Avx.Store(to + length - (2 * Vector), y);
             Avx.Store(to + length - Vector, z);
         }
-        else if (length < BeyondCaches)
+        else if (length <= 2 * Turn)
         {
-            CopyVectors(from, to, length);
+            CopyTurn(from, to);
+            CopyTurn(from + length - Turn, to + length - Turn);
         }
         else
         {
-            CopyPastCaches(from, to, length);
+            CopyLong(from, to, length);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<byte> Load(byte* address) => Avx.LoadVector256(address);
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void CopyShort(byte* from, byte* to, nuint length)
     {
         if (length >= 16)
@@ -127,8 +133,15 @@ public static unsafe class BlockOps
         }
     }
 
-    private static void CopyVectors(byte* from, byte* to, nuint length)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void CopyLong(byte* from, byte* to, nuint length)
     {
+        if (length >= BeyondCaches)
+        {
+            CopyPastCaches(from, to, length);
+            return;
+        }
+
         var end = length - Turn;
         for (nuint at = 0; at < end; at += Turn)
             CopyTurn(from + at, to + at);
@@ -166,12 +179,14 @@ public static unsafe class BlockOps
         CopyTurn(from + length - Turn, to + length - Turn);
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void FillShort(byte* to, byte value, nuint length)
     {
         for (nuint k = 0; k < length; k++)
             to[k] = value;
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void FillVectors(byte* to, Vector256<byte> value, nuint length)
     {
         var end = length - Vector;

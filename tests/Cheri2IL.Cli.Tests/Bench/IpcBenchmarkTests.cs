@@ -6,7 +6,7 @@ namespace Cheri2IL.Cli.Tests.Bench;
 /// <summary><c>bench ipc</c> measures what it says it does (acceptance (g) and (h) are its figures); how fast it is, no test says.</summary>
 public sealed class IpcBenchmarkTests : IDisposable
 {
-    private static readonly string[] Throughputs = ["memcpy", "mmap_memcpy", "cp_file", "cp_file_mapped", "cp_file_pread", "cp_stream", "pipe", "unix", "tcp", "shm_ring"];
+    private static readonly string[] Throughputs = ["memcpy", "mmap_memcpy", "cp_file", "cp_file_pread", "cp_stream", "pipe", "unix", "tcp", "shm_ring"];
     private static readonly string[] Latencies = ["hostcall", "cp_call", "cp_call_thread", "syscall", "pipe", "unix", "tcp", "futex", "native_getppid"];
 
     private readonly TemporaryDirectory _directory = new();

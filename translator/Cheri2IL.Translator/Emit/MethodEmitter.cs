@@ -70,9 +70,6 @@ public readonly record struct EmitOptions
     /// <summary>Whether registers are stored where a check fails that does not poll.</summary>
     public bool IsPrecise { get; init; }
 
-    /// <summary>What the function is known to do: then it is tried at once before its own code runs.</summary>
-    public LibraryFunction Library { get; init; }
-
     /// <summary>
     /// Guest addresses of the function's code, if a longjmp may return to it: then it goes on there in the method's place, and
     /// the method itself goes on where code behind a longjmp returns to it. Empty otherwise: ways back into a loop cost
@@ -193,6 +190,38 @@ public sealed partial class MethodEmitter
     {
         var emitter = new MethodEmitter(function, members, methodEntry, options);
         return emitter.Run();
+    }
+
+    /// <summary>
+    /// Emits what is entered in the place of a function that is known: it returns at once if the runtime does what the function would, and else
+    /// calls that. A method of its own, because RyuJIT saves registers for all of a method at its start.
+    /// </summary>
+    /// <param name="function">What it does.</param>
+    /// <param name="pc">Its guest address.</param>
+    /// <param name="own">Token of the method that is its own code.</param>
+    /// <param name="members">Tokens of the runtime's members.</param>
+    public static EmittedMethod EmitLibraryFunction(LibraryFunction function, long pc, int own, RuntimeMembers members)
+    {
+        var il = new ILWriter();
+        var itself = il.DefineLabel();
+        il.Emit(ILOpCode.Nop);
+        il.LoadArgument(StateArgument);
+        foreach (var register in (ReadOnlySpan<int>)[GuestRegister.A0, GuestRegister.A0 + 1, GuestRegister.A0 + 2])
+            il.LoadArgument(ArgumentOf(register));
+        il.Emit(ILOpCode.Call, function == LibraryFunction.Copy ? members.TryCopy : members.TryFill, 4, 1);
+        il.Branch(ILOpCode.Brfalse, itself);
+        il.LoadArgument(ArgumentOf(GuestRegister.Ra));
+        il.LoadConstant(-2L);
+        il.Emit(ILOpCode.And);
+        il.LoadArgument(ArgumentOf(GuestRegister.A0));
+        il.Emit(ILOpCode.Call, members.Return, 2, 1);
+        il.Emit(ILOpCode.Ret);
+        il.MarkLabel(itself);
+        for (var argument = StateArgument; argument <= ArgumentOf(GuestRegister.A0 + 2); argument++)
+            il.LoadArgument(argument);
+        il.Emit(ILOpCode.Call, own, 6, 1);
+        il.Emit(ILOpCode.Ret);
+        return new EmittedMethod(il.Encode(out _), il.MaxStack, [], [(0, pc)], [], il.Count, il.LocalReferences, il.Labels);
     }
 
     private EmittedMethod Run()
@@ -389,8 +418,6 @@ public sealed partial class MethodEmitter
         _il.Emit(ILOpCode.Nop);
         if (AnyInstruction(i => i.Op is IrOp.Call or IrOp.TailCall or IrOp.Switch))
             EmitStackCheck();
-        if (_options.Library != LibraryFunction.None)
-            EmitLibraryFunction();
         LoadSlot(_function.Blocks[0]);
         EmitEntrySp();
         KeepPcc();
@@ -399,24 +426,6 @@ public sealed partial class MethodEmitter
         EmitFetchCheck();
         Reload(_registers.LiveIn(_function.Blocks[0]) & ~RegisterAnalysis.Arguments);
         ComputeWindows(_function.Blocks[0], kept: 0);
-    }
-
-    /// <summary>Returns at once if the runtime does what the function would.</summary>
-    private void EmitLibraryFunction()
-    {
-        var itself = _il.DefineLabel();
-        _il.LoadArgument(StateArgument);
-        foreach (var argument in (ReadOnlySpan<int>)[GuestRegister.A0, GuestRegister.A0 + 1, GuestRegister.A0 + 2])
-            LoadRegister(argument);
-        _il.Emit(ILOpCode.Call, _options.Library == LibraryFunction.Copy ? _members.TryCopy : _members.TryFill, 4, 1);
-        _il.Branch(ILOpCode.Brfalse, itself);
-        LoadRegister(GuestRegister.Ra);
-        _il.LoadConstant(-2L);
-        _il.Emit(ILOpCode.And);
-        LoadRegister(GuestRegister.A0);
-        _il.Emit(ILOpCode.Call, _members.Return, 2, 1);
-        _il.Emit(ILOpCode.Ret);
-        _il.MarkLabel(itself);
     }
 
     /// <summary>

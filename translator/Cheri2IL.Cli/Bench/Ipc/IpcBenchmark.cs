@@ -21,7 +21,7 @@ internal sealed class IpcBenchmark(string guest, int part)
     public static IReadOnlyList<long> Sizes { get; } = [.. Enumerable.Range(0, 10).Select(k => 64L << (2 * k))];
 
     /// <summary>Names of what throughput is measured of, in the table's order; the first is what ratios refer to.</summary>
-    public static IReadOnlyList<string> Primitives { get; } = ["memcpy", "mmap_memcpy", "cp_file", "cp_file_mapped", "cp_file_pread", "cp_stream", .. NativePeers.Channels];
+    public static IReadOnlyList<string> Primitives { get; } = ["memcpy", "mmap_memcpy", "cp_file", "cp_file_pread", "cp_stream", .. NativePeers.Channels];
 
     /// <summary>Measured throughputs, also those on one core.</summary>
     public IReadOnlyList<Throughput> Throughputs => _throughput;

@@ -26,7 +26,7 @@ internal static class IpcReport
 
         console.Write(table);
         Console.WriteLine("MB/s (millions of bytes a second), best of three rounds. cp_*: two cVMs of this process; memcpy, mmap_memcpy: one native process; others: two, on one processor or two, whichever is faster.");
-        Console.WriteLine($"cp_file: mapped, and by pread from {GuestPeers.LeastRead} bytes on.");
+        Console.WriteLine("cp_file: mapped.");
         Console.WriteLine();
         table = new Table().Border(TableBorder.Markdown).AddColumn("call or round trip").AddColumn(new TableColumn("ns").RightAligned());
         foreach (var latency in benchmark.Latencies)
