@@ -202,5 +202,5 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
 
     /// <summary>Whether an address stands for all of a family, or of both, to which the other belongs.</summary>
     private static bool Covers(UInt128 any, bool isOnly6, UInt128 address)
-        => SocketAddress.IsAny(any) && (SocketAddress.IsMapped(any) ? SocketAddress.IsMapped(address) || address == 0 : !isOnly6 || !SocketAddress.IsMapped(address));
+        => SocketAddress.IsAny(any) && (SocketAddress.IsMapped(any) ? SocketAddress.IsMapped(address) : !isOnly6 || !SocketAddress.IsMapped(address));
 }
