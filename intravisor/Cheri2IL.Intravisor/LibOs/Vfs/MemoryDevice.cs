@@ -32,7 +32,14 @@ public sealed class MemoryDevice(DeviceNode node, int flags, MemoryDeviceKind ki
     }
 
     /// <inheritdoc/>
-    internal override long Write(ref IoVector from) => kind == MemoryDeviceKind.Full ? -Errno.ENOSPC : from.Left;
+    internal override long Write(ref IoVector from)
+    {
+        if (kind == MemoryDeviceKind.Full)
+            return -Errno.ENOSPC;
+        var taken = from.Left;
+        from.SkipRest();
+        return taken;
+    }
 
     /// <inheritdoc/>
     internal override long ReadAt(long offset, ref IoVector to) => Read(ref to);
