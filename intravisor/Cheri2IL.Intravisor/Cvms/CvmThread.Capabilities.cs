@@ -1,3 +1,4 @@
+using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Signals;
@@ -12,7 +13,10 @@ public sealed unsafe partial class CvmThread
 {
     private const int Ra = 1;
     private const int Sp = 2;
+    private const int Gp = 3;
+    private const int Tp = 4;
     private const int A0 = 10;
+    private const int LastArgument = 17;
 
     /// <summary>c1 to c31, PCC, DDC.</summary>
     private const int CapabilityFrameBytes = 33 * CapabilityState.Granule;
@@ -109,6 +113,43 @@ public sealed unsafe partial class CvmThread
 
     /// <summary>An argument of the running system call, 0 to 5, as a capability.</summary>
     internal Capability Argument(int index) => CapabilityState.Read(State, A0 + index);
+
+    /// <summary>
+    /// What PCC and DDC are in a function that an argument points to: of a pure program, that pointer, which may be a sentry, and nothing; of a hybrid one,
+    /// those of the caller.
+    /// </summary>
+    /// <returns>False: the pointer allows nothing to be executed.</returns>
+    internal bool TryGetFunction(int index, out Capability code, out Capability data)
+    {
+        var pointer = Argument(index);
+        data = CapabilityState.Read(State, CapabilityState.Ddc);
+        code = IsPure ? pointer : CapabilityState.Read(State, CapabilityState.Pcc).SetAddress(pointer.Address);
+        if (code.IsSentry)
+            code = code.WithoutSeal();
+        return code.IsUsable && code.Permits(CapabilityPermissions.Execute) && code.Bounds.Covers(code.Address, 2);
+    }
+
+    /// <summary>
+    /// Gives a function that another cVM calls the capabilities that it starts with: PCC and DDC as published, stack, global and thread pointer of this
+    /// thread's system call, arguments without tags, and a sentry to return by.
+    /// </summary>
+    internal void EnterFunction(CpCall call, GuestState* own, long returnPc)
+    {
+        for (var register = A0; register <= LastArgument; register++)
+            CapabilityState.ClearMetadata(State, register);
+        foreach (var register in (ReadOnlySpan<int>)[Sp, Gp, Tp])
+            CapabilityState.Write(State, register, CapabilityState.Read(own, register));
+        CapabilityState.Write(State, Ra, Image.Capabilities!.CodeOf(returnPc, returnPc + HostMemory.PageSize).SealEntry());
+        CapabilityState.Write(State, CapabilityState.Ddc, call.Data);
+        CapabilityState.Write(State, CapabilityState.Pcc, call.Code);
+    }
+
+    /// <summary>Capability registers as they were before functions were called.</summary>
+    internal void RestoreAfterCalls(GuestState* own)
+    {
+        if (_authority is not null)
+            CopyCapabilities(own);
+    }
 
     /// <summary>Remembers by what authority <see cref="ClearChildId"/> is written when the thread ends.</summary>
     internal void SetClearChildId(long address, in Capability authority)

@@ -54,6 +54,9 @@ internal sealed unsafe class CallServer : IDisposable
     private long _timed;
     private long _deadline;
     private long _expired;
+
+    /// <summary>Registers of the system call in which the thread serves; null while it does not.</summary>
+    private GuestState* _own;
     private long _stackPointer;
     private long _globalPointer;
     private long _threadPointer;
@@ -101,8 +104,8 @@ internal sealed unsafe class CallServer : IDisposable
         var state = _thread.State;
         (_call, _stackPointer, _globalPointer, _threadPointer) = (call, state->X2 & ~15L, state->X3, state->X4);
         _ownStackLimit = _thread.HostStackLimit;
-        Span<byte> registers = stackalloc byte[sizeof(GuestState)];
-        new ReadOnlySpan<byte>(state, sizeof(GuestState)).CopyTo(registers);
+        var own = *state;
+        _own = &own;
         Interlocked.Exchange(ref _word, (_word & ~StateMask) | Idle);
         call.Add(this);
         try
@@ -139,7 +142,9 @@ internal sealed unsafe class CallServer : IDisposable
         {
             call.Remove(this);
             _thread.UseHostStack(_ownStackLimit);
-            Restore(state, registers);
+            Restore(state, &own);
+            _thread.RestoreAfterCalls(&own);
+            _own = null;
         }
     }
 
@@ -283,6 +288,8 @@ internal sealed unsafe class CallServer : IDisposable
         (state->X1, state->X2, state->X3, state->X4) = (_returnPc, _stackPointer, _globalPointer, _threadPointer);
         (state->X10, state->X11, state->X12, state->X13) = (arguments.A0, arguments.A1, arguments.A2, arguments.A3);
         (state->X14, state->X15, state->X16, state->X17) = (arguments.A4, arguments.A5, arguments.A6, arguments.A7);
+        if (_call!.Code.IsTagged)
+            _thread.EnterFunction(_call, _own, _returnPc);
         state->Pc = _call!.Function;
         try
         {
@@ -329,17 +336,13 @@ internal sealed unsafe class CallServer : IDisposable
     }
 
     /// <summary>The registers of before; what other threads set to make the thread leave translated code stays.</summary>
-    private static void Restore(GuestState* state, ReadOnlySpan<byte> registers)
+    private static void Restore(GuestState* state, GuestState* saved)
     {
-        fixed (byte* bytes = registers)
-        {
-            var saved = (GuestState*)bytes;
-            for (var k = 1; k < 32; k++)
-                GuestState.X(state, k) = GuestState.X(saved, k);
-            for (var k = 0; k < 32; k++)
-                GuestState.F(state, k) = GuestState.F(saved, k);
-            (state->Pc, state->RoundingMode, state->FloatFlags) = (saved->Pc, saved->RoundingMode, saved->FloatFlags);
-        }
+        for (var k = 1; k < 32; k++)
+            GuestState.X(state, k) = GuestState.X(saved, k);
+        for (var k = 0; k < 32; k++)
+            GuestState.F(state, k) = GuestState.F(saved, k);
+        (state->Pc, state->RoundingMode, state->FloatFlags) = (saved->Pc, saved->RoundingMode, saved->FloatFlags);
     }
 }
 

@@ -5,6 +5,7 @@ using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Intravisor.LibOs.Waiting;
 using Cheri2IL.Runtime;
+using Cheri2IL.Runtime.Capabilities;
 
 namespace Cheri2IL.Intravisor.Ipc;
 
@@ -23,6 +24,21 @@ public sealed unsafe class CpCall : Publication
 
     internal CpCall(Exchange exchange, string name, ProcessImage owner, long function)
         : base(exchange, name, owner, CpRights.Call, CpRights.Call) => Function = function;
+
+    /// <summary>A function of a program with capabilities.</summary>
+    /// <param name="exchange">Where it is found.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="owner">Whose it is.</param>
+    /// <param name="code">PCC when it is called: where it begins, and what it may execute.</param>
+    /// <param name="data">DDC when it is called.</param>
+    internal CpCall(Exchange exchange, string name, ProcessImage owner, in Capability code, in Capability data)
+        : this(exchange, name, owner, (long)code.Address) => (Code, Data) = (code, data);
+
+    /// <summary>PCC when it is called, of a program with capabilities.</summary>
+    internal Capability Code { get; }
+
+    /// <summary>DDC when it is called, of a program with capabilities.</summary>
+    internal Capability Data { get; }
 
     /// <summary>Guest address of the function.</summary>
     internal long Function { get; }

@@ -203,7 +203,10 @@ public sealed unsafe class GuestThread : IDisposable
                     }
 
                     pc = state->Pc;
-                    continue;
+                    if (pc != _returnPc)
+                        continue;
+                    FloatStatus.Leave(state);
+                    return false;
                 }
 
                 var entry = _dispatch.Of(state).Lookup(pc);

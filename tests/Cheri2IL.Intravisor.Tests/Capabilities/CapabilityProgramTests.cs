@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Cheri2IL.Cli;
 using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.Tests.Attacks;
 using Cheri2IL.Runtime.Elf;
@@ -77,6 +78,25 @@ public sealed partial class CapabilityProgramTests
                 file[random.Next(k == 0 && round % 5 == 0 ? 0 : 0xe8, file.Length)] = (byte)random.Next(256);
             await RunToSomeEnd(file);
         }
+    }
+
+    /// <summary>A function of a program with capabilities, called by the host: it has stack and thread pointer, and nothing of its caller but integers.</summary>
+    [Fact]
+    public async Task FunctionOfAPureProgram_CalledFromOutside_ReturnsAndLeavesItsServerAsItWas()
+    {
+        using var intravisor = new IntravisorInstance();
+        var guest = new CorpusGuest("serve", await File.ReadAllBytesAsync(Path.Combine(Folder("purecap"), "bin", "serve.elf"), TestContext.Current.CancellationToken));
+        var reports = new List<string>();
+        var cvm = intravisor.Create(guest.Options([], reports.Add) with { Name = "serve" });
+        guest.Start(cvm);
+        CpCall? function = null;
+        Assert.True(SpinWait.SpinUntil(() => cvm.Completion.IsCompleted || (function = (CpCall?)intravisor.Exchange.Find("next")) is not null, Patience));
+        Assert.False(cvm.Completion.IsCompleted, $"ends with {(cvm.Completion.IsCompleted ? cvm.Wait().ShellStatus : 0)}: {string.Concat(reports)}");
+        for (var k = 0; k < 1000; k++)
+            Assert.Equal(k + 1, function!.Invoke(k));
+        function!.Revoke();
+        Assert.Equal(0, (await cvm.Completion.WaitAsync(Patience, TestContext.Current.CancellationToken)).ShellStatus);
+        Assert.Empty(reports);
     }
 
     private static async Task RunToSomeEnd(byte[] file)

@@ -14,13 +14,16 @@ internal static unsafe class CallHostcalls
         var error = IpcHostcalls.ReadName(thread, a.A0, out var name);
         if (error != 0)
             return error;
-        // A function that is a capability would need its caller to have one for it.
-        if (thread.Space.Tags is not null)
-            return -Errno.EOPNOTSUPP;
         if ((a.A1 & 1) != 0 || !thread.Space.IsExecutable(a.A1))
             return -Errno.EFAULT;
         var exchange = thread.Cvm.Exchange;
-        var call = new CpCall(exchange, name, thread.Image, a.A1);
+        CpCall call;
+        if (thread.Space.Tags is null)
+            call = new CpCall(exchange, name, thread.Image, a.A1);
+        else if (thread.TryGetFunction(1, out var code, out var data))
+            call = new CpCall(exchange, name, thread.Image, code, data);
+        else
+            return -Errno.EFAULT;
         error = exchange.Publish(call);
         if (error != 0)
             return error;
