@@ -75,6 +75,7 @@ static void pairs(void) {
     struct timeval timeout = { 0, 10000 };
     show("timeout", setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout));
     show("recv times out", recv(s[0], buffer, 1, 0));
+    show("read times out", read(s[0], buffer, 1));
     show("TCP_NODELAY", setsockopt(s[0], 6, 1, &(int){ 1 }, 4));
     show("unknown option", setsockopt(s[0], SOL_SOCKET, 9999, &(int){ 1 }, 4));
     show("MSG_OOB", recv(s[0], buffer, 1, MSG_OOB));

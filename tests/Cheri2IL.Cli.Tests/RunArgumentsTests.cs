@@ -93,6 +93,11 @@ public sealed class RunArgumentsTests
     [InlineData("--memory=99999999999999999999 app")]
     [InlineData("--memory=-1 app")]
     [InlineData("--memory=G app")]
+    [InlineData("--publish 80 app")]
+    [InlineData("--publish 0:80 app")]
+    [InlineData("--publish nowhere:80:80 app")]
+    [InlineData("--allow-net host app")]
+    [InlineData("--allow-net host:70000 app")]
     public void Parse_Wrong_IsAUsageError(string line)
     {
         var error = Assert.Throws<ToolException>(() => RunArguments.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)));
@@ -113,6 +118,8 @@ public sealed class RunArgumentsTests
             string[] values = option.Arity.MinimumNumberOfValues == 0 ? [] : [option.Name switch
             {
                 "--env" => "A=1",
+                "--publish" => "8080:80",
+                "--allow-net" => "host:80",
                 "--checks" => "none",
                 "--precise-faults" => "never",
                 "--trace-filter" => "open*",

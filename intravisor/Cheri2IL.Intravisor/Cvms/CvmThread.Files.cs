@@ -1,6 +1,7 @@
 using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Events;
+using Cheri2IL.Intravisor.LibOs.Syscalls;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
 namespace Cheri2IL.Intravisor.Cvms;
@@ -20,12 +21,15 @@ public sealed partial class CvmThread
     /// <returns>Bytes, or a negated errno: -EAGAIN, -ERESTARTSYS if a signal came first.</returns>
     internal long Read(OpenFile file, ref IoVector to)
     {
+        var deadline = 0L;
         while (true)
         {
             var result = file.Read(ref to);
             if (result != -Errno.EAGAIN || file.IsNonBlocking)
                 return result;
-            var error = Await(file, FileAbi.POLLIN, long.MaxValue);
+            if (deadline == 0)
+                deadline = DeadlineAfter(file.ReadTimeout);
+            var error = Await(file, FileAbi.POLLIN, deadline);
             if (error != 0)
                 return error;
         }
@@ -37,16 +41,25 @@ public sealed partial class CvmThread
     /// <returns>Bytes, or a negated errno.</returns>
     internal long Write(OpenFile file, ref IoVector from)
     {
-        var done = 0L;
+        var (done, deadline) = (0L, 0L);
         while (true)
         {
             var result = file.Write(ref from);
             if (result > 0)
+            {
                 done += result;
+            }
             else if (result == -Errno.EAGAIN && !file.IsNonBlocking)
-                result = Await(file, FileAbi.POLLOUT, long.MaxValue);
+            {
+                if (deadline == 0)
+                    deadline = DeadlineAfter(file.WriteTimeout);
+                result = Await(file, FileAbi.POLLOUT, deadline);
+            }
             else
+            {
                 return Written(done, result);
+            }
+
             if (from.Left == 0 || result < 0 || (file.IsNonBlocking && file.Waiters is not null))
                 return Written(done, result);
         }
@@ -72,6 +85,9 @@ public sealed partial class CvmThread
                 return -Errno.EAGAIN;
         }
     }
+
+    /// <summary>Until when a call waits that has so many nanoseconds; 0: without limit.</summary>
+    internal long DeadlineAfter(long nanoseconds) => nanoseconds == 0 ? long.MaxValue : Deadlines.After(Cvm.Host, nanoseconds);
 
     /// <summary>Room for the ranges of one vectored call, used again by the next.</summary>
     internal Span<GuestRange> Ranges(int count)

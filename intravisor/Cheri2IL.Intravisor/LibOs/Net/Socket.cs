@@ -67,6 +67,12 @@ internal abstract class Socket : OpenFile
     internal Inbox Inbox { get; }
 
     /// <inheritdoc/>
+    internal override long ReadTimeout => Options.ReceiveTimeout;
+
+    /// <inheritdoc/>
+    internal override long WriteTimeout => Options.SendTimeout;
+
+    /// <inheritdoc/>
     public override long Available => Inbox.Available;
 
     /// <summary>How sockets of the family are named.</summary>

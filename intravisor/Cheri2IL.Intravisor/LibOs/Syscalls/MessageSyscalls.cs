@@ -150,7 +150,7 @@ internal static class MessageSyscalls
         if ((flags & SocketAbi.MSG_OOB) != 0)
             return -Errno.EOPNOTSUPP;
         var mayWait = !socket.IsNonBlocking && (flags & SocketAbi.MSG_DONTWAIT) == 0;
-        var deadline = mayWait ? SocketSyscalls.DeadlineOf(thread, socket.Options.SendTimeout) : 0;
+        var deadline = mayWait ? thread.DeadlineAfter(socket.Options.SendTimeout) : 0;
         var done = 0L;
         var outgoing = message;
         while (true)
@@ -216,7 +216,7 @@ internal static class MessageSyscalls
         if ((flags & ~ReceiveFlags) != 0)
             return (flags & SocketAbi.MSG_ERRQUEUE) != 0 ? -Errno.EAGAIN : (flags & SocketAbi.MSG_OOB) != 0 && socket.Type != SocketAbi.SOCK_STREAM ? -Errno.EOPNOTSUPP : -Errno.EINVAL;
         var mayWait = !socket.IsNonBlocking && (flags & SocketAbi.MSG_DONTWAIT) == 0;
-        var deadline = mayWait ? SocketSyscalls.DeadlineOf(thread, socket.Options.ReceiveTimeout) : 0;
+        var deadline = mayWait ? thread.DeadlineAfter(socket.Options.ReceiveTimeout) : 0;
         var isPeek = (flags & SocketAbi.MSG_PEEK) != 0;
         var done = 0L;
         while (true)

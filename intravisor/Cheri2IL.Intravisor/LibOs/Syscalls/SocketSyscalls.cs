@@ -152,9 +152,6 @@ internal static class SocketSyscalls
         return thread.Memory.TryWrite(at, bytes[..Math.Min(length, room)]) && thread.Memory.TryWrite(lengthAt, length) ? 0 : -Errno.EFAULT;
     }
 
-    /// <summary>Until when a socket's timeout lets a call wait.</summary>
-    internal static long DeadlineOf(CvmThread thread, long timeout) => timeout == 0 ? long.MaxValue : Deadlines.After(thread.Cvm.Host, timeout);
-
     private static int Validate(int family, ref int type, int protocol)
     {
         if (type >= TypeLimit || type == 0)
@@ -190,7 +187,7 @@ internal static class SocketSyscalls
         long error = Find(thread, descriptor, out var socket);
         if (error != 0)
             return error;
-        var deadline = DeadlineOf(thread, socket!.Options.ReceiveTimeout);
+        var deadline = thread.DeadlineAfter(socket!.Options.ReceiveTimeout);
         while (true)
         {
             var accepted = socket.Accept(out var reason);
@@ -216,7 +213,7 @@ internal static class SocketSyscalls
     private static int Connect(CvmThread thread, Net.Socket socket, in SocketAddress address)
     {
         var mayWait = !socket.IsNonBlocking;
-        var deadline = DeadlineOf(thread, socket.Options.SendTimeout);
+        var deadline = thread.DeadlineAfter(socket.Options.SendTimeout);
         while (true)
         {
             var result = socket.Connect(thread, address, CredentialsOf(thread), mayWait, out var full);

@@ -61,6 +61,12 @@ public abstract class OpenFile(Inode inode, int flags)
     /// <summary>Bytes that a write would take now.</summary>
     internal virtual int Room => int.MaxValue;
 
+    /// <summary>Nanoseconds that a read waits at most (SO_RCVTIMEO); 0: no limit.</summary>
+    internal virtual long ReadTimeout => 0;
+
+    /// <summary>Nanoseconds that a write waits at most (SO_SNDTIMEO); 0: no limit.</summary>
+    internal virtual long WriteTimeout => 0;
+
     /// <summary>Where one waits for <see cref="Poll"/> to change; null: it never does, and epoll does not take the file.</summary>
     internal virtual WaitQueue? Waiters => null;
 

@@ -97,5 +97,15 @@ public sealed class RegularOpenFile(RegularFile file, int flags) : OpenFile(file
     }
 
     /// <inheritdoc/>
-    protected override void Close() => file.Closed();
+    protected override void Close()
+    {
+        if (CanWrite && file.FileSystem.Upper is { } upper)
+        {
+            // With the time of the last write.
+            lock (file.FileSystem.Gate)
+                upper.Changed(file);
+        }
+
+        file.Closed();
+    }
 }
