@@ -17,11 +17,11 @@
 #include <sys/mman.h>
 #include <time.h>
 
-enum { SYS_openat = 56, SYS_close = 57, SYS_pipe2 = 59, O_CREAT = 0100, SYS_read = 63, SYS_ppoll = 73, SYS_nanosleep = 101, SIGTERM = 15, AT_FDCWD = -100 };
+enum { SYS_openat = 56, SYS_close = 57, SYS_pipe2 = 59, O_CREAT = 0100, SYS_read = 63, SYS_ppoll = 73, SYS_nanosleep = 101, SIGTERM = 15, SIGCHLD = 17, AT_FDCWD = -100 };
 
 static const char *usage =
     "service STEP...: say TEXT | err TEXT | env NAME | cat PATH | count N | sleep MILLISECONDS | threads MOST | memory MOST_MIB | files MOST\n"
-    "  | names MOST | pipes MOST | exit STATUS | crash | spin | wait | ignore (SIGTERM) | term (handle SIGTERM: print, exit 0; raise it when last)\n";
+    "  | names MOST | pipes MOST | processes MOST | exit STATUS | crash | spin | wait | ignore (SIGTERM) | term (handle SIGTERM: print, exit 0; raise it when last)\n";
 
 static void say_and_exit(int number, siginfo_t *info, ucontext_t *context)
 {
@@ -126,6 +126,22 @@ static void take_files(int most)
     printf("%d files\n", count);
 }
 
+// Each of which makes more, until none of them can.
+static void take_processes(int most)
+{
+    int count = 0, is_child = 0;
+    for (; count < most; count++) {
+        long child = corpus_syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0, 0);
+        if (child < 0)
+            break;
+        if (child == 0)
+            is_child = 1;
+    }
+    if (is_child)
+        wait_for_ever(NULL);
+    printf("no more processes\n");
+}
+
 int main(int argc, char **argv)
 {
     for (int k = 1; k < argc; k++) {
@@ -169,6 +185,8 @@ int main(int argc, char **argv)
                 take_names(atoi(word));
             } else if (strcmp(step, "pipes") == 0) {
                 take_pipes(atoi(word));
+            } else if (strcmp(step, "processes") == 0) {
+                take_processes(atoi(word));
             } else if (strcmp(step, "exit") == 0) {
                 exit(atoi(word));
             } else {

@@ -17,6 +17,7 @@ public sealed class NeighbourTests
     [InlineData("spin", "")]
     [InlineData("threads 1000000 wait", "64 threads\n")]
     [InlineData("memory 1000000 wait", "87 MiB\n")]
+    [InlineData("processes 1000000 wait", "no more processes\n")]
     [InlineData("files 1000000 wait", "253 files\n")]
     [InlineData("names 1000000 wait", "")]
     [InlineData("pipes 1000000 wait", "")]
