@@ -3,6 +3,7 @@
 # apt: a private configuration, downloads checked by the archive's signature, then dpkg -x. No maintainer script runs.
 #
 #   corpus/debian/fetch.sh      busybox-static for riscv64 and for amd64 (the comparison), unless they are there
+#   corpus/debian/fetch.sh --apps ARCH  shells, utilities, SQLite, Lua, Python, Redis, nginx and all that they need: debian-apps-ARCH in the cache
 #   corpus/debian/fetch.sh [--into DIR] ARCH PACKAGE...           packages alone, without what they depend on
 #   corpus/debian/fetch.sh [--into DIR] --depends ARCH PACKAGE... with all that they depend on
 #   corpus/debian/fetch.sh [--into DIR] --source PACKAGE          a source package, unpacked with its patches
@@ -21,6 +22,7 @@ while [[ ${1:-} == --* ]]; do
         --into) into=$2; shift 2 ;;
         --depends) depends=yes; shift ;;
         --source) source=yes; shift ;;
+        --apps) break ;;
         *) echo "fetch.sh: unknown option $1" >&2; exit 64 ;;
     esac
 done
@@ -85,6 +87,27 @@ fetch() { # architecture tree package...
     unset APT_CONFIG
     echo "$tree"
 }
+
+# Programs of several kinds, and what their packages' scripts would have made: users, host names, folders of the servers.
+apps() { # architecture
+    local tree=$CACHE/debian-apps-$1
+    if [ ! -e "$tree/complete" ]; then
+        depends=yes
+        fetch "$1" "$tree" base-passwd bash busybox-static bzip2 coreutils dash diffutils findutils gawk grep gzip libc-bin lua5.4 mawk \
+            nginx-light openssl procps python3 redis-server redis-tools sed sqlite3 tar xz-utils zstd > /dev/null
+        for file in passwd group; do cp "$tree/usr/share/base-passwd/$file.master" "$tree/etc/$file"; done
+        printf '127.0.0.1\tlocalhost\n::1\tlocalhost\n' > "$tree/etc/hosts"
+        mkdir -p "$tree"/{tmp,data,var/log/nginx,var/lib/nginx}
+        touch "$tree/complete"
+    fi
+    echo "$tree"
+}
+
+if [ "${1:-}" = --apps ]; then
+    [ $# -eq 2 ] || { echo 'usage: fetch.sh --apps ARCH' >&2; exit 64; }
+    apps "$2"
+    exit
+fi
 
 if [ $source = yes ]; then
     [ $# -eq 1 ] || { echo 'usage: fetch.sh --source PACKAGE' >&2; exit 64; }

@@ -105,6 +105,22 @@ internal sealed class TranslatedFiles : ICodeImages
         return image;
     }
 
+    /// <summary>Has a file's translation for a load bias in the cache, which is not loaded; whether it was made now.</summary>
+    /// <exception cref="ElfFormatException">The file is malformed.</exception>
+    /// <exception cref="IOException">The cache cannot be written.</exception>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public bool Prepare(FileIdentity identity, string path, byte[] content, long bias)
+    {
+        var cache = _cache ?? throw new InvalidOperationException("without a cache there is nothing to prepare");
+        var options = Options(IsAlwaysPrecise) with { Parallelism = 1 };
+        var name = TranslationKey.Of(content, bias, options);
+        var isMade = !cache.Has(name);
+        if (isMade)
+            cache.Add(name, ModuleTranslator.Translate(ElfImage.Parse(content, path).ToGuestImage(bias), options, "g_" + name).Assembly);
+        cache.RecordStart(identity, path, Variant(bias, IsAlwaysPrecise), name);
+        return isMade;
+    }
+
     /// <summary>The code of an address space.</summary>
     public TranslatedCode NewCode(AddressSpace space, DispatchTable dispatch) => new(dispatch, space, this, new LazyEvaluator(this, space));
 

@@ -37,7 +37,15 @@ public sealed class Workloads : IDisposable
 
     /// <summary>Runs a guest; see <see cref="ToolProcess.Run(ProcessStartInfo, string?)"/>.</summary>
     internal (int ExitCode, byte[] Output, string Error) RunGuest(string workingDirectory, string? input, params string[] arguments)
-        => ToolProcess.Run(ToolProcess.Command(["run", .. arguments], workingDirectory, _directory.Path), input);
+        => ToolProcess.Run(ToolProcess.Command(["run", .. arguments], workingDirectory, _directory.Path), input, limit: TimeSpan.FromMinutes(10)); // the first run translates
+
+    /// <summary>Whole translations in the cache of <see cref="RunGuest"/>, without those of regions.</summary>
+    internal IEnumerable<string> Translations
+        => Directory.EnumerateFiles(Path.Combine(_directory.Path, "cheri2il", "translations"), "*.dll").Where(f => !Path.GetFileName(f).Contains('_', StringComparison.Ordinal));
+
+    /// <summary>Runs another command of the tool with the same cache.</summary>
+    internal (int ExitCode, byte[] Output, string Error) Run(string workingDirectory, params string[] arguments)
+        => ToolProcess.Run(ToolProcess.Command(arguments, workingDirectory, _directory.Path), limit: TimeSpan.FromMinutes(10));
 
     /// <summary>Runs a program of this machine the way a guest is run: with an empty environment.</summary>
     internal static (int ExitCode, byte[] Output, string Error) RunNative(string workingDirectory, string? input, string program, params string[] arguments)

@@ -83,9 +83,17 @@ internal sealed class TranslationCache
     {
         if (TryLoad(name) is { } found)
             return found;
-        Store(PathOf(name + ".dll"), make());
+        Add(name, make());
         return TryLoad(name) ?? throw new IOException($"{PathOf(name + ".dll")} vanished");
     }
+
+    /// <summary>Whether there is an entry, with machine code or without.</summary>
+    public bool Has(string name) => (NativeCode.IsEnabled && HasNative(name)) || File.Exists(PathOf(name + ".dll"));
+
+    /// <summary>Adds an entry.</summary>
+    /// <exception cref="IOException">The cache cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">The cache cannot be written.</exception>
+    public void Add(string name, byte[] assembly) => Store(PathOf(name + ".dll"), assembly);
 
     /// <summary>Adds an entry's machine code, and removes the file without.</summary>
     public void StoreNative(string name, byte[] assembly)

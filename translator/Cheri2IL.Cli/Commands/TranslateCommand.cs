@@ -10,7 +10,9 @@ internal static class TranslateCommand
     /// <summary>Makes the command.</summary>
     public static Command Create()
     {
-        var program = new Argument<string>("app.elf") { Description = "RV64 ELF program or shared object." };
+        var program = new Argument<string?>("app.elf") { Description = "RV64 ELF program or shared object.", Arity = ArgumentArity.ZeroOrOne };
+        var root = new Option<string>("--root") { Description = "With --all: the directory whose programs and libraries are translated into the cache that 'run' uses.", HelpName = "dir" };
+        var all = new Option<bool>("--all") { Description = "Translate every RV64 ELF file below --root, in parallel. What is wrong with one does not stop the others." };
         var output = new Option<string>("--output", "-o") { Description = "Assembly to write. Default: the program's name with .dll, in the working directory.", HelpName = "out.dll" };
         var checks = CommonOptions.Checks();
         var precise = CommonOptions.PreciseFaults();
@@ -20,13 +22,19 @@ internal static class TranslateCommand
             "translate",
             "Translates a program into one .NET assembly, and a portable PDB beside it. Equal input gives equal bytes.",
             "cheri2il translate corpus/hello/bin/hello.elf",
-            "cheri2il translate -o build/busybox.dll --stats busybox") { program, output, checks, precise, stats, json };
-        command.SetAction(parsed => Run(
-            parsed.GetRequiredValue(program),
-            parsed.GetValue(output),
-            new TranslationOptions { Checks = CommonOptions.ParseChecks(parsed.GetRequiredValue(checks)), PreciseFaults = parsed.GetValue(precise), Symbols = true },
-            parsed.GetValue(stats),
-            parsed.GetValue(json)));
+            "cheri2il translate -o build/busybox.dll --stats busybox",
+            "cheri2il translate --root ./rootfs --all") { program, output, checks, precise, stats, json, root, all };
+        command.SetAction(parsed => (parsed.GetValue(root), parsed.GetValue(all)) switch
+        {
+            ({ } tree, true) when parsed.GetValue(program) is null && parsed.GetValue(output) is null => TreeTranslation.Run(tree, parsed.GetRequiredValue(checks)),
+            (null, false) when parsed.GetValue(program) is { } path => Run(
+                path,
+                parsed.GetValue(output),
+                new TranslationOptions { Checks = CommonOptions.ParseChecks(parsed.GetRequiredValue(checks)), PreciseFaults = parsed.GetValue(precise), Symbols = true },
+                parsed.GetValue(stats),
+                parsed.GetValue(json)),
+            _ => throw new ToolException(ExitCode.Usage, "wants either one program, or --root and --all (see 'cheri2il translate --help')"),
+        });
         return command;
     }
 
