@@ -289,11 +289,31 @@ internal sealed class TranslatedFiles : ICodeImages
     private TranslationOptions Options(bool isPrecise)
         => new() { Checks = CommonOptions.ParseChecks(_arguments.Checks), CountChecks = _arguments.Stats, PreciseFaults = isPrecise, Omitted = (CapabilityCost)_arguments.Omitted };
 
-    private FileImage NewImage(TranslatedModule module, string path) => new(module, new LazyRegions(() => NewRegions(module, path)));
+    private FileImage NewImage(TranslatedModule module, string path) => new(module, new LazyRegions(this, KeyOf(module), () => NewRegions(module, path)));
+
+    /// <summary>Name of a whole translation, after which those of its regions are called; null for an assembly that has another name.</summary>
+    private static string? KeyOf(TranslatedModule module)
+        => module.Assembly.GetName().Name is { Length: StartRecord.NameLength + 2 } name && name.StartsWith("g_", StringComparison.Ordinal) && StartRecord.IsName(name.AsSpan(2)) ? name[2..] : null;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private RegionTranslator NewRegions(TranslatedModule module, string path)
         => new(ElfImage.Parse(module.Image.ToArray(), path, module.HasCapabilities).ToGuestImage(module.LoadBias), Options(module.HasPreciseFaults), LoadRegion);
+
+    /// <summary>A region that was translated before, in this run or an earlier one; null: none was.</summary>
+    private TranslatedModule? FindRegion(string name)
+    {
+        Lazy<TranslatedModule>? region;
+        lock (_gate)
+            _regions.TryGetValue(name, out region);
+        return region?.Value ?? (_cache?.TryLoad(name) is { } cached ? LoadRegion(name, cached.Module) : null);
+    }
+
+    private TranslatedModule LoadRegion(string name, TranslatedModule module)
+    {
+        lock (_gate)
+            _regions.TryAdd(name, new Lazy<TranslatedModule>(module));
+        return module;
+    }
 
     /// <summary>What was translated at run time, loaded once for all address spaces.</summary>
     private TranslatedModule LoadRegion(string name, Func<byte[]> make)
@@ -330,16 +350,17 @@ internal sealed class TranslatedFiles : ICodeImages
         }
     }
 
-    /// <summary>Parses symbols and unwind tables at first use, which most runs never need.</summary>
+    /// <summary>Regions from the cache; the translator, which parses symbols and unwind tables, is made when one is missing there.</summary>
     /// <remarks>No <see cref="Lazy{T}"/>: making one would load the translator's assembly at every start.</remarks>
-    private sealed unsafe class LazyRegions(Func<IRegionTranslator> make) : IRegionTranslator
+    private sealed unsafe class LazyRegions(TranslatedFiles owner, string? key, Func<IRegionTranslator> make) : IRegionTranslator
     {
         private readonly Lock _gate = new();
         private IRegionTranslator? _translator;
 
         public ICodeDescription Description => Translator().Description;
 
-        public TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc) => Translator().Translate(memory, state, pc);
+        public TranslatedModule? Translate(GuestState* state, long pc)
+            => (key is not null && state->Capabilities.MemoryTags == null ? owner.FindRegion(ModuleFormat.RegionName(key, pc)) : null) ?? Translator().Translate(state, pc);
 
         private IRegionTranslator Translator()
         {

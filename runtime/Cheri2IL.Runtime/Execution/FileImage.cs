@@ -8,14 +8,17 @@ public unsafe interface IRegionTranslator
     /// <summary>See <see cref="ICodeImage.Description"/>.</summary>
     ICodeDescription Description { get; }
 
-    /// <summary>See <see cref="ICodeImage.Translate"/>.</summary>
-    TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc);
+    /// <summary>The region that starts at <paramref name="pc"/>, of code that is as in the file; null: it is to be evaluated.</summary>
+    TranslatedModule? Translate(GuestState* state, long pc);
 }
 
 /// <summary>The code of an ELF file at one load bias, with its translation. Immutable, thread-safe.</summary>
 /// <remarks>An image is at wherever its file's very bytes are; which file an address space says it mapped there does not count.</remarks>
 public sealed unsafe class FileImage : ICodeImage
 {
+    /// <summary>Bytes around a pc that must be those of the file for a region to be translated.</summary>
+    private const int RegionSpan = 1024;
+
     private readonly IRegionTranslator? _regions;
     private readonly List<ProgramHeader> _code = [];
 
@@ -58,13 +61,18 @@ public sealed unsafe class FileImage : ICodeImage
     public ICodeDescription? Description => _regions?.Description;
 
     /// <inheritdoc/>
-    public bool IsIntact(ICodeMemory memory)
+    public bool IsIntact(ICodeMemory memory) => IsIntact(memory, Start, End);
+
+    /// <inheritdoc/>
+    public TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc)
+        => IsIntact(memory, pc - RegionSpan, pc + RegionSpan) ? _regions?.Translate(state, pc) : null;
+
+    private bool IsIntact(ICodeMemory memory, long from, long to)
     {
-        ArgumentNullException.ThrowIfNull(memory);
         foreach (var segment in _code)
         {
             var (start, content) = (segment.VirtualAddress + Module.LoadBias, Elf.Content(segment));
-            for (var (at, end) = (start, start + content.Length); at < end;)
+            for (var (at, end) = (Math.Max(start, from), Math.Min(start + content.Length, to)); at < end;)
             {
                 // A page that is not executable faults when it is entered by the table: what it holds does not matter.
                 var next = Math.Min(end, (at & -HostMemory.PageSize) + HostMemory.PageSize);
@@ -77,7 +85,4 @@ public sealed unsafe class FileImage : ICodeImage
 
         return true;
     }
-
-    /// <inheritdoc/>
-    public TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc) => _regions?.Translate(memory, state, pc);
 }

@@ -7,6 +7,11 @@ namespace Cheri2IL.Runtime.Execution;
 /// </summary>
 public static class ModuleFormat
 {
+    /// <summary>What the translation of a region is called, in the mode that its file starts in.</summary>
+    /// <param name="key">Name of the file's translation.</param>
+    /// <param name="pc">Guest address.</param>
+    public static string RegionName(string key, long pc) => string.Concat(key, "_", pc.ToString("x", System.Globalization.CultureInfo.InvariantCulture));
+
     /// <summary>Resource with the unchanged ELF file; empty in regions that were translated at run time.</summary>
     public const string ImageResource = "image.elf";
 

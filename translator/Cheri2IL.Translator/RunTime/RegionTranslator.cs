@@ -9,9 +9,6 @@ namespace Cheri2IL.Translator.RunTime;
 /// <remarks>Thread-safe; shared by the address spaces that have the file at the same load bias.</remarks>
 public sealed unsafe class RegionTranslator : IRegionTranslator
 {
-    /// <summary>Bytes around a pc that must be those of the file.</summary>
-    private const int Span = 1024;
-
     private readonly GuestImage _image;
     private readonly Func<string, Func<byte[]>, TranslatedModule>? _cache;
     private readonly Lock _gate = new();
@@ -36,35 +33,16 @@ public sealed unsafe class RegionTranslator : IRegionTranslator
     public ICodeDescription Description { get; }
 
     /// <inheritdoc/>
-    public TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc)
+    public TranslatedModule? Translate(GuestState* state, long pc)
     {
-        ArgumentNullException.ThrowIfNull(memory);
         lock (_gate)
         {
-            if (!_image.IsExecutable(pc) || IsModified(memory, pc))
+            if (!_image.IsExecutable(pc))
                 return null;
             var isa = CodeEvaluator.IsaOf(state);
-            var name = isa == _image.Isa ? $"{_key}_{pc:x}" : $"{_key}_{pc:x}_{isa}";
+            var name = isa == _image.Isa ? ModuleFormat.RegionName(_key, pc) : $"{ModuleFormat.RegionName(_key, pc)}_{isa}";
             return Load(name, () => ModuleTranslator.TranslateRegion(_image.DecodedAs(isa), pc, _options, "r_" + name).Assembly);
         }
-    }
-
-    /// <summary>Whether the bytes around a pc differ from the file's: the guest has changed its own code.</summary>
-    private bool IsModified(ICodeMemory memory, long pc)
-    {
-        var (start, end, _) = _image.RangeOf(pc);
-        start = Math.Max(start, pc - Span);
-        end = Math.Min(end, pc + Span);
-        Span<byte> original = stackalloc byte[2];
-        for (var at = start; at + 2 <= end; at += 2)
-        {
-            if (!_image.TryRead(at, original) || !memory.IsExecutable(at))
-                return true;
-            if (!original.SequenceEqual(new ReadOnlySpan<byte>(memory.Base + at, 2)))
-                return true;
-        }
-
-        return false;
     }
 
     private TranslatedModule Load(string name, Func<byte[]> make)
