@@ -50,11 +50,11 @@ public sealed class DebianTests(Workloads workloads) : IClassFixture<Workloads>
         Assert.Contains("usr/bin/broken: ", made.Error, StringComparison.Ordinal);
         Assert.Contains(" 1 failed", made.Error, StringComparison.Ordinal);
 
-        // Whatever is run finds all of that: only the vDSO is not in the tree, and dash does not ask for the time.
+        // Whatever is run finds all of that, at the addresses that it was made for: only the vDSO is not in the tree.
         var again = own.Run(directory.Path, "translate", "--root", tree, "--all");
         Assert.Contains("0 files translated, 3 were there already, 1 failed", again.Error, StringComparison.Ordinal);
         var (exitCode, output, _) = own.RunGuest(directory.Path, null, "--root", tree, "/usr/bin/dash", "-c", "echo $((6 * 7))");
         Assert.Equal((0, "42\n"), (exitCode, System.Text.Encoding.ASCII.GetString(output)));
-        Assert.Equal(3, own.Translations.Count());
+        Assert.Equal(4, own.Translations.Count());
     }
 }
