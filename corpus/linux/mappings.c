@@ -1,5 +1,6 @@
 // Mappings of files: shared ones are the file, private ones are not, and processes see the same.
 #include "show.h"
+#include <setjmp.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -75,6 +76,42 @@ static void one_process(void) {
     munmap(shared, 4096);
 }
 
+static sigjmp_buf back;
+static volatile int signal_number, signal_code;
+static void on_fault(int signal, siginfo_t *info, void *context) {
+    (void)context;
+    signal_number = signal;
+    signal_code = info->si_code;
+    siglongjmp(back, 1);
+}
+
+static void touch(const char *what, volatile char *address) {
+    if (sigsetjmp(back, 1) == 0) {
+        *address = 1;
+        printf("%s: no fault\n", what);
+    } else {
+        printf("%s: signal %d code %d\n", what, signal_number, signal_code);
+    }
+}
+
+static void behind_the_end(void) {
+    struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
+    sigaction(SIGBUS, &action, NULL);
+    int file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    ftruncate(file, 4096);
+    char *shared = map(file, MAP_SHARED, PROT_READ | PROT_WRITE, 12288, 0);
+    touch("in the file", shared);
+    touch("behind it", shared + 8192);
+    ftruncate(file, 0);
+    touch("in what was cut off", shared);
+    show("a call that writes there", read(open("/dev/zero", O_RDONLY), shared, 10));
+    ftruncate(file, 4096);
+    touch("in what came back", shared);
+    munmap(shared, 12288);
+    close(file);
+    unlink(path);
+}
+
 static void processes(void) {
     int file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
     ftruncate(file, 65536 * 3);
@@ -111,6 +148,7 @@ static void processes(void) {
 int main(void) {
     sprintf(path, "/tmp/cheri2il-mappings-%d", (int)getpid());
     one_process();
+    behind_the_end();
     processes();
     return 0;
 }
