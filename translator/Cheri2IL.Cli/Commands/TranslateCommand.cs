@@ -33,7 +33,7 @@ internal static class TranslateCommand
                 new TranslationOptions { Checks = CommonOptions.ParseChecks(parsed.GetRequiredValue(checks)), PreciseFaults = parsed.GetValue(precise), Symbols = true },
                 parsed.GetValue(stats),
                 parsed.GetValue(json)),
-            _ => throw new ToolException(ExitCode.Usage, "wants either one program, or --root and --all (see 'cheri2il translate --help')"),
+            _ => throw new ToolException(ExitCode.Usage, "wants either one program, app.elf, or --root and --all (see 'cheri2il translate --help')"),
         });
         return command;
     }
