@@ -172,7 +172,7 @@ public sealed unsafe partial class CvmThread
                     Process.Signals.Action(info.Number).Handler = Signal.SIG_DFL;
             }
 
-            Cvm.Options.Trace?.Signalled(this, info);
+            _trace?.Signalled(this, info);
             if (action.Handler == Signal.SIG_DFL)
             {
                 if (!Signal.StopsByDefault(info.Number))
@@ -217,7 +217,7 @@ public sealed unsafe partial class CvmThread
                 Process.Signals.Action(info.Number).Handler = Signal.SIG_DFL;
         }
 
-        Cvm.Options.Trace?.Signalled(this, info);
+        _trace?.Signalled(this, info);
         if (action.Handler == Signal.SIG_DFL)
         {
             Cvm.ReportFault(info.Number, new FaultReport(this).Write(info, fault));

@@ -4,6 +4,7 @@ using Cheri2IL.Intravisor.LibOs.Futexes;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Syscalls;
+using Cheri2IL.Intravisor.LibOs.Tracing;
 using Cheri2IL.Intravisor.LibOs.Waiting;
 using Cheri2IL.Runtime.Execution;
 
@@ -19,6 +20,11 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     private readonly Lock _life = new();
     private readonly ParkToken _token;
     private readonly GuestThread _guest;
+
+    // What every system call looks at, without the way over process and cVM.
+    private readonly SyscallCounts? _counts;
+    private readonly IntravisorTelemetry? _telemetry;
+    private readonly SyscallTrace? _trace;
     private int _attention;
     private bool _redirected;
     private bool _ending;
@@ -28,6 +34,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     {
         (Process, Image, Space, Id) = (process, image, image.Space, id);
         _outer = Cvm.Outer;
+        (_counts, _telemetry, _trace) = (Cvm.Options.SystemCalls, Cvm.Telemetry, Cvm.Options.Trace);
         _token = new ParkToken(process.Cvm.Host);
         Waits = new WaitSet(this);
         Waiter = new FutexWaiter(this);
@@ -97,12 +104,12 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     {
         var firstArgument = state->X10;
         var arguments = new SyscallArguments(firstArgument, state->X11, state->X12, state->X13, state->X14, state->X15);
-        Cvm.Options.SystemCalls?.Add(state->X17);
+        _counts?.Add(state->X17);
         var row = SyscallTable.Find(state->X17);
-        Cvm.Telemetry?.Called(Cvm, state->X17, row);
+        _telemetry?.Called(Cvm, state->X17, row);
         if (_authority is not null)
             TakeAuthority(state, row?.PointerArguments ?? 0);
-        var traced = Cvm.Options.Trace?.Begin(this, state->X17, in arguments);
+        var traced = _trace?.Begin(this, state->X17, in arguments);
         long result;
         try
         {
@@ -119,7 +126,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
         }
 
         if (traced is not null)
-            Cvm.Options.Trace!.End(this, traced, _redirected || IsOver ? null : result);
+            _trace!.End(this, traced, _redirected || IsOver ? null : result);
         if (_redirected)
         {
             _redirected = false;
