@@ -118,7 +118,7 @@ internal static class DescriptorSyscalls
 
     public static long Ioctl(CvmThread thread, in SyscallArguments a)
     {
-        const uint TCGETS = 0x5401, TCSETS = 0x5402, TCSETSF = 0x5404, TIOCGPGRP = 0x540f, TIOCGWINSZ = 0x5413, FIONREAD = 0x541b, FIONBIO = 0x5421, FIONCLEX = 0x5450, FIOCLEX = 0x5451;
+        const uint TCGETS = 0x5401, TCSETS = 0x5402, TCSETSF = 0x5404, TIOCGPGRP = 0x540f, TIOCGWINSZ = 0x5413, FIONREAD = 0x541b, FIONBIO = 0x5421, FIONCLEX = 0x5450, FIOCLEX = 0x5451, FIOASYNC = 0x5452;
         var table = thread.Files.Descriptors;
         if (table[(int)a.A0] is not { } file)
             return -Errno.EBADF;
@@ -132,6 +132,9 @@ internal static class DescriptorSyscalls
                     return -Errno.EFAULT;
                 file.Flags = on != 0 ? file.Flags | FileAbi.O_NONBLOCK : file.Flags & ~FileAbi.O_NONBLOCK;
                 return 0;
+            case FIOASYNC when file.Waiters is not null:
+                // No SIGIO follows: who asks for it polls as well.
+                return thread.Memory.TryRead(a.A2, out int _) ? 0 : -Errno.EFAULT;
             case FIONREAD:
                 var available = file.Available;
                 return available < 0 ? available : thread.Memory.TryWrite(a.A2, (int)Math.Min(available, int.MaxValue)) ? 0 : -Errno.EFAULT;

@@ -60,7 +60,7 @@ public static class SyscallTable
         26 => No(number, "inotify_init1"),
         27 => No(number, "inotify_add_watch"),
         28 => No(number, "inotify_rm_watch"),
-        29 => Part(number, "ioctl", "fd ioctl address", DescriptorSyscalls.Ioctl, "Terminal size and modes (read only), FIONREAD, FIONBIO, FIOCLEX; others ENOTTY."),
+        29 => Part(number, "ioctl", "fd ioctl address", DescriptorSyscalls.Ioctl, "Terminal size and modes (read only), FIONREAD, FIONBIO, FIOCLEX, FIOASYNC (without SIGIO); others ENOTTY."),
         30 => No(number, "ioprio_set"),
         31 => No(number, "ioprio_get"),
         32 => Yes(number, "flock", "fd flock", LockSyscalls.Flock),
