@@ -90,7 +90,8 @@ internal sealed class GuestTimer(Func<long> clock, int rate, Action<long> expire
         if (_disposed || (_deadline == long.MaxValue && _timer is null))
             return;
         _timer ??= new Timer(static t => ((GuestTimer)t!).Check(), this, Timeout.Infinite, Timeout.Infinite);
-        var left = _deadline == long.MaxValue ? -1 : Math.Clamp((_deadline - clock()) / rate, 0, Longest);
+        // Whatever interval a guest sets: the threads that serve timers are the host's.
+        var left = _deadline == long.MaxValue ? -1 : Math.Clamp((_deadline - clock()) / rate, Millisecond, Longest);
         _timer.Change(left < 0 ? Timeout.Infinite : (left + Millisecond - 1) / Millisecond, Timeout.Infinite);
     }
 }

@@ -13,10 +13,14 @@ public sealed class FileSystem
     /// <summary>Most files at a time whose pages mappings share.</summary>
     private const int MostBackingFiles = 512;
 
+    /// <summary>Nanoseconds between collections that the guest brings about.</summary>
+    private const ulong CollectionInterval = 1_000_000_000;
+
     private readonly Func<long> _clock;
     private readonly long _memoryLimit;
     private long _memory;
     private long _inodes;
+    private long _collectedAt;
     private int _unlinked;
     private int _backingFiles;
 
@@ -75,15 +79,22 @@ public sealed class FileSystem
             return true;
 
         // What mappings share of unlinked files is given back when the collector has found out that nobody has them (BackingFile).
-        if (Interlocked.Exchange(ref _unlinked, 0) == 0)
-            return false;
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        return TryCharge(bytes);
+        return Interlocked.Exchange(ref _unlinked, 0) != 0 && TryCollect() && TryCharge(bytes);
     }
 
     /// <summary>A file has lost its last name.</summary>
     public void Unlinked() => Interlocked.Exchange(ref _unlinked, 1);
+
+    /// <summary>Collects what nobody has any more, unless that was done a moment ago: it stops every cVM, and guests bring it about.</summary>
+    private bool TryCollect()
+    {
+        var (now, last) = (Now, Volatile.Read(ref _collectedAt));
+        if ((ulong)(now - last) < CollectionInterval || Interlocked.CompareExchange(ref _collectedAt, now, last) != last)
+            return false;
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        return true;
+    }
 
     private bool TryCharge(long bytes)
     {
@@ -98,12 +109,9 @@ public sealed class FileSystem
     /// </summary>
     internal BackingFile? NewBackingFile(Action closed)
     {
+        // Those that nothing maps any more are found out by the collector alone.
         if (Volatile.Read(ref _backingFiles) >= MostBackingFiles)
-        {
-            // Those that nothing maps any more are found out by the collector alone.
-            GC.Collect();
-            GC.WaitForPendingFinalizers();
-        }
+            TryCollect();
 
         if (Interlocked.Increment(ref _backingFiles) <= MostBackingFiles)
         {
