@@ -13,8 +13,6 @@ internal sealed record ProgramFile(ElfExecutable Elf, IMappingSource Source)
     /// <summary>Longest file that is taken for a program: 512 MiB. Its headers are parsed from a copy.</summary>
     private const long MaxLength = 512L << 20;
 
-    private const int ExecuteBits = 0x49;
-
     /// <summary>A program that is in no file system.</summary>
     public static ProgramFile InMemory(string path, ElfExecutable elf) => new(elf, new MemorySource(path, elf.Data));
 
@@ -32,7 +30,7 @@ internal sealed record ProgramFile(ElfExecutable Elf, IMappingSource Source)
         {
             error = tree.Walk(processId, start, path, followLast: true, out var found);
             file = found.Inode as RegularFile;
-            if (error == 0 && (file is null || (file.Mode & ExecuteBits) == 0))
+            if (error == 0 && file is not { IsExecutable: true })
                 error = -Errno.EACCES;
         }
 

@@ -1,5 +1,4 @@
 using Cheri2IL.Intravisor.Cvms;
-using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Signals;
 using Cheri2IL.Intravisor.LibOs.Vfs;

@@ -8,8 +8,6 @@ namespace Cheri2IL.Intravisor.LibOs.Processes;
 /// <param name="Start">What its program starts with.</param>
 internal sealed record ProgramSearch(RegularFile File, ProgramStart Start)
 {
-    private const int ExecuteBits = 0x49;
-
     /// <summary>Bytes of a file that are looked at for its kind (BINPRM_BUF_SIZE).</summary>
     private const int HeadBytes = 256;
 
@@ -26,7 +24,7 @@ internal sealed record ProgramSearch(RegularFile File, ProgramStart Start)
         Span<byte> head = stackalloc byte[HeadBytes];
         for (var scripts = 0; ; scripts++)
         {
-            if (at.Inode is not RegularFile file || (file.Mode & ExecuteBits) == 0)
+            if (at.Inode is not RegularFile { IsExecutable: true } file)
             {
                 error = -Errno.EACCES;
                 return null;

@@ -535,7 +535,7 @@ internal static class PathSyscalls
         var error = Find(thread, directory, pathAddress, flags, out var inode);
         if (error != 0)
             return error;
-        return (mode & 1) != 0 && inode is not DirectoryNode && (inode!.Mode & 0x49) == 0 ? -Errno.EACCES : 0;
+        return (mode & 1) != 0 && inode is not DirectoryNode && !inode!.IsExecutable ? -Errno.EACCES : 0;
     }
 
     private static long ChangeMode(Inode inode, int mode)

@@ -63,6 +63,9 @@ public abstract class Inode
     /// <summary>st_rdev of devices.</summary>
     public virtual long Device => 0;
 
+    /// <summary>Whether anybody may execute it: then root may, too.</summary>
+    public bool IsExecutable => (Mode & 0x49) != 0;
+
     /// <summary>S_IFMT part of the mode.</summary>
     public int Type => Mode & FileAbi.S_IFMT;
 
