@@ -1,3 +1,4 @@
+using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Futexes;
 using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Runtime.Execution;
@@ -102,6 +103,16 @@ public sealed partial class Cvm
             action(thread);
     }
 
+    /// <summary>Sends a signal of the kernel to every process of a group.</summary>
+    internal void SignalGroup(int group, int signal)
+    {
+        GuestProcess[] members;
+        lock (Tasks)
+            members = [.. _processes.Where(p => p.Group == group)];
+        foreach (var member in members)
+            member.Send(SignalInfo.OfSender(signal, Signal.SI_KERNEL, sender: 0, user: 0));
+    }
+
     /// <summary>An id for a process or thread, of which there will be one more; null at the limit or when the cVM ends. Hold <see cref="Tasks"/>.</summary>
     internal int? NewId()
     {
@@ -135,7 +146,7 @@ public sealed partial class Cvm
     internal void Ended(GuestProcess process, CvmExit exit, in CheckCounts checks, long cpuNanoseconds)
     {
         if (process == Init)
-            Kill(LibOs.Abi.Signal.SIGKILL);
+            Kill(Signal.SIGKILL);
         lock (Tasks)
         {
             if (process == Init)

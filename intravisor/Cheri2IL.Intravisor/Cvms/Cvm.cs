@@ -4,6 +4,7 @@ using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Net;
 using Cheri2IL.Intravisor.LibOs.Processes;
+using Cheri2IL.Intravisor.LibOs.Terminals;
 using Cheri2IL.Intravisor.LibOs.Tracing;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime.Elf;
@@ -52,6 +53,7 @@ public sealed partial class Cvm : IDisposable
         {
             FileSystem = new FileSystem(() => options.Host.RealtimeNanoseconds, options.Root, options.Limits.FileBytes);
             Network = new NetworkStack(Exchange.Network, Name, FileSystem, options.Limits.OpenFiles, options.Publish.Count + options.Reachable.Count == 0 ? null : new HostBridge(options.HostNetwork, options.Reachable));
+            Terminals = new TerminalTable(this);
             _nextId = FirstProcessId;
             var files = new ProcessFiles(FileSystem);
             Init = new GuestProcess(this, FirstProcessId, new ProcessImage(this), files);
@@ -105,6 +107,9 @@ public sealed partial class Cvm : IDisposable
 
     /// <summary>The file tree.</summary>
     internal FileSystem FileSystem { get; }
+
+    /// <summary>Its terminals.</summary>
+    internal TerminalTable Terminals { get; }
 
     /// <summary>Completes when the last process has ended and everything is given back.</summary>
     public Task<CvmExit> Completion => _completion.Task;

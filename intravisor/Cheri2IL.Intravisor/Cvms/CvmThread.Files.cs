@@ -2,6 +2,7 @@ using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Events;
 using Cheri2IL.Intravisor.LibOs.Syscalls;
+using Cheri2IL.Intravisor.LibOs.Terminals;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
 namespace Cheri2IL.Intravisor.Cvms;
@@ -21,6 +22,8 @@ public sealed partial class CvmThread
     /// <returns>Bytes, or a negated errno: -EAGAIN, -ERESTARTSYS if a signal came first.</returns>
     internal long Read(OpenFile file, ref IoVector to)
     {
+        if (file is TerminalFile terminal)
+            return Read(terminal, ref to);
         var deadline = 0L;
         while (true)
         {
@@ -42,6 +45,8 @@ public sealed partial class CvmThread
     internal long Write(OpenFile file, ref IoVector from)
     {
         var (done, deadline) = (0L, 0L);
+        if (file is TerminalFile terminal && MayWrite(terminal) is var refused and not 0)
+            return refused;
         while (true)
         {
             var result = file.Write(ref from);

@@ -29,7 +29,7 @@ internal sealed class ProcessDirectory : DirectoryNode
         Show("mounts", () => "root / tmpfs rw 0 0\nproc /proc proc rw 0 0\n");
         Show("mountinfo", () => "1 0 0:1 / / rw - tmpfs root rw\n");
         Link("fd", new ComputedDirectory(tree, this, _ => process.Files.Descriptors.Snapshot().Select(d => KeyValuePair.Create<string, Inode>(
-            d.Descriptor.ToString(CultureInfo.InvariantCulture), new SymbolicLink(tree, d.File.Path)))));
+            d.Descriptor.ToString(CultureInfo.InvariantCulture), new DescriptorLink(tree, d.File)))));
     }
 
     /// <inheritdoc/>

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Terminals;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
 namespace Cheri2IL.Intravisor.Cvms;
@@ -29,8 +30,10 @@ internal static class StandardTree
         LinkMemoryDevice("urandom", 9, MemoryDeviceKind.Random);
 
         OpenFile Console(DeviceNode node, int flags, int stream) => new ConsoleFile(node, flags, cvm.Host, stream);
-        foreach (var name in (string[])["tty", "console"])
-            devices.Link(name, new DeviceNode(tree, CharacterDevice, 5 << 8, (node, flags) => Console(node, flags, (flags & FileAbi.O_ACCMODE) == FileAbi.O_RDONLY ? 0 : 1)));
+        devices.Link("console", new DeviceNode(tree, CharacterDevice, (5 << 8) | 1, (node, flags) => Console(node, flags, (flags & FileAbi.O_ACCMODE) == FileAbi.O_RDONLY ? 0 : 1)));
+        devices.Link("tty", new CurrentTerminalNode(cvm));
+        devices.Link("pts", new TerminalDirectory(cvm, devices));
+        devices.Link("ptmx", new SymbolicLink(tree, "pts/ptmx"));
         devices.Link("fd", new SymbolicLink(tree, "/proc/self/fd"));
         string[] standard = ["stdin", "stdout", "stderr"];
         for (var k = 0; k < standard.Length; k++)
@@ -51,6 +54,9 @@ internal static class StandardTree
         kernel.Link("osrelease", ComputedFile.OfText(tree, () => "6.6.0\n"));
         kernel.Link("hostname", ComputedFile.OfText(tree, () => "cvm\n"));
         kernel.Link("pid_max", ComputedFile.OfText(tree, () => "4194304\n"));
+        var terminals = tree.MakeDirectory("/proc/sys/kernel/pty", 0x16d);
+        terminals.Link("max", ComputedFile.OfText(tree, () => $"{TerminalTable.Most}\n"));
+        terminals.Link("nr", ComputedFile.OfText(tree, () => $"{cvm.Terminals.Count}\n"));
         kernel.Link("ostype", ComputedFile.OfText(tree, () => "Linux\n"));
         kernel.Link("threads-max", ComputedFile.OfText(tree, () => $"{cvm.Options.Limits.Threads}\n"));
         tree.MakeDirectory("/proc/sys/net/core", 0x16d).Link("somaxconn", ComputedFile.OfText(tree, () => "4096\n"));

@@ -55,9 +55,12 @@ public sealed partial class GuestProcess
         get
         {
             lock (Cvm.Tasks)
-                return !Cvm.Processes.Any(p => p.Group == Group && !p._isZombie && p.Parent is { } parent && parent.Group != Group && parent.Session == p.Session);
+                return !Cvm.Processes.Any(p => p.Group == Group && !p._isZombie && p.HasParentOutside);
         }
     }
+
+    /// <summary>Whether its parent is in another group of the session. Hold <see cref="Cvm.Tasks"/>.</summary>
+    private bool HasParentOutside => Parent is { } parent && parent.Group != Group && parent.Session == Session;
 
     /// <summary>Threads that wait for a child of this process.</summary>
     internal WaitQueue Waiting { get; } = new();
@@ -215,6 +218,7 @@ public sealed partial class GuestProcess
     {
         Timers.Dispose();
         Files.Close();
+        LeaveTerminal();
         if (this == Cvm.Init)
             Cvm.Outer?.ReportEnd(_exit!);
         LeaveImage(Image);
@@ -222,15 +226,20 @@ public sealed partial class GuestProcess
         var code = _exit!.Signal == 0 ? Signal.CLD_EXITED : Signal.DumpsCore(_exit.Signal) ? Signal.CLD_DUMPED : Signal.CLD_KILLED;
         var status = _exit.Signal == 0 ? _exit.Status : _exit.Signal;
         var orphans = new List<GuestProcess>();
+        var groups = new List<int>();
         GuestProcess? parent;
         lock (Cvm.Tasks)
         {
+            if (HasParentOutside)
+                groups.Add(Group);
             _isZombie = true;
             _waitEvent = new WaitEvent(code, status);
             foreach (var child in Cvm.Processes)
             {
                 if (child.Parent != this)
                     continue;
+                if (child.HasParentOutside)
+                    groups.Add(child.Group);
                 // As in a container whose first process is the reaper of all.
                 child.Parent = this == Cvm.Init ? null : Cvm.Init;
                 child.ExitSignal = Signal.SIGCHLD;
@@ -244,9 +253,17 @@ public sealed partial class GuestProcess
                     Cvm.Remove(orphan);
             }
 
+            groups.RemoveAll(g => !IsOrphanedAndStopped(g));
             parent = Parent;
             if (parent is null || !parent.KeepsZombies(ExitSignal))
                 Cvm.Remove(this);
+        }
+
+        // Nobody could continue their stopped processes any more (kernel/exit.c, kill_orphaned_pgrp).
+        foreach (var group in groups.Distinct())
+        {
+            Cvm.SignalGroup(group, Signal.SIGHUP);
+            Cvm.SignalGroup(group, Signal.SIGCONT);
         }
 
         foreach (var orphan in orphans)
@@ -254,6 +271,13 @@ public sealed partial class GuestProcess
         Watching.Wake();
         TellParent(code, status);
         Cvm.Ended(this, _exit, _checks, _finishedCpu);
+    }
+
+    /// <summary>Whether a group has stopped processes, and nobody who could continue them. Hold <see cref="Cvm.Tasks"/>.</summary>
+    private bool IsOrphanedAndStopped(int group)
+    {
+        var members = Cvm.Processes.Where(p => p.Group == group && !p._isZombie);
+        return members.Any(p => p._isStopped) && !members.Any(p => p.HasParentOutside);
     }
 
     /// <summary>Whether its children that have ended wait for it (kernel/signal.c, do_notify_parent). Hold <see cref="Cvm.Tasks"/>.</summary>

@@ -38,7 +38,7 @@ public sealed partial class GuestProcess
         }
 
         Notify(target, info.Number);
-        Signals.Arrivals.Wake(FileAbi.POLLIN);
+        Queued(info.Number);
         return true;
     }
 
@@ -56,7 +56,7 @@ public sealed partial class GuestProcess
         }
 
         Notify(thread, info.Number);
-        Signals.Arrivals.Wake(FileAbi.POLLIN);
+        Queued(info.Number);
         return true;
     }
 
@@ -92,17 +92,35 @@ public sealed partial class GuestProcess
                 }
             }
 
-            if (_isStopped && signal is Signal.SIGCONT or Signal.SIGKILL)
+            if (_isStopped && signal == Signal.SIGCONT)
             {
-                continues = signal == Signal.SIGCONT;
+                continues = true;
                 Volatile.Write(ref _isStopped, false);
-                _waitEvent = continues ? new WaitEvent(Signal.CLD_CONTINUED, Signal.SIGCONT) : null;
+                _waitEvent = new WaitEvent(Signal.CLD_CONTINUED, Signal.SIGCONT);
+            }
+        }
+
+        if (!continues)
+            return;
+        Cvm.WakePaused();
+        TellParent(Signal.CLD_CONTINUED, Signal.SIGCONT);
+    }
+
+    /// <summary>A signal has been queued: SIGKILL ends also what is stopped, which must not go on before it finds the signal.</summary>
+    private void Queued(int signal)
+    {
+        if (signal == Signal.SIGKILL)
+        {
+            lock (Cvm.Tasks)
+            {
+                if (_isStopped)
+                    _waitEvent = null;
+                Volatile.Write(ref _isStopped, false);
             }
         }
 
         Cvm.WakePaused();
-        if (continues)
-            TellParent(Signal.CLD_CONTINUED, Signal.SIGCONT);
+        Signals.Arrivals.Wake(FileAbi.POLLIN);
     }
 
     private bool Discards(int signal, CvmThread? target)

@@ -41,6 +41,7 @@ public sealed unsafe partial class GuestProcess
         Signals = new ProcessSignals(parent.Signals);
         Timers = new ProcessTimers(this);
         ExitSignal = exitSignal;
+        Terminal = parent.Terminal;
     }
 
     /// <summary>The cVM.</summary>

@@ -48,11 +48,11 @@ internal static class DescriptorSyscalls
         var flags = (int)a.A1;
         if ((flags & ~(FileAbi.O_CLOEXEC | FileAbi.O_NONBLOCK)) != 0)
             return -Errno.EINVAL;
-        var node = new AnonymousNode(thread.Files.FileSystem, FileAbi.S_IFIFO | 0x180);
         var files = thread.Files.FileSystem;
         if (!files.Charge(Pipe.DefaultCapacity))
             return -Errno.ENFILE;
-        var pipe = new Pipe(files, isNamed: false);
+        var node = new PipeNode(files);
+        var pipe = node.Pipe;
         var table = thread.Files.Descriptors;
         var closeOnExec = (flags & FileAbi.O_CLOEXEC) != 0;
         var reader = new PipeEnd(node, flags | FileAbi.O_RDONLY, pipe, reads: true, writes: false) { Path = $"pipe:[{node.Number}]" };
@@ -118,49 +118,27 @@ internal static class DescriptorSyscalls
 
     public static long Ioctl(CvmThread thread, in SyscallArguments a)
     {
-        const uint TCGETS = 0x5401, TCSETS = 0x5402, TCSETSF = 0x5404, TIOCGPGRP = 0x540f, TIOCGWINSZ = 0x5413, FIONREAD = 0x541b, FIONBIO = 0x5421, FIONCLEX = 0x5450, FIOCLEX = 0x5451, FIOASYNC = 0x5452;
         var table = thread.Files.Descriptors;
         if (table[(int)a.A0] is not { } file)
             return -Errno.EBADF;
         switch ((uint)a.A1)
         {
-            case FIOCLEX or FIONCLEX:
-                table.SetCloseOnExec((int)a.A0, (uint)a.A1 == FIOCLEX);
+            case TerminalAbi.FIOCLEX or TerminalAbi.FIONCLEX:
+                table.SetCloseOnExec((int)a.A0, (uint)a.A1 == TerminalAbi.FIOCLEX);
                 return 0;
-            case FIONBIO:
+            case TerminalAbi.FIONBIO:
                 if (!thread.Memory.TryRead(a.A2, out int on))
                     return -Errno.EFAULT;
                 file.Flags = on != 0 ? file.Flags | FileAbi.O_NONBLOCK : file.Flags & ~FileAbi.O_NONBLOCK;
                 return 0;
-            case FIOASYNC when file.Waiters is not null:
+            case TerminalAbi.FIOASYNC when file.Waiters is not null:
                 // No SIGIO follows: who asks for it polls as well.
                 return thread.Memory.TryRead(a.A2, out int _) ? 0 : -Errno.EFAULT;
-            case FIONREAD:
+            case TerminalAbi.FIONREAD:
                 var available = file.Available;
                 return available < 0 ? available : thread.Memory.TryWrite(a.A2, (int)Math.Min(available, int.MaxValue)) ? 0 : -Errno.EFAULT;
-        }
-
-        if (!file.IsTerminal(out var columns, out var rows))
-            return -Errno.ENOTTY;
-        switch ((uint)a.A1)
-        {
-            case TCGETS:
-                // struct termios: sane cooked settings (icrnl, opost onlcr, cs8 cread, isig icanon echo...).
-                Span<byte> termios = stackalloc byte[36];
-                uint[] modes = [0x4500, 0x5, 0xbf, 0x8a3b];
-                for (var k = 0; k < modes.Length; k++)
-                    BitConverter.TryWriteBytes(termios[(4 * k)..], modes[k]);
-                ((ReadOnlySpan<byte>)[3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22]).CopyTo(termios[17..]);
-                return thread.Memory.TryWrite(a.A2, termios) ? 0 : -Errno.EFAULT;
-            case >= TCSETS and <= TCSETSF:
-                return 0;
-            case TIOCGWINSZ:
-                ReadOnlySpan<short> size = [(short)rows, (short)columns, 0, 0];
-                return thread.Memory.TryWrite(a.A2, System.Runtime.InteropServices.MemoryMarshal.AsBytes(size)) ? 0 : -Errno.EFAULT;
-            case TIOCGPGRP:
-                return thread.Memory.TryWrite(a.A2, 1) ? 0 : -Errno.EFAULT;
             default:
-                return -Errno.ENOTTY;
+                return TerminalSyscalls.Ioctl(thread, file, (uint)a.A1, a.A2);
         }
     }
 

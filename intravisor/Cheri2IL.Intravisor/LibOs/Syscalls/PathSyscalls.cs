@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Terminals;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
 namespace Cheri2IL.Intravisor.LibOs.Syscalls;
@@ -443,6 +444,8 @@ internal static class PathSyscalls
         var file = thread.Files.Open(thread.Process.Id, start, path, flags, mode, out error);
         if (file is null)
             return error;
+        if (file is TerminalFile terminal && (flags & FileAbi.O_NOCTTY) == 0)
+            thread.Process.AcquireTerminal(terminal);
         if (file is PipeEnd { AwaitsOtherEnd: true } end && !AwaitOtherEnd(thread, end))
         {
             file.AddReference();

@@ -51,6 +51,7 @@ internal static partial class ProcessSyscalls
         {
             if (thread.Cvm.Processes.Any(p => p.Group == self.Id))
                 return -Errno.EPERM;
+            self.Terminal = null;
             return self.Session = self.Group = self.Id;
         }
     }

@@ -202,6 +202,21 @@ public sealed class FileSystem
             {
                 if (++links > MaxSymbolicLinks)
                     return -Errno.ELOOP;
+                if (link.Referent is { } file)
+                {
+                    child = file.Inode;
+                    if (!isLast)
+                    {
+                        if (child is not DirectoryNode)
+                            return -Errno.ENOTDIR;
+                        at = (DirectoryNode)child;
+                        continue;
+                    }
+
+                    result = new PathResult(at, name, child, trailing) { OpenPath = file.Path };
+                    return trailing && child is not DirectoryNode ? -Errno.ENOTDIR : 0;
+                }
+
                 var error = Walk(caller, at, link.TargetFor(caller), followLast: true, ref links, out var target);
                 if (isLast)
                 {
@@ -270,4 +285,8 @@ public sealed class FileSystem
 /// <param name="Name">Last name; "." or ".." possibly.</param>
 /// <param name="Inode">The file, or null if it is missing.</param>
 /// <param name="HasTrailingSlash">The path ends with a slash: only a directory will do.</param>
-public readonly record struct PathResult(DirectoryNode Parent, string Name, Inode? Inode, bool HasTrailingSlash);
+public readonly record struct PathResult(DirectoryNode Parent, string Name, Inode? Inode, bool HasTrailingSlash)
+{
+    /// <summary>The path by which the file was opened that a descriptor's link in /proc led to; null: it was found by its names.</summary>
+    public string? OpenPath { get; init; }
+}

@@ -72,6 +72,9 @@ public abstract class Inode
     /// <summary>Makes an open file description; the flags have been validated. Negative errno in <paramref name="error"/> if it cannot be opened.</summary>
     public abstract OpenFile? Open(int flags, out int error);
 
+    /// <summary>The same for a process, where what is opened depends on who does.</summary>
+    internal virtual OpenFile? OpenFor(int caller, int flags, out int error) => Open(flags, out error);
+
     /// <summary>A process closed one of its descriptors, or the last descriptor of an open file was closed: its locks go.</summary>
     internal void ReleaseLocks(object owner)
     {
@@ -90,7 +93,7 @@ public abstract class Inode
 }
 
 /// <summary>A symbolic link.</summary>
-public sealed class SymbolicLink(FileSystem fileSystem, Func<int, string> target) : Inode(fileSystem, FileAbi.S_IFLNK | 0x1ff)
+public class SymbolicLink(FileSystem fileSystem, Func<int, string> target) : Inode(fileSystem, FileAbi.S_IFLNK | 0x1ff)
 {
     /// <summary>A link whose target is computed: one of /proc.</summary>
     public SymbolicLink(FileSystem fileSystem, Func<string> target)
@@ -108,6 +111,9 @@ public sealed class SymbolicLink(FileSystem fileSystem, Func<int, string> target
     /// <param name="caller">Id of the process that asks: /proc/self is another for each.</param>
     public string TargetFor(int caller) => target(caller);
 
+    /// <summary>The open file whose file it leads to, whatever the path says; null: it leads where the path says.</summary>
+    internal virtual OpenFile? Referent => null;
+
     /// <inheritdoc/>
     public override long Size => target(0).Length;
 
@@ -117,6 +123,27 @@ public sealed class SymbolicLink(FileSystem fileSystem, Func<int, string> target
         error = -Errno.ELOOP;
         return null;
     }
+}
+
+/// <summary>An entry of /proc/PID/fd: it leads to the very file of a descriptor, which may have no path (any more).</summary>
+internal sealed class DescriptorLink : SymbolicLink
+{
+    private readonly OpenFile _file;
+
+    /// <summary>Makes one.</summary>
+    public DescriptorLink(FileSystem fileSystem, OpenFile file)
+        : base(fileSystem, () => file.Name)
+    {
+        _file = file;
+        var isPath = (file.Flags & FileAbi.O_PATH) != 0;
+        Mode = FileAbi.S_IFLNK | 0x40 | (isPath || file.CanRead ? 0x100 : 0) | (isPath || file.CanWrite ? 0x80 : 0);
+    }
+
+    /// <inheritdoc/>
+    internal override OpenFile? Referent => _file;
+
+    /// <inheritdoc/>
+    public override long Size => 64;
 }
 
 /// <summary>A character device, or another file whose behaviour is all in its open file description.</summary>
@@ -150,5 +177,27 @@ public sealed class FifoNode(FileSystem fileSystem, int mode) : Inode(fileSystem
         }
 
         return new PipeEnd(this, flags, _pipe, access != FileAbi.O_WRONLY, access != FileAbi.O_RDONLY);
+    }
+}
+
+/// <summary>A pipe without name; it can be opened again through /proc/PID/fd.</summary>
+public sealed class PipeNode : Inode
+{
+    /// <summary>Makes a pipe; the caller has charged its capacity.</summary>
+    public PipeNode(FileSystem fileSystem)
+        : base(fileSystem, FileAbi.S_IFIFO | 0x180) => Pipe = new Pipe(fileSystem, isNamed: false);
+
+    /// <summary>The pipe.</summary>
+    public Pipe Pipe { get; }
+
+    /// <inheritdoc/>
+    public override OpenFile? Open(int flags, out int error)
+    {
+        var access = flags & FileAbi.O_ACCMODE;
+        var end = new PipeEnd(this, flags, Pipe, access != FileAbi.O_WRONLY, access != FileAbi.O_RDONLY);
+
+        // All its ends may have been closed since it was found.
+        error = end.IsOpen ? 0 : -Errno.ENXIO;
+        return end.IsOpen ? end : null;
     }
 }

@@ -1,5 +1,6 @@
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Events;
+using Cheri2IL.Intravisor.LibOs.Terminals;
 using Cheri2IL.Intravisor.LibOs.Waiting;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
@@ -9,6 +10,8 @@ namespace Cheri2IL.Intravisor.LibOs.Vfs;
 /// </summary>
 public abstract class OpenFile(Inode inode, int flags)
 {
+    private const string Deleted = " (deleted)";
+
     private int _references;
     private List<EpollItem>? _watchers;
 
@@ -20,6 +23,9 @@ public abstract class OpenFile(Inode inode, int flags)
 
     /// <summary>Absolute path by which it was opened, for /proc/self/fd.</summary>
     public string Path { get; set; } = "";
+
+    /// <summary>What /proc/PID/fd shows: the path, and whether it is gone.</summary>
+    internal string Name => Inode is RegularFile or TerminalNode && Inode.Links == 0 && !Path.EndsWith(Deleted, StringComparison.Ordinal) ? Path + Deleted : Path;
 
     /// <summary>Whether reads are allowed.</summary>
     public bool CanRead => (Flags & FileAbi.O_PATH) == 0 && (Flags & FileAbi.O_ACCMODE) != FileAbi.O_WRONLY;

@@ -23,6 +23,10 @@ public sealed class Pipe(FileSystem files, bool isNamed)
     private int _writers;
     private int _readersEver;
     private int _writersEver;
+    private bool _isOver;
+
+    /// <summary>Whether it is a FIFO.</summary>
+    public bool IsNamed => isNamed;
 
     /// <summary>Whether an end is open for reading.</summary>
     public bool HasReader => Volatile.Read(ref _readers) > 0;
@@ -56,17 +60,20 @@ public sealed class Pipe(FileSystem files, bool isNamed)
     /// <summary>Ends for reading, or for writing, that were ever opened: who waits for one to come sees also one that left at once.</summary>
     internal int Opened(bool reads) => Volatile.Read(ref reads ? ref _readersEver : ref _writersEver);
 
-    /// <summary>Adds or removes ends.</summary>
-    public void Change(int readers, int writers)
+    /// <summary>Adds or removes ends; false: it has no ends any more, and no name by which it gets others.</summary>
+    public bool Change(int readers, int writers)
     {
         bool isLast;
         lock (_gate)
         {
+            if (_isOver)
+                return false;
             _readers += readers;
             _writers += writers;
             _readersEver += Math.Max(readers, 0);
             _writersEver += Math.Max(writers, 0);
             isLast = _readers + _writers == 0;
+            _isOver = isLast && !isNamed;
             if (isLast && isNamed)
             {
                 _ring.Drop(_ring.Count);
@@ -78,6 +85,7 @@ public sealed class Pipe(FileSystem files, bool isNamed)
         Waiters.Wake();
         if (isLast && !isNamed)
             files.Release(Capacity);
+        return true;
     }
 
     /// <summary>F_SETPIPE_SZ: at least that many bytes, in powers of two from a page on; the capacity, -EPERM, -EBUSY or -ENOMEM.</summary>

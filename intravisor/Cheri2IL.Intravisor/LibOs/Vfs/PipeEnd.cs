@@ -21,13 +21,16 @@ public sealed class PipeEnd : OpenFile
         : base(inode, flags)
     {
         (Pipe, _reads, _writes) = (pipe, reads, writes);
-        _awaitsOther = reads != writes && !IsNonBlocking && !(reads ? pipe.HasWriter : pipe.HasReader);
-        _othersBefore = pipe.Opened(reads: !reads);
-        pipe.Change(reads ? 1 : 0, writes ? 1 : 0);
+        _awaitsOther = pipe.IsNamed && reads != writes && !IsNonBlocking && !(reads ? pipe.HasWriter : pipe.HasReader);
+        _othersBefore = pipe.IsNamed ? pipe.Opened(reads: !reads) : -1;
+        IsOpen = pipe.Change(reads ? 1 : 0, writes ? 1 : 0);
     }
 
     /// <summary>The pipe.</summary>
     public Pipe Pipe { get; }
+
+    /// <summary>Whether there was a pipe to be opened.</summary>
+    internal bool IsOpen { get; }
 
     /// <summary>Whether open has to wait until the FIFO is opened at its other end, too (fifo(7)).</summary>
     internal bool AwaitsOtherEnd => _awaitsOther && Pipe.Opened(reads: !_reads) == _othersBefore;

@@ -85,7 +85,7 @@ public sealed class ProcessFiles
                 error = -Errno.EISDIR;
             if (error != 0)
                 return null;
-            var file = (flags & FileAbi.O_PATH) != 0 ? new PathFile(at.Inode!, flags) : at.Inode!.Open(flags, out error);
+            var file = (flags & FileAbi.O_PATH) != 0 ? new PathFile(at.Inode!, flags) : at.Inode!.OpenFor(caller, flags, out error);
             if (file is not null && (flags & FileAbi.O_TRUNC) != 0 && at.Inode is RegularFile && file.CanWrite)
                 file.Truncate(0);
             if (file is not null)
@@ -118,6 +118,8 @@ public sealed class ProcessFiles
     {
         if (at.Inode is DirectoryNode directory)
             return FileSystem.PathOf(directory);
+        if (at.OpenPath is { } path)
+            return path;
         var parent = FileSystem.PathOf(at.Parent);
         return parent == "/" ? "/" + at.Name : $"{parent}/{at.Name}";
     }

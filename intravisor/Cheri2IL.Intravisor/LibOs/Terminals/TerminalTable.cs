@@ -1,0 +1,197 @@
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Processes;
+using Cheri2IL.Intravisor.LibOs.Vfs;
+
+namespace Cheri2IL.Intravisor.LibOs.Terminals;
+
+/// <summary>The terminals of a cVM, by number.</summary>
+/// <remarks>Thread-safe.</remarks>
+internal sealed class TerminalTable(Cvm cvm)
+{
+    /// <summary>Most terminals at a time (/proc/sys/kernel/pty/max).</summary>
+    public const int Most = 1024;
+
+    private readonly Lock _gate = new();
+    private readonly SortedDictionary<int, (PseudoTerminal Terminal, TerminalNode Node)> _terminals = [];
+
+    /// <summary>The cVM.</summary>
+    public Cvm Cvm => cvm;
+
+    /// <summary>How many there are.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+                return _terminals.Count;
+        }
+    }
+
+    /// <summary>The nodes of /dev/pts.</summary>
+    public IReadOnlyList<TerminalNode> Nodes
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _terminals.Values.Where(t => t.Node.Links > 0).Select(t => t.Node)];
+        }
+    }
+
+    /// <summary>The node of a terminal whose master is open, or null.</summary>
+    public TerminalNode? Find(int number)
+    {
+        lock (_gate)
+            return _terminals.TryGetValue(number, out var found) && found.Node.Links > 0 ? found.Node : null;
+    }
+
+    /// <summary>A new terminal with the lowest free number and its node; null: at the limit.</summary>
+    public TerminalNode? Make(int user)
+    {
+        if (!cvm.FileSystem.Charge(PseudoTerminal.Bytes))
+            return null;
+        lock (_gate)
+        {
+            var number = 0;
+            foreach (var used in _terminals.Keys)
+            {
+                if (used != number)
+                    break;
+                number++;
+            }
+
+            if (number < Most)
+            {
+                var terminal = new PseudoTerminal(this, number);
+                var node = new TerminalNode(cvm, terminal) { UserId = user, GroupId = TerminalNode.Group };
+                _terminals.Add(number, (terminal, node));
+                return node;
+            }
+        }
+
+        cvm.FileSystem.Release(PseudoTerminal.Bytes);
+        return null;
+    }
+
+    /// <summary>Its master is closed: nobody finds it any more.</summary>
+    public void Unlink(PseudoTerminal terminal)
+    {
+        lock (_gate)
+            _terminals[terminal.Number].Node.Links = 0;
+    }
+
+    /// <summary>Nobody has it open any more.</summary>
+    public void Remove(PseudoTerminal terminal)
+    {
+        lock (_gate)
+        {
+            if (!_terminals.TryGetValue(terminal.Number, out var found) || found.Terminal != terminal)
+                return;
+            _terminals.Remove(terminal.Number);
+        }
+
+        cvm.FileSystem.Release(PseudoTerminal.Bytes);
+    }
+}
+
+/// <summary>/dev/pts/N.</summary>
+internal sealed class TerminalNode(Cvm cvm, PseudoTerminal terminal) : Inode(cvm.FileSystem, FileAbi.S_IFCHR | 0x190)
+{
+    /// <summary>Group tty.</summary>
+    public const int Group = 5;
+
+    private const int FirstMajor = 136;
+
+    /// <summary>The terminal.</summary>
+    public PseudoTerminal Terminal => terminal;
+
+    /// <summary>Name in /dev/pts.</summary>
+    public string Name => terminal.Number.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <inheritdoc/>
+    public override long Device => ((FirstMajor + (terminal.Number >> 8)) << 8) | (terminal.Number & 0xff);
+
+    /// <inheritdoc/>
+    public override OpenFile? Open(int flags, out int error) => Open(this, flags, isPrivileged: true, out error);
+
+    /// <inheritdoc/>
+    internal override OpenFile? OpenFor(int caller, int flags, out int error)
+        => Open(this, flags, cvm.FindProcess(caller) is { Attributes.IsPrivileged: true }, out error);
+
+    /// <summary>Opens it by the node that a path led to, which may be /dev/tty.</summary>
+    internal OpenFile? Open(Inode node, int flags, bool isPrivileged, out int error)
+    {
+        error = terminal.Open(isPrivileged);
+        return error == 0 ? new TerminalFile(node, flags, terminal) { Path = $"/dev/pts/{Name}" } : null;
+    }
+}
+
+/// <summary>/dev/tty: the controlling terminal of who opens it.</summary>
+internal sealed class CurrentTerminalNode(Cvm cvm) : Inode(cvm.FileSystem, FileAbi.S_IFCHR | 0x1b6)
+{
+    /// <inheritdoc/>
+    public override long Device => 5 << 8;
+
+    /// <inheritdoc/>
+    public override OpenFile? Open(int flags, out int error)
+    {
+        error = -Errno.ENXIO;
+        return null;
+    }
+
+    /// <inheritdoc/>
+    internal override OpenFile? OpenFor(int caller, int flags, out int error)
+    {
+        GuestProcess? process;
+        PseudoTerminal? terminal;
+        lock (cvm.Tasks)
+        {
+            process = cvm.FindProcess(caller);
+            terminal = process?.Terminal;
+        }
+
+        if (terminal is null || cvm.Terminals.Find(terminal.Number) is not { } node || node.Terminal != terminal)
+            return Open(flags, out error);
+        return node.Open(this, flags, process!.Attributes.IsPrivileged, out error);
+    }
+}
+
+/// <summary>/dev/ptmx: each opening makes a terminal.</summary>
+internal sealed class MultiplexerNode(Cvm cvm) : Inode(cvm.FileSystem, FileAbi.S_IFCHR | 0x1b6)
+{
+    /// <inheritdoc/>
+    public override long Device => (5 << 8) | 2;
+
+    /// <inheritdoc/>
+    public override OpenFile? Open(int flags, out int error) => OpenFor(caller: 0, flags, out error);
+
+    /// <inheritdoc/>
+    internal override OpenFile? OpenFor(int caller, int flags, out int error)
+    {
+        var node = cvm.Terminals.Make(cvm.FindProcess(caller)?.Attributes.UserId ?? 0);
+        error = node is null ? -Errno.ENOSPC : 0;
+        return node is null ? null : new MasterFile(this, flags, node.Terminal);
+    }
+}
+
+/// <summary>/dev/pts.</summary>
+internal sealed class TerminalDirectory(Cvm cvm, DirectoryNode parent) : DirectoryNode(cvm.FileSystem, parent, 0x1ed)
+{
+    private readonly MultiplexerNode _multiplexer = new(cvm);
+
+    /// <inheritdoc/>
+    public override IEnumerable<KeyValuePair<string, Inode>> Children
+        => cvm.Terminals.Nodes.Select(n => KeyValuePair.Create<string, Inode>(n.Name, n)).Append(KeyValuePair.Create<string, Inode>("ptmx", _multiplexer));
+
+    /// <inheritdoc/>
+    public override bool IsWritable => false;
+
+    /// <inheritdoc/>
+    public override Inode? Lookup(string name)
+    {
+        if (name == "ptmx")
+            return _multiplexer;
+        return int.TryParse(name, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number)
+            && cvm.Terminals.Find(number) is { } node && node.Name == name ? node : null;
+    }
+}
