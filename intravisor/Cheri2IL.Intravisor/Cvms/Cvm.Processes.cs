@@ -159,6 +159,7 @@ public sealed partial class Cvm
         }
 
         _cpuLimit?.Dispose();
+        Terminal?.Dispose();
         Disconnect();
         if (Telemetry is not null)
             IntravisorTelemetry.Ended(this, _exit!);

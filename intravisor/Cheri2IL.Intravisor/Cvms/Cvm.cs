@@ -59,6 +59,7 @@ public sealed partial class Cvm : IDisposable
             Init = new GuestProcess(this, FirstProcessId, new ProcessImage(this), files);
             files.Descriptors.Limit = Init.Attributes.SoftFileLimit;
             _processes.Add(Init);
+            Terminal = options.Terminal is { } terminal ? new TerminalBridge(this, terminal) : null;
             StandardTree.Populate(this, files);
             if (_upper is not null)
                 FileSystem.KeepIn(_upper);
@@ -108,6 +109,9 @@ public sealed partial class Cvm : IDisposable
     /// <summary>The file tree.</summary>
     internal FileSystem FileSystem { get; }
 
+    /// <summary>The terminal of the host that it has; null: none.</summary>
+    internal TerminalBridge? Terminal { get; }
+
     /// <summary>Its terminals.</summary>
     internal TerminalTable Terminals { get; }
 
@@ -146,6 +150,7 @@ public sealed partial class Cvm : IDisposable
         var loaded = Init.Image.Load(ProgramStart.Of(Options), program, interpreter);
         var thread = Init.FirstThread() ?? throw new CvmLoadException("it has been killed");
         thread.Enter(loaded);
+        Terminal?.Start();
         lock (Tasks)
             _launched = true;
         if (!Init.TryLaunch(thread, Options.Limits.MainHostStack))
@@ -222,6 +227,7 @@ public sealed partial class Cvm : IDisposable
 
         Init.Files.Close();
         Init.Image.Release();
+        Terminal?.Dispose();
         Disconnect();
     }
 

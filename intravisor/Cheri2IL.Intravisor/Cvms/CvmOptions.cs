@@ -45,6 +45,9 @@ public sealed record CvmOptions
     /// <summary>The host.</summary>
     public IHostInterface Host { get; init; } = LinuxHost.Instance;
 
+    /// <summary>A terminal of the host that is the controlling one of its first session; null: it has none, and the host's streams are files.</summary>
+    public IHostTerminal? Terminal { get; init; }
+
     /// <summary>Counts the system calls by number; null: nobody does.</summary>
     public SyscallCounts? SystemCalls { get; init; }
 

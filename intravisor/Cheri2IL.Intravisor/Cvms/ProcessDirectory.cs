@@ -111,6 +111,13 @@ internal sealed class ProcessDirectory : DirectoryNode
         fields[4 - 4] = _process.ParentId;
         fields[5 - 4] = _process.Group;
         fields[6 - 4] = _process.Session;
+        lock (_process.Cvm.Tasks)
+        {
+            // The device of the terminal, and the group in its foreground.
+            fields[7 - 4] = _process.Terminal is { } terminal ? _process.Cvm.Terminals.Find(terminal.Number)?.Device ?? 0 : 0;
+            fields[8 - 4] = _process.Terminal?.ForegroundGroup ?? -1;
+        }
+
         fields[14 - 4] = _process.CpuNanoseconds / 10_000_000;
         fields[20 - 4] = _process.ThreadCount;
         fields[23 - 4] = (long)Pages * 4096;

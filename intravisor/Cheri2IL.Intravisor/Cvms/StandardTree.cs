@@ -30,16 +30,23 @@ internal static class StandardTree
         LinkMemoryDevice("urandom", 9, MemoryDeviceKind.Random);
 
         OpenFile Console(DeviceNode node, int flags, int stream) => new ConsoleFile(node, flags, cvm.Host, stream);
-        devices.Link("console", new DeviceNode(tree, CharacterDevice, (5 << 8) | 1, (node, flags) => Console(node, flags, (flags & FileAbi.O_ACCMODE) == FileAbi.O_RDONLY ? 0 : 1)));
+        devices.Link("console", cvm.Terminal is { } console ? console.Node : new DeviceNode(tree, CharacterDevice, (5 << 8) | 1, (node, flags) => Console(node, flags, (flags & FileAbi.O_ACCMODE) == FileAbi.O_RDONLY ? 0 : 1)));
         devices.Link("tty", new CurrentTerminalNode(cvm));
         devices.Link("pts", new TerminalDirectory(cvm, devices));
         devices.Link("ptmx", new SymbolicLink(tree, "pts/ptmx"));
         devices.Link("fd", new SymbolicLink(tree, "/proc/self/fd"));
         string[] standard = ["stdin", "stdout", "stderr"];
+        var terminal = cvm.Terminal?.Open(cvm.Init);
         for (var k = 0; k < standard.Length; k++)
         {
             var descriptor = k;
             devices.Link(standard[k], new SymbolicLink(tree, $"/proc/self/fd/{descriptor}"));
+            if (terminal is not null && cvm.Terminal!.Is(k))
+            {
+                files.Descriptors.Set(k, terminal, closeOnExec: false);
+                continue;
+            }
+
             var node = new DeviceNode(tree, CharacterDevice, (136 << 8) | descriptor, (n, flags) => Console(n, flags, descriptor));
             var file = Console(node, descriptor == 0 ? FileAbi.O_RDONLY : FileAbi.O_WRONLY, descriptor);
             file.Path = cvm.Host.IsTerminal(descriptor, out _, out _) ? "/dev/tty" : $"pipe:[{node.Number}]";

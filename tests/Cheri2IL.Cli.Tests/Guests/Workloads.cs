@@ -37,7 +37,10 @@ public sealed class Workloads : IDisposable
 
     /// <summary>Runs a guest; see <see cref="ToolProcess.Run(ProcessStartInfo, string?)"/>.</summary>
     internal (int ExitCode, byte[] Output, string Error) RunGuest(string workingDirectory, string? input, params string[] arguments)
-        => ToolProcess.Run(ToolProcess.Command(["run", .. arguments], workingDirectory, _directory.Path), input, limit: TimeSpan.FromMinutes(10)); // the first run translates
+        => ToolProcess.Run(Command(workingDirectory, arguments), input, limit: TimeSpan.FromMinutes(10)); // the first run translates
+
+    /// <summary>How a guest is run.</summary>
+    internal ProcessStartInfo Command(string workingDirectory, params string[] arguments) => ToolProcess.Command(["run", .. arguments], workingDirectory, _directory.Path);
 
     /// <summary>Whole translations in the cache of <see cref="RunGuest"/>, without those of regions.</summary>
     internal IEnumerable<string> Translations

@@ -40,10 +40,12 @@ internal static class GuestRun
     {
         var program = IsInRoot(root, arguments.Program) ? null : SharedProgram.Check(files.Load(arguments.Program), arguments.Program);
         using var traceFile = arguments.TraceFile is { } path ? OpenTrace(path) : null;
+        using var terminal = HostTerminal.Open();
         using var cvm = new Cvm(1, new CvmOptions
         {
             Arguments = [ProgramName(arguments.Program), .. arguments.Arguments],
-            Environment = arguments.Environment,
+            Environment = terminal is null ? arguments.Environment : WithTerminal(arguments.Environment),
+            Terminal = terminal,
             ProgramPath = program is null ? arguments.Program : GuestPath(arguments),
             ProgramFile = program?.Module.Image ?? default,
             Root = root,
@@ -54,7 +56,7 @@ internal static class GuestRun
             Trace = arguments.Trace ? Trace(traceFile ?? Console.Error, arguments.TraceFilter) : null,
             SystemCalls = statistics?.SystemCalls,
             // Not the method itself as a delegate: that would open the console's stream for a guest that has nothing to report.
-            Report = text => Console.Error.Write(text),
+            Report = text => Console.Error.Write(text.ReplaceLineEndings(Console.Error.NewLine)),
             CodeFactory = files.NewCode,
         });
         if (program is null)
@@ -69,9 +71,16 @@ internal static class GuestRun
         }
 
         var exit = cvm.Wait();
+        terminal?.Dispose();
         statistics?.Write(files.CountsChecks ? cvm.Checks : null, files, cvm.Program!.Capabilities != CapabilityAbi.None, arguments.Json);
         return timedOut ? ExitCode.TimedOut : exit.ShellStatus;
     }
+
+    /// <summary>The guest's environment with what says which sequences the terminal understands.</summary>
+    private static List<string> WithTerminal(List<string> environment)
+        => environment.Exists(v => v.StartsWith("TERM=", StringComparison.Ordinal)) || Environment.GetEnvironmentVariable("TERM") is not { Length: > 0 } terminal
+            ? environment
+            : [.. environment, $"TERM={terminal}"];
 
     /// <summary>Whether an absolute path names a file of the root, which it means then, as with chroot.</summary>
     private static bool IsInRoot(HostTree? root, string path)

@@ -1,0 +1,117 @@
+using System.Diagnostics;
+using Xunit;
+
+namespace Cheri2IL.Cli.Tests.Guests;
+
+/// <summary><c>run</c> on a terminal: Debian's busybox and bash have it as they would natively, and it is given back whatever happens.</summary>
+public sealed class TerminalTests(Workloads workloads) : IClassFixture<Workloads>
+{
+    private const int SIGKILL = 9;
+    private const int SIGTERM = 15;
+
+    private static readonly Lazy<string> _busybox = new(() =>
+    {
+        Workloads.Prepare("debian/fetch.sh");
+        return Path.Combine(Workloads.Store, "debian-riscv64", "usr", "bin", "busybox");
+    });
+
+    private static readonly Lazy<string> _root = new(() => Workloads.Prepare("workloads/debian.sh", "--prepare").Trim());
+
+    [Fact]
+    public void Shell_OfBusybox_ControlsJobs()
+    {
+        using var session = Start("--env", "PS1=ready> ", _busybox.Value, "sh");
+        Assert.DoesNotContain("job control", session.Expect("ready> "), StringComparison.Ordinal);
+        Assert.NotEqual(session.InitialModes, session.Modes);
+        session.Type("tty; stty size\r");
+        session.Expect("/dev/pts/0\r\n24 80\r\n");
+        session.Expect("ready> ");
+
+        session.Type("sleep 1000\r");
+        session.Expect("sleep 1000\r\n");
+        AwaitForeground();
+        session.Type("\u0003");
+        session.Expect("ready> ");
+        session.Type("echo $?; sleep 2000\r");
+        session.Expect("\r\n130\r\n");
+        AwaitForeground();
+        session.Type("\u001a");
+        session.Expect("Stopped");
+        session.Expect("ready> ");
+        session.Type("jobs; bg; fg\r");
+        session.Expect("[1]+  Stopped ");
+        session.Expect("[1] sleep 2000\r\nsleep 2000\r\n");
+        AwaitForeground();
+        session.Type("\u0003");
+        session.Expect("ready> ");
+
+        session.Resize(30, 100);
+        session.Type("until [ \"$(stty size)\" = '30 100' ]; do :; done; echo resized $((1 + 1))\r");
+        session.Expect("resized 2\r\n");
+        session.Type("exit 7\r");
+        Assert.Equal(7, session.Wait());
+        session.ExpectModes(session.InitialModes);
+
+        // What is typed before the job has the terminal concerns the shell.
+        static void AwaitForeground() => Thread.Sleep(1500);
+    }
+
+    [Fact]
+    public void Program_ThatIsInterrupted_EndsByTheSignal()
+    {
+        using var session = Start(_busybox.Value, "cat");
+        session.Type("line\r");
+        session.Expect("line\r\nline\r\n");
+        session.Type("\u0003");
+        Assert.Equal(130, session.Wait());
+        session.ExpectModes(session.InitialModes);
+    }
+
+    [Theory]
+    [InlineData(SIGTERM)]
+    [InlineData(SIGKILL)]
+    public void Tool_ThatIsKilled_LeavesTheTerminalAsItWas(int signal)
+    {
+        using var session = Start("--env", "PS1=ready> ", _busybox.Value, "sh");
+        session.Expect("ready> ");
+        Assert.NotEqual(session.InitialModes, session.Modes);
+        using (var kill = Process.Start("kill", [$"-{signal}", $"{session.Process.Id}"]))
+            kill.WaitForExit();
+        session.Wait();
+        session.ExpectModes(session.InitialModes);
+    }
+
+    [Fact]
+    public void Bash_EditsLinesAndControlsJobs()
+    {
+        using var session = Start("--root", _root.Value, "--env", "PS1=ready> ", "/usr/bin/bash", "--norc", "-i");
+        Assert.DoesNotContain("job control", session.Expect("ready> "), StringComparison.Ordinal);
+        session.Type("echo wrong\u0001\u000becho right\r");
+        session.Expect("\nright\r\n");
+        session.Expect("ready> ");
+        session.Type("cat <(echo one) > >(cat); sleep 3000\r");
+        session.Expect("\none\r\n");
+        Thread.Sleep(1500);
+        session.Type("\u001a");
+        session.Expect("Stopped");
+        session.Expect("ready> ");
+        session.Type("bg; jobs; kill %1; wait; echo over $((1 + 1))\r");
+        session.Expect("Running");
+        session.Expect("over 2\r\n");
+        session.Type("exit 3\r");
+        Assert.Equal(3, session.Wait());
+        session.ExpectModes(session.InitialModes);
+    }
+
+    [Fact]
+    public void PtyModule_OfPython_RunsAProgramOnATerminal()
+    {
+        const string program = "import os, pty; os.write(1, b'status %d\\n' % pty.spawn(['/usr/bin/bash', '--norc', '-c', 'tty; [ -t 0 ] && stty size; exit 5']))";
+        using var session = Start("--root", _root.Value, "--env", "PATH=/usr/bin", "/usr/bin/python3", "-c", program);
+        session.Expect("/dev/pts/1\r\n0 0\r\n");
+        session.Expect("status 1280\r\n");
+        Assert.Equal(0, session.Wait());
+    }
+
+    private TerminalSession Start(params string[] arguments) => new(workloads.Command(Path.GetTempPath(), arguments), rows: 24, columns: 80);
+}
