@@ -103,13 +103,17 @@ public sealed partial class Cvm
             action(thread);
     }
 
+    /// <summary>The processes of a group.</summary>
+    internal GuestProcess[] GroupMembers(int group)
+    {
+        lock (Tasks)
+            return [.. _processes.Where(p => p.Group == group)];
+    }
+
     /// <summary>Sends a signal of the kernel to every process of a group.</summary>
     internal void SignalGroup(int group, int signal)
     {
-        GuestProcess[] members;
-        lock (Tasks)
-            members = [.. _processes.Where(p => p.Group == group)];
-        foreach (var member in members)
+        foreach (var member in GroupMembers(group))
             member.Send(SignalInfo.OfSender(signal, Signal.SI_KERNEL, sender: 0, user: 0));
     }
 

@@ -27,7 +27,7 @@ public sealed partial class CvmThread
         var deadline = 0L;
         while (true)
         {
-            var result = file.Read(ref to);
+            var result = file.ReadFor(this, ref to);
             if (result != -Errno.EAGAIN || file.IsNonBlocking)
                 return result;
             if (deadline == 0)
@@ -76,12 +76,12 @@ public sealed partial class CvmThread
     internal int Await(OpenFile file, int events, long deadline)
     {
         events |= PollEvents.Always;
-        if (file.Waiters is not { } queue)
+        if (file.WaitersFor(this) is not { } queue)
             return 0;
         while (true)
         {
             var until = Math.Min(deadline, file.ChangesAt);
-            var result = queue.Wait(this, until, static w => (w.File.Poll() & w.Events) != 0, (File: file, Events: events), events);
+            var result = queue.Wait(this, until, static w => (w.File.PollFor(w.Thread) & w.Events) != 0, (Thread: this, File: file, Events: events), events);
             if (result == ParkResult.Woken)
                 return 0;
             if (result == ParkResult.Interrupted)

@@ -59,7 +59,7 @@ public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
     }
 
     /// <summary>EPOLL_CTL_ADD; 0 or a negated errno.</summary>
-    internal long Add(int descriptor, OpenFile file, uint events, ulong data)
+    internal long Add(CvmThread thread, int descriptor, OpenFile file, uint events, ulong data)
     {
         if ((events & EPOLLEXCLUSIVE) != 0 && ((events & ~ExclusiveEvents) != 0 || file is Epoll))
             return -Errno.EINVAL;
@@ -78,12 +78,12 @@ public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
         }
 
         file.Watch(item);
-        Arm(item);
+        Arm(thread, item);
         return 0;
     }
 
     /// <summary>EPOLL_CTL_MOD; 0 or a negated errno.</summary>
-    internal long Modify(int descriptor, OpenFile file, uint events, ulong data)
+    internal long Modify(CvmThread thread, int descriptor, OpenFile file, uint events, ulong data)
     {
         EpollItem? item;
         lock (_gate)
@@ -95,7 +95,7 @@ public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
             (item.Wanted, item.Data) = (events, data);
         }
 
-        Arm(item);
+        Arm(thread, item);
         return 0;
     }
 
@@ -117,7 +117,7 @@ public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
     /// <summary>Forgets a file, which was closed or is not to be watched any more.</summary>
     internal void Drop(EpollItem item)
     {
-        item.File.Waiters!.Remove(item);
+        item.Queue?.Remove(item);
         lock (_gate)
         {
             if (item.IsRemoved)
@@ -160,7 +160,7 @@ public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
             {
                 if (TakeReady(out var wanted, out var data) is not { } item)
                     break;
-                var events = PollEvents.Expand(item.File.Poll()) & (wanted | PollEvents.Always);
+                var events = PollEvents.Expand(item.File.PollFor(thread)) & (wanted | PollEvents.Always);
                 if (events == 0)
                     continue;
                 var entry = new EpollEvent { Events = events, Data = data };
@@ -184,8 +184,15 @@ public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
         }
     }
 
+    /// <inheritdoc/>
+    public override int Poll() => Look(thread: null);
+
+    /// <inheritdoc/>
+    internal override int PollFor(CvmThread thread) => Look(thread);
+
+
     /// <summary>POLLIN when there is something to collect.</summary>
-    public override int Poll()
+    private int Look(CvmThread? thread)
     {
         lock (_collecting)
         {
@@ -193,7 +200,8 @@ public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
             {
                 if (TakeReady(out var wanted, out _) is not { } item)
                     break;
-                if ((PollEvents.Expand(item.File.Poll()) & (wanted | PollEvents.Always)) == 0)
+                var events = thread is null ? item.File.Poll() : item.File.PollFor(thread);
+                if ((PollEvents.Expand(events) & (wanted | PollEvents.Always)) == 0)
                     continue;
                 lock (_gate)
                 {
@@ -244,14 +252,14 @@ public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
     }
 
     /// <summary>Enters the file's queue for what is wanted now, and looks.</summary>
-    private void Arm(EpollItem item)
+    private void Arm(CvmThread thread, EpollItem item)
     {
-        var queue = item.File.Waiters!;
+        var queue = item.File.WaitersFor(thread)!;
         var wanted = PollEvents.Expand((int)(item.Wanted & ~Modifiers)) | PollEvents.Always;
-        queue.Remove(item);
+        item.Queue?.Remove(item);
         queue.Add(item, wanted);
         item.ChangesAt = item.File.ChangesAt;
-        if ((PollEvents.Expand(item.File.Poll()) & wanted) != 0)
+        if ((PollEvents.Expand(item.File.PollFor(thread)) & wanted) != 0)
             Notice(item);
         else if (item.ChangesAt != long.MaxValue)
             Waiters.Wake(FileAbi.POLLIN);

@@ -1,17 +1,14 @@
 using System.Buffers.Binary;
+using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
-using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Intravisor.LibOs.Waiting;
 
 namespace Cheri2IL.Intravisor.LibOs.Events;
 
-/// <summary>A signalfd: reads take signals that are blocked and pending for the process that made it, or for one of its threads.</summary>
-/// <remarks>
-/// Thread-safe. Linux gives a reader its own pending signals; here a child that inherits the file reads those of its parent, and each thread
-/// those of all.
-/// </remarks>
-public sealed class SignalFile(Inode inode, int flags, GuestProcess process, ulong set) : OpenFile(inode, flags)
+/// <summary>A signalfd: reads take signals that are blocked and pending for the thread that reads, or for its process.</summary>
+/// <remarks>Thread-safe. Whose signals they are has nothing to do with who made the file: a child that inherits it reads its own.</remarks>
+public sealed class SignalFile(Inode inode, int flags, ulong set) : OpenFile(inode, flags)
 {
     /// <summary>Bytes of struct signalfd_siginfo.</summary>
     private const int RecordBytes = 128;
@@ -21,24 +18,24 @@ public sealed class SignalFile(Inode inode, int flags, GuestProcess process, ulo
     /// <summary>The signals that it takes.</summary>
     public ulong Set
     {
-        set
-        {
-            Volatile.Write(ref _set, value);
-            Waiters.Wake(FileAbi.POLLIN);
-        }
+        get => Volatile.Read(ref _set);
+        set => Volatile.Write(ref _set, value);
     }
 
     /// <inheritdoc/>
-    internal override WaitQueue Waiters => process.Signals.Arrivals;
+    public override int Poll() => 0;
 
     /// <inheritdoc/>
-    internal override long Read(ref IoVector to)
+    internal override WaitQueue WaitersFor(CvmThread thread) => thread.Process.Signals.Arrivals;
+
+    /// <inheritdoc/>
+    internal override long ReadFor(CvmThread thread, ref IoVector to)
     {
         if (to.Left < RecordBytes)
             return -Errno.EINVAL;
         Span<byte> record = stackalloc byte[RecordBytes];
         var done = 0L;
-        while (to.Left >= RecordBytes && TryTake(out var info))
+        while (to.Left >= RecordBytes && TryTake(thread, out var info))
         {
             Write(record, info);
             if (!to.TryPut(record))
@@ -50,38 +47,16 @@ public sealed class SignalFile(Inode inode, int flags, GuestProcess process, ulo
     }
 
     /// <inheritdoc/>
-    public override int Poll()
+    internal override int PollFor(CvmThread thread)
     {
-        var pending = 0UL;
-        lock (process.Cvm.Tasks)
-        {
-            lock (process.Signals.Gate)
-            {
-                pending = process.Signals.Pending.Pending;
-                foreach (var thread in process.Threads)
-                    pending |= thread.Pending.Pending;
-            }
-        }
-
-        return (pending & Volatile.Read(ref _set)) != 0 ? FileAbi.POLLIN : 0;
+        lock (thread.Process.Signals.Gate)
+            return ((thread.Pending.Pending | thread.Process.Signals.Pending.Pending) & Set) != 0 ? FileAbi.POLLIN : 0;
     }
 
-    private bool TryTake(out SignalInfo info)
+    private bool TryTake(CvmThread thread, out SignalInfo info)
     {
-        lock (process.Cvm.Tasks)
-        {
-            lock (process.Signals.Gate)
-            {
-                var wanted = Volatile.Read(ref _set);
-                foreach (var thread in process.Threads)
-                {
-                    if (thread.Pending.TryTake(wanted, out info))
-                        return true;
-                }
-
-                return process.Signals.Pending.TryTake(wanted, out info);
-            }
-        }
+        lock (thread.Process.Signals.Gate)
+            return thread.Pending.TryTake(Set, out info) || thread.Process.Signals.Pending.TryTake(Set, out info);
     }
 
     /// <summary>struct signalfd_siginfo of a signal (include/uapi/linux/signalfd.h).</summary>

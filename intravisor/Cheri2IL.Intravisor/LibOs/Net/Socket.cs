@@ -27,6 +27,9 @@ internal abstract class Socket : OpenFile
         Inbox = new Inbox((int)BitOperations.RoundUpToPowerOf2((uint)options.ReceiveBuffer), isMessages: type != SocketAbi.SOCK_STREAM, stack.Files, Waiters);
     }
 
+    /// <inheritdoc/>
+    internal override int SignalEvents => FileAbi.POLLIN;
+
     /// <summary>The network as the cVM sees it that made the socket.</summary>
     public NetworkStack Stack { get; }
 

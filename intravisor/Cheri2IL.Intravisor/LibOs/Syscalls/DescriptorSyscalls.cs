@@ -80,7 +80,7 @@ internal static class DescriptorSyscalls
 
     public static long Fcntl(CvmThread thread, in SyscallArguments a)
     {
-        const int DupFd = 0, GetFd = 1, SetFd = 2, GetFl = 3, SetFl = 4, SetOwn = 8, GetOwn = 9, DupFdCloexec = 1030, SetPipeSize = 1031, GetPipeSize = 1032;
+        const int DupFd = 0, GetFd = 1, SetFd = 2, GetFl = 3, SetFl = 4, DupFdCloexec = 1030, SetPipeSize = 1031, GetPipeSize = 1032;
         const int Changeable = FileAbi.O_APPEND | FileAbi.O_NONBLOCK;
         var table = thread.Files.Descriptors;
         if (table[(int)a.A0] is not { } file)
@@ -98,15 +98,14 @@ internal static class DescriptorSyscalls
                 // The kernel shows O_LARGEFILE, which is 0 in the 64-bit ABI.
                 return file.Flags;
             case SetFl:
+                if (file.SignalEvents != 0 && OwnerSyscalls.SetAsync(thread, file, (int)a.A0, ((int)a.A2 & FileAbi.O_ASYNC) != 0) is var error and not 0)
+                    return error;
                 file.Flags = (file.Flags & ~Changeable) | ((int)a.A2 & Changeable);
                 return 0;
             case LockSyscalls.GetLock or LockSyscalls.SetLock or LockSyscalls.SetLockWait or LockSyscalls.GetFileLock or LockSyscalls.SetFileLock or LockSyscalls.SetFileLockWait:
                 return LockSyscalls.Fcntl(thread, file, (int)a.A1, a.A2);
-            case SetOwn:
-                // Whom SIGIO would be sent to, if anything sent it.
-                return 0;
-            case GetOwn:
-                return 0;
+            case OwnerSyscalls.SetOwner or OwnerSyscalls.GetOwner or OwnerSyscalls.SetSignal or OwnerSyscalls.GetSignal or OwnerSyscalls.SetOwnerEx or OwnerSyscalls.GetOwnerEx:
+                return OwnerSyscalls.Fcntl(thread, file, (int)a.A1, a.A2);
             case GetPipeSize:
                 return file is PipeEnd end ? end.Pipe.Capacity : -Errno.EBADF;
             case SetPipeSize:
@@ -131,9 +130,8 @@ internal static class DescriptorSyscalls
                     return -Errno.EFAULT;
                 file.Flags = on != 0 ? file.Flags | FileAbi.O_NONBLOCK : file.Flags & ~FileAbi.O_NONBLOCK;
                 return 0;
-            case TerminalAbi.FIOASYNC when file.Waiters is not null:
-                // No SIGIO follows: who asks for it polls as well.
-                return thread.Memory.TryRead(a.A2, out int _) ? 0 : -Errno.EFAULT;
+            case TerminalAbi.FIOASYNC:
+                return OwnerSyscalls.Fioasync(thread, file, (int)a.A0, a.A2);
             case TerminalAbi.FIONREAD:
                 var available = file.Available;
                 return available < 0 ? available : thread.Memory.TryWrite(a.A2, (int)Math.Min(available, int.MaxValue)) ? 0 : -Errno.EFAULT;

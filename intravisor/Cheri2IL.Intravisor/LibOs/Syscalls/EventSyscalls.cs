@@ -28,7 +28,7 @@ internal static class EventSyscalls
         var table = thread.Files.Descriptors;
         if (table[(int)a.A0] is not { } instance || table[(int)a.A2] is not { } file)
             return -Errno.EBADF;
-        if (file.Waiters is null)
+        if (file.WaitersFor(thread) is null)
             return -Errno.EPERM;
         if (instance is not Epoll epoll || file == instance)
             return -Errno.EINVAL;
@@ -37,9 +37,9 @@ internal static class EventSyscalls
         {
             return (int)a.A1 switch
             {
-                EPOLL_CTL_ADD => epoll.Add((int)a.A2, file, (uint)entry.Events, entry.Data),
+                EPOLL_CTL_ADD => epoll.Add(thread, (int)a.A2, file, (uint)entry.Events, entry.Data),
                 EPOLL_CTL_DEL => epoll.Remove((int)a.A2, file),
-                EPOLL_CTL_MOD => epoll.Modify((int)a.A2, file, (uint)entry.Events, entry.Data),
+                EPOLL_CTL_MOD => epoll.Modify(thread, (int)a.A2, file, (uint)entry.Events, entry.Data),
                 _ => -Errno.EINVAL,
             };
         }
@@ -88,7 +88,7 @@ internal static class EventSyscalls
         set &= ~Signal.Unblockable;
         if ((int)a.A0 == -1)
         {
-            var made = new SignalFile(Node(thread), FileAbi.O_RDWR | ((int)a.A3 & FileAbi.O_NONBLOCK), thread.Process, set) { Path = "anon_inode:[signalfd]" };
+            var made = new SignalFile(Node(thread), FileAbi.O_RDWR | ((int)a.A3 & FileAbi.O_NONBLOCK), set) { Path = "anon_inode:[signalfd]" };
             return Enter(thread, made, (int)a.A3);
         }
 
@@ -97,6 +97,7 @@ internal static class EventSyscalls
         if (file is not SignalFile changed)
             return -Errno.EINVAL;
         changed.Set = set;
+        thread.Process.Signals.Arrivals.Wake(FileAbi.POLLIN);
         return (int)a.A0;
     }
 

@@ -81,9 +81,9 @@ internal static class PollSyscalls
                     var wanted = PollEvents.Expand(asked) | PollEvents.Always;
                     var file = table[(int)descriptor];
                     // The first pass looks, the second enters the queues and looks again.
-                    if (pass == 1 && file?.Waiters is { } queue)
+                    if (pass == 1 && file?.WaitersFor(thread) is { } queue)
                         thread.Waits.Enter(queue, wanted);
-                    var events = (int)descriptor < 0 ? 0 : file is null ? FileAbi.POLLNVAL : PollEvents.Expand(file.Poll()) & ((ushort)asked | PollEvents.Always);
+                    var events = (int)descriptor < 0 ? 0 : file is null ? FileAbi.POLLNVAL : PollEvents.Expand(file.PollFor(thread)) & ((ushort)asked | PollEvents.Always);
                     until = Math.Min(until, file?.ChangesAt ?? long.MaxValue);
                     if (!thread.Memory.TryWrite(at + 6, (short)events))
                         return -Errno.EFAULT;
@@ -165,9 +165,9 @@ internal static class PollSyscalls
         var mask = 0;
         for (var s = 0; s < 3; s++)
             mask |= (wanted[(s * MaxSelect / 64) + word] & bit) != 0 ? SelectEvents[s] : 0;
-        if (enter && file.Waiters is { } queue)
+        if (enter && file.WaitersFor(thread) is { } queue)
             thread.Waits.Enter(queue, mask);
-        var events = file.Poll();
+        var events = file.PollFor(thread);
         var ready = 0;
         for (var s = 0; s < 3; s++)
         {

@@ -496,9 +496,11 @@ internal sealed class PseudoTerminal
 
         if (!any)
             return;
+        if (_input.HasInput(1))
+            Waiters.Wake(FileAbi.POLLIN);
+        var echoed = _leaving.Count;
         _output.Flush();
-        Waiters.Wake(FileAbi.POLLIN);
-        MasterWaiters.Wake(FileAbi.POLLIN | FileAbi.POLLOUT);
+        MasterWaiters.Wake(_leaving.Count > echoed ? FileAbi.POLLIN | FileAbi.POLLOUT : FileAbi.POLLOUT);
     }
 
     /// <summary>What the output has made; echo that does not fit is lost.</summary>

@@ -25,6 +25,9 @@ internal sealed class TerminalFile(Inode inode, int flags, PseudoTerminal termin
     internal override WaitQueue Waiters => terminal.Waiters;
 
     /// <inheritdoc/>
+    internal override int SignalEvents => FileAbi.POLLIN;
+
+    /// <inheritdoc/>
     internal override long Read(ref IoVector to) => IsHungUp || to.Left == 0 ? 0 : terminal.Read(ref to);
 
     /// <inheritdoc/>
@@ -48,6 +51,9 @@ internal sealed class MasterFile(Inode inode, int flags, PseudoTerminal terminal
 
     /// <inheritdoc/>
     internal override WaitQueue Waiters => terminal.MasterWaiters;
+
+    /// <inheritdoc/>
+    internal override int SignalEvents => FileAbi.POLLIN;
 
     /// <inheritdoc/>
     internal override long Read(ref IoVector to) => to.Left == 0 ? 0 : terminal.ReadMaster(ref to);

@@ -1,3 +1,4 @@
+using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Events;
 using Cheri2IL.Intravisor.LibOs.Terminals;
@@ -14,6 +15,7 @@ public abstract class OpenFile(Inode inode, int flags)
 
     private int _references;
     private List<EpollItem>? _watchers;
+    private FileOwner? _owner;
 
     /// <summary>The file.</summary>
     public Inode Inode { get; } = inode;
@@ -76,6 +78,21 @@ public abstract class OpenFile(Inode inode, int flags)
     /// <summary>Where one waits for <see cref="Poll"/> to change; null: it never does, and epoll does not take the file.</summary>
     internal virtual WaitQueue? Waiters => null;
 
+    /// <summary>As <see cref="Read"/>, where what there is to read depends on who does.</summary>
+    internal virtual long ReadFor(CvmThread thread, ref IoVector to) => Read(ref to);
+
+    /// <summary>As <see cref="Poll"/>, likewise.</summary>
+    internal virtual int PollFor(CvmThread thread) => Poll();
+
+    /// <summary>As <see cref="Waiters"/>, likewise.</summary>
+    internal virtual WaitQueue? WaitersFor(CvmThread thread) => Waiters;
+
+    /// <summary>Events of which a signal tells (O_ASYNC); 0: it sends none.</summary>
+    internal virtual int SignalEvents => 0;
+
+    /// <summary>Whom such signals go to.</summary>
+    internal FileOwner Owner => _owner ?? Interlocked.CompareExchange(ref _owner, new FileOwner(this), null) ?? _owner;
+
     /// <summary>When <see cref="Poll"/> changes by itself next, in monotonic nanoseconds; <see cref="long.MaxValue"/>: never.</summary>
     internal virtual long ChangesAt => long.MaxValue;
 
@@ -102,6 +119,7 @@ public abstract class OpenFile(Inode inode, int flags)
             return;
         foreach (var item in TakeWatchers())
             item.Epoll.Drop(item);
+        _owner?.Stop();
         Inode.ReleaseLocks(this);
         Close();
     }

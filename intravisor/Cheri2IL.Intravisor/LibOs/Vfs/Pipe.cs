@@ -17,6 +17,9 @@ public sealed class Pipe(FileSystem files, bool isNamed)
 
     private const int PipeBuf = 4096;
 
+    /// <summary>No event: those alone are woken who wait for any, which is until the other end is opened.</summary>
+    private const int Opening = 1 << 30;
+
     private readonly Lock _gate = new();
     private readonly ByteRing _ring = new(DefaultCapacity);
     private int _readers;
@@ -63,7 +66,7 @@ public sealed class Pipe(FileSystem files, bool isNamed)
     /// <summary>Adds or removes ends; false: it has no ends any more, and no name by which it gets others.</summary>
     public bool Change(int readers, int writers)
     {
-        bool isLast;
+        bool isLast, becomesOneSided;
         lock (_gate)
         {
             if (_isOver)
@@ -74,6 +77,7 @@ public sealed class Pipe(FileSystem files, bool isNamed)
             _writersEver += Math.Max(writers, 0);
             isLast = _readers + _writers == 0;
             _isOver = isLast && !isNamed;
+            becomesOneSided = readers + writers < 0 && (_readers == 0) != (_writers == 0);
             if (isLast && isNamed)
             {
                 _ring.Drop(_ring.Count);
@@ -82,7 +86,10 @@ public sealed class Pipe(FileSystem files, bool isNamed)
             }
         }
 
-        Waiters.Wake();
+        if (!becomesOneSided)
+            Waiters.Wake(Opening);
+        else
+            Waiters.Wake();
         if (isLast && !isNamed)
             files.Release(Capacity);
         return true;

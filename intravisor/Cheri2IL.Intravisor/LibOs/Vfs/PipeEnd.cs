@@ -42,6 +42,9 @@ public sealed class PipeEnd : OpenFile
     internal override WaitQueue Waiters => Pipe.Waiters;
 
     /// <inheritdoc/>
+    internal override int SignalEvents => (_reads ? FileAbi.POLLIN : 0) | (_writes ? FileAbi.POLLOUT : 0);
+
+    /// <inheritdoc/>
     internal override int Room => Pipe.Capacity - Pipe.Count;
 
     /// <inheritdoc/>
