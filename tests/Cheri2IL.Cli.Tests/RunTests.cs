@@ -156,7 +156,7 @@ public sealed class RunTests : IDisposable
     public void Run_RootMissing_NoInputStatus()
     {
         var result = ToolProcess.Run(_directory.Path, "run", "--root", "absent", CorpusFiles.Hello);
-        Assert.Equal((ExitCode.NoInput, "", "cheri2il: --root: absent: no such directory\n"), (result.ExitCode, result.Output, result.Error));
+        Assert.Equal((ExitCode.NoInput, "", "cheri2il: --root: absent: no such file or directory\n"), (result.ExitCode, result.Output, result.Error));
     }
 
     [Fact]

@@ -50,6 +50,10 @@ internal sealed class GuestProgram
         return IsAssembly(file) ? FromAssembly(path, file) : FromElf(path, file);
     }
 
+    /// <summary>Validates the bytes of an ELF file.</summary>
+    /// <exception cref="ToolException">It is malformed.</exception>
+    public static GuestProgram Of(string path, byte[] file) => FromElf(path, file);
+
     private static GuestProgram FromElf(string path, byte[] file)
     {
         try

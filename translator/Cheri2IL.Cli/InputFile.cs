@@ -1,3 +1,4 @@
+using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Cli;
@@ -27,6 +28,16 @@ internal static class InputFile
             HostFile.Invalid => new ToolException(ExitCode.NoInput, $"{path}: not a regular file"),
             _ => new ToolException(ExitCode.NoInput, $"{path}: {new System.ComponentModel.Win32Exception(error).Message}"),
         });
+
+    /// <summary>The bytes of a file of a root.</summary>
+    /// <exception cref="ToolException">It is too large, or cannot be read.</exception>
+    public static byte[] Read(IHostFile file, string path)
+    {
+        if (file.Length > MaxLength)
+            throw new ToolException(ExitCode.BadInput, $"{path}: larger than 2 GiB");
+        var bytes = GC.AllocateUninitializedArray<byte>((int)file.Length);
+        return file.Read(0, bytes) == bytes.Length ? bytes : throw new ToolException(ExitCode.InputOutput, $"{path}: cannot be read");
+    }
 
     /// <summary>The bytes of a file that was opened.</summary>
     /// <exception cref="ToolException">It is too large, or changed meanwhile.</exception>

@@ -1,5 +1,6 @@
 using Cheri2IL.Deployment;
 using Cheri2IL.Deployment.Bundles;
+using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime.Elf;
 using Cheri2IL.Runtime.Execution;
 
@@ -12,10 +13,19 @@ internal static class SharedProgram
     /// <exception cref="ToolException">It is missing or malformed, or cannot be run.</exception>
     public static CvmProgram Load(string path)
     {
+        return Load(files => files.Load(path), path);
+    }
+
+    /// <summary>The same for a program that a root has.</summary>
+    /// <exception cref="ToolException">It is malformed, or cannot be run.</exception>
+    public static CvmProgram Load(IHostFile file, string path) => Load(files => files.Load(file, path), path);
+
+    private static CvmProgram Load(Func<TranslatedFiles, FileImage> load, string path)
+    {
         try
         {
             var files = new TranslatedFiles();
-            return Of(files, Check(files.Load(path), path));
+            return Of(files, Check(load(files), path));
         }
         catch (ElfFormatException error)
         {

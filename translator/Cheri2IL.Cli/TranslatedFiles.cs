@@ -3,6 +3,7 @@ using System.Runtime.Loader;
 using Cheri2IL.Cli.Cache;
 using Cheri2IL.Cli.Commands;
 using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Elf;
 using Cheri2IL.Runtime.Execution;
@@ -89,6 +90,20 @@ internal sealed class TranslatedFiles : ICodeImages
         foreach (var bias in (ReadOnlySpan<long>)[GuestLayout.PieBase, 0])
         {
             if (_cache?.TryStart(file.Identity, Variant(bias, IsAlwaysPrecise)) is { } cached && Keep(cached, path) is { } image)
+                return image;
+        }
+
+        return Read(file, path);
+    }
+
+    /// <summary>The image of a program that a root has, which on a warm start is not read.</summary>
+    /// <exception cref="ToolException">It is too large, or cannot be read.</exception>
+    /// <exception cref="ElfFormatException">It is malformed.</exception>
+    public FileImage Load(IHostFile file, string path)
+    {
+        foreach (var bias in (ReadOnlySpan<long>)[GuestLayout.PieBase, 0])
+        {
+            if (file.Identity is { } identity && _cache?.TryStart(identity, Variant(bias, IsAlwaysPrecise)) is { } cached && Keep(cached, path) is { } image)
                 return image;
         }
 
@@ -246,13 +261,20 @@ internal sealed class TranslatedFiles : ICodeImages
     private FileImage Read(HostFile file, string path)
     {
         var content = InputFile.Read(file, path);
-        if (GuestProgram.IsAssembly(content))
-            return Add(LoadAssembly(path));
+        return GuestProgram.IsAssembly(content) ? Add(LoadAssembly(path)) : Read(content, file.Identity, path);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private FileImage Read(IHostFile file, string path) => Read(InputFile.Read(file, path), file.Identity, path);
+
+    private FileImage Read(byte[] content, FileIdentity? identity, string path)
+    {
         // Malformed files end here, before anything is looked up or written.
         var elf = ElfExecutable.Parse(content, path);
         var bias = GuestProgram.BiasOf(elf);
         var image = ByContent(content, path, bias, IsAlwaysPrecise, out var name);
-        _cache?.RecordStart(file.Identity, path, Variant(bias, IsAlwaysPrecise), name);
+        if (identity is not null)
+            _cache?.RecordStart(identity, path, Variant(bias, IsAlwaysPrecise), name);
         return image;
     }
 

@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 using System.Globalization;
 using Cheri2IL.Cli.Cache;
 using Cheri2IL.Cli.Commands;
+using Cheri2IL.Deployment.Archives;
 using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Elf;
 using Cheri2IL.Runtime.Execution;
@@ -17,7 +19,8 @@ internal sealed class TreeTranslation
     private const int ElfTypeShared = 3;
     private const int MachineRiscV = 243;
 
-    private readonly string _root;
+    private readonly string _path;
+    private readonly IHostTree _tree;
     private readonly TranslatedFiles _files;
     private readonly Lock _gate = new();
     private int _total;
@@ -25,52 +28,43 @@ internal sealed class TreeTranslation
     private int _made;
     private int _failed;
 
-    private TreeTranslation(string root, TranslatedFiles files)
-    {
-        _root = Path.GetFullPath(root);
-        _files = files;
-    }
+    private TreeTranslation(string path, IHostTree tree, TranslatedFiles files) => (_path, _tree, _files) = (path, tree, files);
 
-    /// <summary>Translates a tree into the user's cache and returns the tool's exit status: that of a failure if some file is wrong.</summary>
-    /// <exception cref="ToolException">There is no such directory.</exception>
+    /// <summary>Translates a root into the user's cache and returns the tool's exit status: that of a failure if some file is wrong.</summary>
+    /// <exception cref="ToolException">There is no such root, or it is malformed.</exception>
     public static int Run(string root, string checks)
-    {
-        if (!Directory.Exists(root))
-            throw new ToolException(ExitCode.NoInput, $"--root: {root}: no such directory");
-        return new TreeTranslation(root, new TranslatedFiles(RunArguments.Parse(["--checks", checks, "--", root])!)).Run();
-    }
+        => new TreeTranslation(root, RootInput.Open(root, "--root").Tree, new TranslatedFiles(RunArguments.Parse(["--checks", checks, "--", root])!)).Run();
 
     private int Run()
     {
         var found = Find();
-        var linkers = found.Select(f => InterpreterOf(f.FullName)).OfType<string>().Select(Resolve).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        var linkers = found.Select(InterpreterOf).OfType<string>().Select(i => TreeFile.Find(_tree, i)?.Path).OfType<string>().ToHashSet(StringComparer.Ordinal);
         _total = found.Length;
         var options = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount };
-        Parallel.ForEach(found, options, file => Translate(file.FullName, linkers));
+        Parallel.ForEach(found, options, file => Translate(file, linkers));
         Console.Error.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"cheri2il: {_root}: {_made} files translated, {_total - _made - _failed} were there already, {_failed} failed"));
+            CultureInfo.InvariantCulture, $"cheri2il: {_path}: {_made} files translated, {_total - _made - _failed} were there already, {_failed} failed"));
         return _failed == 0 ? ExitCode.Success : ExitCode.Failure;
     }
 
-    private FileInfo[] Find()
-        => [.. new DirectoryInfo(_root)
-            .EnumerateFiles("*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint, IgnoreInaccessible = true })
-            .Where(f => IsCandidate(f.FullName)).OrderByDescending(f => f.Length).ThenBy(f => f.FullName, StringComparer.Ordinal)];
+    /// <summary>The largest first. A file with several names is one.</summary>
+    private TreeFile[] Find()
+        => [.. TreeFile.All(_tree).DistinctBy(f => f.Entry.Identity ?? f).Select(f => (File: f, Content: _tree.Open(f.Names))).Where(f => f.Content is not null && IsCandidate(f.Content))
+            .OrderByDescending(f => f.Content!.Length).ThenBy(f => f.File.Path, StringComparer.Ordinal).Select(f => f.File)];
 
-    private static bool IsCandidate(string path)
+    private static bool IsCandidate(IHostFile file)
     {
-        using var file = HostFile.TryOpen(path, out _);
         Span<byte> header = stackalloc byte[20];
-        return file is not null && file.Read(0, header) == header.Length && header.StartsWith("\u007fELF"u8) && header[4] == 2 && header[5] == 1
+        return file.Read(0, header) == header.Length && header.StartsWith("\u007fELF"u8) && header[4] == 2 && header[5] == 1
             && BinaryPrimitives.ReadUInt16LittleEndian(header[16..]) is ElfTypeExecutable or ElfTypeShared
             && BinaryPrimitives.ReadUInt16LittleEndian(header[18..]) == MachineRiscV;
     }
 
-    private static string? InterpreterOf(string path)
+    private string? InterpreterOf(TreeFile file)
     {
         try
         {
-            return ElfExecutable.Parse(InputFile.Read(path), path).Interpreter;
+            return _tree.Open(file.Names) is { } content ? ElfExecutable.Parse(InputFile.Read(content, file.Path), file.Path).Interpreter : null;
         }
         catch (Exception error) when (error is ElfFormatException or ToolException)
         {
@@ -79,25 +73,16 @@ internal sealed class TreeTranslation
         }
     }
 
-    /// <summary>The host's path of a file of the root; links in it lead inside the root.</summary>
-    private string? Resolve(string path)
+    private void Translate(TreeFile found, HashSet<string> linkers)
     {
-        var tree = new Intravisor.LibOs.Vfs.FileSystem(() => 0, new Intravisor.Cvms.HostTree(_root), memoryLimit: 0);
-        lock (tree.Gate)
-        {
-            return tree.Walk(0, tree.Root, path, followLast: true, out var at) == 0 ? string.Concat(_root, tree.PathOf(at.Parent).TrimEnd('/'), "/", at.Name) : null;
-        }
-    }
-
-    private void Translate(string path, HashSet<string> linkers)
-    {
+        var path = found.Path;
         string outcome;
         try
         {
-            using var file = InputFile.Open(path);
+            var file = _tree.Open(found.Names) ?? throw new ToolException(ExitCode.InputOutput, $"{path}: cannot be read");
             var content = InputFile.Read(file, path);
             var elf = ElfExecutable.Parse(content, path);
-            var isMade = _files.Prepare(file.Identity, path, content, BiasOf(elf, file, path, linkers));
+            var isMade = _files.Prepare(file.Identity!, path, content, BiasOf(elf, file, path, linkers));
             if (!isMade)
             {
                 Interlocked.Increment(ref _done);
@@ -114,11 +99,11 @@ internal sealed class TreeTranslation
         }
 
         lock (_gate)
-            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"cheri2il: [{Interlocked.Increment(ref _done)}/{_total}] {Path.GetRelativePath(_root, path)}{outcome}"));
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"cheri2il: [{Interlocked.Increment(ref _done)}/{_total}] {path[1..]}{outcome}"));
     }
 
     /// <summary>Where processes have a file: programs, their dynamic linker and libraries each have places of their own.</summary>
-    private static long BiasOf(ElfExecutable elf, HostFile file, string path, HashSet<string> linkers)
+    private static long BiasOf(ElfExecutable elf, IHostFile file, string path, HashSet<string> linkers)
     {
         if (!elf.IsPositionIndependent)
             return 0;
@@ -135,7 +120,7 @@ internal sealed class TreeTranslation
             : throw new ToolException(ExitCode.BadInput, $"{path}: too large for a shared library");
     }
 
-    private sealed class OpenedFile(string path, HostFile file) : ICodeFile
+    private sealed class OpenedFile(string path, IHostFile file) : ICodeFile
     {
         public string Name => path;
 

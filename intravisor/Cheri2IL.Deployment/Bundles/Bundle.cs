@@ -6,7 +6,6 @@ using System.Text.Json;
 using Cheri2IL.Deployment.Archives;
 using Cheri2IL.Deployment.Manifests;
 using Cheri2IL.Deployment.Running;
-using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime.Elf;
 using Cheri2IL.Runtime.Execution;
 using Microsoft.Win32.SafeHandles;
@@ -112,14 +111,26 @@ public sealed class Bundle : IDeploymentSource, IDisposable
     }
 
     /// <inheritdoc/>
-    public IHostTree? Root(CvmEntry cvm)
+    public RootFile? Root(CvmEntry cvm)
     {
         ArgumentNullException.ThrowIfNull(cvm);
         if (!_index.Roots.TryGetValue(cvm.Name, out var folder))
             return null;
         if (!_roots.TryGetValue(folder, out var root))
-            _roots.Add(folder, root = TarTree.TryOpen(_path, folder) ?? throw Malformed($"{folder} is missing"));
-        return root;
+            _roots.Add(folder, root = OpenRoot(folder));
+        return new RootFile(root, _index.Images.GetValueOrDefault(cvm.Name) ?? ImageConfiguration.None);
+    }
+
+    private TarTree OpenRoot(string folder)
+    {
+        try
+        {
+            return TarTree.Open(_path, folder);
+        }
+        catch (RootFormatException error)
+        {
+            throw new BundleException(error.Message);
+        }
     }
 
     /// <inheritdoc/>
@@ -165,7 +176,7 @@ public sealed class Bundle : IDeploymentSource, IDisposable
     private void ReadParts()
     {
         _file.Position = 0;
-        using var reader = new TarReader(_file, leaveOpen: true);
+        using var reader = new System.Formats.Tar.TarReader(_file, leaveOpen: true);
         while (reader.GetNextEntry(copyData: false) is { } entry)
         {
             if (entry.EntryType == TarEntryType.RegularFile && !entry.Name.StartsWith(BundleFormat.Roots, StringComparison.Ordinal))

@@ -29,11 +29,11 @@ public sealed class CvmEntry : ManifestEntry
     public IReadOnlyDictionary<string, string> Environment { get; internal set; } = new Dictionary<string, string>();
 
     /// <summary>Root directory or archive.</summary>
-    [ManifestKey("root", "Host directory or tar archive, relative to the manifest, that is the root of its file system: read-only below a writable layer in memory. Default: an empty root.")]
+    [ManifestKey("root", "Folder, tar archive (also gzip, xz, zstd), container's image or ext4 file system, relative to the manifest, that is the root of its file system: read-only below a writable layer in memory. Default: an empty root.")]
     public string? Root { get; internal set; }
 
     /// <summary>The same, as the original calls it.</summary>
-    [ManifestKey("disk", "The same as root, under the original's name. File-system images are not supported yet.")]
+    [ManifestKey("disk", "The same as root, under the original's name.")]
     public string? Disk { get; internal set; }
 
     /// <summary>Where changes are kept.</summary>

@@ -152,7 +152,6 @@ public sealed class Deployment : IDisposable
         {
             Name = entry.Name,
             Environment = [.. entry.Environment.Select(v => $"{v.Key}={v.Value}")],
-            Root = source.Root(entry),
             Upper = entry.Upper is { } upper ? () => new HostUpper(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(Manifest.File))!, upper)) : null,
             Limits = Limits(entry),
             Publish = entry.Publish,
@@ -160,6 +159,8 @@ public sealed class Deployment : IDisposable
             Host = new LinuxHost(console),
             Report = text => console.WriteConsole(2, Encoding.UTF8.GetBytes(text)),
         };
+        if (source.Root(entry) is { } root)
+            options = root.Apply(options) ?? throw new ManifestException([new ManifestProblem(Manifest.File, entry.LocationOf(""), $"{entry.Path}: {root.UserProblem}")]);
         return new DeployedCvm(entry, choice, program, options, console) { Outer = outer };
     }
 

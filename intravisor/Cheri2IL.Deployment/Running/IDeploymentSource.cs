@@ -1,5 +1,5 @@
+using Cheri2IL.Deployment.Archives;
 using Cheri2IL.Deployment.Manifests;
-using Cheri2IL.Intravisor.LibOs.Vfs;
 
 namespace Cheri2IL.Deployment.Running;
 
@@ -11,7 +11,7 @@ public interface IDeploymentSource
     CvmProgram Program(CvmEntry cvm);
 
     /// <summary>The root of its file system; null: an empty one. The same object for the same root.</summary>
-    IHostTree? Root(CvmEntry cvm);
+    RootFile? Root(CvmEntry cvm);
 
     /// <summary>Initial bytes of a buffer that has a host file.</summary>
     byte[] Content(CapFileEntry buffer);

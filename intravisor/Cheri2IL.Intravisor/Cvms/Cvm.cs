@@ -63,6 +63,7 @@ public sealed partial class Cvm : IDisposable
             StandardTree.Populate(this, files);
             if (_upper is not null)
                 FileSystem.KeepIn(_upper);
+            Enter(files, FileSystem.FromBytes(Encoding.UTF8.GetBytes(options.WorkingDirectory)));
         }
         finally
         {
@@ -124,15 +125,24 @@ public sealed partial class Cvm : IDisposable
     /// </summary>
     /// <exception cref="CvmLoadException">One of them is missing, or does not fit.</exception>
     /// <exception cref="ElfFormatException">One of them is no ELF file that can be run.</exception>
-    public void Start() => Start(OpenProgram(Options.ProgramPath));
+    public void Start()
+    {
+        PathResult at;
+        int error;
+        lock (FileSystem.Gate)
+            error = FileSystem.Walk(FirstProcessId, FileSystem.Root, FileSystem.FromBytes(Encoding.UTF8.GetBytes(Options.ProgramPath)), followLast: true, out at);
+        var search = error == 0 ? ProgramSearch.Follow(Init, at, ProgramStart.Of(Options), out error) : null;
+        var program = search is null ? null : ProgramFile.Of(search.File, search.Start.ExecutablePath, out error);
+        Start(program ?? throw CannotExecute(Options.ProgramPath, error), search!.Start);
+    }
 
     /// <summary>The same with a program that need not be in the guest's file system.</summary>
     /// <param name="program">The ELF file.</param>
     /// <exception cref="CvmLoadException">It does not fit, or its dynamic linker is missing.</exception>
     /// <exception cref="ElfFormatException">Its dynamic linker is no ELF file that can be run.</exception>
-    public void Start(ElfExecutable program) => Start(ProgramFile.InMemory(Options.ProgramPath, program));
+    public void Start(ElfExecutable program) => Start(ProgramFile.InMemory(Options.ProgramPath, program), ProgramStart.Of(Options));
 
-    private void Start(ProgramFile program)
+    private void Start(ProgramFile program, ProgramStart start)
     {
         using var starting = _starting.EnterScope();
         lock (Tasks)
@@ -147,7 +157,7 @@ public sealed partial class Cvm : IDisposable
 
         var interpreter = program.Elf.Interpreter is { } path ? OpenProgram(path) : null;
         OpenBridge();
-        var loaded = Init.Image.Load(ProgramStart.Of(Options), program, interpreter);
+        var loaded = Init.Image.Load(start, program, interpreter);
         var thread = Init.FirstThread() ?? throw new CvmLoadException("it has been killed");
         thread.Enter(loaded);
         Terminal?.Start();
@@ -167,7 +177,9 @@ public sealed partial class Cvm : IDisposable
 
     private ProgramFile OpenProgram(string path)
         => ProgramFile.Open(FileSystem, FirstProcessId, FileSystem.Root, FileSystem.FromBytes(Encoding.UTF8.GetBytes(path)), out var error)
-            ?? throw new CvmLoadException($"{path}: cannot be executed: {ErrnoText.Message(error)}");
+            ?? throw CannotExecute(path, error);
+
+    private static CvmLoadException CannotExecute(string path, int error) => new($"{path}: cannot be executed: {ErrnoText.Message(error)}");
 
     /// <summary>Name of a cVM that is given none.</summary>
     internal static string DefaultName(int id) => $"cvm{id}";
@@ -236,6 +248,29 @@ public sealed partial class Cvm : IDisposable
     {
         Network.Dispose();
         _upper?.Dispose();
+    }
+
+    /// <summary>Makes a directory the working directory, and makes what is missing of it.</summary>
+    private void Enter(ProcessFiles files, string path)
+    {
+        lock (FileSystem.Gate)
+        {
+            var at = FileSystem.Root;
+            foreach (var name in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
+            {
+                var error = FileSystem.Walk(FirstProcessId, at, name, followLast: true, out var found);
+                if (error == -Errno.ENOENT && found.Parent is { IsWritable: true } parent)
+                {
+                    var made = new DirectoryNode(FileSystem, parent, 0x1ed);
+                    error = parent.TryLink(found.Name, () => made) ? 0 : -Errno.ENOSPC;
+                    found = found with { Inode = made };
+                }
+
+                at = found.Inode as DirectoryNode ?? throw new CvmLoadException($"{path}: no working directory: {ErrnoText.Message(error != 0 ? error : -Errno.ENOTDIR)}");
+            }
+
+            files.WorkingDirectory = at;
+        }
     }
 
     private static IHostUpper? OpenUpper(CvmOptions options)

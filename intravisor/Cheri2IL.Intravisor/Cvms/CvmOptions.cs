@@ -69,6 +69,15 @@ public sealed record CvmOptions
     /// <summary>The host's network, which only those two let it use.</summary>
     public IHostNetwork HostNetwork { get; init; } = Cvms.HostNetwork.Instance;
 
-    /// <summary>User and group id of the guest's process.</summary>
+    /// <summary>User id of the guest's process.</summary>
     public int UserId { get; init; }
+
+    /// <summary>Its group id.</summary>
+    public int GroupId { get; init; }
+
+    /// <summary>Its supplementary groups.</summary>
+    public IReadOnlyList<int> Groups { get; init; } = [0];
+
+    /// <summary>Its working directory, an absolute path, which is made where it is missing.</summary>
+    public string WorkingDirectory { get; init; } = "/";
 }

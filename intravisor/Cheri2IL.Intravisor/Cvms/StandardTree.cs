@@ -22,7 +22,12 @@ internal static class StandardTree
         tree.MakeDirectory("/dev/shm", 0x3ff);
 
         void LinkMemoryDevice(string name, int minor, MemoryDeviceKind kind)
-            => devices.Link(name, new DeviceNode(tree, CharacterDevice, (1 << 8) | minor, (node, flags) => new MemoryDevice(node, flags, kind, cvm.Host.FillRandom)));
+        {
+            var number = (1L << 8) | (uint)minor;
+            tree.Devices[(FileAbi.S_IFCHR, number)] = (node, flags) => new MemoryDevice(node, flags, kind, cvm.Host.FillRandom);
+            devices.Link(name, new DeviceNode(tree, CharacterDevice, number));
+        }
+
         LinkMemoryDevice("null", 3, MemoryDeviceKind.Null);
         LinkMemoryDevice("zero", 5, MemoryDeviceKind.Zero);
         LinkMemoryDevice("full", 7, MemoryDeviceKind.Full);

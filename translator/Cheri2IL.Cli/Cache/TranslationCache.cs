@@ -36,14 +36,17 @@ internal sealed class TranslationCache
     public string Directory { get; }
 
     /// <summary>The user's cache: <c>$XDG_CACHE_HOME/cheri2il/translations</c>, or below <c>~/.cache</c>.</summary>
-    public static TranslationCache OfUser
+    public static TranslationCache OfUser => new(UserDirectory + "/translations");
+
+    /// <summary>What this tool keeps for the user: <c>$XDG_CACHE_HOME/cheri2il</c>, or below <c>~/.cache</c>.</summary>
+    public static string UserDirectory
     {
         get
         {
             var root = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
             if (string.IsNullOrEmpty(root))
                 root = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
-            return new TranslationCache(root + "/cheri2il/translations");
+            return root + "/cheri2il";
         }
     }
 

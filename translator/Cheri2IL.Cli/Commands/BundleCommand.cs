@@ -50,9 +50,9 @@ internal static class BundleCommand
         {
             // Checks the program as running it would.
             _ = source.Program(cvm);
-            var path = source.ProgramPath(cvm);
-            if (!assemblies.TryGetValue(path, out var assembly))
-                assemblies.Add(path, assembly = Translate(path));
+            var key = source.KeyOf(cvm);
+            if (!assemblies.TryGetValue(key, out var assembly))
+                assemblies.Add(key, assembly = Translate(source.Input(cvm)));
             return assembly;
         }
 
@@ -77,13 +77,12 @@ internal static class BundleCommand
         Console.Error.WriteLine($"cheri2il: {output}: {manifest.Cvms.Count} cVMs, {assemblies.Count} programs, {new FileInfo(output).Length} bytes");
     }
 
-    private static byte[] Translate(string path)
+    private static byte[] Translate(GuestProgram program)
     {
-        var program = GuestProgram.Load(path);
         if (program.Assembly is { } assembly)
             return assembly;
         var options = new TranslationOptions();
-        var progress = new TranslationProgress(Path.GetFileName(path));
+        var progress = new TranslationProgress(Path.GetFileName(program.Path));
         var translation = ModuleTranslator.Translate(program.Image, options with { Progress = progress.Report }, "g_" + TranslationKey.Of(program.Image.File, program.Image.LoadBias, options));
         progress.Finish(translation.Statistics.Instructions, translation.Statistics.Elapsed);
         return translation.Assembly;

@@ -16,7 +16,7 @@ internal static class CacheCommand
         var json = CommonOptions.Json();
         var command = new ToolCommand(
             "cache",
-            "Shows the cache of translations that 'run' keeps: place, size and limit. The least recently used are deleted beyond "
+            "Shows the cache of translations that 'run' keeps: place, size and limit, and the bytes that compressed roots were unpacked to. The least recently used are deleted beyond "
             + "CHERI2IL_CACHE_SIZE (bytes, or with K, M, G; default 2G). Programs that took long to compile get machine code in the "
             + "background, by crossgen2; CHERI2IL_NATIVE=off prevents that.",
             "cheri2il cache",
@@ -38,6 +38,7 @@ internal static class CacheCommand
                 bytes    {contents.Bytes}
                 limit    {CacheContents.Limit}
                 entries  {contents.Entries.Count}
+                roots    {RootInput.Store.Bytes}
                 """);
             return ExitCode.Success;
         }
@@ -48,6 +49,7 @@ internal static class CacheCommand
         output.Writer.WriteNumber("bytes", contents.Bytes);
         output.Writer.WriteNumber("limit", CacheContents.Limit);
         output.Writer.WriteNumber("entries", contents.Entries.Count);
+        output.Writer.WriteNumber("roots", RootInput.Store.Bytes);
         output.Writer.WriteEndObject();
         return ExitCode.Success;
     }
@@ -106,10 +108,10 @@ internal static class CacheCommand
 
     private static ToolCommand Clear()
     {
-        var command = new ToolCommand("clear", "Deletes every translation.", "cheri2il cache clear");
+        var command = new ToolCommand("clear", "Deletes every translation, and what roots were unpacked to.", "cheri2il cache clear");
         command.SetAction(_ =>
         {
-            Console.WriteLine($"{new CacheContents(TranslationCache.OfUser).Clear()} bytes deleted");
+            Console.WriteLine($"{new CacheContents(TranslationCache.OfUser).Clear() + RootInput.Store.Clear()} bytes deleted");
             return ExitCode.Success;
         });
         return command;

@@ -1,7 +1,7 @@
 using System.IO.Enumeration;
+using Cheri2IL.Deployment.Archives;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Tracing;
-using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime.Elf;
 
 namespace Cheri2IL.Cli.Commands;
@@ -13,7 +13,7 @@ internal static class GuestRun
     /// <summary>Runs the guest to its end; the result is the tool's exit status.</summary>
     public static int Execute(RunArguments arguments)
     {
-        var root = OpenRoot(arguments.Root);
+        var root = arguments.Root is { } path ? RootInput.Open(path, "--root") : null;
         if (arguments.Checks == "none")
             Console.Error.WriteLine("cheri2il: warning: --checks=none: this guest is NOT confined");
         if (arguments.Omitted != 0)
@@ -36,19 +36,24 @@ internal static class GuestRun
         }
     }
 
-    private static int Run(RunArguments arguments, TranslatedFiles files, HostTree? root, RunStatistics? statistics)
+    private static int Run(RunArguments arguments, TranslatedFiles files, RootFile? root, RunStatistics? statistics)
     {
-        var program = IsInRoot(root, arguments.Program) ? null : SharedProgram.Check(files.Load(arguments.Program), arguments.Program);
+        IReadOnlyList<string> command = arguments.Program.Length > 0 ? [arguments.Program, .. arguments.Arguments] : root!.Configuration.Command;
+        if (command.Count == 0)
+            throw new ToolException(ExitCode.Usage, $"no program given, and {arguments.Root} names none (see 'cheri2il run --help')");
+        var inside = root is null ? null : FindInside(root, command[0], arguments);
+        if (inside is null && arguments.Program.Length == 0)
+            throw new ToolException(ExitCode.BadInput, $"{arguments.Root}: the image wants to run {command[0]}, which it does not have");
+        var program = inside is not null ? null : SharedProgram.Check(files.Load(command[0]), command[0]);
         using var traceFile = arguments.TraceFile is { } path ? OpenTrace(path) : null;
         using var terminal = HostTerminal.Open();
-        using var cvm = new Cvm(1, new CvmOptions
+        var options = new CvmOptions
         {
-            Arguments = [ProgramName(arguments.Program), .. arguments.Arguments],
+            Arguments = [ProgramName(command[0]), .. command.Skip(1)],
             Environment = terminal is null ? arguments.Environment : WithTerminal(arguments.Environment),
             Terminal = terminal,
-            ProgramPath = program is null ? arguments.Program : GuestPath(arguments),
+            ProgramPath = inside ?? GuestPath(arguments),
             ProgramFile = program?.Module.Image ?? default,
-            Root = root,
             Limits = new CvmLimits { MemoryBytes = arguments.Memory },
             Upper = arguments.Upper is { } upper ? () => new HostUpper(upper) : null,
             Publish = arguments.Publish,
@@ -58,7 +63,10 @@ internal static class GuestRun
             // Not the method itself as a delegate: that would open the console's stream for a guest that has nothing to report.
             Report = text => Console.Error.Write(text.ReplaceLineEndings(Console.Error.NewLine)),
             CodeFactory = files.NewCode,
-        });
+        };
+        if (root is not null)
+            options = root.Apply(options) ?? throw new ToolException(ExitCode.BadInput, $"{arguments.Root}: {root.UserProblem}");
+        using var cvm = new Cvm(1, options);
         if (program is null)
             cvm.Start();
         else
@@ -82,14 +90,17 @@ internal static class GuestRun
             ? environment
             : [.. environment, $"TERM={terminal}"];
 
-    /// <summary>Whether an absolute path names a file of the root, which it means then, as with chroot.</summary>
-    private static bool IsInRoot(HostTree? root, string path)
+    /// <summary>
+    /// The path in the root of what a command means there: an absolute path, as with chroot, or a name without slash in the directories of PATH, unless
+    /// there is a file of that name on the host. Null: it means a file of the host.
+    /// </summary>
+    private static string? FindInside(RootFile root, string command, RunArguments arguments)
     {
-        if (root is null || !path.StartsWith('/'))
-            return false;
-        var tree = new FileSystem(() => 0, root, memoryLimit: 0);
-        lock (tree.Gate)
-            return tree.Walk(0, tree.Root, path, followLast: true, out var found) == 0 && found.Inode is RegularFile;
+        if (command.StartsWith('/'))
+            return TreeFile.Find(root.Tree, command) is null ? null : command;
+        if (command.Contains('/', StringComparison.Ordinal) || (arguments.Program.Length > 0 && File.Exists(command)))
+            return null;
+        return root.Search(command, [.. root.Configuration.Environment, .. arguments.Environment]);
     }
 
     /// <summary>The program's path as the guest sees it: its place below the root, or else a file in the root directory.</summary>
@@ -124,16 +135,4 @@ internal static class GuestRun
 
     private static SyscallTrace Trace(TextWriter output, IReadOnlyList<string> filter)
         => new(output.WriteLine, filter.Count == 0 ? null : name => filter.Any(f => FileSystemName.MatchesSimpleExpression(f, name, ignoreCase: false)));
-
-    private static HostTree? OpenRoot(string? root)
-    {
-        try
-        {
-            return root is null ? null : new HostTree(root);
-        }
-        catch (DirectoryNotFoundException)
-        {
-            throw new ToolException(ExitCode.NoInput, $"--root: {root}: no such directory");
-        }
-    }
 }

@@ -14,13 +14,13 @@ internal sealed class RunArguments
     /// <summary>Bytes when <c>--memory</c> is absent: 8 GiB.</summary>
     public const ulong DefaultMemory = 8UL << 30;
 
-    /// <summary>ELF file or translated assembly.</summary>
+    /// <summary>ELF file, translated assembly, or program of the root; empty: what the root, an image, says.</summary>
     public string Program { get; private set; } = "";
 
     /// <summary>Arguments of the guest after argv[0].</summary>
     public List<string> Arguments { get; } = [];
 
-    /// <summary>Host directory that becomes the guest's root; null: the default root.</summary>
+    /// <summary>Folder or file of the host that becomes the guest's root; null: an empty root.</summary>
     public string? Root { get; private set; }
 
     /// <summary>Host directory that keeps what the guest writes; null: nothing does.</summary>
@@ -103,7 +103,8 @@ internal sealed class RunArguments
             return result;
         }
 
-        throw Usage("no program given");
+        // An image says itself what it runs.
+        return result.Root is not null ? result : throw Usage("no program given");
     }
 
     private void ParseOption(string argument, ReadOnlySpan<string> args, ref int k)

@@ -17,12 +17,13 @@ internal static class RunCommand
             + "Exits with the guest's status, or 128 + signal.",
             "cheri2il run corpus/hello/bin/hello.elf",
             "cheri2il run --root ./rootfs --env LANG=C ./busybox ls -l /",
+            "cheri2il run --root image.tar.gz",
             "cheri2il run --trace --trace-filter='open*,read' ./busybox cat /etc/hostname",
             "cheri2il run --stats --timeout 10 corpus/kernels/bin/sieve.elf")
         {
             new Argument<string>("program") { Description = "ELF file, or assembly made by 'translate'." },
             new Argument<string[]>("args") { Description = "Arguments of the guest.", Arity = ArgumentArity.ZeroOrMore },
-            new Option<string>("--root") { Description = "Host directory that the guest sees as /, read-only below a writable in-memory layer. Default: an empty root.", HelpName = "dir" },
+            new Option<string>("--root") { Description = "What the guest sees as /, read-only below a writable layer in memory: a folder, a tar archive, an image of a container (OCI, docker save), all perhaps compressed (gzip, xz, zstd), or an ext4 file system. Of an image, the environment, user and working directory hold, and its command runs if no program is given. A program's absolute path, or a name that PATH finds there, means one of the root. Default: an empty root.", HelpName = "root" },
             new Option<string[]>("--env") { Description = "Environment variable of the guest; repeatable. The host's environment is not passed on.", HelpName = "name=value" },
             new Option<string>("--upper") { Description = "Host directory that keeps what the guest writes, for its next run with the same root. What the guest has synchronised (fsync) survives also a crash of the host. Default: the writable layer is in memory.", HelpName = "dir" },
             new Option<string[]>("--publish") { Description = "Pass connections to a port of the host on to a port of the guest; repeatable. The address is 127.0.0.1 unless given.", HelpName = "[address:]port:port" },

@@ -11,7 +11,7 @@ internal static class TranslateCommand
     public static Command Create()
     {
         var program = new Argument<string?>("app.elf") { Description = "RV64 ELF program or shared object.", Arity = ArgumentArity.ZeroOrOne };
-        var root = new Option<string>("--root") { Description = "With --all: the directory whose programs and libraries are translated into the cache that 'run' uses.", HelpName = "dir" };
+        var root = new Option<string>("--root") { Description = "With --all: the root (folder, archive or image, as of run) whose programs and libraries are translated into the cache that 'run' uses.", HelpName = "root" };
         var all = new Option<bool>("--all") { Description = "Translate every RV64 ELF file below --root, in parallel. What is wrong with one does not stop the others." };
         var output = new Option<string>("--output", "-o") { Description = "Assembly to write. Default: the program's name with .dll, in the working directory.", HelpName = "out.dll" };
         var checks = CommonOptions.Checks();

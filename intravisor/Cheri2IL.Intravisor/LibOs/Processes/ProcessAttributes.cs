@@ -19,8 +19,9 @@ public sealed class ProcessAttributes
     /// <summary>Initial attributes.</summary>
     public ProcessAttributes(CvmOptions options)
     {
-        Users = Groups = new Ids(options.UserId, options.UserId, options.UserId);
-        SupplementaryGroups = [options.UserId];
+        Users = new Ids(options.UserId, options.UserId, options.UserId);
+        Groups = new Ids(options.GroupId, options.GroupId, options.GroupId);
+        SupplementaryGroups = [.. options.Groups];
         for (var k = 0; k < LimitCount; k++)
             Limits[k] = (ulong.MaxValue, ulong.MaxValue);
         Limits[RLIMIT_STACK] = ((ulong)GuestLayout.StackSize, (ulong)GuestLayout.StackSize);

@@ -244,8 +244,8 @@ internal static class PathSyscalls
         Time(buffer[80..], inode.ChangeTime);
         Time(buffer[96..], inode.ChangeTime);
         Time(buffer[112..], inode.ModifyTime);
-        BinaryPrimitives.WriteInt32LittleEndian(buffer[128..], (int)(inode.Device >> 8));
-        BinaryPrimitives.WriteInt32LittleEndian(buffer[132..], (int)(inode.Device & 0xff));
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[128..], (int)(inode.Device >> 8) & 0xfff);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[132..], (int)((inode.Device & 0xff) | ((inode.Device >> 12) & 0xfff00)));
         BinaryPrimitives.WriteInt32LittleEndian(buffer[140..], 1);
         return thread.Memory.TryWrite(a.A4, buffer) ? 0 : -Errno.EFAULT;
 

@@ -170,19 +170,11 @@ public class DirectoryNode : Inode
         if (_pendingHostPath is not { } path)
             return;
         _pendingHostPath = null;
-        var tree = FileSystem.Lower!;
-        foreach (var entry in tree.List(path))
+        foreach (var entry in FileSystem.Lower!.List(path))
         {
             if (_byName.ContainsKey(entry.Name))
                 continue;
-            string[] childPath = [.. path, entry.Name];
-            Inode child = entry.Kind switch
-            {
-                HostEntryKind.Directory => new DirectoryNode(FileSystem, this, entry.Mode, childPath),
-                HostEntryKind.SymbolicLink => new SymbolicLink(FileSystem, entry.LinkTarget!),
-                _ => new RegularFile(FileSystem, entry.Mode, () => tree.Open(childPath)),
-            };
-            child.ModifyTime = child.ChangeTime = child.AccessTime = entry.ModifyTime;
+            var child = FileSystem.NodeOf(entry, this, [.. path, entry.Name]);
             Add(entry.Name, child, cost: 0);
             if (child is DirectoryNode)
                 Links++;

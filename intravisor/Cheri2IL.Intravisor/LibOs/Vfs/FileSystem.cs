@@ -1,5 +1,6 @@
 using System.Text;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Net;
 using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
@@ -16,6 +17,8 @@ public sealed class FileSystem
     /// <summary>Nanoseconds between collections that the guest brings about.</summary>
     private const ulong CollectionInterval = 1_000_000_000;
 
+    /// <summary>Files of the host tree that have several names.</summary>
+    private readonly Dictionary<object, Inode> _lowerLinks = new(ReferenceEqualityComparer.Instance);
     private readonly Func<long> _clock;
     private readonly long _memoryLimit;
     private long _memory;
@@ -34,6 +37,8 @@ public sealed class FileSystem
         _memoryLimit = memoryLimit;
         Lower = lower;
         Root = new DirectoryNode(this, null, 0x1ed, lower is null ? null : []);
+        if (lower?.Root is { } root)
+            Describe(Root, root);
     }
 
     /// <summary>Guards the tree's shape.</summary>
@@ -57,6 +62,9 @@ public sealed class FileSystem
     /// <summary>Host tree below the root.</summary>
     public IHostTree? Lower { get; }
 
+    /// <summary>What opens the devices that there are, by their numbers.</summary>
+    internal Dictionary<(int Type, long Number), Func<DeviceNode, int, OpenFile>> Devices { get; } = [];
+
     /// <summary>Nanoseconds since 1970.</summary>
     public long Now => _clock();
 
@@ -68,6 +76,38 @@ public sealed class FileSystem
 
     /// <summary>Applies what was kept to the tree, which has all its other layers, and keeps its changes from now on.</summary>
     internal void KeepIn(IHostUpper store) => Upper = new UpperLayer(store, this);
+
+    /// <summary>A file of the host tree. One that has several names is one file. Call under <see cref="Gate"/>.</summary>
+    internal Inode NodeOf(HostEntry entry, DirectoryNode parent, string[] path)
+    {
+        if (entry.Identity is { } identity && _lowerLinks.TryGetValue(identity, out var known))
+            return known;
+        Inode node = entry.Kind switch
+        {
+            HostEntryKind.Directory => new DirectoryNode(this, parent, entry.Mode, path),
+            HostEntryKind.SymbolicLink => new SymbolicLink(this, entry.LinkTarget!),
+            HostEntryKind.CharacterDevice => new DeviceNode(this, FileAbi.S_IFCHR | entry.Mode, entry.Device),
+            HostEntryKind.BlockDevice => new DeviceNode(this, FileAbi.S_IFBLK | entry.Mode, entry.Device),
+            HostEntryKind.Fifo => new FifoNode(this, entry.Mode),
+            HostEntryKind.Socket => new SocketNode(this, entry.Mode, null),
+            _ => new RegularFile(this, entry.Mode, () => Lower!.Open(path)),
+        };
+        Describe(node, entry);
+        if (entry.Identity is not null && node is not DirectoryNode)
+        {
+            node.Links = entry.Links;
+            _lowerLinks.Add(entry.Identity, node);
+        }
+
+        return node;
+    }
+
+    private static void Describe(Inode node, HostEntry entry)
+    {
+        node.Mode = node.Type | entry.Mode;
+        (node.UserId, node.GroupId) = (entry.UserId, entry.GroupId);
+        node.ModifyTime = node.ChangeTime = node.AccessTime = entry.ModifyTime;
+    }
 
     /// <summary>A new inode number.</summary>
     public long NextInode() => Interlocked.Increment(ref _inodes);

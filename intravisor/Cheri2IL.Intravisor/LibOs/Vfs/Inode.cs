@@ -146,8 +146,12 @@ internal sealed class DescriptorLink : SymbolicLink
     public override long Size => 64;
 }
 
-/// <summary>A character device, or another file whose behaviour is all in its open file description.</summary>
-public sealed class DeviceNode(FileSystem fileSystem, int mode, long device, Func<DeviceNode, int, OpenFile> open) : Inode(fileSystem, mode)
+/// <summary>A device, or another file whose behaviour is all in its open file description.</summary>
+/// <param name="fileSystem">Its file system.</param>
+/// <param name="mode">Type and permission bits.</param>
+/// <param name="device">Number of the device.</param>
+/// <param name="open">What opens it; null: what opens the devices of that number.</param>
+public sealed class DeviceNode(FileSystem fileSystem, int mode, long device, Func<DeviceNode, int, OpenFile>? open = null) : Inode(fileSystem, mode)
 {
     /// <inheritdoc/>
     public override long Device => device;
@@ -155,8 +159,9 @@ public sealed class DeviceNode(FileSystem fileSystem, int mode, long device, Fun
     /// <inheritdoc/>
     public override OpenFile? Open(int flags, out int error)
     {
-        error = 0;
-        return open(this, flags);
+        var opens = open ?? FileSystem.Devices.GetValueOrDefault((Type, device));
+        error = opens is null ? -Errno.ENXIO : 0;
+        return opens?.Invoke(this, flags);
     }
 }
 

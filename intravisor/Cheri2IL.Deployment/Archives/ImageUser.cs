@@ -1,0 +1,48 @@
+using System.Globalization;
+using System.Text;
+using Cheri2IL.Intravisor.LibOs.Vfs;
+
+namespace Cheri2IL.Deployment.Archives;
+
+/// <summary>Whom an image wants to run as: a name or number, perhaps with a group, as /etc/passwd and /etc/group of its tree have it.</summary>
+/// <param name="UserId">User.</param>
+/// <param name="GroupId">Group.</param>
+/// <param name="Groups">Supplementary groups.</param>
+/// <param name="Home">Home directory.</param>
+public sealed record ImageUser(int UserId, int GroupId, IReadOnlyList<int> Groups, string Home)
+{
+    private const long LongestFile = 4 << 20;
+
+    /// <summary>Looks one up.</summary>
+    /// <param name="text">user, uid, user:group or uid:gid; null: root.</param>
+    /// <param name="tree">The image's tree.</param>
+    /// <returns>Null if there is no such user or group.</returns>
+    public static ImageUser? Find(string? text, IHostTree tree)
+    {
+        var parts = (text ?? "0").Split(':', 2);
+        var users = Lines(tree, "/etc/passwd", fields: 7);
+        var groups = Lines(tree, "/etc/group", fields: 4);
+        var user = Array.Find(users, u => u[0] == parts[0]) ?? Array.Find(users, u => u[2] == parts[0]);
+        if ((user is null ? Number(parts[0]) : Number(user[2])) is not { } userId || (user is null ? 0 : Number(user[3])) is not { } groupId)
+            return null;
+        if (parts.Length > 1)
+        {
+            var group = Array.Find(groups, g => g[0] == parts[1]) ?? Array.Find(groups, g => g[2] == parts[1]);
+            if ((group is null ? Number(parts[1]) : Number(group[2])) is not { } chosen)
+                return null;
+            groupId = chosen;
+        }
+
+        // Who names a group is in no other.
+        int[] others = parts.Length > 1 || user is null ? [] : [.. groups.Where(g => g[3].Split(',').Contains(user[0])).Select(g => Number(g[2])).OfType<int>()];
+        return new ImageUser(userId, groupId, [groupId, .. others.Where(g => g != groupId).Distinct()], user is { } known && known[5].Length > 0 ? known[5] : "/");
+    }
+
+    private static int? Number(string text)
+        => uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var id) && id <= int.MaxValue ? (int)id : null;
+
+    private static string[][] Lines(IHostTree tree, string path, int fields)
+        => TreeFile.Read(tree, path, LongestFile) is { } content
+            ? [.. Encoding.UTF8.GetString(content).Split('\n').Select(l => l.Split(':')).Where(l => l.Length >= fields)]
+            : [];
+}
