@@ -10,6 +10,6 @@ public sealed class RootFormatException(string path, string problem) : Exception
     private const int Longest = 1000;
 
     private static string Shown(string problem)
-        => string.Concat((problem.Length > Longest ? problem[..Longest] + "..." : problem)
+        => string.Concat((problem.Length > Longest ? $"{problem[..(Longest / 2)]}...{problem[^(Longest / 2)..]}" : problem)
             .Select(c => char.IsControl(c) ? string.Create(CultureInfo.InvariantCulture, $"\\x{(int)c:x2}") : c.ToString()));
 }
