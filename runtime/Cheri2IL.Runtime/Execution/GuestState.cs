@@ -176,7 +176,7 @@ public unsafe struct GuestState
     /// </summary>
     public int Unwinding;
 
-    /// <summary>Which entry a multi-entry part of a split function starts at; 0 for the function's own entry.</summary>
+    /// <summary>Which entry a multi-entry part of a split function starts at, and then <see cref="Pc"/> is its address; 0 for the function's own entry.</summary>
     public int PartEntry;
 
     /// <summary>sp at the entry of the split function whose part is entered.</summary>

@@ -560,16 +560,31 @@ public sealed partial class MethodEmitter
         _il.Emit(ILOpCode.Conv_u8);
         LoadState(_members.HostStackLimit);
         _il.Branch(ILOpCode.Blt_un, leave);
-        AddCold(() => EmitLeave(leave, RegisterAnalysis.Arguments, _function.EntryPc));
+        AddCold(() => EmitLeave(leave));
     }
 
-    /// <summary>Cold: stores registers and unwinds to the dispatcher, to go on at <paramref name="pc"/>.</summary>
-    private void EmitLeave(ILLabel label, RegisterSet dirty, long pc)
+    /// <summary>Cold: stores the arguments and unwinds to the dispatcher, to go on at the entry by which the method was entered.</summary>
+    private void EmitLeave(ILLabel label)
     {
         _il.MarkLabel(label);
-        Spill(dirty);
+        Spill(RegisterAnalysis.Arguments);
+        var pc = Shared(ref _target, LocalType.Int64);
+        _il.LoadConstant(_function.EntryPc);
+        _il.StoreLocal(pc);
+        if (_function.ExtraEntries.Count > 0)
+        {
+            var first = _il.DefineLabel();
+            LoadState(_members.PartEntry);
+            _il.Branch(ILOpCode.Brfalse, first);
+            LoadState(_members.StatePc);
+            _il.StoreLocal(pc);
+            // It was for this method alone.
+            StoreState(_members.PartEntry, () => _il.LoadConstant(0));
+            _il.MarkLabel(first);
+        }
+
         _il.LoadArgument(StateArgument);
-        _il.LoadConstant(pc);
+        _il.LoadLocal(pc);
         _il.Emit(ILOpCode.Call, _members.Leave, 2, 1);
         LeaveMethod();
     }
@@ -1204,7 +1219,7 @@ public sealed partial class MethodEmitter
         {
             if (method.IsInside)
             {
-                EmitPassage(block, method);
+                EmitPassage(block, i, method);
                 return;
             }
 
@@ -1231,9 +1246,11 @@ public sealed partial class MethodEmitter
 
     /// <summary>To another part of the function. sp is compared where the function is left.</summary>
     /// <remarks>Passages that store the same registers share the code for it, which is long.</remarks>
-    private void EmitPassage(IrBlock block, MethodEntry method)
+    private void EmitPassage(IrBlock block, IrInstruction i, MethodEntry method)
     {
         StoreState(_members.PartEntry, () => _il.LoadConstant(method.Part));
+        if (method.Part != 0)
+            StoreState(_members.StatePc, () => _il.LoadConstant(i.Immediate));
         var dirty = _dirty & ~RegisterAnalysis.Arguments;
         var key = (method.Token, dirty, _entrySp >= 0 ? 0 : _balance.AtEnd(block)!.Value);
         if (_passages.TryGetValue(key, out var passage))
