@@ -130,7 +130,7 @@ public sealed partial class Cvm : IDisposable
         PathResult at;
         int error;
         lock (FileSystem.Gate)
-            error = FileSystem.Walk(FirstProcessId, FileSystem.Root, FileSystem.FromBytes(Encoding.UTF8.GetBytes(Options.ProgramPath)), followLast: true, out at);
+            error = FileSystem.Walk(Init.FileCaller, FileSystem.Root, FileSystem.FromBytes(Encoding.UTF8.GetBytes(Options.ProgramPath)), followLast: true, out at);
         var search = error == 0 ? ProgramSearch.Follow(Init, at, ProgramStart.Of(Options), out error) : null;
         var program = search is null ? null : ProgramFile.Of(search.File, search.Start.ExecutablePath, out error);
         Start(program ?? throw CannotExecute(Options.ProgramPath, error), search!.Start);
@@ -157,7 +157,7 @@ public sealed partial class Cvm : IDisposable
 
         var interpreter = program.Elf.Interpreter is { } path ? OpenProgram(path) : null;
         OpenBridge();
-        var loaded = Init.Image.Load(start, program, interpreter);
+        var loaded = Init.Image.Load(start with { Credentials = Init.Attributes.Credentials }, program, interpreter);
         var thread = Init.FirstThread() ?? throw new CvmLoadException("it has been killed");
         thread.Enter(loaded);
         Terminal?.Start();
@@ -176,7 +176,7 @@ public sealed partial class Cvm : IDisposable
     }
 
     private ProgramFile OpenProgram(string path)
-        => ProgramFile.Open(FileSystem, FirstProcessId, FileSystem.Root, FileSystem.FromBytes(Encoding.UTF8.GetBytes(path)), out var error)
+        => ProgramFile.Open(FileSystem, Init.FileCaller, FileSystem.Root, FileSystem.FromBytes(Encoding.UTF8.GetBytes(path)), out var error)
             ?? throw CannotExecute(path, error);
 
     private static CvmLoadException CannotExecute(string path, int error) => new($"{path}: cannot be executed: {ErrnoText.Message(error)}");

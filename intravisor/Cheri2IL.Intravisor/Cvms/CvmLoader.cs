@@ -60,7 +60,7 @@ internal static unsafe class CvmLoader
 
         // As on Linux, a quarter of the stack at most.
         var content = new InitialStack(bottom, top, (int)(GuestLayout.StackSize / 4), capabilities);
-        content.Build(start, cvm.Options.UserId, program, interpreter, random);
+        content.Build(start, program, interpreter, random);
 
         // In bounds: Bytes is at most a quarter of the mapping whose end is top.
         content.Bytes.CopyTo(new Span<byte>(space.Base + content.Pointer, content.Bytes.Length));

@@ -84,7 +84,7 @@ internal sealed class InitialStack
 
     /// <summary>Lays everything out.</summary>
     /// <exception cref="CvmLoadException">It does not fit (E2BIG).</exception>
-    public void Build(ProgramStart start, int user, LoadedImage program, LoadedImage? interpreter, ReadOnlySpan<byte> random)
+    public void Build(ProgramStart start, LoadedImage program, LoadedImage? interpreter, ReadOnlySpan<byte> random)
     {
         Push(new byte[8]);
         var path = PushString(start.Path);
@@ -103,11 +103,11 @@ internal sealed class InitialStack
             new(AT_BASE, interpreter?.Bias ?? 0, default),
             new(AT_FLAGS, 0, default),
             new(AT_ENTRY, program.Entry, Code(program, program.Entry)),
-            new(AT_UID, user, default),
-            new(AT_EUID, user, default),
-            new(AT_GID, user, default),
-            new(AT_EGID, user, default),
-            new(AT_SECURE, 0, default),
+            new(AT_UID, (uint)start.Credentials.Users.Real, default),
+            new(AT_EUID, (uint)start.Credentials.Users.Effective, default),
+            new(AT_GID, (uint)start.Credentials.Groups.Real, default),
+            new(AT_EGID, (uint)start.Credentials.Groups.Effective, default),
+            new(AT_SECURE, start.Credentials.IsSetId ? 1 : 0, default),
             new(AT_RANDOM, randomBytes.Address, OnStack(randomBytes)),
             new(AT_EXECFN, path.Address, OnStack(path)),
         ];

@@ -98,10 +98,11 @@ internal sealed class ProcessDirectory : DirectoryNode
 
     private string Status()
     {
-        var user = _process.Attributes.UserId;
+        var who = _process.Attributes.Credentials;
         var kilobytes = Pages * 4;
         return $"Name:\t{Name}\nState:\t{State} ({(State == 'Z' ? "zombie" : State == 'T' ? "stopped" : "running")})\nTgid:\t{_process.Id}\nPid:\t{_process.Id}\nPPid:\t{_process.ParentId}\n"
-            + $"Uid:\t{user}\t{user}\t{user}\t{user}\nGid:\t{user}\t{user}\t{user}\t{user}\nVmSize:\t{kilobytes} kB\nVmRSS:\t{kilobytes} kB\nThreads:\t{_process.ThreadCount}\n";
+            + $"Uid:\t{who.Users.Real}\t{who.Users.Effective}\t{who.Users.Saved}\t{who.FileUser}\nGid:\t{who.Groups.Real}\t{who.Groups.Effective}\t{who.Groups.Saved}\t{who.FileGroup}\nGroups:\t{string.Concat(who.SupplementaryGroups.Select(g => $"{g} "))}\nVmSize:\t{kilobytes} kB\nVmRSS:\t{kilobytes} kB\nThreads:\t{_process.ThreadCount}\n"
+            + string.Create(CultureInfo.InvariantCulture, $"CapInh:\t{who.Inheritable:x16}\nCapPrm:\t{who.Permitted:x16}\nCapEff:\t{who.Effective:x16}\nCapBnd:\t{who.Bounding:x16}\nCapAmb:\t{0:x16}\nNoNewPrivs:\t{(_process.Attributes.NoNewPrivileges ? 1 : 0)}\n");
     }
 
     /// <summary>proc_pid_stat(5): 52 fields; those that are not kept are 0.</summary>

@@ -1,5 +1,6 @@
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime.Elf;
 
@@ -18,20 +19,20 @@ internal sealed record ProgramFile(ElfExecutable Elf, IMappingSource Source)
 
     /// <summary>Opens a file of the guest's tree for execution.</summary>
     /// <param name="tree">The tree.</param>
-    /// <param name="processId">Who asks: /proc/self is that process.</param>
+    /// <param name="caller">Who asks.</param>
     /// <param name="start">Directory that relative paths start at.</param>
     /// <param name="path">Latin-1 characters.</param>
     /// <param name="error">0, or the negated errno that execve has for it.</param>
     /// <exception cref="ElfFormatException">It is no ELF file that can be run.</exception>
-    public static ProgramFile? Open(FileSystem tree, int processId, DirectoryNode start, string path, out int error)
+    public static ProgramFile? Open(FileSystem tree, FileCaller caller, DirectoryNode start, string path, out int error)
     {
         RegularFile? file;
         lock (tree.Gate)
         {
-            error = tree.Walk(processId, start, path, followLast: true, out var found);
+            error = tree.Walk(caller, start, path, followLast: true, out var found);
             file = found.Inode as RegularFile;
-            if (error == 0 && file is not { IsExecutable: true })
-                error = -Errno.EACCES;
+            if (error == 0)
+                error = file is not { IsExecutable: true } ? -Errno.EACCES : caller.Credentials.Check(file, 1);
         }
 
         return error == 0 ? Of(file!, path, out error) : null;

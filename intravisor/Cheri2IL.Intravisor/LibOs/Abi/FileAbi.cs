@@ -16,9 +16,17 @@ public static class FileAbi
     public const int O_ASYNC = 0x2000;
     public const int O_DIRECTORY = 0x10000;
     public const int O_NOFOLLOW = 0x20000;
+    public const int O_NOATIME = 0x40000;
     public const int O_CLOEXEC = 0x80000;
     public const int O_PATH = 0x200000;
     public const int O_TMPFILE = 0x400000;
+
+    public const int RESOLVE_NO_XDEV = 1;
+    public const int RESOLVE_NO_MAGICLINKS = 2;
+    public const int RESOLVE_NO_SYMLINKS = 4;
+    public const int RESOLVE_BENEATH = 8;
+    public const int RESOLVE_IN_ROOT = 16;
+    public const int RESOLVE_CACHED = 32;
 
     public const int AT_FDCWD = -100;
     public const int AT_SYMLINK_NOFOLLOW = 0x100;

@@ -44,10 +44,15 @@ internal sealed class UnixNames : ISocketNames
         {
             lock (thread.Files.FileSystem.Gate)
             {
-                var error = thread.Files.FileSystem.Walk(thread.Process.Id, thread.Files.WorkingDirectory, path, followLast: true, out var at);
+                var error = thread.Files.FileSystem.Walk(thread.Process.FileCaller, thread.Files.WorkingDirectory, path, followLast: true, out var at);
                 if (error != 0)
                     return error;
                 found = (at.Inode as SocketNode)?.Socket;
+                if (thread.Process.Attributes.Credentials.Check(at.Inode!, 2) != 0)
+                {
+                    found = null;
+                    return -Errno.EACCES;
+                }
             }
         }
 
@@ -95,7 +100,7 @@ internal sealed class UnixNames : ISocketNames
         var files = thread.Files;
         lock (files.FileSystem.Gate)
         {
-            var error = files.FileSystem.Walk(thread.Process.Id, files.WorkingDirectory, path, followLast: false, out var at);
+            var error = files.FileSystem.Walk(thread.Process.FileCaller, files.WorkingDirectory, path, followLast: false, out var at);
             if (error == 0)
                 return -Errno.EADDRINUSE;
             if (error != -Errno.ENOENT || at.Parent is null)
@@ -104,9 +109,12 @@ internal sealed class UnixNames : ISocketNames
                 return -Errno.ENOENT;
             if (socket.IsBound)
                 return -Errno.EINVAL;
-            if (!at.Parent.IsWritable)
-                return at.Parent.IsRemoved ? -Errno.ENOENT : -Errno.EACCES;
+            var credentials = thread.Process.Attributes.Credentials;
+            error = credentials.CheckCreate(at.Parent);
+            if (error != 0)
+                return error;
             var node = new SocketNode(files.FileSystem, 0x1ff & ~files.Umask, socket);
+            credentials.Own(node, at.Parent);
             if (!at.Parent.TryLink(at.Name, () => node))
                 return -Errno.ENOSPC;
             socket.Node = node;

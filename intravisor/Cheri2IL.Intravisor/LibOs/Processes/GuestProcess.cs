@@ -62,6 +62,9 @@ public sealed unsafe partial class GuestProcess
     /// <summary>Attributes of the process.</summary>
     public ProcessAttributes Attributes { get; }
 
+    /// <summary>It as one who walks paths.</summary>
+    internal FileCaller FileCaller => new(Id, Attributes.Credentials);
+
     /// <summary>Timers that send it signals.</summary>
     internal ProcessTimers Timers { get; }
 

@@ -3,7 +3,7 @@ using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Intravisor.LibOs.Processes;
 
-/// <summary>Attributes of the guest's process that are only stored and reported.</summary>
+/// <summary>Attributes of the guest's process: as whom it acts, and what is only stored and reported.</summary>
 /// <remarks>Limits and ids: <see cref="Gate"/>; the rest is a word each.</remarks>
 public sealed class ProcessAttributes
 {
@@ -19,9 +19,10 @@ public sealed class ProcessAttributes
     /// <summary>Initial attributes.</summary>
     public ProcessAttributes(CvmOptions options)
     {
-        Users = new Ids(options.UserId, options.UserId, options.UserId);
-        Groups = new Ids(options.GroupId, options.GroupId, options.GroupId);
-        SupplementaryGroups = [.. options.Groups];
+        var capabilities = options.UserId == 0 ? ProcessCredentials.All : 0;
+        Credentials = new ProcessCredentials(
+            new Ids(options.UserId, options.UserId, options.UserId), new Ids(options.GroupId, options.GroupId, options.GroupId), [.. options.Groups])
+        { Permitted = capabilities, Effective = capabilities };
         for (var k = 0; k < LimitCount; k++)
             Limits[k] = (ulong.MaxValue, ulong.MaxValue);
         Limits[RLIMIT_STACK] = ((ulong)GuestLayout.StackSize, (ulong)GuestLayout.StackSize);
@@ -38,7 +39,7 @@ public sealed class ProcessAttributes
         lock (parent.Gate)
         {
             parent.Limits.CopyTo(Limits, 0);
-            (Users, Groups, SupplementaryGroups) = (parent.Users, parent.Groups, parent.SupplementaryGroups);
+            Credentials = parent.Credentials;
         }
 
         (Dumpable, NoNewPrivileges, Nice) = (parent.Dumpable, parent.NoNewPrivileges, parent.Nice);
@@ -47,17 +48,14 @@ public sealed class ProcessAttributes
     /// <summary>Guards <see cref="Limits"/> and changes of ids.</summary>
     public Lock Gate { get; } = new();
 
+    /// <summary>As whom it acts; replaced as a whole, under <see cref="Gate"/>.</summary>
+    internal ProcessCredentials Credentials { get; set; }
+
     /// <summary>User ids.</summary>
-    public Ids Users { get; set; }
-
-    /// <summary>Group ids.</summary>
-    public Ids Groups { get; set; }
-
-    /// <summary>Supplementary groups; never changed in place.</summary>
-    public int[] SupplementaryGroups { get; set; }
+    public Ids Users => Credentials.Users;
 
     /// <summary>Whether it may do what root may, inside the cVM.</summary>
-    public bool IsPrivileged => Users.Effective == 0;
+    public bool IsPrivileged => Credentials.Has(Privilege.Administer);
 
     /// <summary>Real user id, as signals name their sender.</summary>
     public int UserId => Users.Real;

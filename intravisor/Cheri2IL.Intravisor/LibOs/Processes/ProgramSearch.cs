@@ -24,7 +24,7 @@ internal sealed record ProgramSearch(RegularFile File, ProgramStart Start)
         Span<byte> head = stackalloc byte[HeadBytes];
         for (var scripts = 0; ; scripts++)
         {
-            if (at.Inode is not RegularFile { IsExecutable: true } file)
+            if (at.Inode is not RegularFile { IsExecutable: true } file || process.Attributes.Credentials.Check(file, 1) != 0)
             {
                 error = -Errno.EACCES;
                 return null;
@@ -54,7 +54,7 @@ internal sealed record ProgramSearch(RegularFile File, ProgramStart Start)
             start = start with { Arguments = [interpreter, .. argument.Length == 0 ? (byte[][])[] : [argument], start.Path, .. start.Arguments.Skip(1)] };
             start = start with { Path = interpreter };
             lock (tree.Gate)
-                error = tree.Walk(process.Id, process.Files.WorkingDirectory, FileSystem.FromBytes(interpreter), followLast: true, out at);
+                error = tree.Walk(process.FileCaller, process.Files.WorkingDirectory, FileSystem.FromBytes(interpreter), followLast: true, out at);
             if (error != 0)
                 return null;
         }

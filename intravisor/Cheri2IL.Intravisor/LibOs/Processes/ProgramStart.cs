@@ -11,6 +11,9 @@ namespace Cheri2IL.Intravisor.LibOs.Processes;
 /// <param name="Environment">envp.</param>
 public sealed record ProgramStart(byte[] Path, string ExecutablePath, IReadOnlyList<byte[]> Arguments, IReadOnlyList<byte[]> Environment)
 {
+    /// <summary>As whom it runs.</summary>
+    internal ProcessCredentials Credentials { get; init; } = ProcessCredentials.Root;
+
     /// <summary>The path of the file as text.</summary>
     public string PathText => Encoding.UTF8.GetString(FileSystem.ToBytes(ExecutablePath));
 

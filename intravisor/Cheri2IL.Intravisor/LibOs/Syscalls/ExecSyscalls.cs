@@ -50,7 +50,8 @@ internal static class ExecSyscalls
         var start = new ProgramStart(FileSystem.ToBytes(given), "", argv, envp);
         if (ProgramSearch.Follow(process, at, start, out error) is not { } search)
             return error;
-        return Run(thread, search);
+        var credentials = process.Attributes.Credentials.ForExecute(search.File, process.Attributes.NoNewPrivileges);
+        return Run(thread, search with { Start = search.Start with { Credentials = credentials } });
     }
 
     /// <summary>Makes the new image, and gives it to the process once nothing can go wrong any more.</summary>
@@ -63,13 +64,15 @@ internal static class ExecSyscalls
                 return error;
             ProgramFile? interpreter = null;
             if (program.Elf.Interpreter is { } path
-                && (interpreter = ProgramFile.Open(thread.Files.FileSystem, thread.Process.Id, thread.Files.WorkingDirectory, path, out error)) is null)
+                && (interpreter = ProgramFile.Open(thread.Files.FileSystem, thread.Process.FileCaller, thread.Files.WorkingDirectory, path, out error)) is null)
                 return error;
             image = new ProcessImage(thread.Cvm);
             var loaded = image.Load(search.Start, program, interpreter);
             if (thread.Process.Replace(thread, image) is { } next)
             {
                 next.Enter(loaded);
+                lock (thread.Process.Attributes.Gate)
+                    thread.Process.Attributes.Credentials = search.Start.Credentials;
                 thread.Files.Execute();
                 image = null;
             }

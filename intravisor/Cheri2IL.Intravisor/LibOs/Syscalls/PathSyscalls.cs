@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Net;
+using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Terminals;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -9,16 +11,39 @@ namespace Cheri2IL.Intravisor.LibOs.Syscalls;
 /// <summary>Calls that name files by path, and the stat family.</summary>
 internal static class PathSyscalls
 {
+    private const int O_ASYNC = 0x2000;
+    private const int O_DIRECT = 0x4000;
+    private const int O_LARGEFILE = 0x8000;
+    private const int O_SYNC = 0x101000;
+
     public static long Openat(CvmThread thread, in SyscallArguments a) => Open(thread, a.A0, a.A1, (int)a.A2, (int)a.A3);
 
     public static long Openat2(CvmThread thread, in SyscallArguments a)
     {
-        if (a.A3 < 24)
+        const int known = 24, page = 4096;
+        const long pathFlags = FileAbi.O_PATH | FileAbi.O_DIRECTORY | FileAbi.O_NOFOLLOW | FileAbi.O_CLOEXEC;
+        const long allFlags = pathFlags | FileAbi.O_ACCMODE | FileAbi.O_CREAT | FileAbi.O_EXCL | FileAbi.O_NOCTTY | FileAbi.O_TRUNC | FileAbi.O_APPEND | FileAbi.O_NONBLOCK
+            | FileAbi.O_NOATIME | FileAbi.O_TMPFILE | O_SYNC | O_ASYNC | O_DIRECT | O_LARGEFILE;
+        if ((ulong)a.A3 < known)
             return -Errno.EINVAL;
-        if (!thread.Memory.TryRead(a.A2, out long flags) || !thread.Memory.TryRead(a.A2 + 8, out long mode) || !thread.Memory.TryRead(a.A2 + 16, out long resolve))
+        if ((ulong)a.A3 > page)
+            return -Errno.E2BIG;
+        Span<byte> how = stackalloc byte[(int)a.A3];
+        if (!thread.Memory.TryRead(a.A2, how))
             return -Errno.EFAULT;
-        // RESOLVE_* narrows what may be crossed; there are no mounts or magic links to cross but those of /proc.
-        return (resolve & ~0x3f) != 0 || (mode & ~0xfffL) != 0 ? -Errno.EINVAL : Open(thread, a.A0, a.A1, (int)flags, (int)mode);
+        if (how[known..].ContainsAnyExcept((byte)0))
+            return -Errno.E2BIG;
+        var (flags, mode, resolve) = (BinaryPrimitives.ReadInt64LittleEndian(how), BinaryPrimitives.ReadInt64LittleEndian(how[8..]), BinaryPrimitives.ReadInt64LittleEndian(how[16..]));
+        if ((flags & ~allFlags) != 0 || (resolve & ~0x3f) != 0 || (resolve & (FileAbi.RESOLVE_BENEATH | FileAbi.RESOLVE_IN_ROOT)) == (FileAbi.RESOLVE_BENEATH | FileAbi.RESOLVE_IN_ROOT))
+            return -Errno.EINVAL;
+        var makes = (flags & (FileAbi.O_CREAT | FileAbi.O_TMPFILE)) != 0;
+        if (makes ? (mode & ~0xfffL) != 0 : mode != 0)
+            return -Errno.EINVAL;
+        if ((flags & FileAbi.O_PATH) != 0 && (flags & ~pathFlags) != 0)
+            return -Errno.EINVAL;
+        if ((resolve & FileAbi.RESOLVE_CACHED) != 0 && (makes || (flags & FileAbi.O_TRUNC) != 0))
+            return -Errno.EAGAIN;
+        return Open(thread, a.A0, a.A1, (int)flags, (int)mode, (int)resolve);
     }
 
     /// <summary>memfd_create: a regular file without name.</summary>
@@ -49,13 +74,21 @@ internal static class PathSyscalls
     public static long Mknodat(CvmThread thread, in SyscallArguments a)
     {
         var mode = (int)a.A2 & 0xfff & ~thread.Files.Umask;
-        return ((int)a.A2 & FileAbi.S_IFMT) switch
+        var (type, device) = ((int)a.A2 & FileAbi.S_IFMT, (long)(uint)a.A3);
+        switch (type)
         {
-            0 or FileAbi.S_IFREG => Create(thread, a.A0, a.A1, allowsSlash: false, (files, _) => new RegularFile(files, mode)),
-            FileAbi.S_IFIFO => Create(thread, a.A0, a.A1, allowsSlash: false, (files, _) => new FifoNode(files, mode), bytes: Pipe.DefaultCapacity),
-            FileAbi.S_IFCHR or FileAbi.S_IFBLK or FileAbi.S_IFSOCK => -Errno.EPERM,
-            _ => -Errno.EINVAL,
-        };
+            case 0 or FileAbi.S_IFREG:
+                return Create(thread, a.A0, a.A1, allowsSlash: false, (files, _) => new RegularFile(files, mode));
+            case FileAbi.S_IFIFO:
+                return Create(thread, a.A0, a.A1, allowsSlash: false, (files, _) => new FifoNode(files, mode), bytes: Pipe.DefaultCapacity);
+            case FileAbi.S_IFSOCK:
+                return Create(thread, a.A0, a.A1, allowsSlash: false, (files, _) => new SocketNode(files, mode, null));
+            case FileAbi.S_IFCHR or FileAbi.S_IFBLK:
+                return Create(
+                    thread, a.A0, a.A1, allowsSlash: false, (files, _) => new DeviceNode(files, type | mode, device), needed: Privilege.MakeDevices);
+            default:
+                return type == FileAbi.S_IFDIR ? -Errno.EPERM : -Errno.EINVAL;
+        }
     }
 
     public static long Symlinkat(CvmThread thread, in SyscallArguments a)
@@ -75,13 +108,16 @@ internal static class PathSyscalls
             var error = Resolve(thread, a.A0, a.A1, (a.A4 & FileAbi.AT_SYMLINK_FOLLOW) != 0, (a.A4 & FileAbi.AT_EMPTY_PATH) != 0, out var from);
             if (error != 0)
                 return error;
-            if (from.Inode is DirectoryNode)
-                return -Errno.EPERM;
+            var inode = from.Inode!;
+            if (a.A4 is FileAbi.AT_EMPTY_PATH && from.Name == "." && !thread.Process.Attributes.Credentials.Has(Privilege.ReadAndSearch))
+                return -Errno.ENOENT;
             return Create(thread, a.A2, a.A3, allowsSlash: false, (_, _) =>
             {
-                from.Inode!.Links++;
-                return from.Inode;
-            });
+                inode.Links++;
+                if (inode is RegularFile file)
+                    file.MayBeLinked = false;
+                return inode;
+            }, linked: inode);
         }
     }
 
@@ -97,12 +133,15 @@ internal static class PathSyscalls
                 return error;
             if (removesDirectory && at.Name is "." or "..")
                 return at.Name == "." ? -Errno.EINVAL : -Errno.ENOTEMPTY;
+            if (!removesDirectory && at.Name is "." or "..")
+                return -Errno.EISDIR;
+            error = thread.Process.Attributes.Credentials.CheckDelete(at.Parent, at.Inode!);
+            if (error != 0)
+                return error;
             if (!removesDirectory && at.Inode is DirectoryNode)
                 return -Errno.EISDIR;
             if (removesDirectory && at.Inode is not DirectoryNode)
                 return -Errno.ENOTDIR;
-            if (!at.Parent.IsWritable)
-                return -Errno.EACCES;
             if (at.Inode is DirectoryNode directory)
             {
                 if (!directory.IsWritable || directory == thread.Files.FileSystem.Root)
@@ -141,6 +180,9 @@ internal static class PathSyscalls
                 return -Errno.ENOENT;
             if (!from.Parent.IsWritable || !to.Parent.IsWritable)
                 return to.Parent.IsRemoved ? -Errno.ENOENT : -Errno.EACCES;
+            error = CheckRename(thread.Process.Attributes.Credentials, from, to, (a.A4 & Exchange) != 0);
+            if (error != 0)
+                return error;
             if (from.Inode is not DirectoryNode && to.HasTrailingSlash)
                 return -Errno.ENOTDIR;
             if (from.Inode == to.Inode)
@@ -185,6 +227,20 @@ internal static class PathSyscalls
             from.Inode!.ChangeTime = thread.Files.FileSystem.Now;
             return 0;
         }
+    }
+
+    /// <summary>Whether entries may be moved so (fs/namei.c, vfs_rename): 0 or a negated errno.</summary>
+    private static int CheckRename(ProcessCredentials credentials, in PathResult from, in PathResult to, bool isExchange)
+    {
+        var error = credentials.CheckDelete(from.Parent, from.Inode!);
+        if (error == 0)
+            error = to.Inode is null ? credentials.CheckCreate(to.Parent) : credentials.CheckDelete(to.Parent, to.Inode);
+        if (error != 0 || from.Parent == to.Parent)
+            return error;
+        // A directory gets another "..".
+        if (from.Inode is DirectoryNode)
+            error = credentials.Check(from.Inode, 2);
+        return error == 0 && isExchange && to.Inode is DirectoryNode ? credentials.Check(to.Inode, 2) : error;
     }
 
     public static long Readlinkat(CvmThread thread, in SyscallArguments a)
@@ -300,16 +356,19 @@ internal static class PathSyscalls
             return error;
         if (inode is not DirectoryNode directory)
             return -Errno.ENOTDIR;
-        thread.Files.WorkingDirectory = directory;
-        return 0;
+        error = thread.Process.Attributes.Credentials.Check(directory, 1);
+        if (error == 0)
+            thread.Files.WorkingDirectory = directory;
+        return error;
     }
 
     public static long Fchdir(CvmThread thread, in SyscallArguments a)
     {
         var start = thread.Files.StartOf((int)a.A0, out var error);
-        if (start is not null)
-            thread.Files.WorkingDirectory = start;
-        return error;
+        if (start is null || (error = thread.Process.Attributes.Credentials.Check(start, 1)) != 0)
+            return error;
+        thread.Files.WorkingDirectory = start;
+        return 0;
     }
 
     public static long Getcwd(CvmThread thread, in SyscallArguments a)
@@ -329,68 +388,6 @@ internal static class PathSyscalls
         return old;
     }
 
-    public static long Fchmod(CvmThread thread, in SyscallArguments a)
-        => thread.Files.Descriptors[(int)a.A0] is { } file ? ChangeMode(file.Inode, (int)a.A1) : -Errno.EBADF;
-
-    public static long Fchmodat(CvmThread thread, in SyscallArguments a)
-    {
-        var error = Find(thread, a.A0, a.A1, 0, out var inode);
-        return error != 0 ? error : ChangeMode(inode!, (int)a.A2);
-    }
-
-    public static long Fchown(CvmThread thread, in SyscallArguments a)
-        => thread.Files.Descriptors[(int)a.A0] is { } file ? ChangeOwner(file.Inode, (int)a.A1, (int)a.A2) : -Errno.EBADF;
-
-    public static long Fchownat(CvmThread thread, in SyscallArguments a)
-    {
-        if (((int)a.A4 & ~(FileAbi.AT_SYMLINK_NOFOLLOW | FileAbi.AT_EMPTY_PATH)) != 0)
-            return -Errno.EINVAL;
-        var error = Find(thread, a.A0, a.A1, (int)a.A4, out var inode);
-        return error != 0 ? error : ChangeOwner(inode!, (int)a.A2, (int)a.A3);
-    }
-
-    public static long Utimensat(CvmThread thread, in SyscallArguments a)
-    {
-        const long Now = 0x3fffffff, Omit = 0x3ffffffe;
-        if (((int)a.A3 & ~(FileAbi.AT_SYMLINK_NOFOLLOW | FileAbi.AT_EMPTY_PATH)) != 0)
-            return -Errno.EINVAL;
-        Inode? inode;
-        if (a.A1 == 0)
-        {
-            if (thread.Files.Descriptors[(int)a.A0] is not { } file)
-                return -Errno.EBADF;
-            inode = file.Inode;
-        }
-        else
-        {
-            var error = Find(thread, a.A0, a.A1, (int)a.A3, out inode);
-            if (error != 0)
-                return error;
-        }
-
-        Span<long> times = [0, Now, 0, Now];
-        if (a.A2 != 0 && !thread.Memory.TryRead(a.A2, System.Runtime.InteropServices.MemoryMarshal.AsBytes(times)))
-            return -Errno.EFAULT;
-        var now = thread.Files.FileSystem.Now;
-        for (var k = 0; k < 2; k++)
-        {
-            var (seconds, nanoseconds) = (times[2 * k], times[(2 * k) + 1]);
-            if (nanoseconds == Omit)
-                continue;
-            if (nanoseconds != Now && (ulong)nanoseconds >= 1_000_000_000)
-                return -Errno.EINVAL;
-            var value = nanoseconds == Now ? now : (seconds * 1_000_000_000) + nanoseconds;
-            if (k == 0)
-                inode!.AccessTime = value;
-            else
-                inode!.ModifyTime = value;
-        }
-
-        inode!.ChangeTime = now;
-        Kept(inode);
-        return 0;
-    }
-
     public static long Truncate(CvmThread thread, in SyscallArguments a)
     {
         var error = Find(thread, FileAbi.AT_FDCWD, a.A0, 0, out var inode);
@@ -402,6 +399,9 @@ internal static class PathSyscalls
             return -Errno.EISDIR;
         if (inode is not RegularFile file)
             return -Errno.EINVAL;
+        error = thread.Process.Attributes.Credentials.Check(file, 2);
+        if (error != 0)
+            return error;
         lock (thread.Files.FileSystem.Gate)
             thread.Files.FileSystem.Upper?.Opening(file);
         error = file.Content.Truncate(a.A1);
@@ -417,31 +417,20 @@ internal static class PathSyscalls
         return 0;
     }
 
-    /// <summary>Extended attributes: none, as on a file system that has them but where none is set.</summary>
-    public static long Getxattr(CvmThread thread, in SyscallArguments a) => Find(thread, FileAbi.AT_FDCWD, a.A0, 0, out _) is var error and not 0 ? error : -Errno.ENODATA;
-
-    public static long Lgetxattr(CvmThread thread, in SyscallArguments a)
-        => Find(thread, FileAbi.AT_FDCWD, a.A0, FileAbi.AT_SYMLINK_NOFOLLOW, out _) is var error and not 0 ? error : -Errno.ENODATA;
-
-    public static long Fgetxattr(CvmThread thread, in SyscallArguments a) => thread.Files.Descriptors[(int)a.A0] is null ? -Errno.EBADF : -Errno.ENODATA;
-
-    public static long Listxattr(CvmThread thread, in SyscallArguments a) => Find(thread, FileAbi.AT_FDCWD, a.A0, 0, out _);
-
-    public static long Llistxattr(CvmThread thread, in SyscallArguments a) => Find(thread, FileAbi.AT_FDCWD, a.A0, FileAbi.AT_SYMLINK_NOFOLLOW, out _);
-
-    public static long Flistxattr(CvmThread thread, in SyscallArguments a) => thread.Files.Descriptors[(int)a.A0] is null ? -Errno.EBADF : 0;
-
-    private static long Open(CvmThread thread, long directory, long pathAddress, int flags, int mode)
+    private static long Open(CvmThread thread, long directory, long pathAddress, int flags, int mode, int resolve = 0)
     {
-        if ((flags & FileAbi.O_TMPFILE) != 0)
-            return -Errno.EOPNOTSUPP;
+        if ((flags & FileAbi.O_TMPFILE) != 0 && ((flags & (FileAbi.O_DIRECTORY | FileAbi.O_CREAT)) != FileAbi.O_DIRECTORY || (flags & FileAbi.O_ACCMODE) == FileAbi.O_RDONLY))
+            return -Errno.EINVAL;
         var error = ReadPath(thread, pathAddress, out var path);
         if (error != 0)
             return error;
-        var start = StartFor(thread, directory, path, out error);
+        // Below a directory, an absolute path needs that, too.
+        var start = (resolve & (FileAbi.RESOLVE_BENEATH | FileAbi.RESOLVE_IN_ROOT | FileAbi.RESOLVE_NO_XDEV)) != 0
+            ? thread.Files.StartOf(directory, out error)
+            : StartFor(thread, directory, path, out error);
         if (start is null)
             return error;
-        var file = thread.Files.Open(thread.Process.Id, start, path, flags, mode, out error);
+        var file = thread.Files.Open(thread.Process.FileCaller, start, path, flags, mode, out error, resolve);
         if (file is null)
             return error;
         if (file is TerminalFile terminal && (flags & FileAbi.O_NOCTTY) == 0)
@@ -484,8 +473,12 @@ internal static class PathSyscalls
     {
         at = default;
         var error = ReadPath(thread, pathAddress, out var path);
-        if (error != 0)
-            return error;
+        return error != 0 ? error : Resolve(thread, thread.Process.FileCaller, directory, path, followLast, allowEmpty, out at);
+    }
+
+    private static int Resolve(CvmThread thread, in FileCaller caller, long directory, string path, bool followLast, bool allowEmpty, out PathResult at)
+    {
+        at = default;
         if (path.Length == 0 && allowEmpty && (int)directory != FileAbi.AT_FDCWD)
         {
             if (thread.Files.Descriptors[(int)directory] is not { } file)
@@ -494,15 +487,15 @@ internal static class PathSyscalls
             return 0;
         }
 
-        var start = StartFor(thread, directory, path, out error);
+        var start = StartFor(thread, directory, path, out var error);
         if (start is null)
             return error;
         return path.Length == 0 && allowEmpty
-            ? thread.Files.FileSystem.Walk(thread.Process.Id, start, ".", followLast, out at)
-            : thread.Files.FileSystem.Walk(thread.Process.Id, start, path, followLast, out at);
+            ? thread.Files.FileSystem.Walk(caller, start, ".", followLast, out at)
+            : thread.Files.FileSystem.Walk(caller, start, path, followLast, out at);
     }
 
-    private static int Find(CvmThread thread, long directory, long pathAddress, int flags, out Inode? inode)
+    internal static int Find(CvmThread thread, long directory, long pathAddress, int flags, out Inode? inode)
     {
         lock (thread.Files.FileSystem.Gate)
         {
@@ -512,7 +505,9 @@ internal static class PathSyscalls
         }
     }
 
-    private static long Create(CvmThread thread, long directory, long pathAddress, bool allowsSlash, Func<FileSystem, PathResult, Inode> make, int bytes = 0)
+    /// <summary>Makes an entry, of a new file or of <paramref name="linked"/>.</summary>
+    private static long Create(
+        CvmThread thread, long directory, long pathAddress, bool allowsSlash, Func<FileSystem, PathResult, Inode> make, int bytes = 0, Privilege? needed = null, Inode? linked = null)
     {
         lock (thread.Files.FileSystem.Gate)
         {
@@ -523,50 +518,48 @@ internal static class PathSyscalls
                 return error;
             if (at.HasTrailingSlash && !allowsSlash)
                 return -Errno.ENOENT;
-            if (!at.Parent.IsWritable)
-                return at.Parent.IsRemoved ? -Errno.ENOENT : -Errno.EACCES;
             var parent = at.Parent;
-            return parent.TryLink(at.Name, () => make(thread.Files.FileSystem, at), bytes) ? 0 : -Errno.ENOSPC;
+            var credentials = thread.Process.Attributes.Credentials;
+            error = credentials.CheckCreate(parent);
+            if (error == 0 && needed is { } privilege && !credentials.Has(privilege))
+                error = -Errno.EPERM;
+            if (error != 0)
+                return error;
+            if (linked is DirectoryNode)
+                return -Errno.EPERM;
+            if (linked is { Links: 0 } and not RegularFile { MayBeLinked: true })
+                return -Errno.ENOENT;
+            return parent.TryLink(at.Name, () =>
+            {
+                var inode = make(thread.Files.FileSystem, at);
+                if (linked is null)
+                    credentials.Own(inode, parent);
+                return inode;
+            }, bytes) ? 0 : -Errno.ENOSPC;
         }
     }
 
-    /// <summary>The guest is root: everything may be read and written, and executed if anybody may.</summary>
+    /// <summary>access: with the real ids unless AT_EACCESS says otherwise.</summary>
     private static long Access(CvmThread thread, long directory, long pathAddress, int mode, int flags)
     {
+        const int effectiveIds = 0x200;
         if ((mode & ~7) != 0)
             return -Errno.EINVAL;
-        var error = Find(thread, directory, pathAddress, flags, out var inode);
+        var now = thread.Process.Attributes.Credentials;
+        var who = (flags & effectiveIds) != 0 ? now : now with
+        {
+            FileUser = now.Users.Real,
+            FileGroup = now.Groups.Real,
+            Effective = now.Users.Real == 0 ? now.Permitted : 0,
+        };
+        var error = ReadPath(thread, pathAddress, out var path);
         if (error != 0)
             return error;
-        return (mode & 1) != 0 && inode is not DirectoryNode && !inode!.IsExecutable ? -Errno.EACCES : 0;
-    }
-
-    private static long ChangeMode(Inode inode, int mode)
-    {
-        inode.Mode = inode.Type | (mode & 0xfff);
-        inode.ChangeTime = inode.FileSystem.Now;
-        Kept(inode);
-        return 0;
-    }
-
-    private static long ChangeOwner(Inode inode, int user, int group)
-    {
-        if (user != -1)
-            inode.UserId = user;
-        if (group != -1)
-            inode.GroupId = group;
-        inode.ChangeTime = inode.FileSystem.Now;
-        Kept(inode);
-        return 0;
-    }
-
-    /// <summary>Attributes were changed.</summary>
-    private static void Kept(Inode inode)
-    {
-        if (inode.FileSystem.Upper is not { } upper)
-            return;
-        lock (inode.FileSystem.Gate)
-            upper.Changed(inode);
+        lock (thread.Files.FileSystem.Gate)
+        {
+            error = Resolve(thread, new FileCaller(thread.Process.Id, who), directory, path, (flags & FileAbi.AT_SYMLINK_NOFOLLOW) == 0, (flags & FileAbi.AT_EMPTY_PATH) != 0, out var at);
+            return error != 0 || mode == 0 ? error : who.Check(at.Inode!, mode);
+        }
     }
 
     private static bool IsInside(DirectoryNode directory, DirectoryNode ancestor)

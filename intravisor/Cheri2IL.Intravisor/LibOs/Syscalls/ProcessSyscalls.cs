@@ -79,9 +79,32 @@ internal static partial class ProcessSyscalls
         const int PR_GET_NAME = 16;
         const int PR_SET_NO_NEW_PRIVS = 38;
         const int PR_GET_NO_NEW_PRIVS = 39;
+        const int PR_GET_KEEPCAPS = 7;
+        const int PR_SET_KEEPCAPS = 8;
+        const int PR_CAPBSET_READ = 23;
+        const int PR_CAPBSET_DROP = 24;
+        const ulong lastCapability = 40;
         var process = thread.Process.Attributes;
         switch ((int)a.A0)
         {
+            case PR_GET_KEEPCAPS:
+                return process.Credentials.KeepsCapabilities ? 1 : 0;
+            case PR_SET_KEEPCAPS:
+                if ((ulong)a.A1 > 1)
+                    return -Errno.EINVAL;
+                lock (process.Gate)
+                    process.Credentials = process.Credentials with { KeepsCapabilities = a.A1 != 0 };
+                return 0;
+            case PR_CAPBSET_READ:
+                return (ulong)a.A1 > lastCapability ? -Errno.EINVAL : (long)(process.Credentials.Bounding >> (int)a.A1) & 1;
+            case PR_CAPBSET_DROP:
+                if (!process.Credentials.Has(Privilege.SetCapabilities))
+                    return -Errno.EPERM;
+                if ((ulong)a.A1 > lastCapability)
+                    return -Errno.EINVAL;
+                lock (process.Gate)
+                    process.Credentials = process.Credentials with { Bounding = process.Credentials.Bounding & ~(1UL << (int)a.A1) };
+                return 0;
             case PR_SET_PDEATHSIG:
                 // The parent, outside the cVM, does not end before it.
                 return (ulong)a.A1 > Signal.Last ? -Errno.EINVAL : 0;

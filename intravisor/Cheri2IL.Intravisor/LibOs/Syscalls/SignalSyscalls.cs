@@ -281,7 +281,7 @@ internal static partial class SignalSyscalls
     private static bool MaySend(GuestProcess from, GuestProcess to, int number)
     {
         var (sender, receiver) = (from.Attributes.Users, to.Attributes.Users);
-        return from == to || from.Attributes.IsPrivileged || sender.Effective == receiver.Real || sender.Effective == receiver.Saved
+        return from == to || from.Attributes.Credentials.Has(Privilege.Kill) || sender.Effective == receiver.Real || sender.Effective == receiver.Saved
             || sender.Real == receiver.Real || sender.Real == receiver.Saved || (number == Signal.SIGCONT && from.Session == to.Session);
     }
 }

@@ -123,7 +123,7 @@ internal static class SocketSyscalls
 
     /// <summary>What others are told of the caller.</summary>
     internal static Credentials CredentialsOf(CvmThread thread)
-        => new(thread.Process.Id, thread.Process.Attributes.UserId, thread.Process.Attributes.UserId);
+        => new(thread.Process.Id, thread.Process.Attributes.Users.Effective, thread.Process.Attributes.Credentials.Groups.Effective);
 
     /// <summary>Reads an address that a guest passes; 0 or a negated errno.</summary>
     internal static int ReadAddress(CvmThread thread, long at, long length, int family, bool allowsNone, out SocketAddress address)

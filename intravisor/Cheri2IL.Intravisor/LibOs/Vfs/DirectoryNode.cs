@@ -221,6 +221,9 @@ public sealed class RegularFile : Inode
     public RegularFile(FileSystem fileSystem, int permissions, Func<IHostFile?>? lower = null)
         : base(fileSystem, FileAbi.S_IFREG | permissions) => _lower = lower;
 
+    /// <summary>Whether linkat may give it a name when it has none (O_TMPFILE).</summary>
+    internal bool MayBeLinked { get; set; }
+
     /// <summary>Its bytes; opens the host file at first use.</summary>
     public FileContent Content => _content ??= new FileContent(FileSystem, _lower?.Invoke());
 

@@ -7,7 +7,7 @@ namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
 /// <summary>The file tree of one cVM: a root (empty, or over a read-only host tree), /dev, /proc and /tmp.</summary>
 /// <remarks>Nothing is shared between cVMs. The tree is guarded by <see cref="Gate"/>.</remarks>
-public sealed class FileSystem
+public sealed partial class FileSystem
 {
     private const int MaxSymbolicLinks = 40;
 
@@ -107,6 +107,7 @@ public sealed class FileSystem
         node.Mode = node.Type | entry.Mode;
         (node.UserId, node.GroupId) = (entry.UserId, entry.GroupId);
         node.ModifyTime = node.ChangeTime = node.AccessTime = entry.ModifyTime;
+        node.Attributes = entry.Attributes;
     }
 
     /// <summary>A new inode number.</summary>
@@ -195,100 +196,6 @@ public sealed class FileSystem
 
             return at;
         }
-    }
-
-    /// <summary>Walks a path as the kernel does (path_resolution(7)). Call under <see cref="Gate"/>.</summary>
-    /// <param name="caller">Id of the process that asks.</param>
-    /// <param name="start">Directory that relative paths start at.</param>
-    /// <param name="path">Latin-1 characters, without the terminating zero.</param>
-    /// <param name="followLast">Whether a symbolic link at the end is followed; a trailing slash always follows.</param>
-    /// <param name="result">Where it leads.</param>
-    /// <returns>0 or a negated errno. ENOENT with <see cref="PathResult.Parent"/> set when only the last name is missing.</returns>
-    public int Walk(int caller, DirectoryNode start, string path, bool followLast, out PathResult result)
-    {
-        var links = 0;
-        return Walk(caller, start, path, followLast, ref links, out result);
-    }
-
-    private int Walk(int caller, DirectoryNode start, string path, bool followLast, ref int links, out PathResult result)
-    {
-        result = default;
-        if (path.Length == 0)
-            return -Errno.ENOENT;
-        if (path.Length >= FileAbi.PATH_MAX)
-            return -Errno.ENAMETOOLONG;
-        var at = path[0] == '/' ? Root : start;
-        var names = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
-        var trailing = path[^1] == '/';
-        if (names.Length == 0)
-        {
-            result = new PathResult(at, ".", at, trailing);
-            return 0;
-        }
-
-        for (var k = 0; k < names.Length; k++)
-        {
-            var name = names[k];
-            var isLast = k == names.Length - 1;
-            if (name.Length > FileAbi.NAME_MAX)
-                return -Errno.ENAMETOOLONG;
-            Inode? child = name switch
-            {
-                "." => at,
-                ".." => at == Root ? at : at.Parent,
-                _ => at.Lookup(name),
-            };
-            if (child is SymbolicLink link && (!isLast || followLast || trailing))
-            {
-                if (++links > MaxSymbolicLinks)
-                    return -Errno.ELOOP;
-                if (link.Referent is { } file)
-                {
-                    child = file.Inode;
-                    if (!isLast)
-                    {
-                        if (child is not DirectoryNode)
-                            return -Errno.ENOTDIR;
-                        at = (DirectoryNode)child;
-                        continue;
-                    }
-
-                    result = new PathResult(at, name, child, trailing) { OpenPath = file.Path };
-                    return trailing && child is not DirectoryNode ? -Errno.ENOTDIR : 0;
-                }
-
-                var error = Walk(caller, at, link.TargetFor(caller), followLast: true, ref links, out var target);
-                if (isLast)
-                {
-                    result = target with { HasTrailingSlash = trailing || target.HasTrailingSlash };
-                    return error == 0 && trailing && target.Inode is not DirectoryNode ? -Errno.ENOTDIR : error;
-                }
-
-                if (error != 0)
-                {
-                    result = default;
-                    return error;
-                }
-
-                child = target.Inode;
-            }
-
-            if (isLast)
-            {
-                result = new PathResult(at, name, child, trailing);
-                if (child is null)
-                    return -Errno.ENOENT;
-                return trailing && child is not DirectoryNode ? -Errno.ENOTDIR : 0;
-            }
-
-            if (child is null)
-                return -Errno.ENOENT;
-            if (child is not DirectoryNode directory)
-                return -Errno.ENOTDIR;
-            at = directory;
-        }
-
-        return -Errno.ENOENT;
     }
 
     /// <summary>Absolute path of a directory, or "(unreachable)" for a removed one. Call under <see cref="Gate"/>.</summary>

@@ -15,6 +15,8 @@ public abstract class Inode
         AccessTime = ModifyTime = ChangeTime = fileSystem.Now;
     }
 
+    /// <summary>What attributes were charged for; given back with the file.</summary>
+    private long _attributeBytes;
     private FileLocks? _recordLocks;
     private FileLocks? _wholeLocks;
 
@@ -50,6 +52,31 @@ public abstract class Inode
 
     /// <summary>Nanoseconds since 1970.</summary>
     public long ChangeTime { get; set; }
+
+    /// <summary>Extended attributes by name; null: none. Under the gate, and never changed in place.</summary>
+    internal IReadOnlyDictionary<string, byte[]>? Attributes { get; set; }
+
+    /// <summary>Sets an attribute, and charges it; false where there is no room.</summary>
+    internal bool TrySetAttribute(string name, byte[] value)
+    {
+        const int most = 65536;
+        var next = new Dictionary<string, byte[]>(Attributes ?? new Dictionary<string, byte[]>(), StringComparer.Ordinal) { [name] = value };
+        var bytes = next.Sum(a => a.Key.Length + (long)a.Value.Length);
+        if (bytes > most || !FileSystem.Charge(bytes))
+            return false;
+        FileSystem.Release(_attributeBytes);
+        (_attributeBytes, Attributes) = (bytes, next);
+        return true;
+    }
+
+    /// <summary>Removes an attribute; false if there is none.</summary>
+    internal bool RemoveAttribute(string name)
+    {
+        if (Attributes?.ContainsKey(name) != true)
+            return false;
+        Attributes = Attributes.Where(a => a.Key != name).ToDictionary(StringComparer.Ordinal);
+        return true;
+    }
 
     /// <summary>Locks of ranges (fcntl).</summary>
     internal FileLocks RecordLocks => _recordLocks ?? Interlocked.CompareExchange(ref _recordLocks, new FileLocks(FileSystem), null) ?? _recordLocks;

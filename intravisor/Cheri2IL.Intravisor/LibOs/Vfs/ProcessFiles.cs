@@ -1,4 +1,5 @@
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Processes;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -66,42 +67,92 @@ public sealed class ProcessFiles
         return null;
     }
 
-    /// <summary>Opens a path (openat) for a process. Returns the description or a negated errno.</summary>
-    public OpenFile? Open(int caller, DirectoryNode start, string path, int flags, int mode, out int error)
+    /// <summary>Opens a path (openat, openat2) for a process. Returns the description or a negated errno.</summary>
+    internal OpenFile? Open(in FileCaller caller, DirectoryNode start, string path, int flags, int mode, out int error, int resolve = 0)
     {
+        const int temporary = FileAbi.O_TMPFILE;
         lock (FileSystem.Gate)
         {
-            var noFollow = (flags & FileAbi.O_NOFOLLOW) != 0 || (flags & (FileAbi.O_CREAT | FileAbi.O_EXCL)) == (FileAbi.O_CREAT | FileAbi.O_EXCL);
-            error = FileSystem.Walk(caller, start, path, !noFollow, out var at);
-            if (error == -Errno.ENOENT && at.Parent is not null && (flags & FileAbi.O_CREAT) != 0)
-                return Create(at, flags, mode, out error);
+            var makes = (flags & (FileAbi.O_CREAT | temporary)) == FileAbi.O_CREAT;
+            var noFollow = (flags & FileAbi.O_NOFOLLOW) != 0 || (makes && (flags & FileAbi.O_EXCL) != 0);
+            error = FileSystem.Walk(caller, start, path, !noFollow, out var at, resolve);
+            if (error == -Errno.ENOENT && at.Parent is not null && makes)
+                return Create(caller.Credentials, at, flags, mode, out error);
             if (error != 0)
                 return null;
-            if ((flags & (FileAbi.O_CREAT | FileAbi.O_EXCL)) == (FileAbi.O_CREAT | FileAbi.O_EXCL))
+            var inode = at.Inode!;
+            if (makes && (flags & FileAbi.O_EXCL) != 0)
                 error = -Errno.EEXIST;
-            else if ((flags & FileAbi.O_DIRECTORY) != 0 && at.Inode is not DirectoryNode)
-                error = -Errno.ENOTDIR;
-            else if ((flags & FileAbi.O_CREAT) != 0 && at.Inode is DirectoryNode)
+            else if (makes && inode is DirectoryNode)
                 error = -Errno.EISDIR;
+            else if ((flags & (FileAbi.O_DIRECTORY | temporary)) != 0 && inode is not DirectoryNode)
+                error = -Errno.ENOTDIR;
             if (error != 0)
                 return null;
-            var file = (flags & FileAbi.O_PATH) != 0 ? new PathFile(at.Inode!, flags) : at.Inode!.OpenFor(caller, flags, out error);
-            if (file is not null && (flags & FileAbi.O_TRUNC) != 0 && at.Inode is RegularFile && file.CanWrite)
-                file.Truncate(0);
+            if ((flags & temporary) != 0)
+                return CreateTemporary(caller.Credentials, (DirectoryNode)inode, flags, mode, out error);
+            if ((flags & FileAbi.O_PATH) == 0)
+                error = CheckOpen(caller.Credentials, inode, flags);
+            if (error != 0)
+                return null;
+            var file = (flags & FileAbi.O_PATH) != 0 ? new PathFile(inode, flags) : inode.OpenFor(caller.Process, flags, out error);
+            if (file is not null && (flags & FileAbi.O_TRUNC) != 0 && inode is RegularFile && file.CanWrite)
+                error = (int)file.Truncate(0);
+            if (error != 0)
+            {
+                file?.AddReference();
+                file?.Release();
+                return null;
+            }
+
             if (file is not null)
                 file.Path = PathOf(at);
             return file;
         }
     }
 
-    private OpenFile? Create(in PathResult at, int flags, int mode, out int error)
+    /// <summary>Whether an existing file may be opened so (fs/namei.c, may_open): 0 or a negated errno.</summary>
+    private static int CheckOpen(ProcessCredentials credentials, Inode inode, int flags)
+    {
+        var access = (flags & FileAbi.O_ACCMODE) switch
+        {
+            FileAbi.O_RDONLY => 4,
+            FileAbi.O_WRONLY => 2,
+            _ => 6,
+        };
+        if ((flags & FileAbi.O_TRUNC) != 0)
+            access |= 2;
+        if (inode is SymbolicLink)
+            return -Errno.ELOOP;
+        if (inode is DirectoryNode && (access & 2) != 0)
+            return -Errno.EISDIR;
+        var error = credentials.Check(inode, access);
+        return error == 0 && (flags & FileAbi.O_NOATIME) != 0 && !credentials.Owns(inode) ? -Errno.EPERM : error;
+    }
+
+    /// <summary>O_TMPFILE: a file without name, which linkat may give one unless O_EXCL forbids it.</summary>
+    private OpenFile? CreateTemporary(ProcessCredentials credentials, DirectoryNode directory, int flags, int mode, out int error)
+    {
+        error = directory.IsVolatile && !directory.IsWritable ? -Errno.EOPNOTSUPP : credentials.CheckCreate(directory);
+        if (error != 0)
+            return null;
+        var created = new RegularFile(FileSystem, mode & 0xfff & ~Umask) { Links = 0, MayBeLinked = (flags & FileAbi.O_EXCL) == 0 };
+        credentials.Own(created, directory);
+        var file = created.Open(flags & ~(FileAbi.O_TMPFILE | FileAbi.O_DIRECTORY), out error);
+        if (file is not null)
+            file.Path = $"{(FileSystem.PathOf(directory) is var path && path == "/" ? "" : path)}/#{created.Number} (deleted)";
+        return file;
+    }
+
+    private OpenFile? Create(ProcessCredentials credentials, in PathResult at, int flags, int mode, out int error)
     {
         error = at.HasTrailingSlash ? -Errno.EISDIR
             : (flags & FileAbi.O_DIRECTORY) != 0 ? -Errno.EINVAL
-            : !at.Parent.IsWritable ? (at.Parent.IsRemoved ? -Errno.ENOENT : -Errno.EACCES) : 0;
+            : credentials.CheckCreate(at.Parent);
         if (error != 0)
             return null;
         var created = new RegularFile(FileSystem, mode & 0xfff & ~Umask);
+        credentials.Own(created, at.Parent);
         if (!at.Parent.TryLink(at.Name, () => created))
         {
             error = -Errno.ENOSPC;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Net;
 using Cheri2IL.Runtime;
@@ -61,7 +62,15 @@ internal sealed class UpperLayer
     public void Changed(Inode inode)
     {
         if (IdOf(inode) is var id && (id != 0 || inode == _files.Root))
-            Append(new UpperRecord(UpperOperation.Node, id, 0, (inode as SymbolicLink)?.TargetFor(0) ?? "", "", UpperAttributes.Of(inode)));
+            Append(new UpperRecord(UpperOperation.Node, id, 0, NameOf(inode), "", UpperAttributes.Of(inode)));
+    }
+
+    /// <summary>An extended attribute of a node has changed; null: it is gone.</summary>
+    public void AttributeChanged(Inode inode, string name, byte[]? value)
+    {
+        if (IdOf(inode) is var id && (id != 0 || inode == _files.Root))
+            Append(new UpperRecord(value is null ? UpperOperation.NoAttribute : UpperOperation.Attribute, id, 0, name, value is null ? "" : FileSystem.FromBytes(value), default));
+        Changed(inode);
     }
 
     /// <summary>A file is opened to be written: its content goes into the upper layer when it is.</summary>
@@ -108,6 +117,14 @@ internal sealed class UpperLayer
 
     /// <summary>All of the content of a file is there now.</summary>
     public void HasContent(long id) => Append(new UpperRecord(UpperOperation.Content, id, 0, "", "", default));
+
+    /// <summary>What a new node needs besides its attributes: where a link leads, the number of a device.</summary>
+    private static string NameOf(Inode inode) => inode switch
+    {
+        SymbolicLink link => link.TargetFor(0),
+        DeviceNode device => device.Device.ToString(CultureInfo.InvariantCulture),
+        _ => "",
+    };
 
     private void Keep(Inode inode) => (inode as RegularFile)?.Content.KeepIn(this, inode.UpperId);
 
@@ -170,6 +187,12 @@ internal sealed class UpperLayer
                 first.UpperId = record.Node;
                 nodes[record.Node] = first;
                 break;
+            case UpperOperation.Attribute:
+                first?.TrySetAttribute(record.Name, FileSystem.ToBytes(record.OtherName));
+                break;
+            case UpperOperation.NoAttribute:
+                first?.RemoveAttribute(record.Name);
+                break;
             case UpperOperation.Link when first is DirectoryNode directory && second is not null:
                 if (second.Home is not null && second is not DirectoryNode)
                     second.Links++;
@@ -209,6 +232,7 @@ internal sealed class UpperLayer
             FileAbi.S_IFDIR => new DirectoryNode(_files, null, permissions),
             FileAbi.S_IFLNK => new SymbolicLink(_files, record.Name),
             FileAbi.S_IFIFO => new FifoNode(_files, permissions),
+            FileAbi.S_IFCHR or FileAbi.S_IFBLK => new DeviceNode(_files, record.Attributes.Mode, long.TryParse(record.Name, NumberStyles.None, CultureInfo.InvariantCulture, out var device) ? device : 0),
             FileAbi.S_IFSOCK => new SocketNode(_files, permissions, null),
             _ => new RegularFile(_files, permissions),
         };

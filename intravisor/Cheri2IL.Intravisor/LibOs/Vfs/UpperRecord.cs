@@ -27,6 +27,12 @@ internal enum UpperOperation : byte
 
     /// <summary>The content of a node is in the upper layer.</summary>
     Content,
+
+    /// <summary>A node has an extended attribute: the second name is the value.</summary>
+    Attribute,
+
+    /// <summary>A node has an extended attribute no more.</summary>
+    NoAttribute,
 }
 
 /// <summary>A record of the journal.</summary>
@@ -43,8 +49,8 @@ internal readonly record struct UpperRecord(UpperOperation Operation, long Node,
 
     private const int FixedBytes = 1 + (2 * sizeof(long)) + (3 * sizeof(int)) + (3 * sizeof(long)) + (2 * sizeof(int));
 
-    /// <summary>Longest record that is read: two names and what goes with them.</summary>
-    private const int LongestRecord = 16384;
+    /// <summary>Longest record that is read: a name, a value of 64 KiB, and what goes with them.</summary>
+    private const int LongestRecord = 1 << 17;
 
     /// <summary>The record as bytes.</summary>
     public byte[] ToBytes()
