@@ -1,6 +1,7 @@
 // Changes a tree, and in a later run shows what became of it.
 //
 //   keep change DIR    changes it, and waits to be killed
+//   keep again DIR     in a later run, goes on with what is there, and waits to be killed
 //   keep show DIR      shows it
 #include "show.h"
 #include <dirent.h>
@@ -42,6 +43,17 @@ static int change(void) {
     show("another file system", rename("/dev/shm/volatile", "volatile") == 0 ? 0 : errno == EXDEV);
     fd = open(".", O_RDONLY);
     show("fsync of the directory", fsync(fd));
+    printf("changed\n");
+    pause();
+    return 0;
+}
+
+static int again(void) {
+    put("appended", " and again", O_APPEND);
+    put("new", "A NEW", 0);
+    put("made/moved", "?", O_APPEND);
+    put("made/inside", "", O_TRUNC);
+    show("truncate", truncate("large", 300004));
     printf("changed\n");
     pause();
     return 0;
@@ -90,6 +102,8 @@ int main(int count, char **arguments) {
     umask(022);
     if (strcmp(arguments[1], "change") == 0)
         return change();
+    if (strcmp(arguments[1], "again") == 0)
+        return again();
     list(".");
     struct stat status;
     stat("made", &status);

@@ -46,6 +46,16 @@ public sealed class Workloads : IDisposable
     internal IEnumerable<string> Translations
         => Directory.EnumerateFiles(Path.Combine(_directory.Path, "cheri2il", "translations"), "*.dll").Where(f => !Path.GetFileName(f).Contains('_', StringComparison.Ordinal));
 
+    /// <summary>Words that start the tool with the same cache, for scripts.</summary>
+    internal IEnumerable<string> Tool
+    {
+        get
+        {
+            var start = ToolProcess.Command([], _directory.Path, _directory.Path);
+            return ["env", .. ((string[])["XDG_CACHE_HOME", "DOTNET_ROOT"]).Where(n => start.Environment.TryGetValue(n, out var value) && value is not null).Select(n => $"{n}={start.Environment[n]}"), start.FileName];
+        }
+    }
+
     /// <summary>Runs another command of the tool with the same cache.</summary>
     internal (int ExitCode, byte[] Output, string Error) Run(string workingDirectory, params string[] arguments)
         => ToolProcess.Run(ToolProcess.Command(arguments, workingDirectory, _directory.Path), limit: TimeSpan.FromMinutes(10));

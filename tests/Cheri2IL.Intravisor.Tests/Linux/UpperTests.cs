@@ -58,6 +58,21 @@ public sealed class UpperTests : IDisposable
     }
 
     [Fact]
+    public void FilesOfTheLayer_WrittenOnInALaterRun_KeepWhatTheyHad()
+    {
+        Change();
+        Assert.DoesNotContain(": E", Change("again"), StringComparison.Ordinal);
+        var shown = Show();
+        Assert.Contains("./appended mode 100644 links 1 size 34: below: appended and more and again\n", shown, StringComparison.Ordinal);
+        Assert.Contains("./new mode 100644 links 2 size 10: A NEW file\n", shown, StringComparison.Ordinal);
+        Assert.Contains("./made/linked mode 100644 links 2 size 10: A NEW file\n", shown, StringComparison.Ordinal);
+        Assert.Contains("./made/moved mode 100644 links 1 size 15: below: renamed?\n", shown, StringComparison.Ordinal);
+        Assert.Contains("./made/inside mode 100644 links 1 size 0: \n", shown, StringComparison.Ordinal);
+        Assert.Contains("./large mode 100600 links 1 size 300004: ", shown, StringComparison.Ordinal);
+        Assert.Contains("far \n", shown, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Journal_CutOffAnywhere_IsATreeOfSomeMoment()
     {
         Change();
@@ -82,10 +97,10 @@ public sealed class UpperTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    private string Change()
+    private string Change(string what = "change")
     {
         var host = new QuietHost();
-        using var cvm = Start("change", host);
+        using var cvm = Start(what, host);
         while (!cvm.Completion.IsCompleted && !host.Output.EndsWith("changed\n", StringComparison.Ordinal))
             Thread.Sleep(5);
         cvm.Kill(Signal.SIGKILL);

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Cheri2IL.Cli.Bench;
 
 /// <summary>One way to run a kernel.</summary>
@@ -17,22 +15,12 @@ internal readonly record struct KernelRun(double Seconds, string Output)
 
     /// <summary>Runs a command line and reads the kernel's report.</summary>
     /// <exception cref="ToolException">It failed, or printed no time.</exception>
-    public static KernelRun Execute(IReadOnlyList<string> command, TimeSpan limit)
+    public static KernelRun Execute(IReadOnlyList<string> command)
     {
-        var start = new ProcessStartInfo(command[0], command.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
-        using var process = Process.Start(start) ?? throw new ToolException(ExitCode.Unavailable, $"cannot start {command[0]}");
-        process.StandardInput.Close();
-        var errors = process.StandardError.ReadToEndAsync();
-        var output = process.StandardOutput.ReadToEndAsync();
-        if (!process.WaitForExit(limit))
-        {
-            process.Kill(entireProcessTree: true);
-            throw new ToolException(ExitCode.Failure, $"'{string.Join(' ', command)}' did not end within {limit.TotalSeconds:F0} s");
-        }
-
-        var time = errors.Result.Split('\n').LastOrDefault(l => l.StartsWith(SecondsPrefix, StringComparison.Ordinal));
-        if (process.ExitCode != 0 || time is null || !double.TryParse(time.AsSpan(SecondsPrefix.Length), out var seconds))
-            throw new ToolException(ExitCode.Failure, $"'{string.Join(' ', command)}' failed (status {process.ExitCode}): {errors.Result.Trim()}");
-        return new KernelRun(seconds, output.Result.Trim());
+        var run = ProcessRun.Execute(command);
+        var time = run.Errors.Split('\n').LastOrDefault(l => l.StartsWith(SecondsPrefix, StringComparison.Ordinal));
+        return time is not null && double.TryParse(time.AsSpan(SecondsPrefix.Length), out var seconds)
+            ? new KernelRun(seconds, run.Output.Trim())
+            : throw new ToolException(ExitCode.Failure, $"'{string.Join(' ', command)}' printed no time: {run.Errors.Trim()}");
     }
 }

@@ -79,32 +79,29 @@ internal sealed class PeerSet
 
     private void ReadScript(string script, Action<string> progress)
     {
-        using var process = System.Diagnostics.Process.Start(
-            new System.Diagnostics.ProcessStartInfo(script) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        process.ErrorDataReceived += (_, line) =>
+        JsonDocument document;
+        try
         {
-            if (line.Data is { Length: > 0 } text)
-                progress(text);
-        };
-        process.BeginErrorReadLine();
-        var text = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        if (process.ExitCode != 0)
+            document = CorpusScript.Run(script, progress);
+        }
+        catch (ToolException error)
         {
-            progress($"corpus/bench-peers.sh failed with status {process.ExitCode}; going on with the committed guests alone");
+            progress($"{error.Message}; going on with the committed guests alone");
             return;
         }
 
-        using var json = JsonDocument.Parse(text);
-        foreach (var kernel in json.RootElement.GetProperty("kernels").EnumerateObject())
+        using (document)
         {
-            foreach (var build in kernel.Value.EnumerateObject())
+            foreach (var kernel in document.RootElement.GetProperty("kernels").EnumerateObject())
             {
-                if (build.Value.GetString() is not { } path)
-                    continue;
-                if (!_builds.TryGetValue(build.Name, out var paths))
-                    _builds.Add(build.Name, paths = []);
-                paths.Add(kernel.Name, path);
+                foreach (var build in kernel.Value.EnumerateObject())
+                {
+                    if (build.Value.GetString() is not { } path)
+                        continue;
+                    if (!_builds.TryGetValue(build.Name, out var paths))
+                        _builds.Add(build.Name, paths = []);
+                    paths.Add(kernel.Name, path);
+                }
             }
         }
     }

@@ -1,3 +1,5 @@
+using Cheri2IL.Cli.Cache;
+
 namespace Cheri2IL.Cli.Bench;
 
 /// <summary>Times whole processes, interleaved, so that drift of the machine falls on all of them alike.</summary>
@@ -30,7 +32,7 @@ internal sealed class StartBenchmark(IReadOnlyList<StartProgram> programs, int r
                     continue;
                 try
                 {
-                    var run = ProcessRun.Execute(program.Command, program.CompilesAtRun);
+                    var run = program.CompilesAtRun ? ProcessRun.Execute(program.Command, NativeCode.Never) : ProcessRun.Execute(program.Command);
                     if (run.Output != program.Output)
                         throw new ToolException(ExitCode.Failure, $"it printed '{run.Output}', expected '{program.Output}'");
                     if (round > 0)

@@ -48,7 +48,7 @@ internal static class StartPrograms
         if (NativeCompiler.Program is not null && NativeCode.IsEnabled)
         {
             progress($"warming the cache: machine code of {name}");
-            ProcessRun.Execute([.. tool, "cache", "compile", command[0]], compilesAtRun: false);
+            ProcessRun.Execute([.. tool, "cache", "compile", command[0]]);
             programs.Add(new StartProgram(name, description + "; translation and machine code from the cache", run, output));
         }
 

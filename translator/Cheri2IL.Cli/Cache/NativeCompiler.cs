@@ -11,6 +11,7 @@ namespace Cheri2IL.Cli.Cache;
 internal static partial class NativeCompiler
 {
     private const int LowestPriority = 19;
+    private const int PollInterval = 100;
 
     /// <summary>crossgen2's program file, or null if there is none: beside the tool, or where <c>CHERI2IL_CROSSGEN2</c> says.</summary>
     public static string? Program
@@ -24,19 +25,25 @@ internal static partial class NativeCompiler
         }
     }
 
-    /// <summary>Compiles entries, one after another, in a process of its own that outlives this one, has the lowest priority and says nothing.</summary>
+    /// <summary>
+    /// Compiles entries, one after another, in a process of its own that has the lowest priority, says nothing, and outlives this one unless
+    /// <see cref="NativeCode.IsAwaited"/>.
+    /// </summary>
     public static void StartInBackground(TranslationCache cache, IEnumerable<string> names)
     {
         string[] entries = [.. names.Where(n => !File.Exists(FailureOf(cache, n)))];
-        if (!NativeCode.IsEnabled || Program is null || Environment.ProcessPath is not { } tool || entries.Length == 0)
+        if (!NativeCode.IsEnabled || Program is null || entries.Length == 0)
             return;
-        var start = new ProcessStartInfo(tool, ["cache", "compile-entry", .. entries])
+        string[] tool = HostProgram.Self();
+        var start = new ProcessStartInfo(tool[0], [.. tool[1..], "cache", "compile-entry", .. entries])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        Process.Start(start)?.Dispose();
+        using var process = Process.Start(start);
+        if (NativeCode.IsAwaited)
+            process?.WaitForExit();
     }
 
     /// <summary>Compiles an entry, unless another process does or has done.</summary>
@@ -69,16 +76,23 @@ internal static partial class NativeCompiler
     }
 
     /// <summary>
-    /// Compiles entries one after another, unless another process is at that: one alone does it, and what it does not come to, later runs
-    /// ask for again.
+    /// Compiles entries one after another, with the lowest priority, unless another process is at that: one alone does it, and what it does not
+    /// come to, later runs ask for again. If somebody waits for it, it waits for the other process and takes its priority.
     /// </summary>
     /// <exception cref="ToolException">crossgen2 is missing, or failed.</exception>
     public static void CompileAlone(TranslationCache cache, IEnumerable<string> names)
     {
-        using var gate = TryLock(cache.PathOf("compile.lock"));
-        if (gate is null)
-            return;
-        LowerPriority();
+        FileStream? gate;
+        while ((gate = TryLock(cache.PathOf("compile.lock"))) is null)
+        {
+            if (!NativeCode.IsAwaited)
+                return;
+            Thread.Sleep(PollInterval);
+        }
+
+        using var held = gate;
+        if (!NativeCode.IsAwaited)
+            LowerPriority();
         foreach (var name in names)
             Compile(cache, name);
     }

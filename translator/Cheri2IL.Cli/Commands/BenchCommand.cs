@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Cheri2IL.Cli.Bench;
+using Cheri2IL.Cli.Bench.Apps;
 using Cheri2IL.Cli.Bench.Ipc;
 
 namespace Cheri2IL.Cli.Commands;
@@ -9,9 +10,10 @@ internal static class BenchCommand
 {
     /// <summary>Makes the command.</summary>
     public static Command Create()
-        => new ToolCommand("bench", "Measures translated code against native code and emulators, capabilities against integers, cVMs against processes, how long a program takes to start, and what many cVMs take.", "cheri2il bench cpu", "cheri2il bench caps", "cheri2il bench ipc", "cheri2il bench start", "cheri2il bench density")
+        => new ToolCommand("bench", "Measures translated code against native code and emulators, Debian's programs likewise, capabilities against integers, cVMs against processes, how long a program takes to start, and what many cVMs take.", "cheri2il bench cpu", "cheri2il bench apps", "cheri2il bench caps", "cheri2il bench ipc", "cheri2il bench start", "cheri2il bench density")
         {
             Cpu(),
+            Apps(),
             Capabilities(),
             Start(),
             Density(),
@@ -36,6 +38,45 @@ internal static class BenchCommand
             var set = PeerSet.Find(Repository.Root(), Progress);
             var kernels = Choose(set.Kernels, parsed.GetValue(only), "corpus/kernels");
             return Measure(new CpuBenchmark(kernels, set.Peers(), parsed.GetRequiredValue(rounds)), set.GuestsMatchNative, parsed.GetValue(json));
+        });
+        return command;
+    }
+
+    private static ToolCommand Apps()
+    {
+        const string Redis = "redis";
+        var rounds = new Option<int>("--rounds") { Description = "Runs of each case under each engine.", DefaultValueFactory = _ => 3 };
+        var only = new Option<string[]>("--case") { Description = "Only this case of corpus/workloads/apps.tsv, or redis; repeatable." };
+        var json = CommonOptions.Json();
+        Bound(rounds);
+        var command = new ToolCommand(
+            "apps",
+            "Runs Debian 13's programs for riscv64, translated, beside the same versions for amd64 and beside qemu-user, interleaved: utilities over a text of 20 MB, SQLite, "
+            + "Python, Lua, Redis, and how long programs take to start. CPU seconds, requests per second, ratios. It fetches the packages; from a cold cache it takes half an hour.",
+            "cheri2il bench apps",
+            "cheri2il bench apps --case sort --case redis --json") { rounds, only, json };
+        command.SetAction(parsed =>
+        {
+            var set = AppSet.Find(Repository.Root(), Progress);
+            var chosen = Choose([.. set.Cases.Select(c => c.Name), Redis], parsed.GetValue(only), "corpus/workloads/apps.tsv");
+            var directory = Directory.CreateTempSubdirectory("cheri2il-bench-");
+            try
+            {
+                var apps = new AppBenchmark(set, [.. set.Cases.Where(c => chosen.Contains(c.Name))], parsed.GetRequiredValue(rounds), new ConsoleProject(directory.FullName).Build("empty", "return;\n"));
+                apps.Run(Progress);
+                var redis = chosen.Contains(Redis) ? new RedisBenchmark(set, apps.Rounds) : null;
+                redis?.Run(Progress);
+                var report = new AppReport(apps, redis);
+                if (parsed.GetValue(json))
+                    report.WriteJson();
+                else
+                    report.WriteTables();
+                return apps.Problems.Count == 0 && redis?.Problems.Count is null or 0 ? ExitCode.Success : ExitCode.Failure;
+            }
+            finally
+            {
+                directory.Delete(recursive: true);
+            }
         });
         return command;
     }
@@ -67,13 +108,13 @@ internal static class BenchCommand
         return command;
     }
 
-    /// <summary>The kernels that were asked for, or all.</summary>
+    /// <summary>Those that were asked for, or all.</summary>
     private static IReadOnlyList<string> Choose(IReadOnlyList<string> all, string[]? chosen, string folder)
     {
-        var kernels = chosen is { Length: > 0 } ? chosen : all;
-        if (kernels.FirstOrDefault(k => !all.Contains(k)) is { } unknown)
-            throw new ToolException(ExitCode.Usage, $"no kernel '{unknown}' (there are {string.Join(", ", all)})");
-        return kernels.Count > 0 ? kernels : throw new ToolException(ExitCode.NoInput, $"no kernels below {folder}");
+        var wanted = chosen is { Length: > 0 } ? chosen : all;
+        if (wanted.FirstOrDefault(k => !all.Contains(k)) is { } unknown)
+            throw new ToolException(ExitCode.Usage, $"no '{unknown}' in {folder} (there are {string.Join(", ", all)})");
+        return wanted.Count > 0 ? wanted : throw new ToolException(ExitCode.NoInput, $"nothing in {folder}");
     }
 
     private static int Measure(CpuBenchmark benchmark, bool guestsMatchNative, bool isJson)

@@ -18,7 +18,7 @@ internal static class CacheCommand
             "cache",
             "Shows the cache of translations that 'run' keeps: place, size and limit, and the bytes that compressed roots were unpacked to. The least recently used are deleted beyond "
             + "CHERI2IL_CACHE_SIZE (bytes, or with K, M, G; default 2G). Programs that took long to compile get machine code in the "
-            + "background, by crossgen2; CHERI2IL_NATIVE=off prevents that.",
+            + "background, by crossgen2; CHERI2IL_NATIVE=off prevents that, CHERI2IL_NATIVE=wait makes a run wait for it.",
             "cheri2il cache",
             "cheri2il cache list --json",
             "cheri2il cache compile ./busybox",

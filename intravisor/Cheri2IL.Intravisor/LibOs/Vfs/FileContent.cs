@@ -102,7 +102,7 @@ public sealed class FileContent
         lock (_gate)
         {
             (_upper, _upperId) = (upper, id);
-            if (_isChanged)
+            if (_isChanged && !_isKept)
                 TryBack();
         }
     }

@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
 
@@ -20,8 +19,6 @@ internal sealed class NativePeers
     /// <summary>Behind a primitive's name: both processes on one processor.</summary>
     public const string OneCore = "_one_core";
 
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
-
     private readonly string _program;
 
     /// <summary>Compiles the program into a folder.</summary>
@@ -37,7 +34,7 @@ internal sealed class NativePeers
         {
             try
             {
-                Execute(compiler, ["-O2", "-pthread", "-o", _program, source]);
+                ProcessRun.Execute([compiler, "-O2", "-pthread", "-o", _program, source]);
                 return;
             }
             catch (Win32Exception)
@@ -79,22 +76,8 @@ internal sealed class NativePeers
 
     private SortedDictionary<long, double> Run(string what, string primitive, string pinned, string[] numbers)
     {
-        var lines = Execute(_program, [what, primitive, pinned, .. numbers]).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var lines = ProcessRun.Execute([_program, what, primitive, pinned, .. numbers]).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         return new(lines.Select(l => l.Split(' ')).ToDictionary(
             w => long.Parse(w[0], CultureInfo.InvariantCulture), w => double.Parse(w[1], CultureInfo.InvariantCulture)));
-    }
-
-    private static string Execute(string program, IReadOnlyList<string> arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        var errors = process.StandardError.ReadToEndAsync();
-        var output = process.StandardOutput.ReadToEndAsync();
-        if (!process.WaitForExit(Limit))
-        {
-            process.Kill(entireProcessTree: true);
-            throw new ToolException(ExitCode.Failure, $"'{program} {string.Join(' ', arguments)}' did not end within {Limit.TotalSeconds:F0} s");
-        }
-
-        return process.ExitCode == 0 ? output.Result : throw new ToolException(ExitCode.Failure, $"'{program} {string.Join(' ', arguments)}' failed: {errors.Result.Trim()}");
     }
 }

@@ -1,6 +1,6 @@
-namespace Cheri2IL.Cli.Bench;
+namespace Cheri2IL.Cli;
 
-/// <summary>Programs of this machine that benchmarks start.</summary>
+/// <summary>Programs of this machine that the tool starts.</summary>
 internal static class HostProgram
 {
     /// <summary>How to start this tool itself once more.</summary>
