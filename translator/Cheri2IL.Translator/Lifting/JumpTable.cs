@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Cheri2IL.Translator.Ir;
 using Cheri2IL.Translator.Isa.RiscV;
 
 namespace Cheri2IL.Translator.Lifting;
@@ -13,6 +14,9 @@ public sealed record JumpTable(long LoadPc, long Base, int EntrySize, long[] Tar
     private const int MaxEntries = 4096;
     private const int MaxDepth = 16;
 
+    /// <summary>Stands for a register that is loaded from the stack: nothing is ever put in it, so that its constant is open.</summary>
+    private const int Spilled = 0;
+
     /// <summary>
     /// Recognises the forms that gcc and clang emit: base-relative 32-bit entries (<c>lw; add; jr</c>), and absolute
     /// entries of 4 or 8 bytes. Entries are read while they lead into the function, up to the bound that the index was
@@ -21,7 +25,7 @@ public sealed record JumpTable(long LoadPc, long Base, int EntrySize, long[] Tar
     /// </summary>
     /// <param name="trace">Instructions leading to the jump, in order of execution, the jump last.</param>
     /// <param name="blockStart">Index in <paramref name="trace"/> at which the jump's own block starts.</param>
-    /// <param name="constantOf">The one constant that the function ever puts in a register, or null.</param>
+    /// <param name="constantOf">The one constant that the function ever puts in a register, or null. It is asked for register 0 where a value comes from the stack.</param>
     /// <param name="code">Table contents.</param>
     /// <param name="isTarget">Whether a pc can be a target: inside the function.</param>
     /// <param name="addresses">Addresses that the function computes: of other tables, among others.</param>
@@ -116,6 +120,7 @@ public sealed record JumpTable(long LoadPc, long Base, int EntrySize, long[] Tar
                     RiscVOpcode.Auipc => instruction.Address + instruction.Immediate,
                     RiscVOpcode.Addi => Constant(instruction.Rs1, i, depth + 1) + instruction.Immediate,
                     RiscVOpcode.Add => Constant(instruction.Rs1, i, depth + 1) + Constant(instruction.Rs2, i, depth + 1),
+                    RiscVOpcode.Ld when instruction.Rs1 == GuestRegister.Sp => constantOf(Spilled),
                     _ => null,
                 };
             }

@@ -104,17 +104,31 @@ public sealed class RegionBuilder : IControlFlow
     {
         var work = new Stack<long>();
         work.Push(_function.EntryPc);
-        while (work.TryPop(out var pc))
+        do
         {
-            if (_blocks.ContainsKey(pc))
-                continue;
-            if (_instructions.TryGetValue(pc, out var inside))
+            while (work.TryPop(out var pc))
             {
-                Split(inside.Block, pc);
-                continue;
+                if (_blocks.ContainsKey(pc))
+                    continue;
+                if (_instructions.TryGetValue(pc, out var inside))
+                    Split(inside.Block, pc);
+                else
+                    ExploreBlock(pc, work);
             }
 
-            ExploreBlock(pc, work);
+            RetryTables(work);
+        }
+        while (work.Count > 0);
+    }
+
+    /// <summary>Jumps that were come to before what their tables are known by.</summary>
+    private void RetryTables(Stack<long> work)
+    {
+        foreach (var jump in UnrecoveredJumps.ToArray())
+        {
+            var block = _instructions[jump].Block;
+            if (TryFollowTable(block, _blocks[block], work))
+                UnrecoveredJumps.Remove(jump);
         }
     }
 
@@ -209,17 +223,21 @@ public sealed class RegionBuilder : IControlFlow
         {
             return;
         }
-        else if (RecoverTable(start, list) is { } table)
-        {
-            _tables[jump.Address] = table;
-            _tableLoads[table.LoadPc] = jump.Address;
-            foreach (var entry in table.Targets)
-                Visit(start, entry, work);
-        }
-        else
+        else if (!TryFollowTable(start, list, work))
         {
             UnrecoveredJumps.Add(jump.Address);
         }
+    }
+
+    private bool TryFollowTable(long start, List<RiscVInstruction> block, Stack<long> work)
+    {
+        if (RecoverTable(start, block) is not { } table)
+            return false;
+        _tables[block[^1].Address] = table;
+        _tableLoads[table.LoadPc] = block[^1].Address;
+        foreach (var entry in table.Targets)
+            Visit(start, entry, work);
+        return true;
     }
 
     private JumpTable? RecoverTable(long start, List<RiscVInstruction> block)
@@ -236,14 +254,18 @@ public sealed class RegionBuilder : IControlFlow
         if (_tablesOfWhole.TryGetValue(block[^1].Address, out var known) && block.Exists(i => i.Address == known.LoadPc))
             return known;
         // One pass over the function for each register, however many addresses are tried.
-        var constants = new Dictionary<int, long?>();
+        var constants = new Dictionary<int, long[]>();
+        var candidates = new HashSet<long>();
         var isAddressOpen = false;
         long? ConstantOf(int register, long? otherwise)
         {
-            if (!constants.TryGetValue(register, out var constant))
-                constants.Add(register, constant = ConstantInFunction(register));
-            isAddressOpen |= constant is null;
-            return constant ?? otherwise;
+            if (!constants.TryGetValue(register, out var values))
+                constants.Add(register, values = ConstantsInFunction(register));
+            if (values.Length == 1)
+                return values[0];
+            isAddressOpen = true;
+            candidates.UnionWith(values);
+            return otherwise;
         }
 
         if (JumpTable.Recover(trace, blockStart, register => ConstantOf(register, null), _code, Inside, Addresses) is { } table)
@@ -253,35 +275,34 @@ public sealed class RegionBuilder : IControlFlow
 
         // An interpreter's main loop keeps the table's address in a register that it also spills, so that the register is
         // not constant. Any address that the function computes may be it; data that is no table hardly leads into the function.
-        return Addresses.Take(MaxTableAddresses)
+        candidates.UnionWith(Addresses.Take(MaxTableAddresses));
+        return candidates.ToArray()
             .TakeWhile(_ => (_tableSearch -= trace.Count + Addresses.Count) > 0)
             .Select(address => JumpTable.Recover(trace, blockStart, register => ConstantOf(register, address), _code, Inside, Addresses))
             .MaxBy(t => t?.Targets.Length ?? 0);
     }
 
-    /// <summary>The one constant that auipc/lui (+ addi) sequences put in a register anywhere in the function.</summary>
-    private long? ConstantInFunction(int register)
+    /// <summary>
+    /// The constants that auipc/lui (+ addi) sequences put in a register anywhere in the function: whole addresses, and upper halves that stay in
+    /// the register, for the lower half of several tables is added elsewhere. Of some number of them the first.
+    /// </summary>
+    private long[] ConstantsInFunction(int register)
     {
-        long? found = null;
+        var found = new HashSet<long>();
         foreach (var list in _blocks.Values)
         {
-            for (var i = 0; i < list.Count; i++)
+            for (var i = 0; i < list.Count && found.Count < MaxTableAddresses; i++)
             {
                 if (list[i].DestinationX() != register || list[i].Opcode is not (RiscVOpcode.Auipc or RiscVOpcode.Lui or RiscVOpcode.Addi))
                     continue;
-                // Only the completed address counts: skip the upper half when the lower half follows.
-                if (ConstantBefore(list, i + 1, register) is not { } value)
-                    continue;
-                var completes = list[i].Opcode == RiscVOpcode.Addi;
-                if (!completes)
-                    continue;
-                if (found is { } other && other != value)
-                    return null;
-                found = value;
+                var next = list.FindIndex(i + 1, o => o.DestinationX() == register);
+                var isCompleted = next >= 0 && list[next].Opcode == RiscVOpcode.Addi && list[next].Rs1 == register;
+                if (!isCompleted && ConstantBefore(list, i + 1, register) is { } value)
+                    found.Add(value);
             }
         }
 
-        return found;
+        return [.. found];
     }
 
     /// <summary>What an auipc, or in programs for fixed addresses a lui, put in the source register of the last instruction of <paramref name="list"/>.</summary>
