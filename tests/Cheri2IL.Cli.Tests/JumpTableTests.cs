@@ -18,7 +18,7 @@ public sealed class JumpTableTests : IDisposable
     public static TheoryData<string, string> Builds()
     {
         var builds = new TheoryData<string, string>();
-        foreach (var options in new[] { "-O1", "-O2", "-Os", "-O2 -fPIC", "-O2 -static-pie -fPIE" })
+        foreach (var options in new[] { "-O1", "-O2", "-Os", "-O2 -fPIC", "-O2 -static-pie -fPIE", "-O2 -fno-pic -mcmodel=medlow" })
         {
             builds.Add(Gcc, options);
             builds.Add(Clang, options);
@@ -45,9 +45,10 @@ public sealed class JumpTableTests : IDisposable
         var image = elf.ToGuestImage(GuestProgram.BiasOf(elf.Executable));
         var functions = ModuleTranslator.Discover(image, new TranslationOptions()).Regions
             .Where(region => region.Function.Name?.Contains('+', StringComparison.Ordinal) == false).ToList();
-        foreach (var name in new[] { "dense", "masked", "wide", "narrow", "holes", "interpret" })
+        foreach (var name in new[] { "dense", "masked", "wide", "narrow", "holes", "interpret", "spilled" })
             Assert.Equal(1, functions.Single(region => region.Function.Name == name).RecoveredTables);
-        Assert.Equal(2, functions.Single(region => region.Function.Name == "twice").RecoveredTables);
+        foreach (var name in options.Contains("-fno-pic", StringComparison.Ordinal) ? (string[])["twice", "shared"] : ["twice"])
+            Assert.Equal(2, functions.Single(region => region.Function.Name == name).RecoveredTables);
         Assert.Empty(functions.SelectMany(region => region.UnrecoveredJumps));
 
         var expected = Start("qemu-riscv64", ["-cpu", "rv64,zba=true,zbb=true", program], "qemu-riscv64: apt-get install qemu-user");

@@ -6,7 +6,7 @@ namespace Cheri2IL.Cli.Tests.Guests;
 /// Debian's unmodified riscv64 busybox over 20 MB of text and other data (corpus/workloads/busybox.tsv): exit status and every
 /// byte of output are those of the x86-64 build.
 /// </summary>
-public sealed class BusyboxTests(Workloads workloads) : IClassFixture<Workloads>
+public sealed class BusyboxTests(Workloads workloads)
 {
     private static readonly string[][] Cases =
     [

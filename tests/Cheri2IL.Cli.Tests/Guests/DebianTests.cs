@@ -7,7 +7,7 @@ namespace Cheri2IL.Cli.Tests.Guests;
 /// Debian's unmodified, dynamically linked riscv64 programs (corpus/workloads/debian.tsv): exit status and hash of the output are
 /// those of the amd64 packages.
 /// </summary>
-public sealed class DebianTests(Workloads workloads) : IClassFixture<Workloads>
+public sealed class DebianTests(Workloads workloads)
 {
     private static readonly string[][] Cases =
     [

@@ -5,7 +5,7 @@ using Xunit;
 namespace Cheri2IL.Cli.Tests.Guests;
 
 /// <summary>Lua and SQLite, built from Debian's sources with musl: their benchmark scripts print what the native builds print.</summary>
-public sealed class LargerProgramTests(Workloads workloads) : IClassFixture<Workloads>
+public sealed class LargerProgramTests(Workloads workloads)
 {
     [Fact]
     public void Lua_BenchmarkScript_PrintsTheSameAsNatively()

@@ -4,7 +4,7 @@ using Xunit;
 namespace Cheri2IL.Cli.Tests.Guests;
 
 /// <summary><c>run</c> on a terminal: Debian's busybox and bash have it as they would natively, and it is given back whatever happens.</summary>
-public sealed class TerminalTests(Workloads workloads) : IClassFixture<Workloads>
+public sealed class TerminalTests(Workloads workloads)
 {
     private const int SIGKILL = 9;
     private const int SIGTERM = 15;

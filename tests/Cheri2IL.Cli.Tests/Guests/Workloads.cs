@@ -2,6 +2,8 @@ using System.ComponentModel;
 using System.Diagnostics;
 using Xunit;
 
+[assembly: AssemblyFixture(typeof(Cheri2IL.Cli.Tests.Guests.Workloads))]
+
 namespace Cheri2IL.Cli.Tests.Guests;
 
 /// <summary>

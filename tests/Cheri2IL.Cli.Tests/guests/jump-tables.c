@@ -88,6 +88,40 @@ __attribute__((noinline)) unsigned interpret(const unsigned char *code, unsigned
     }
 }
 
+// Written out, because compilers do the following in large functions only.
+
+// The table's address comes from the stack.
+unsigned spilled(unsigned k, unsigned x);
+__asm__(".text\n.globl spilled\n.type spilled, @function\nspilled:\n"
+        ".option push\n.option norelax\n"
+        "addi sp, sp, -16\nlla t1, 5f\nsd t1, 8(sp)\nli t0, 2\n"
+        "1: bltu t0, a0, 4f\nld t1, 8(sp)\nslli t2, a0, 2\nadd t2, t2, t1\nlw t2, 0(t2)\nadd t2, t2, t1\naddi a0, a0, 1\njr t2\n"
+        "2: addi a1, a1, 7\nj 1b\n"
+        "3: slliw a1, a1, 1\nj 1b\n"
+        "4: mv a0, a1\naddi sp, sp, 16\nret\n"
+        ".size spilled, . - spilled\n"
+        ".section .rodata\n.balign 4\n5: .word 2b - 5b, 3b - 5b, 2b - 5b\n.text\n.option pop\n");
+
+#ifndef __PIC__
+// One register has the upper half of two tables' addresses.
+unsigned shared(unsigned k, unsigned x);
+__asm__(".text\n.globl shared\n.type shared, @function\nshared:\n"
+        ".option push\n.option norelax\n"
+        "lui t3, %hi(shared_tables)\nli t0, 2\nbltu t0, a0, 3f\n"
+        "slli t2, a0, 2\naddi t1, t3, %lo(shared_tables)\nadd t2, t2, t1\nlw t2, 0(t2)\njr t2\n"
+        "1: addi a1, a1, 9\nj 3f\n"
+        "2: slliw a1, a1, 2\n"
+        "3: andi a0, a1, 1\nslli t2, a0, 2\naddi t1, t3, %lo(shared_tables + 12)\nadd t2, t2, t1\nlw t2, 0(t2)\njr t2\n"
+        "4: addi a1, a1, 1\n"
+        "5: mv a0, a1\nret\n"
+        ".size shared, . - shared\n"
+        ".section .rodata\n.balign 32\nshared_tables: .word 1b, 2b, 1b, 4b, 5b\n.text\n.option pop\n");
+#else
+static unsigned shared(unsigned k, unsigned x) {
+    return k + x;
+}
+#endif
+
 int run(void) {
     unsigned sum = 1;
     for (int k = -5; k < 12; k++) {
@@ -98,6 +132,8 @@ int run(void) {
         sum = sum * 31 + wide((word)k + (1ul << 32), sum);
         sum = sum * 31 + narrow(&narrowed, sum);
         sum = sum * 31 + holes(k, sum);
+        sum = sum * 31 + spilled((unsigned)k, sum);
+        sum = sum * 31 + shared((unsigned)k, sum);
         for (unsigned j = 0; j < 8; j++)
             sum = sum * 31 + twice((unsigned)k, j, sum);
     }
