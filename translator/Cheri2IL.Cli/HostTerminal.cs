@@ -44,9 +44,10 @@ internal sealed unsafe partial class HostTerminal : IHostTerminal, IDisposable
             _is[stream] = TryGetModes(stream) is not null;
         _guard = StartGuard();
         AppDomain.CurrentDomain.ProcessExit += OnExit;
-        foreach (var signal in (PosixSignal[])[PosixSignal.SIGHUP, PosixSignal.SIGINT, PosixSignal.SIGQUIT, PosixSignal.SIGTERM, PosixSignal.SIGTSTP])
+        foreach (var signal in (PosixSignal[])[PosixSignal.SIGHUP, PosixSignal.SIGINT, PosixSignal.SIGQUIT, PosixSignal.SIGTERM])
             _signals.Add(PosixSignalRegistration.Create(signal, _ => SetModes(_saved)));
-        _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ => SetModes(_raw)));
+        _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGTSTP, Stop));
+        _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGCONT, Continue));
         _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGWINCH, _ => Resized?.Invoke()));
         SetModes(_raw);
 
@@ -77,6 +78,13 @@ internal sealed unsafe partial class HostTerminal : IHostTerminal, IDisposable
 
     /// <inheritdoc/>
     public bool Is(int stream) => _is[stream];
+
+    /// <inheritdoc/>
+    public void Suspend()
+    {
+        const int sigtstp = 20;
+        _ = NativeKill(0, sigtstp);
+    }
 
     /// <inheritdoc/>
     public int Read(Span<byte> buffer)
@@ -117,6 +125,23 @@ internal sealed unsafe partial class HostTerminal : IHostTerminal, IDisposable
         foreach (var signal in _signals)
             signal.Dispose();
         _guard?.Dispose();
+    }
+
+    /// <summary>The job is to stop. That it does, also where no shell of its session could continue it, as another might.</summary>
+    private void Stop(PosixSignalContext context)
+    {
+        const int sigstop = 19;
+        context.Cancel = true;
+        SetModes(_saved);
+        _ = NativeKill(Environment.ProcessId, sigstop);
+    }
+
+    /// <summary>The job has the terminal again, which another may have resized meanwhile. .NET would give it the modes that it had at the start.</summary>
+    private void Continue(PosixSignalContext context)
+    {
+        context.Cancel = true;
+        SetModes(_raw);
+        Resized?.Invoke();
     }
 
     private void OnExit(object? sender, EventArgs arguments) => Restore();
@@ -241,6 +266,9 @@ internal sealed unsafe partial class HostTerminal : IHostTerminal, IDisposable
 
     [LibraryImport("libc", EntryPoint = "ioctl")]
     private static partial int NativeIoctl(int descriptor, ulong request, void* argument);
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int NativeKill(int process, int signal);
 
     [LibraryImport("libc", EntryPoint = "getpgrp")]
     private static partial int NativeGroup();

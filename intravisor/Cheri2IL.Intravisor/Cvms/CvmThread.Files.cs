@@ -65,8 +65,11 @@ public sealed partial class CvmThread
                 return Written(done, result);
             }
 
-            if (from.Left == 0 || result < 0 || (file.IsNonBlocking && file.Waiters is not null))
+            if (from.Left == 0 || result < 0 || (file.IsNonBlocking && file.Waiters is not null && file is not MasterFile))
                 return Written(done, result);
+            // A terminal can take for ever what nobody reads.
+            if (file is MasterFile && IsInterrupted)
+                return Written(done, -Errno.ERESTARTSYS);
         }
     }
 

@@ -150,6 +150,27 @@ public sealed unsafe partial class CvmThread
             Volatile.Write(ref _attention, 1);
     }
 
+    /// <summary>Whether the thread is over, or a signal has come that will end it.</summary>
+    internal bool IsToEnd
+    {
+        get
+        {
+            if (IsOver || Volatile.Read(ref _attention) == 0)
+                return IsOver;
+            lock (Process.Signals.Gate)
+            {
+                for (var left = (Pending.Pending | Process.Signals.Pending.Pending) & ~Mask; left != 0; left &= left - 1)
+                {
+                    var number = System.Numerics.BitOperations.TrailingZeroCount(left) + 1;
+                    if (Process.Signals.Action(number).Handler == Signal.SIG_DFL && !Process.Signals.IsIgnored(number) && !Signal.StopsByDefault(number))
+                        return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
     /// <summary>Takes and acts on every deliverable signal; whether a handler's frame was pushed.</summary>
     /// <param name="state">Registers, pc at the instruction to go on with.</param>
     /// <param name="restart">ERESTARTSYS or ERESTARTNOHAND when pc is at a call to be made again unless a handler says otherwise.</param>
@@ -179,6 +200,8 @@ public sealed unsafe partial class CvmThread
                     Process.Kill(info.Number);
                 else if (info.Number == Signal.SIGSTOP || !Process.IsGroupOrphaned)
                     Process.Stop(info.Number);
+                else if (info.Number == Signal.SIGTSTP && Process == Cvm.Init)
+                    Cvm.Terminal?.Suspend();
                 continue;
             }
 

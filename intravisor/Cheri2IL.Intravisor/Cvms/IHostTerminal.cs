@@ -12,6 +12,9 @@ public interface IHostTerminal
     /// <summary>Whether a standard stream (0, 1, 2) is this terminal.</summary>
     bool Is(int stream);
 
+    /// <summary>Stops the host's job that the terminal is used by, as if it had been typed there; returns when that goes on, or at once.</summary>
+    void Suspend();
+
     /// <summary>Waits until something is typed, and takes that; 0 or less when nothing will be any more.</summary>
     int Read(Span<byte> buffer);
 

@@ -48,6 +48,9 @@ internal sealed class TerminalBridge : IDisposable
     /// <summary>Whether a standard stream is that terminal.</summary>
     public bool Is(int stream) => _host.Is(stream);
 
+    /// <summary>The first process is to stop, though nobody could continue it: what it was started by can.</summary>
+    public void Suspend() => _host.Suspend();
+
     /// <summary>Begins to pass bytes on.</summary>
     public void Start()
     {

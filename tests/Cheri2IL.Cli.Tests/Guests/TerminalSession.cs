@@ -112,6 +112,13 @@ internal sealed unsafe partial class TerminalSession : IDisposable
         return Process.ExitCode;
     }
 
+    /// <summary>Waits until a signal has stopped the tool.</summary>
+    public void AwaitStop()
+    {
+        for (var clock = Stopwatch.StartNew(); !File.ReadAllText($"/proc/{Process.Id}/stat").Contains(") T ", StringComparison.Ordinal); Thread.Sleep(20))
+            Assert.True(clock.Elapsed < _limit, "the tool does not stop");
+    }
+
     /// <summary>Waits until the terminal has these modes.</summary>
     public void ExpectModes(byte[] modes)
     {

@@ -8,6 +8,7 @@ public sealed class TerminalTests(Workloads workloads)
 {
     private const int SIGKILL = 9;
     private const int SIGTERM = 15;
+    private const int SIGCONT = 18;
 
     private static readonly Lazy<string> _busybox = new(() =>
     {
@@ -67,6 +68,25 @@ public sealed class TerminalTests(Workloads workloads)
         session.ExpectModes(session.InitialModes);
     }
 
+    [Fact]
+    public void Program_ThatNobodyElseCouldContinue_StopsTheTool()
+    {
+        using var session = Start(_busybox.Value, "cat");
+        session.Type("line\r");
+        session.Expect("line\r\nline\r\n");
+        var raw = session.Modes;
+        session.Type("\u001a");
+        session.AwaitStop();
+        Assert.Equal(session.InitialModes, session.Modes);
+        Signal(session, SIGCONT);
+        session.ExpectModes(raw);
+        session.Type("more\r");
+        session.Expect("more\r\nmore\r\n");
+        session.Type("\u0003");
+        Assert.Equal(130, session.Wait());
+        session.ExpectModes(session.InitialModes);
+    }
+
     [Theory]
     [InlineData(SIGTERM)]
     [InlineData(SIGKILL)]
@@ -75,8 +95,7 @@ public sealed class TerminalTests(Workloads workloads)
         using var session = Start("--env", "PS1=ready> ", _busybox.Value, "sh");
         session.Expect("ready> ");
         Assert.NotEqual(session.InitialModes, session.Modes);
-        using (var kill = Process.Start("kill", [$"-{signal}", $"{session.Process.Id}"]))
-            kill.WaitForExit();
+        Signal(session, signal);
         session.Wait();
         session.ExpectModes(session.InitialModes);
     }
@@ -111,6 +130,12 @@ public sealed class TerminalTests(Workloads workloads)
         session.Expect("/dev/pts/1\r\n0 0\r\n");
         session.Expect("status 1280\r\n");
         Assert.Equal(0, session.Wait());
+    }
+
+    private static void Signal(TerminalSession session, int signal)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", $"{session.Process.Id}"]);
+        kill.WaitForExit();
     }
 
     private TerminalSession Start(params string[] arguments) => new(workloads.Command(Path.GetTempPath(), arguments), rows: 24, columns: 80);

@@ -90,7 +90,7 @@ public sealed partial class GuestProcess
             return null;
         if (borrows)
             Image.Hold();
-        if ((borrows ? Image : Image.Fork()) is not { } image)
+        if ((borrows ? Image : Image.Fork(thread)) is not { } image)
             return null;
         CvmThread childThread;
         lock (Cvm.Tasks)
@@ -163,12 +163,12 @@ public sealed partial class GuestProcess
     /// <summary>
     /// The last event of a child that fits, for wait; removed if it is reaped.
     /// </summary>
-    /// <param name="isChild">Which children.</param>
+    /// <param name="choice">Which children.</param>
     /// <param name="codes">CLD_ values that are asked for, a bit each.</param>
     /// <param name="keeps">Whether the child can be waited for again (WNOWAIT).</param>
     /// <param name="reaped">The child, its event, and its CPU time in nanoseconds.</param>
     /// <returns>Whether there is a child that could have such an event, now or later.</returns>
-    internal bool TryWait(Func<GuestProcess, bool> isChild, int codes, bool keeps, out (GuestProcess Child, WaitEvent Event, long Cpu)? reaped)
+    internal bool TryWait(in ChildChoice choice, int codes, bool keeps, out (GuestProcess Child, WaitEvent Event, long Cpu)? reaped)
     {
         reaped = null;
         lock (Cvm.Tasks)
@@ -176,7 +176,7 @@ public sealed partial class GuestProcess
             var exists = false;
             foreach (var child in Cvm.Processes)
             {
-                if (child.Parent != this || !isChild(child))
+                if (child.Parent != this || !choice.Matches(child))
                     continue;
                 exists = true;
                 if (child._waitEvent is not { } found || (codes & (1 << found.Code)) == 0 || (found.Code <= Signal.CLD_DUMPED && !child._isZombie))

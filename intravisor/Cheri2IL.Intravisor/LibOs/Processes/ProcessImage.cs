@@ -87,8 +87,8 @@ public sealed unsafe partial class ProcessImage
         return new LoadedProgram(linker ?? image, stack);
     }
 
-    /// <summary>A copy of it, held once; null when memory is used up.</summary>
-    internal ProcessImage? Fork()
+    /// <summary>A copy of it, held once; null when memory is used up, or when the thread that wants it is to end.</summary>
+    internal ProcessImage? Fork(CvmThread thread)
     {
         ProcessImage child;
         try
@@ -101,7 +101,7 @@ public sealed unsafe partial class ProcessImage
         }
 
         (child.Program, child.Start, child.Capabilities) = (Program, Start, Capabilities);
-        if (Space.TryForkTo(child.Space))
+        if (Space.TryForkTo(child.Space, () => thread.IsToEnd))
         {
             // What was revoked while it was copied.
             child.Space.Withdraw(static source => source.IsGone);

@@ -28,12 +28,12 @@ internal static class WaitSyscalls
     private const int Ended = (1 << Signal.CLD_EXITED) | (1 << Signal.CLD_KILLED) | (1 << Signal.CLD_DUMPED);
 
     /// <summary>What <see cref="Wait"/> waits for; the result is left in it.</summary>
-    private sealed class Request(GuestProcess parent, Func<GuestProcess, bool> isChild, int codes, bool keeps)
+    private sealed class Request(GuestProcess parent, ChildChoice choice, int codes, bool keeps)
     {
         public (GuestProcess Child, WaitEvent Event, long Cpu)? Reaped;
 
         /// <summary>Whether there is nothing to wait for, or something has been found.</summary>
-        public bool IsOver => !parent.TryWait(isChild, codes, keeps, out Reaped) || Reaped is not null;
+        public bool IsOver => !parent.TryWait(choice, codes, keeps, out Reaped) || Reaped is not null;
 
         public void Wait(CvmThread thread, out ParkResult result)
             => result = parent.Waiting.Wait(thread, long.MaxValue, static r => r.IsOver, this);
@@ -46,15 +46,13 @@ internal static class WaitSyscalls
             return -Errno.EINVAL;
         if (id == int.MinValue)
             return -Errno.ESRCH;
-        var group = thread.Process.Group;
         var error = Wait(
             thread,
             id switch
             {
-                -1 => static _ => true,
-                0 => p => p.Group == group,
-                < 0 => p => p.Group == -id,
-                _ => p => p.Id == id,
+                -1 => default,
+                <= 0 => new ChildChoice { Group = id == 0 ? thread.Process.Group : -id },
+                _ => new ChildChoice { Id = id },
             },
             options | WEXITED,
             out var reaped);
@@ -72,32 +70,31 @@ internal static class WaitSyscalls
         var (id, options) = ((int)a.A1, (int)a.A3);
         if ((options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | LinuxOptions)) != 0 || (options & (WEXITED | WSTOPPED | WCONTINUED)) == 0)
             return -Errno.EINVAL;
-        Func<GuestProcess, bool> isChild;
+        ChildChoice choice;
         switch ((int)a.A0)
         {
             case P_ALL:
-                isChild = static _ => true;
+                choice = default;
                 break;
             case P_PID:
                 if (id <= 0)
                     return -Errno.EINVAL;
-                isChild = p => p.Id == id;
+                choice = new ChildChoice { Id = id };
                 break;
             case P_PGID:
                 if (id < 0)
                     return -Errno.EINVAL;
-                var group = id == 0 ? thread.Process.Group : id;
-                isChild = p => p.Group == group;
+                choice = new ChildChoice { Group = id == 0 ? thread.Process.Group : id };
                 break;
             case P_PIDFD:
                 if (id < 0)
                     return -Errno.EINVAL;
                 if (thread.Files.Descriptors[id] is not PidFile file)
                     return -Errno.EBADF;
-                isChild = p => p == file.Process;
+                choice = new ChildChoice { Process = file.Process };
                 if (file.IsNonBlocking && (options & WNOHANG) == 0)
                 {
-                    var now = Wait(thread, isChild, options | WNOHANG, out var found);
+                    var now = Wait(thread, choice, options | WNOHANG, out var found);
                     return now < 0 ? now : found is null ? -Errno.EAGAIN : Report(thread, a, found);
                 }
 
@@ -106,7 +103,7 @@ internal static class WaitSyscalls
                 return -Errno.EINVAL;
         }
 
-        var error = Wait(thread, isChild, options, out var reaped);
+        var error = Wait(thread, choice, options, out var reaped);
         return error < 0 ? error : Report(thread, a, reaped);
     }
 
@@ -122,19 +119,19 @@ internal static class WaitSyscalls
     }
 
     /// <summary>0 with what was found, or null when nothing was and the call does not wait; or a negated errno.</summary>
-    private static long Wait(CvmThread thread, Func<GuestProcess, bool> isChild, int options, out (GuestProcess Child, WaitEvent Event, long Cpu)? reaped)
+    private static long Wait(CvmThread thread, ChildChoice choice, int options, out (GuestProcess Child, WaitEvent Event, long Cpu)? reaped)
     {
         var codes = ((options & WEXITED) != 0 ? Ended : 0)
             | ((options & WSTOPPED) != 0 ? 1 << Signal.CLD_STOPPED : 0)
             | ((options & WCONTINUED) != 0 ? 1 << Signal.CLD_CONTINUED : 0);
 
         // Children that send something else than SIGCHLD are found with __WCLONE alone, unless __WALL is given.
-        Func<GuestProcess, bool> isMeant = (options & WALL) != 0 ? isChild
-            : p => isChild(p) && (p.ExitSignal == Signal.SIGCHLD) == ((options & WCLONE) == 0);
+        if ((options & WALL) == 0)
+            choice = choice with { SendsChildSignal = (options & WCLONE) == 0 };
         var keeps = (options & WNOWAIT) != 0;
         if ((options & WNOHANG) != 0)
-            return thread.Process.TryWait(isMeant, codes, keeps, out reaped) ? 0 : -Errno.ECHILD;
-        var request = new Request(thread.Process, isMeant, codes, keeps);
+            return thread.Process.TryWait(choice, codes, keeps, out reaped) ? 0 : -Errno.ECHILD;
+        var request = new Request(thread.Process, choice, codes, keeps);
         request.Wait(thread, out var result);
         reaped = request.Reaped;
         return reaped is not null ? 0 : result == ParkResult.Woken ? -Errno.ECHILD : -Errno.ERESTARTSYS;

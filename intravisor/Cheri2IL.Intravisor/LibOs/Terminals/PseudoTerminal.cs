@@ -23,6 +23,9 @@ internal sealed class PseudoTerminal
     /// <summary>Bytes that programs' output leaves for the echo.</summary>
     private const int EchoBytes = 4096;
 
+    /// <summary>Bytes that come in at a time.</summary>
+    private const int MostTyped = 256;
+
     /// <summary>Bytes that have arrived at the master, for the kernel, and are not taken back.</summary>
     private const int ArrivedBytes = 4095;
 
@@ -266,7 +269,9 @@ internal sealed class PseudoTerminal
         return count;
     }
 
-    /// <summary>Writes for the master, as if it were typed.</summary>
+    /// <summary>
+    /// Writes for the master, as if it were typed: at most <see cref="MostTyped"/> bytes, of which each may mean much work, such as to signal all processes.
+    /// </summary>
     public long WriteMaster(ref IoVector from)
     {
         if (from.Left == 0)
@@ -276,7 +281,7 @@ internal sealed class PseudoTerminal
         {
             if (_arriving.Room == 0)
                 return -Errno.EAGAIN;
-            count = _arriving.Write(ref from);
+            count = _arriving.Write(ref from, MostTyped);
             Advance();
         }
 
