@@ -95,6 +95,23 @@ static void list(const char *path) {
     }
 }
 
+// Fills what keeps changes, and goes on.
+static int fill(void) {
+    int moves = 0;
+    while (moves < 1000000 && rename(moves % 2 ? "moved" : "lower", moves % 2 ? "lower" : "moved") == 0)
+        moves++;
+    show("rename", rename(moves % 2 ? "moved" : "lower", moves % 2 ? "lower" : "moved"));
+    show("chmod", chmod("untouched", 0600));
+    show("create", open("created", O_CREAT | O_WRONLY, 0600));
+    show("mkdir", mkdir("created", 0700));
+    show("open to write", open("appended", O_WRONLY));
+    show("truncate", truncate("shortened", 3));
+    show("unlink", unlink("removed"));
+    printf("%s\nchanged\n", moves % 2 ? "moved" : "lower");
+    for (;;)
+        pause();
+}
+
 int main(int count, char **arguments) {
     setvbuf(stdout, NULL, _IONBF, 0);
     if (count != 3 || chdir(arguments[2]) != 0)
@@ -104,6 +121,8 @@ int main(int count, char **arguments) {
         return change();
     if (strcmp(arguments[1], "again") == 0)
         return again();
+    if (strcmp(arguments[1], "fill") == 0)
+        return fill();
     list(".");
     struct stat status;
     stat("made", &status);

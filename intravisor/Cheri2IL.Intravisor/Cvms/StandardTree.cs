@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Events;
 using Cheri2IL.Intravisor.LibOs.Terminals;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -77,6 +78,10 @@ internal static class StandardTree
         limits.Link("pipe-max-size", ComputedFile.OfText(tree, () => $"{Pipe.LargestCapacity}\n"));
         limits.Link("nr_open", ComputedFile.OfText(tree, () => $"{cvm.Options.Limits.OpenFiles}\n"));
         limits.Link("file-max", ComputedFile.OfText(tree, () => $"{cvm.Options.Limits.OpenFiles}\n"));
+        var inotify = tree.MakeDirectory("/proc/sys/fs/inotify", 0x16d);
+        inotify.Link("max_queued_events", ComputedFile.OfText(tree, () => $"{Inotify.MostEvents}\n"));
+        inotify.Link("max_user_watches", ComputedFile.OfText(tree, () => $"{Inotify.MostWatches}\n"));
+        inotify.Link("max_user_instances", ComputedFile.OfText(tree, () => $"{cvm.Options.Limits.OpenFiles}\n"));
         tree.Root.Link("cap", new CapDirectory(tree, tree.Root, cvm.Exchange, cvm));
         foreach (var name in (string[])["online", "possible", "present"])
             tree.MakeDirectory("/sys/devices/system/cpu").Link(name, ComputedFile.OfText(tree, () => cvm.Host.ProcessorCount == 1 ? "0\n" : $"0-{cvm.Host.ProcessorCount - 1}\n"));

@@ -88,6 +88,21 @@ public sealed class UpperTests : IDisposable
     }
 
     [Fact]
+    public void Changes_ForWhichThereIsNoRoom_AreErrorsAndNotThereAgain()
+    {
+        var said = Change("fill").Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(
+            ["rename: ENOSPC", "chmod: ENOSPC", "create: ENOSPC", "mkdir: ENOSPC", "open to write: ENOSPC", "truncate: ENOSPC", "unlink: 0", said[7], "changed"], said);
+        var shown = Show();
+        Assert.Contains($"./{said[7]} mode 100644 links 1 size 12: below: lower\n", shown, StringComparison.Ordinal);
+        Assert.DoesNotContain(said[7] == "lower" ? "./moved" : "./lower", shown, StringComparison.Ordinal);
+        Assert.Contains("./untouched mode 100644", shown, StringComparison.Ordinal);
+        Assert.Contains("./shortened mode 100644 links 1 size 16", shown, StringComparison.Ordinal);
+        Assert.DoesNotContain("./removed", shown, StringComparison.Ordinal);
+        Assert.DoesNotContain("./created", shown, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void UpperLayer_OfARunningCvm_IsNotOpenedTwice()
     {
         using var upper = new HostUpper(Path.Combine(_folder, "upper"));
@@ -117,7 +132,10 @@ public sealed class UpperTests : IDisposable
 
     private Cvm Start(string what, QuietHost host)
     {
-        var cvm = new Cvm(1, _keep.Options([what, "/work"], host: host) with { Root = new HostTree(Path.Combine(_folder, "root")), Upper = () => new HostUpper(Path.Combine(_folder, "upper")) });
+        var options = _keep.Options([what, "/work"], host: host) with { Root = new HostTree(Path.Combine(_folder, "root")), Upper = () => new HostUpper(Path.Combine(_folder, "upper")) };
+        if (what == "fill")
+            options = options with { Limits = options.Limits with { FileBytes = 64 << 10 } };
+        var cvm = new Cvm(1, options);
         _keep.Start(cvm);
         return cvm;
     }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Events;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
 namespace Cheri2IL.Intravisor.LibOs.Net;
@@ -118,6 +119,7 @@ internal sealed class UnixNames : ISocketNames
             if (!at.Parent.TryLink(at.Name, () => node))
                 return -Errno.ENOSPC;
             socket.Node = node;
+            files.FileSystem.NoticeEntry(at.Parent, at.Name, node, Inotify.IN_CREATE);
             return 0;
         }
     }

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Events;
 using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -87,8 +88,7 @@ internal static class AttributeSyscalls
         }
 
         inode!.ChangeTime = now;
-        Kept(inode);
-        return 0;
+        return Kept(inode, times[1] == Omit ? Inotify.IN_MODIFY : times[3] == Omit ? Inotify.IN_ACCESS : Inotify.IN_ATTRIB);
     }
 
     private static long ChangeMode(CvmThread thread, Inode inode, int mode)
@@ -102,8 +102,7 @@ internal static class AttributeSyscalls
             mode &= ~SetGroup;
         inode.Mode = inode.Type | (mode & 0xfff);
         inode.ChangeTime = inode.FileSystem.Now;
-        Kept(inode);
-        return 0;
+        return Kept(inode);
     }
 
     private static long ChangeOwner(CvmThread thread, Inode inode, int user, int group)
@@ -127,16 +126,16 @@ internal static class AttributeSyscalls
         }
 
         inode.ChangeTime = inode.FileSystem.Now;
-        Kept(inode);
-        return 0;
+        return Kept(inode);
     }
 
-    /// <summary>Attributes were changed.</summary>
-    private static void Kept(Inode inode)
+    /// <summary>Attributes were changed: 0, or -ENOSPC where that holds only until the cVM ends.</summary>
+    private static int Kept(Inode inode, int happened = Inotify.IN_ATTRIB)
     {
+        inode.FileSystem.Notice(inode, happened);
         if (inode.FileSystem.Upper is not { } upper)
-            return;
+            return 0;
         lock (inode.FileSystem.Gate)
-            upper.Changed(inode);
+            return upper.Changed(inode) ? 0 : -Errno.ENOSPC;
     }
 }

@@ -169,8 +169,7 @@ internal static class DescriptorSyscalls
             return -Errno.EBADF;
         if (file.Inode is not (RegularFile or DirectoryNode))
             return -Errno.EINVAL;
-        thread.Files.FileSystem.Upper?.Sync(file.Inode);
-        return 0;
+        return thread.Files.FileSystem.Upper?.Sync(file.Inode) == false ? -Errno.ENOSPC : 0;
     }
 
     public static long Fadvise64(CvmThread thread, in SyscallArguments a)

@@ -1,5 +1,6 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Events;
 using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -72,8 +73,8 @@ internal static class ExtendedAttributeSyscalls
             if (!inode.TrySetAttribute(name, value))
                 return -Errno.ENOSPC;
             inode.ChangeTime = inode.FileSystem.Now;
-            inode.FileSystem.Upper?.AttributeChanged(inode, name, value);
-            return 0;
+            inode.FileSystem.Notice(inode, Inotify.IN_ATTRIB);
+            return inode.FileSystem.Upper?.AttributeChanged(inode, name, value) == false ? -Errno.ENOSPC : 0;
         }
     }
 
@@ -124,8 +125,8 @@ internal static class ExtendedAttributeSyscalls
             if (!inode.RemoveAttribute(name))
                 return -Errno.ENODATA;
             inode.ChangeTime = inode.FileSystem.Now;
-            inode.FileSystem.Upper?.AttributeChanged(inode, name, value: null);
-            return 0;
+            inode.FileSystem.Notice(inode, Inotify.IN_ATTRIB);
+            return inode.FileSystem.Upper?.AttributeChanged(inode, name, value: null) == false ? -Errno.ENOSPC : 0;
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Events;
 using Cheri2IL.Intravisor.LibOs.Net;
 using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Terminals;
@@ -151,10 +152,14 @@ internal static class PathSyscalls
                 directory.IsRemoved = true;
             }
 
+            var files = thread.Files.FileSystem;
             at.Parent.Unlink(at.Name);
             at.Inode!.Links--;
+            at.Inode.ChangeTime = files.Now;
+            if (!removesDirectory)
+                files.NoticeSelf(at.Inode, Inotify.IN_ATTRIB);
             at.Inode.Unlinked();
-            at.Inode.ChangeTime = thread.Files.FileSystem.Now;
+            files.NoticeEntry(at.Parent, at.Name, at.Inode, Inotify.IN_DELETE);
             return 0;
         }
     }
@@ -195,10 +200,13 @@ internal static class PathSyscalls
                 return (a.A4 & Exchange) != 0 ? -Errno.EINVAL : -Errno.ENOTEMPTY;
             if ((a.A4 & Exchange) != 0)
             {
-                thread.Files.FileSystem.Upper?.Renaming(from, to, isExchange: true);
+                if (thread.Files.FileSystem.Upper?.Renaming(from, to, isExchange: true) == false)
+                    return -Errno.ENOSPC;
                 var (fromCost, toCost) = (from.Parent.Detach(from.Name), to.Parent.Detach(to.Name));
                 from.Parent.Link(from.Name, to.Inode!, toCost);
                 to.Parent.Link(to.Name, from.Inode!, fromCost);
+                thread.Files.FileSystem.NoticeMove(from, to, from.Inode!, replaced: null);
+                thread.Files.FileSystem.NoticeMove(to, from, to.Inode!, replaced: null);
                 return 0;
             }
 
@@ -208,23 +216,26 @@ internal static class PathSyscalls
                     return -Errno.EISDIR;
                 if (!replaced.IsEmpty)
                     return -Errno.ENOTEMPTY;
-                replaced.IsRemoved = true;
             }
             else if (to.Inode is not null && from.Inode is DirectoryNode)
             {
                 return -Errno.ENOTDIR;
             }
 
-            thread.Files.FileSystem.Upper?.Renaming(from, to, isExchange: false);
+            if (thread.Files.FileSystem.Upper?.Renaming(from, to, isExchange: false) == false)
+                return -Errno.ENOSPC;
+            if (to.Inode is DirectoryNode gone)
+                gone.IsRemoved = true;
             if (to.Inode is not null)
             {
                 to.Parent.Forget(to.Name);
                 to.Inode.Links--;
-                to.Inode.Unlinked();
             }
 
             to.Parent.Link(to.Name, from.Inode!, from.Parent.Detach(from.Name));
             from.Inode!.ChangeTime = thread.Files.FileSystem.Now;
+            thread.Files.FileSystem.NoticeMove(from, to, from.Inode, to.Inode);
+            to.Inode?.Unlinked();
             return 0;
         }
     }
@@ -346,6 +357,7 @@ internal static class PathSyscalls
             done += length;
         }
 
+        thread.Files.FileSystem.Notice(directory, Inotify.IN_ACCESS);
         return done;
     }
 
@@ -403,11 +415,13 @@ internal static class PathSyscalls
         if (error != 0)
             return error;
         lock (thread.Files.FileSystem.Gate)
-            thread.Files.FileSystem.Upper?.Opening(file);
-        error = file.Content.Truncate(a.A1);
+            error = thread.Files.FileSystem.Upper?.Opening(file) == false ? -Errno.ENOSPC : 0;
+        if (error == 0)
+            error = file.Content.Truncate(a.A1);
         if (error != 0)
             return error;
         file.Touch();
+        thread.Files.FileSystem.Notice(file, Inotify.IN_MODIFY);
         return 0;
     }
 
@@ -529,13 +543,21 @@ internal static class PathSyscalls
                 return -Errno.EPERM;
             if (linked is { Links: 0 } and not RegularFile { MayBeLinked: true })
                 return -Errno.ENOENT;
-            return parent.TryLink(at.Name, () =>
+            Inode? made = null;
+            if (!parent.TryLink(at.Name, Make, bytes))
+                return -Errno.ENOSPC;
+            if (linked is not null)
+                thread.Files.FileSystem.NoticeSelf(linked, Inotify.IN_ATTRIB);
+            thread.Files.FileSystem.NoticeEntry(parent, at.Name, made!, Inotify.IN_CREATE);
+            return 0;
+
+            Inode Make()
             {
-                var inode = make(thread.Files.FileSystem, at);
+                made = make(thread.Files.FileSystem, at);
                 if (linked is null)
-                    credentials.Own(inode, parent);
-                return inode;
-            }, bytes) ? 0 : -Errno.ENOSPC;
+                    credentials.Own(made, parent);
+                return made;
+            }
         }
     }
 

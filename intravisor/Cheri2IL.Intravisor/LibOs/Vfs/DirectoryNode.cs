@@ -78,7 +78,12 @@ public class DirectoryNode : Inode
         if (!FileSystem.Charge(EntryBytes + bytes))
             return false;
         var child = make();
-        FileSystem.Upper?.Linking(this, name, child);
+        if (FileSystem.Upper?.Linking(this, name, child) == false)
+        {
+            FileSystem.Release(EntryBytes + bytes);
+            return false;
+        }
+
         Link(name, child, EntryBytes + bytes);
         return true;
     }
@@ -130,13 +135,20 @@ public class DirectoryNode : Inode
             _entries.Remove(node);
             cost = node.Value.Cost;
             if (node.Value.Child.Home is { } home && home.Parent == this && home.Name == name)
-                node.Value.Child.Home = null;
+                (node.Value.Child.Home, node.Value.Child.LastHome) = (null, home);
             if (node.Value.Child is DirectoryNode)
                 Links--;
         }
 
         Touch();
         return cost;
+    }
+
+    /// <inheritdoc/>
+    internal override void Unlinked()
+    {
+        if (IsRemoved)
+            FileSystem.NoticeGone(this);
     }
 
     /// <summary>Whether entries can be added and removed; /proc's cannot.</summary>
@@ -234,9 +246,13 @@ public sealed class RegularFile : Inode
     public override OpenFile? Open(int flags, out int error)
     {
         error = 0;
+        if ((flags & FileAbi.O_ACCMODE) != FileAbi.O_RDONLY && FileSystem.Upper?.Opening(this) == false)
+        {
+            error = -Errno.ENOSPC;
+            return null;
+        }
+
         Interlocked.Increment(ref _opens);
-        if ((flags & FileAbi.O_ACCMODE) != FileAbi.O_RDONLY)
-            FileSystem.Upper?.Opening(this);
         return new RegularOpenFile(this, flags);
     }
 
@@ -264,6 +280,7 @@ public sealed class RegularFile : Inode
 
         _content?.Discard();
         FileSystem.Upper?.Deleted(this);
+        FileSystem.NoticeGone(this);
     }
 }
 

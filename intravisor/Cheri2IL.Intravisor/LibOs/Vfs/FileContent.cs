@@ -96,14 +96,13 @@ public sealed class FileContent
         }
     }
 
-    /// <summary>From now on what is written goes into the upper layer.</summary>
-    internal void KeepIn(UpperLayer upper, long id)
+    /// <summary>From now on what is written goes into the upper layer; false where that has no room for what was written already.</summary>
+    internal bool KeepIn(UpperLayer upper, long id)
     {
         lock (_gate)
         {
             (_upper, _upperId) = (upper, id);
-            if (_isChanged && !_isKept)
-                TryBack();
+            return !_isChanged || _isKept || TryBack();
         }
     }
 
@@ -176,6 +175,8 @@ public sealed class FileContent
                 _isChanged = true;
                 if (HasBacking || (_upper is not null && TryBack()))
                     return WriteBacking(offset, ref from);
+                if (_upper is not null)
+                    return -Errno.ENOSPC;
             }
 
             var total = from.Left;
@@ -205,6 +206,10 @@ public sealed class FileContent
             {
                 if (!_charge!.Set(length) || Backing()?.SetLength(length) != true)
                     return -Errno.ENOSPC;
+            }
+            else if (_upper is not null && _isChanged)
+            {
+                return -Errno.ENOSPC;
             }
             else if (length < _length)
             {
@@ -258,7 +263,7 @@ public sealed class FileContent
         }
 
         ArrayPool<byte>.Shared.Return(buffer);
-        if (!isCopied)
+        if (!isCopied || _upper?.HasContent(_upperId) == false)
         {
             backing.Dispose();
             if (_upper is not null)
@@ -271,7 +276,6 @@ public sealed class FileContent
         if (_upper is null)
             return true;
         _isKept = true;
-        _upper.HasContent(_upperId);
         return true;
     }
 

@@ -1,4 +1,5 @@
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Events;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -26,6 +27,9 @@ public abstract class Inode
     /// <summary>An entry that leads here, the last one that was made; null when it is gone.</summary>
     internal (DirectoryNode Parent, string Name)? Home { get; set; }
 
+    /// <summary>The last such entry that is gone.</summary>
+    internal (DirectoryNode Parent, string Name)? LastHome { get; set; }
+
     /// <summary>Number in the upper layer; 0: that does not know it.</summary>
     internal long UpperId { get; set; }
 
@@ -52,6 +56,9 @@ public abstract class Inode
 
     /// <summary>Nanoseconds since 1970.</summary>
     public long ChangeTime { get; set; }
+
+    /// <summary>Who watches it; null: nobody. Under the file system's notice gate.</summary>
+    internal List<InotifyWatch>? Watches { get; set; }
 
     /// <summary>Extended attributes by name; null: none. Under the gate, and never changed in place.</summary>
     internal IReadOnlyDictionary<string, byte[]>? Attributes { get; set; }
@@ -113,6 +120,8 @@ public abstract class Inode
     /// <summary>A name of it is gone, perhaps the last.</summary>
     internal virtual void Unlinked()
     {
+        if (Links <= 0)
+            FileSystem.NoticeGone(this);
     }
 
     /// <summary>Marks content as changed now.</summary>

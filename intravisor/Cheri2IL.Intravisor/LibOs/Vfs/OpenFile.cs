@@ -26,6 +26,9 @@ public abstract class OpenFile(Inode inode, int flags)
     /// <summary>Absolute path by which it was opened, for /proc/self/fd.</summary>
     public string Path { get; set; } = "";
 
+    /// <summary>The entry by which it was opened; null: that of its file.</summary>
+    internal (DirectoryNode Parent, string Name)? Entry { get; set; }
+
     /// <summary>What /proc/PID/fd shows: the path, and whether it is gone.</summary>
     internal string Name => Inode is RegularFile or TerminalNode && Inode.Links == 0 && !Path.EndsWith(Deleted, StringComparison.Ordinal) ? Path + Deleted : Path;
 
@@ -120,6 +123,8 @@ public abstract class OpenFile(Inode inode, int flags)
         foreach (var item in TakeWatchers())
             item.Epoll.Drop(item);
         _owner?.Stop();
+        if (this is not PathFile)
+            Inode.FileSystem.Notice(this, CanWrite ? Inotify.IN_CLOSE_WRITE : Inotify.IN_CLOSE_NOWRITE);
         Inode.ReleaseLocks(this);
         Close();
     }

@@ -1,4 +1,5 @@
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Events;
 using Cheri2IL.Intravisor.LibOs.Processes;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
@@ -96,8 +97,17 @@ public sealed class ProcessFiles
             if (error != 0)
                 return null;
             var file = (flags & FileAbi.O_PATH) != 0 ? new PathFile(inode, flags) : inode.OpenFor(caller.Process, flags, out error);
-            if (file is not null && (flags & FileAbi.O_TRUNC) != 0 && inode is RegularFile && file.CanWrite)
-                error = (int)file.Truncate(0);
+            if (file is not null and not PathFile)
+            {
+                file.Entry = inode is DirectoryNode ? null : (at.Parent!, at.Name);
+                FileSystem.Notice(file, Inotify.IN_OPEN);
+                if ((flags & FileAbi.O_TRUNC) != 0 && inode is RegularFile regular)
+                {
+                    // Also of one that is opened to be read.
+                    error = FileSystem.Upper?.Opening(regular) == false ? -Errno.ENOSPC : (int)file.Truncate(0);
+                }
+            }
+
             if (error != 0)
             {
                 file?.AddReference();
@@ -159,9 +169,14 @@ public sealed class ProcessFiles
             return null;
         }
 
+        FileSystem.NoticeEntry(at.Parent, at.Name, created, Inotify.IN_CREATE);
         var file = created.Open(flags, out error);
         if (file is not null)
-            file.Path = PathOf(at);
+        {
+            (file.Path, file.Entry) = (PathOf(at), (at.Parent, at.Name));
+            FileSystem.Notice(file, Inotify.IN_OPEN);
+        }
+
         return file;
     }
 

@@ -1,4 +1,5 @@
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Events;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -17,32 +18,38 @@ public sealed class RegularOpenFile(RegularFile file, int flags) : OpenFile(file
     /// <inheritdoc/>
     internal override long Read(ref IoVector to)
     {
+        long count;
         lock (_gate)
         {
-            var count = file.Content.Read(_position, ref to);
+            count = file.Content.Read(_position, ref to);
             _position += Math.Max(count, 0);
-            return count;
         }
+
+        return Accessed(count);
     }
 
     /// <inheritdoc/>
     internal override long Write(ref IoVector from)
     {
+        long count;
         lock (_gate)
         {
             if ((Flags & FileAbi.O_APPEND) != 0)
                 _position = file.Content.Length;
-            var count = WriteAt(_position, ref from);
+            count = Put(_position, ref from);
             _position += Math.Max(count, 0);
-            return count;
         }
+
+        return Modified(count);
     }
 
     /// <inheritdoc/>
-    internal override long ReadAt(long offset, ref IoVector to) => file.Content.Read(offset, ref to);
+    internal override long ReadAt(long offset, ref IoVector to) => Accessed(file.Content.Read(offset, ref to));
 
     /// <inheritdoc/>
-    internal override long WriteAt(long offset, ref IoVector from)
+    internal override long WriteAt(long offset, ref IoVector from) => Modified(Put(offset, ref from));
+
+    private long Put(long offset, ref IoVector from)
     {
         if (from.Left == 0)
             return 0;
@@ -91,9 +98,25 @@ public sealed class RegularOpenFile(RegularFile file, int flags) : OpenFile(file
     public override long Truncate(long length)
     {
         var error = file.Content.Truncate(length);
-        if (error == 0)
-            file.Touch();
-        return error;
+        if (error != 0)
+            return error;
+        file.Touch();
+        file.FileSystem.Notice(this, Inotify.IN_MODIFY);
+        return 0;
+    }
+
+    private long Accessed(long count)
+    {
+        if (count > 0)
+            file.FileSystem.Notice(this, Inotify.IN_ACCESS);
+        return count;
+    }
+
+    private long Modified(long count)
+    {
+        if (count > 0)
+            file.FileSystem.Notice(this, Inotify.IN_MODIFY);
+        return count;
     }
 
     /// <inheritdoc/>

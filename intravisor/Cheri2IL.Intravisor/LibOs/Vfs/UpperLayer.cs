@@ -27,66 +27,65 @@ internal sealed class UpperLayer
             Replay(store.ReadJournal());
     }
 
-    /// <summary>A directory is about to get an entry.</summary>
-    public void Linking(DirectoryNode directory, string name, Inode child)
+    /// <summary>A directory is about to get an entry; false where there is no room to keep that.</summary>
+    public bool Linking(DirectoryNode directory, string name, Inode child)
     {
         if (directory.IsVolatile)
-            return;
+            return true;
         var parent = IdOf(directory);
         if (child.Home is null)
         {
             child.UpperId = ++_lastId;
-            Keep(child);
-            Changed(child);
+            if (!Keep(child) || !Changed(child))
+                return false;
         }
 
-        Append(new UpperRecord(UpperOperation.Link, parent, IdOf(child), name, "", default));
+        return parent >= 0 && IdOf(child) is var id and > 0 && Append(new UpperRecord(UpperOperation.Link, parent, id, name, "", default));
     }
 
     /// <summary>A directory is about to lose an entry.</summary>
     public void Unlinking(DirectoryNode directory, string name)
     {
-        if (!directory.IsVolatile)
-            Append(new UpperRecord(UpperOperation.Unlink, IdOf(directory), 0, name, "", default));
+        // Making room needs none: each entry is removed once.
+        if (!directory.IsVolatile && IdOf(directory, overdraws: true) is var id and >= 0)
+            Append(new UpperRecord(UpperOperation.Unlink, id, 0, name, "", default), overdraws: true);
     }
 
-    /// <summary>An entry is about to move, or to change places with another.</summary>
-    public void Renaming(in PathResult from, in PathResult to, bool isExchange)
+    /// <summary>An entry is about to move, or to change places with another; false where there is no room to keep that.</summary>
+    public bool Renaming(in PathResult from, in PathResult to, bool isExchange)
     {
-        if (from.Parent.IsVolatile)
-            return;
-        Append(new UpperRecord(isExchange ? UpperOperation.Exchange : UpperOperation.Rename, IdOf(from.Parent), IdOf(to.Parent), from.Name, to.Name, default));
+        return from.Parent.IsVolatile || (IdOf(from.Parent) is var first and >= 0 && IdOf(to.Parent) is var second and >= 0
+            && Append(new UpperRecord(isExchange ? UpperOperation.Exchange : UpperOperation.Rename, first, second, from.Name, to.Name, default)));
     }
 
-    /// <summary>Attributes of a node have changed.</summary>
-    public void Changed(Inode inode)
+    /// <summary>Attributes of a node have changed; false where there is no room to keep that.</summary>
+    public bool Changed(Inode inode)
     {
-        if (IdOf(inode) is var id && (id != 0 || inode == _files.Root))
-            Append(new UpperRecord(UpperOperation.Node, id, 0, NameOf(inode), "", UpperAttributes.Of(inode)));
+        var id = IdOf(inode);
+        return (id == 0 && inode != _files.Root) || (id >= 0 && Append(new UpperRecord(UpperOperation.Node, id, 0, NameOf(inode), "", UpperAttributes.Of(inode))));
     }
 
     /// <summary>An extended attribute of a node has changed; null: it is gone.</summary>
-    public void AttributeChanged(Inode inode, string name, byte[]? value)
+    public bool AttributeChanged(Inode inode, string name, byte[]? value)
     {
-        if (IdOf(inode) is var id && (id != 0 || inode == _files.Root))
-            Append(new UpperRecord(value is null ? UpperOperation.NoAttribute : UpperOperation.Attribute, id, 0, name, value is null ? "" : FileSystem.FromBytes(value), default));
-        Changed(inode);
+        var id = IdOf(inode);
+        return (id == 0 && inode != _files.Root)
+            || (id >= 0 && Append(new UpperRecord(value is null ? UpperOperation.NoAttribute : UpperOperation.Attribute, id, 0, name, value is null ? "" : FileSystem.FromBytes(value), default))
+                && Changed(inode));
     }
 
-    /// <summary>A file is opened to be written: its content goes into the upper layer when it is.</summary>
-    public void Opening(RegularFile file)
-    {
-        if (IdOf(file) != 0)
-            Keep(file);
-    }
+    /// <summary>A file is opened to be written: its content goes into the upper layer when it is. False where there is no room to keep that.</summary>
+    public bool Opening(RegularFile file) => IdOf(file) is var id && (id == 0 || (id > 0 && Keep(file)));
 
-    /// <summary>Returns when what was written is on the disk.</summary>
-    public void Sync(Inode inode)
+    /// <summary>Returns when what was written is on the disk; false where there is no room to keep that.</summary>
+    public bool Sync(Inode inode)
     {
         (inode as RegularFile)?.Content.Sync();
+        bool isKept;
         lock (_files.Gate)
-            Changed(inode);
+            isKept = Changed(inode);
         _store.Sync(all: false);
+        return isKept;
     }
 
     /// <summary>Returns when everything is on the disk.</summary>
@@ -99,24 +98,24 @@ internal sealed class UpperLayer
             _store.DeleteContent(file.UpperId);
     }
 
-    /// <summary>Number of a node; 0 for the root, and for what is not kept: what has no name, or one in /proc and its like.</summary>
-    private long IdOf(Inode inode)
+    /// <summary>Number of a node; 0 for the root, and for what is not kept: what has no name, or one in /proc and its like. -1: there is no room for one.</summary>
+    private long IdOf(Inode inode, bool overdraws = false)
     {
         if (inode.UpperId != 0 || inode == _files.Root || inode.Home is not { Parent.IsVolatile: false } home)
             return inode.UpperId;
-        var directory = IdOf(home.Parent);
-        if (directory == 0 && home.Parent != _files.Root)
-            return 0;
-        inode.UpperId = ++_lastId;
-        Append(new UpperRecord(UpperOperation.Import, inode.UpperId, directory, home.Name, "", default));
-        return inode.UpperId;
+        var directory = IdOf(home.Parent, overdraws);
+        if (directory < 0 || (directory == 0 && home.Parent != _files.Root))
+            return directory;
+        if (!Append(new UpperRecord(UpperOperation.Import, _lastId + 1, directory, home.Name, "", default), overdraws))
+            return -1;
+        return inode.UpperId = ++_lastId;
     }
 
     /// <summary>Opens the content of a file.</summary>
     public BackingFile? OpenContent(long id) => _store.OpenContent(id);
 
-    /// <summary>All of the content of a file is there now.</summary>
-    public void HasContent(long id) => Append(new UpperRecord(UpperOperation.Content, id, 0, "", "", default));
+    /// <summary>All of the content of a file is there now; false where there is no room to keep that.</summary>
+    public bool HasContent(long id) => Append(new UpperRecord(UpperOperation.Content, id, 0, "", "", default));
 
     /// <summary>What a new node needs besides its attributes: where a link leads, the number of a device.</summary>
     private static string NameOf(Inode inode) => inode switch
@@ -126,14 +125,20 @@ internal sealed class UpperLayer
         _ => "",
     };
 
-    private void Keep(Inode inode) => (inode as RegularFile)?.Content.KeepIn(this, inode.UpperId);
+    private bool Keep(Inode inode) => inode is not RegularFile file || file.Content.KeepIn(this, inode.UpperId);
 
-    /// <summary>A record that finds no room is lost at the next start, but nothing else.</summary>
-    private void Append(in UpperRecord record)
+    /// <summary>Adds a record; false where the budget of the files, or the host, has no room.</summary>
+    private bool Append(in UpperRecord record, bool overdraws = false)
     {
         var bytes = record.ToBytes();
-        if (_files.Charge(bytes.Length))
-            _store.AppendJournal(bytes);
+        if (overdraws)
+            _files.Release(-bytes.Length);
+        else if (!_files.Charge(bytes.Length))
+            return false;
+        if (_store.AppendJournal(bytes))
+            return true;
+        _files.Release(bytes.Length);
+        return false;
     }
 
     private void Replay(ReadOnlySpan<byte> journal)
