@@ -106,6 +106,19 @@ public sealed class HostNetwork : IHostNetwork
             return count;
         }
 
+        public int TrySend(ReadOnlySpan<byte> bytes)
+        {
+            // Else it would wait; what is asynchronous does not care.
+            socket.Blocking = false;
+            var count = socket.Send(bytes, SocketFlags.None, out var error);
+            return error switch
+            {
+                SocketError.Success => count,
+                SocketError.WouldBlock => 0,
+                _ => throw new SocketException((int)error),
+            };
+        }
+
         public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
         {
             while (!bytes.IsEmpty)

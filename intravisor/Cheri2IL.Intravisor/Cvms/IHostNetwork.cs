@@ -34,6 +34,10 @@ public interface IHostConnection : IDisposable
     /// <exception cref="System.Net.Sockets.SocketException">The connection is gone.</exception>
     ValueTask<int> ReceiveAsync(Memory<byte> buffer);
 
+    /// <summary>Sends what can be sent without waiting; how many bytes.</summary>
+    /// <exception cref="System.Net.Sockets.SocketException">The connection is gone.</exception>
+    int TrySend(ReadOnlySpan<byte> bytes);
+
     /// <summary>Sends all.</summary>
     /// <exception cref="System.Net.Sockets.SocketException">The connection is gone.</exception>
     ValueTask SendAsync(ReadOnlyMemory<byte> bytes);

@@ -37,6 +37,9 @@ internal sealed class StreamSocket : Socket
         Connected,
     }
 
+    /// <summary>Called by the thread that has sent something to this socket, for one that no guest reads; null: the inbox's readers are woken, that is all.</summary>
+    public Action? Arrived { get; set; }
+
     /// <summary>Whether it listens (SO_ACCEPTCONN).</summary>
     public bool IsListening => Is(State.Listening);
 
@@ -247,6 +250,8 @@ internal sealed class StreamSocket : Socket
         var count = peer.Inbox.Send(ref from, LocalAddress, ancillary);
         if (count == -Errno.EAGAIN)
             full = peer.Inbox;
+        if (count > 0)
+            peer.Arrived?.Invoke();
         if (count != -Errno.EPIPE || IsUnix || !peer.Inbox.IsClosed)
             return count;
         // What is sent to an end that is closed goes out; the answer is a reset.
