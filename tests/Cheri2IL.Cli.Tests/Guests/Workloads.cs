@@ -62,6 +62,20 @@ public sealed class Workloads : IDisposable
     internal (int ExitCode, byte[] Output, string Error) Run(string workingDirectory, params string[] arguments)
         => ToolProcess.Run(ToolProcess.Command(arguments, workingDirectory, _directory.Path), limit: TimeSpan.FromMinutes(10));
 
+    /// <summary>The same for a command that runs scripts of the corpus: they find what this machine has fetched and built.</summary>
+    internal ToolResult RunWithStore(params string[] arguments)
+    {
+        var own = Directory.CreateDirectory(Path.Combine(_directory.Path, "cheri2il")).FullName;
+        foreach (var entry in Directory.EnumerateFileSystemEntries(Store))
+        {
+            if (Path.GetFileName(entry) is not "translations" and var name && !Path.Exists(Path.Combine(own, name)))
+                File.CreateSymbolicLink(Path.Combine(own, name), entry);
+        }
+
+        var (exitCode, output, error) = Run(_directory.Path, arguments);
+        return new ToolResult(exitCode, System.Text.Encoding.UTF8.GetString(output), error);
+    }
+
     /// <summary>Runs a program of this machine the way a guest is run: with an empty environment.</summary>
     internal static (int ExitCode, byte[] Output, string Error) RunNative(string workingDirectory, string? input, string program, params string[] arguments)
     {

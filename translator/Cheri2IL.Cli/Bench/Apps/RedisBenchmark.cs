@@ -14,6 +14,7 @@ internal sealed class RedisBenchmark(AppSet set, int rounds)
     public const string Pair = "cheri2il-pair";
 
     private const string Benchmark = "/usr/bin/redis-benchmark";
+    private const string Variables = "{LC_ALL: C, PATH: /usr/bin}";
 
     private readonly Dictionary<(string Engine, int Pipeline, string Command), Sample> _rates = [];
 
@@ -79,12 +80,12 @@ internal sealed class RedisBenchmark(AppSet set, int rounds)
                     runtime: {Quote(set.Guest + "/usr/bin/redis-server")}
                     root: {Quote(set.Guest)}
                     args: [--port, "6379", {string.Join(", ", RedisServer.Arguments.Select(Quote))}]
-                    env: {Environment}
+                    env: {Variables}
                   - name: load
                     runtime: {Quote(set.Guest + "/usr/bin/dash")}
                     root: {Quote(set.Guest)}
                     args: [-c, {Quote(load)}]
-                    env: {Environment}
+                    env: {Variables}
                 """);
             return ProcessRun.Execute([.. HostProgram.Self(), "up", manifest]);
         }
@@ -93,8 +94,6 @@ internal sealed class RedisBenchmark(AppSet set, int rounds)
             folder.Delete(recursive: true);
         }
     }
-
-    private const string Environment = "{LC_ALL: C, PATH: /usr/bin}";
 
     private static string Quote(string text) => $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
 
