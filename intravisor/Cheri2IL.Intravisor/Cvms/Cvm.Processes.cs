@@ -25,6 +25,15 @@ public sealed partial class Cvm
     /// <summary>Processes that have not been reaped. Hold <see cref="Tasks"/>.</summary>
     internal IReadOnlyList<GuestProcess> Processes => _processes;
 
+    /// <summary>Whether some process has a shared mapping of a file that is, or may be made, writable.</summary>
+    internal bool IsMappedToWrite(object identity)
+    {
+        GuestProcess[] processes;
+        lock (Tasks)
+            processes = [.. _processes];
+        return Array.Exists(processes, p => !p.IsZombie && p.Image.Space.IsMappedToWrite(identity));
+    }
+
     /// <summary>Futexes of all its processes.</summary>
     internal FutexTable Futexes { get; } = new();
 

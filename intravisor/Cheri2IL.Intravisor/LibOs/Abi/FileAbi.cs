@@ -21,6 +21,13 @@ public static class FileAbi
     public const int O_PATH = 0x200000;
     public const int O_TMPFILE = 0x400000;
 
+    public const int F_SEAL_SEAL = 1;
+    public const int F_SEAL_SHRINK = 2;
+    public const int F_SEAL_GROW = 4;
+    public const int F_SEAL_WRITE = 8;
+    public const int F_SEAL_FUTURE_WRITE = 16;
+    public const int F_SEAL_EXEC = 32;
+
     public const int RESOLVE_NO_XDEV = 1;
     public const int RESOLVE_NO_MAGICLINKS = 2;
     public const int RESOLVE_NO_SYMLINKS = 4;

@@ -91,6 +91,13 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
         }
     }
 
+    /// <summary>Whether a shared mapping of those bytes exists that is, or may be made, writable.</summary>
+    internal bool IsMappedToWrite(object identity)
+    {
+        lock (_gate)
+            return _mappings.Overlapping(0, Size).Any(m => m is { IsShared: true, Source: { CanWriteShared: true } source } && source.SharedIdentity == identity);
+    }
+
     /// <summary>Gives memory tags. Once, before anything is mapped.</summary>
     public void EnableTags()
     {

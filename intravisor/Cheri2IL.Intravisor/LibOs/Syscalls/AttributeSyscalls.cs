@@ -98,6 +98,8 @@ internal static class AttributeSyscalls
             return -Errno.EOPNOTSUPP;
         if (!credentials.Owns(inode))
             return -Errno.EPERM;
+        if (inode is RegularFile { Seals: { } seals } && (seals & FileAbi.F_SEAL_EXEC) != 0 && ((inode.Mode ^ mode) & 0x49) != 0)
+            return -Errno.EPERM;
         if (!credentials.IsIn(inode.GroupId) && !credentials.Has(Privilege.KeepSetId))
             mode &= ~SetGroup;
         inode.Mode = inode.Type | (mode & 0xfff);

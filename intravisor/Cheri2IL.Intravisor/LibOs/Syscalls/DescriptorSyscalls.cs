@@ -80,7 +80,7 @@ internal static class DescriptorSyscalls
 
     public static long Fcntl(CvmThread thread, in SyscallArguments a)
     {
-        const int DupFd = 0, GetFd = 1, SetFd = 2, GetFl = 3, SetFl = 4, DupFdCloexec = 1030, SetPipeSize = 1031, GetPipeSize = 1032;
+        const int DupFd = 0, GetFd = 1, SetFd = 2, GetFl = 3, SetFl = 4, DupFdCloexec = 1030, SetPipeSize = 1031, GetPipeSize = 1032, AddSeals = 1033, GetSeals = 1034;
         const int Changeable = FileAbi.O_APPEND | FileAbi.O_NONBLOCK;
         var table = thread.Files.Descriptors;
         if (table[(int)a.A0] is not { } file)
@@ -89,6 +89,10 @@ internal static class DescriptorSyscalls
         {
             case DupFd or DupFdCloexec:
                 return (ulong)a.A2 >= (ulong)table.Limit ? -Errno.EINVAL : table.Add(file, (int)a.A1 == DupFdCloexec, (int)a.A2);
+            case AddSeals:
+                return SealSyscalls.Add(thread, file, (uint)a.A2);
+            case GetSeals:
+                return SealSyscalls.Get(file);
             case GetFd:
                 return table.CloseOnExec((int)a.A0) ? 1 : 0;
             case SetFd:

@@ -47,7 +47,7 @@ internal static class MemorySyscalls
         if (file is CpOpenFile shared)
             return shared.Map(thread, a.A0, (ulong)a.A1, (int)a.A2, flags, a.A5);
         return file.Inode is RegularFile regular
-            ? thread.Space.Map(a.A0, (ulong)a.A1, (int)a.A2, flags, new FileMapping(regular, file.Path, file.CanWrite), a.A5, file.Path)
+            ? SealSyscalls.Map(thread, file, regular, a)
             : -Errno.ENODEV;
     }
 

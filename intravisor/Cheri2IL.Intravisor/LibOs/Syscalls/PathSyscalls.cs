@@ -47,25 +47,6 @@ internal static class PathSyscalls
         return Open(thread, a.A0, a.A1, (int)flags, (int)mode, (int)resolve);
     }
 
-    /// <summary>memfd_create: a regular file without name.</summary>
-    public static long MemfdCreate(CvmThread thread, in SyscallArguments a)
-    {
-        const int closeOnExec = 1, allowSealing = 2, noExecSeal = 8, exec = 16;
-        const int longestName = 249;
-        Span<byte> name = stackalloc byte[longestName + 1];
-        if (((int)a.A1 & ~(closeOnExec | allowSealing | noExecSeal | exec)) != 0)
-            return -Errno.EINVAL;
-        var length = thread.Memory.ReadString(a.A0, name);
-        if (length < 0)
-            return -Errno.EFAULT;
-        if (length == name.Length)
-            return -Errno.EINVAL;
-        var node = new RegularFile(thread.Files.FileSystem, 0x1ff) { Links = 0 };
-        var file = node.Open(FileAbi.O_RDWR, out _)!;
-        file.Path = $"/memfd:{FileSystem.FromBytes(name[..length])} (deleted)";
-        return thread.Files.Descriptors.AddNew(file, ((int)a.A1 & closeOnExec) != 0);
-    }
-
     public static long Mkdirat(CvmThread thread, in SyscallArguments a)
     {
         var mode = (int)a.A2 & 0x3ff & ~thread.Files.Umask;
@@ -417,7 +398,7 @@ internal static class PathSyscalls
         lock (thread.Files.FileSystem.Gate)
             error = thread.Files.FileSystem.Upper?.Opening(file) == false ? -Errno.ENOSPC : 0;
         if (error == 0)
-            error = file.Content.Truncate(a.A1);
+            error = file.Truncate(a.A1);
         if (error != 0)
             return error;
         file.Touch();

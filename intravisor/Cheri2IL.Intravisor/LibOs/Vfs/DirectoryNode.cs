@@ -1,4 +1,5 @@
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -232,6 +233,33 @@ public sealed class RegularFile : Inode
     /// <param name="lower">Opens the host file below it; null for a new, empty file.</param>
     public RegularFile(FileSystem fileSystem, int permissions, Func<IHostFile?>? lower = null)
         : base(fileSystem, FileAbi.S_IFREG | permissions) => _lower = lower;
+
+    /// <summary>F_SEAL_ bits of a file of memfd_create; null: it is none. Changed under <see cref="SealGate"/>.</summary>
+    internal int? Seals { get; set; }
+
+    /// <summary>Taken while it is sealed, or mapped if it has seals.</summary>
+    internal Lock SealGate { get; } = new();
+
+    /// <summary>Cuts it off or extends it, unless its seals forbid that: 0 or a negated errno.</summary>
+    internal int Truncate(long length)
+    {
+        if (Seals is { } seals && (length < Size ? (seals & FileAbi.F_SEAL_SHRINK) != 0 : length > Size && (seals & FileAbi.F_SEAL_GROW) != 0))
+            return -Errno.EPERM;
+        return Content.Truncate(length);
+    }
+
+    /// <summary>Bytes of a write at an offset that its seals allow, or a negated errno: one that would let it grow ends with the last whole page.</summary>
+    internal long Writable(long offset, long length)
+    {
+        if (Seals is not { } seals || (seals & (FileAbi.F_SEAL_WRITE | FileAbi.F_SEAL_FUTURE_WRITE | FileAbi.F_SEAL_GROW)) == 0)
+            return length;
+        if ((seals & (FileAbi.F_SEAL_WRITE | FileAbi.F_SEAL_FUTURE_WRITE)) != 0)
+            return -Errno.EPERM;
+        if (offset + length <= Size)
+            return length;
+        var end = Size & -HostMemory.PageSize;
+        return offset < end ? end - offset : -Errno.EPERM;
+    }
 
     /// <summary>Whether linkat may give it a name when it has none (O_TMPFILE).</summary>
     internal bool MayBeLinked { get; set; }

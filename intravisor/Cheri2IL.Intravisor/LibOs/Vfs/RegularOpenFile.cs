@@ -55,7 +55,10 @@ public sealed class RegularOpenFile(RegularFile file, int flags) : OpenFile(file
             return 0;
         if (offset > long.MaxValue - from.Left)
             return -Errno.EFBIG;
-        var count = file.Content.Write(offset, ref from);
+        var writable = file.Writable(offset, from.Left);
+        if (writable < 0)
+            return writable;
+        var count = writable == from.Left ? file.Content.Write(offset, ref from) : WritePart(offset, ref from, writable);
         if (count > 0)
             file.Touch();
         return count;
@@ -97,12 +100,23 @@ public sealed class RegularOpenFile(RegularFile file, int flags) : OpenFile(file
     /// <inheritdoc/>
     public override long Truncate(long length)
     {
-        var error = file.Content.Truncate(length);
+        var error = file.Truncate(length);
         if (error != 0)
             return error;
         file.Touch();
         file.FileSystem.Notice(this, Inotify.IN_MODIFY);
         return 0;
+    }
+
+    /// <summary>Writes the first bytes of what is there.</summary>
+    private long WritePart(long offset, ref IoVector from, long length)
+    {
+        const int most = 1 << 16;
+        var part = new byte[(int)Math.Min(length, most)];
+        if (!from.TryTake(part))
+            return -Errno.EFAULT;
+        var whole = new IoVector(part.AsSpan());
+        return file.Content.Write(offset, ref whole);
     }
 
     private long Accessed(long count)
