@@ -31,7 +31,7 @@ public sealed unsafe partial class CvmThread
     private Capability _alternateStack;
 
     /// <summary>Alternate stacks that are disarmed until the handler with that frame returns; one that is left by longjmp stays.</summary>
-    private readonly List<(long Frame, SignalStack Stack, Capability Authority)> _disarmed = [];
+    private readonly List<DisarmedStack> _disarmed = [];
 
     /// <summary>Whether pointers of the program are capabilities.</summary>
     public bool IsPure => Image.Capabilities is { IsPure: true };
@@ -181,7 +181,7 @@ public sealed unsafe partial class CvmThread
             _disarmed.RemoveAll(d => d.Frame == frame);
             if (_disarmed.Count == MostDisarmed)
                 _disarmed.RemoveAt(0);
-            _disarmed.Add((frame, AlternateStack, _alternateStack));
+            _disarmed.Add(new(frame, AlternateStack, _alternateStack));
         }
 
         AlternateStack = new SignalStack { Flags = Signal.SS_DISABLE };
@@ -331,4 +331,7 @@ public sealed unsafe partial class CvmThread
         CapabilityFaultCause.LengthViolation => Signal.SEGV_CAPBOUNDSERR,
         _ => Signal.SEGV_CAPPERMERR,
     };
+
+    /// <summary>An alternate stack that is set aside while a handler runs on it.</summary>
+    private readonly record struct DisarmedStack(long Frame, SignalStack Stack, Capability Authority);
 }

@@ -8,7 +8,7 @@ namespace Cheri2IL.Intravisor.Cvms;
 internal sealed class ProcDirectory : DirectoryNode
 {
     private readonly Cvm _cvm;
-    private readonly Dictionary<int, (GuestProcess Process, DirectoryNode Node)> _nodes = [];
+    private readonly Dictionary<int, ShownProcess> _nodes = [];
 
     public ProcDirectory(Cvm cvm, FileSystem tree)
         : base(tree, tree.Root, 0x16d)
@@ -67,11 +67,13 @@ internal sealed class ProcDirectory : DirectoryNode
                     _nodes.Remove(id);
             }
 
-            _nodes[process.Id] = found = (process, new ProcessDirectory(process, FileSystem, this));
+            _nodes[process.Id] = found = new(process, new ProcessDirectory(process, FileSystem, this));
         }
 
         return found.Node;
     }
 
     private void Show(string name, Func<string> content) => Link(name, ComputedFile.OfText(FileSystem, content));
+
+    private readonly record struct ShownProcess(GuestProcess Process, DirectoryNode Node);
 }

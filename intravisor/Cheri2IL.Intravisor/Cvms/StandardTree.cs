@@ -25,7 +25,7 @@ internal static class StandardTree
         void LinkMemoryDevice(string name, int minor, MemoryDeviceKind kind)
         {
             var number = (1L << 8) | (uint)minor;
-            tree.Devices[(FileAbi.S_IFCHR, number)] = (node, flags) => new MemoryDevice(node, flags, kind, cvm.Host.FillRandom);
+            tree.Devices[new(FileAbi.S_IFCHR, number)] = (node, flags) => new MemoryDevice(node, flags, kind, cvm.Host.FillRandom);
             devices.Link(name, new DeviceNode(tree, CharacterDevice, number));
         }
 

@@ -18,7 +18,7 @@ internal sealed class DatagramSocket : Socket
     /// <summary>Makes a socket without destination.</summary>
     public DatagramSocket(NetworkStack stack, int family)
         : base(stack, family, SocketAbi.SOCK_DGRAM, family == SocketAbi.AF_UNIX ? 0 : SocketAbi.IPPROTO_UDP, new SocketOptions())
-        => LocalAddress = family == SocketAbi.AF_UNIX ? SocketAddress.Nameless : SocketAddress.OfInet(family, family == SocketAbi.AF_INET ? SocketAddress.Map(0) : 0, 0);
+        => LocalAddress = family == SocketAbi.AF_UNIX ? SocketAddress.Nameless : SocketAddress.OfInet(family, family == SocketAbi.AF_INET ? InternetAddress.Map(0) : InternetAddress.Any6, 0);
 
     /// <inheritdoc/>
     public override SocketAddress PeerAddress

@@ -55,7 +55,7 @@ internal sealed class HostBridge : IDisposable
         {
             foreach (var address in IPAddress.TryParse(host.Host, out var literal) ? [literal] : await _network.ResolveAsync(host.Host).ConfigureAwait(false))
             {
-                var grant = IPAddress.IsLoopback(address) ? new Grant(GatewayName, SocketAddress.Map(Gateway), host.Port, address)
+                var grant = IPAddress.IsLoopback(address) ? new Grant(GatewayName, InternetAddress.Map(Gateway), host.Port, address)
                     : new Grant(literal is null ? host.Host : "", ToInteger(address), host.Port, address);
                 lock (_gate)
                     _granted.Add(grant);
@@ -101,7 +101,7 @@ internal sealed class HostBridge : IDisposable
     {
         var end = new StreamSocket(stack, SocketAbi.AF_INET, SocketAbi.SOCK_STREAM)
         {
-            LocalAddress = SocketAddress.OfInet(SocketAbi.AF_INET, SocketAddress.Map(Gateway), (ushort)connection.Peer.Port),
+            LocalAddress = SocketAddress.OfInet(SocketAbi.AF_INET, InternetAddress.Map(Gateway), (ushort)connection.Peer.Port),
         };
         end.AddReference();
         var to = SocketAddress.OfInet(SocketAbi.AF_INET, stack.Address, port);
@@ -148,13 +148,13 @@ internal sealed class HostBridge : IDisposable
         await new BridgedConnection(end, connection).RunAsync().ConfigureAwait(false);
     }
 
-    private static UInt128 ToInteger(IPAddress address)
-        => System.Buffers.Binary.BinaryPrimitives.ReadUInt128BigEndian(address.MapToIPv6().GetAddressBytes());
+    private static InternetAddress ToInteger(IPAddress address)
+        => InternetAddress.Read(address.MapToIPv6().GetAddressBytes());
 
-    private static IPAddress ToAddress(UInt128 address)
+    private static IPAddress ToAddress(InternetAddress address)
     {
-        Span<byte> bytes = stackalloc byte[16];
-        System.Buffers.Binary.BinaryPrimitives.WriteUInt128BigEndian(bytes, address);
+        Span<byte> bytes = stackalloc byte[InternetAddress.Size];
+        address.Write(bytes);
         var ip = new IPAddress(bytes);
         return ip.IsIPv4MappedToIPv6 ? ip.MapToIPv4() : ip;
     }
@@ -164,5 +164,5 @@ internal sealed class HostBridge : IDisposable
     /// <param name="Address">Address by which it means it.</param>
     /// <param name="Port">Port.</param>
     /// <param name="HostAddress">Address of the host's network.</param>
-    private sealed record Grant(string Name, UInt128 Address, int Port, IPAddress HostAddress);
+    private sealed record Grant(string Name, InternetAddress Address, int Port, IPAddress HostAddress);
 }

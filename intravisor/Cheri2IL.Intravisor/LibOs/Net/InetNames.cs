@@ -13,21 +13,21 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
     private const int LastEphemeral = 60999;
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<(int Protocol, ushort Port), List<Socket>> _bound = [];
+    private readonly Dictionary<BoundPort, List<Socket>> _bound = [];
     private int _nextEphemeral = FirstEphemeral;
     private uint _turn;
 
     /// <summary>Where an address leads: that of no host is the host itself.</summary>
     public static SocketAddress Destination(in SocketAddress address)
-        => !SocketAddress.IsAny(address.Ip) ? address
-            : address with { Ip = SocketAddress.IsMapped(address.Ip) ? SocketAddress.Map(0x7f000001) : SocketAddress.Loopback6 };
+        => !address.Ip.IsAny ? address
+            : address with { Ip = address.Ip.IsMapped ? InternetAddress.Map(0x7f000001) : InternetAddress.Loopback6 };
 
     /// <inheritdoc/>
     public int Bind(CvmThread thread, Socket socket, in SocketAddress address)
     {
-        if (socket.IsBound || (socket.Options.IsOnly6 && SocketAddress.IsMapped(address.Ip)))
+        if (socket.IsBound || (socket.Options.IsOnly6 && address.Ip.IsMapped))
             return -Errno.EINVAL;
-        if (!SocketAddress.IsAny(address.Ip) && !IsOwn(address.Ip))
+        if (!address.Ip.IsAny && !IsOwn(address.Ip))
             return -Errno.EADDRNOTAVAIL;
         lock (_gate)
             return Enter(socket, address);
@@ -46,7 +46,7 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
             }
 
             // One that connects knows from where.
-            if (socket is StreamSocket && !SocketAddress.IsAny(destination.Ip) && destination != socket.LocalAddress)
+            if (socket is StreamSocket && !destination.Ip.IsAny && destination != socket.LocalAddress)
                 socket.LocalAddress = SourceFor(socket, destination);
             return 0;
         }
@@ -68,7 +68,7 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
     {
         lock (_gate)
         {
-            var key = (socket.Protocol, socket.LocalAddress.Port);
+            var key = new BoundPort(socket.Protocol, socket.LocalAddress.Port);
             if (!_bound.TryGetValue(key, out var sockets) || !sockets.Remove(socket) || sockets.Count > 0)
                 return;
             _bound.Remove(key);
@@ -80,7 +80,7 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
     {
         lock (_gate)
         {
-            return !_bound[(socket.Protocol, socket.LocalAddress.Port)].Exists(other => other != socket && other is StreamSocket { IsListening: true }
+            return !_bound[new(socket.Protocol, socket.LocalAddress.Port)].Exists(other => other != socket && other is StreamSocket { IsListening: true }
                 && Overlap(other, socket.LocalAddress.Ip, socket.Options.IsOnly6) && !(other.Options.ReusePort && socket.Options.ReusePort));
         }
     }
@@ -99,22 +99,22 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
     public SocketAddress SourceFor(Socket socket, in SocketAddress destination)
     {
         var local = socket.LocalAddress;
-        if (!SocketAddress.IsAny(local.Ip))
+        if (!local.Ip.IsAny)
             return local;
-        var ip = destination.Ip == SocketAddress.Loopback6 ? SocketAddress.Loopback6
-            : SocketAddress.IsLoopback(destination.Ip) ? SocketAddress.Map(0x7f000001) : stack.Address;
+        var ip = destination.Ip == InternetAddress.Loopback6 ? InternetAddress.Loopback6
+            : destination.Ip.IsLoopback ? InternetAddress.Map(0x7f000001) : stack.Address;
         return local with { Ip = ip };
     }
 
-    private bool IsOwn(UInt128 address) => SocketAddress.IsLoopback(address) || address == stack.Address;
+    private bool IsOwn(InternetAddress address) => address.IsLoopback || address == stack.Address;
 
-    private NetworkStack? Route(UInt128 address) => IsOwn(address) ? stack : stack.Network.Find(address);
+    private NetworkStack? Route(InternetAddress address) => IsOwn(address) ? stack : stack.Network.Find(address);
 
     private Socket? Lookup(int protocol, SocketAddress destination, SocketAddress source)
     {
         lock (_gate)
         {
-            if (!_bound.TryGetValue((protocol, destination.Port), out var sockets))
+            if (!_bound.TryGetValue(new(protocol, destination.Port), out var sockets))
                 return null;
             Socket? best = null;
             var (most, equal) = (0, 0u);
@@ -136,10 +136,10 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
     }
 
     /// <summary>How well a socket suits what is sent to an address; 0: not at all.</summary>
-    private static int Score(Socket socket, UInt128 destination, in SocketAddress source)
+    private static int Score(Socket socket, InternetAddress destination, in SocketAddress source)
     {
         var local = socket.LocalAddress.Ip;
-        if (local != destination && !(SocketAddress.IsAny(local) && (SocketAddress.IsMapped(destination) ? SocketAddress.IsMapped(local) || !socket.Options.IsOnly6 : !SocketAddress.IsMapped(local))))
+        if (local != destination && !(local.IsAny && (destination.IsMapped ? local.IsMapped || !socket.Options.IsOnly6 : !local.IsMapped)))
             return 0;
         var score = local == destination ? 2 : 1;
         return socket switch
@@ -156,8 +156,8 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
         var port = address.Port;
         if (port == 0 && !TryFindPort(socket.Protocol, out port))
             return -Errno.EADDRINUSE;
-        if (!_bound.TryGetValue((socket.Protocol, port), out var sockets))
-            _bound[(socket.Protocol, port)] = sockets = [];
+        if (!_bound.TryGetValue(new(socket.Protocol, port), out var sockets))
+            _bound[new(socket.Protocol, port)] = sockets = [];
         foreach (var other in sockets)
         {
             if (Conflicts(other, socket, address.Ip))
@@ -176,7 +176,7 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
         {
             port = (ushort)_nextEphemeral;
             _nextEphemeral = _nextEphemeral == LastEphemeral ? FirstEphemeral : _nextEphemeral + 1;
-            if (!_bound.ContainsKey((protocol, port)))
+            if (!_bound.ContainsKey(new(protocol, port)))
                 return true;
         }
 
@@ -185,7 +185,7 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
     }
 
     /// <summary>Whether two sockets cannot have the same port (inet_csk_bind_conflict).</summary>
-    private static bool Conflicts(Socket other, Socket socket, UInt128 address)
+    private static bool Conflicts(Socket other, Socket socket, InternetAddress address)
     {
         if (!Overlap(other, address, socket.Options.IsOnly6))
             return false;
@@ -194,13 +194,16 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
         return !(other.Options.ReuseAddress && socket.Options.ReuseAddress && other is not StreamSocket { IsListening: true });
     }
 
-    private static bool Overlap(Socket other, UInt128 address, bool isOnly6)
+    private static bool Overlap(Socket other, InternetAddress address, bool isOnly6)
     {
         var local = other.LocalAddress.Ip;
         return local == address || Covers(local, other.Options.IsOnly6, address) || Covers(address, isOnly6, local);
     }
 
     /// <summary>Whether an address stands for all of a family, or of both, to which the other belongs.</summary>
-    private static bool Covers(UInt128 any, bool isOnly6, UInt128 address)
-        => SocketAddress.IsAny(any) && (SocketAddress.IsMapped(any) ? SocketAddress.IsMapped(address) : !isOnly6 || !SocketAddress.IsMapped(address));
+    private static bool Covers(InternetAddress any, bool isOnly6, InternetAddress address)
+        => any.IsAny && (any.IsMapped ? address.IsMapped : !isOnly6 || !address.IsMapped);
+
+    /// <summary>A port of a protocol.</summary>
+    private readonly record struct BoundPort(int Protocol, ushort Port);
 }

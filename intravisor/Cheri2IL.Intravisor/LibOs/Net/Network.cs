@@ -10,7 +10,7 @@ public sealed class Network
     private const uint Hosts = 0xfffffe;
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<UInt128, NetworkStack> _stacks = [];
+    private readonly Dictionary<InternetAddress, NetworkStack> _stacks = [];
     private uint _last;
 
     /// <summary>The cVMs that there are, by name and address (as 10.0.0.1).</summary>
@@ -19,7 +19,7 @@ public sealed class Network
         get
         {
             lock (_gate)
-                return [.. _stacks.Values.Select(s => (s.Name, Format((uint)s.Address))).OrderBy(s => s.Name, StringComparer.Ordinal)];
+                return [.. _stacks.Values.Select(s => (s.Name, Format(s.Address.Mapped))).OrderBy(s => s.Name, StringComparer.Ordinal)];
         }
     }
 
@@ -27,7 +27,7 @@ public sealed class Network
     internal static string Format(uint address) => $"{address >> 24}.{(address >> 16) & 255}.{(address >> 8) & 255}.{address & 255}";
 
     /// <summary>The cVM that has an address; null if none has.</summary>
-    internal NetworkStack? Find(UInt128 address)
+    internal NetworkStack? Find(InternetAddress address)
     {
         lock (_gate)
             return _stacks.GetValueOrDefault(address);
@@ -40,8 +40,8 @@ public sealed class Network
         {
             do
                 _last = (_last % Hosts) + 1;
-            while (_stacks.ContainsKey(SocketAddress.Map(Prefix + _last)));
-            _stacks.Add(SocketAddress.Map(Prefix + _last), stack);
+            while (_stacks.ContainsKey(InternetAddress.Map(Prefix + _last)));
+            _stacks.Add(InternetAddress.Map(Prefix + _last), stack);
             return Prefix + _last;
         }
     }

@@ -21,7 +21,7 @@ public sealed class NetworkStack : IDisposable
         (Network, Name, Files, Bridge) = (network, name, files, bridge);
         _mostInFlight = mostInFlight;
         InetNames = new InetNames(this);
-        Address = SocketAddress.Map(network.Join(this));
+        Address = InternetAddress.Map(network.Join(this));
     }
 
     /// <summary>The network.</summary>
@@ -31,7 +31,7 @@ public sealed class NetworkStack : IDisposable
     public string Name { get; }
 
     /// <summary>Its address in the network, of IPv4 mapped into IPv6.</summary>
-    public UInt128 Address { get; }
+    public InternetAddress Address { get; }
 
     /// <summary>The cVM's files.</summary>
     internal FileSystem Files { get; }

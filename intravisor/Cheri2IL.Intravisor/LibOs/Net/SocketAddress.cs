@@ -9,7 +9,7 @@ namespace Cheri2IL.Intravisor.LibOs.Net;
 /// <param name="Ip">Address; those of IPv4 are mapped into IPv6 (::ffff:a.b.c.d).</param>
 /// <param name="Port">Port.</param>
 /// <param name="Path">Of AF_UNIX: a path, or a name in the abstract namespace behind a zero; null: no name.</param>
-internal readonly record struct SocketAddress(int Family, UInt128 Ip, ushort Port, string? Path)
+internal readonly record struct SocketAddress(int Family, InternetAddress Ip, ushort Port, string? Path)
 {
     /// <summary>Most bytes of an address, which is struct sockaddr_storage.</summary>
     public const int MostBytes = 128;
@@ -22,29 +22,11 @@ internal readonly record struct SocketAddress(int Family, UInt128 Ip, ushort Por
     /// <summary>Bytes of an address of IPv6 that programs may leave out: the scope.</summary>
     private const int ShortInet6Bytes = 24;
 
-    /// <summary>::ffff:0:0</summary>
-    private static readonly UInt128 MappedPrefix = (UInt128)0xffff << 32;
-
-    /// <summary>::1</summary>
-    public static readonly UInt128 Loopback6 = 1;
-
-    /// <summary>An address of IPv4 as one of IPv6.</summary>
-    public static UInt128 Map(uint address) => MappedPrefix | address;
-
-    /// <summary>Whether an address is one of IPv4.</summary>
-    public static bool IsMapped(UInt128 address) => address >> 32 == 0xffff;
-
-    /// <summary>Whether it stands for every address of its family.</summary>
-    public static bool IsAny(UInt128 address) => address == 0 || address == MappedPrefix;
-
-    /// <summary>Whether it never leaves a cVM: 127.0.0.0/8 or ::1.</summary>
-    public static bool IsLoopback(UInt128 address) => address == Loopback6 || (IsMapped(address) && ((uint)address >> 24) == 127);
-
     /// <summary>An address of IPv4 or IPv6 for a socket of such a family.</summary>
-    public static SocketAddress OfInet(int family, UInt128 ip, ushort port) => new(family, ip, port, null);
+    public static SocketAddress OfInet(int family, InternetAddress ip, ushort port) => new(family, ip, port, null);
 
     /// <summary>The nameless address of AF_UNIX.</summary>
-    public static SocketAddress Nameless => new(SocketAbi.AF_UNIX, 0, 0, null);
+    public static SocketAddress Nameless => new(SocketAbi.AF_UNIX, default, 0, null);
 
     /// <summary>The family in the first bytes of what a guest passed.</summary>
     public static int FamilyOf(ReadOnlySpan<byte> bytes) => bytes.Length < PathOffset ? SocketAbi.AF_UNSPEC : BinaryPrimitives.ReadUInt16LittleEndian(bytes);
@@ -58,7 +40,7 @@ internal readonly record struct SocketAddress(int Family, UInt128 Ip, ushort Por
         {
             if (bytes.Length < PathOffset || bytes.Length > PathOffset + MostPathBytes || given != SocketAbi.AF_UNIX)
                 return -Errno.EINVAL;
-            address = new SocketAddress(family, 0, 0, ParsePath(bytes[PathOffset..]));
+            address = new SocketAddress(family, default, 0, ParsePath(bytes[PathOffset..]));
             return 0;
         }
 
@@ -66,7 +48,7 @@ internal readonly record struct SocketAddress(int Family, UInt128 Ip, ushort Por
         {
             if (family == SocketAbi.AF_INET6)
                 return -Errno.EAFNOSUPPORT;
-            address = OfInet(family, Map(BinaryPrimitives.ReadUInt32BigEndian(bytes[4..])), BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]));
+            address = OfInet(family, InternetAddress.Map(BinaryPrimitives.ReadUInt32BigEndian(bytes[4..])), BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]));
             return 0;
         }
 
@@ -74,7 +56,7 @@ internal readonly record struct SocketAddress(int Family, UInt128 Ip, ushort Por
             return -Errno.EINVAL;
         if (given != SocketAbi.AF_INET6 || family != SocketAbi.AF_INET6)
             return -Errno.EAFNOSUPPORT;
-        address = OfInet(family, BinaryPrimitives.ReadUInt128BigEndian(bytes[8..]), BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]));
+        address = OfInet(family, InternetAddress.Read(bytes[8..]), BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]));
         return 0;
     }
 
@@ -94,12 +76,12 @@ internal readonly record struct SocketAddress(int Family, UInt128 Ip, ushort Por
                 return PathOffset + Path.Length + (Path[0] == 0 ? 0 : 1);
             case SocketAbi.AF_INET:
                 BinaryPrimitives.WriteUInt16BigEndian(bytes[2..], Port);
-                BinaryPrimitives.WriteUInt32BigEndian(bytes[4..], (uint)Ip);
+                BinaryPrimitives.WriteUInt32BigEndian(bytes[4..], Ip.Mapped);
                 return Inet4Bytes;
             default:
                 BinaryPrimitives.WriteUInt16BigEndian(bytes[2..], Port);
                 // The any-address of IPv4 is that of IPv6, too.
-                BinaryPrimitives.WriteUInt128BigEndian(bytes[8..], Ip == MappedPrefix ? 0 : Ip);
+                (Ip.IsAny4 ? InternetAddress.Any6 : Ip).Write(bytes[8..]);
                 return Inet6Bytes;
         }
     }

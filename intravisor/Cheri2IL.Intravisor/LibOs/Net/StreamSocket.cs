@@ -27,7 +27,7 @@ internal sealed class StreamSocket : Socket
     /// <summary>Makes a socket that is not connected.</summary>
     public StreamSocket(NetworkStack stack, int family, int type, SocketOptions? options = null)
         : base(stack, family, type, family == SocketAbi.AF_UNIX ? 0 : SocketAbi.IPPROTO_TCP, options ?? new SocketOptions())
-        => LocalAddress = family == SocketAbi.AF_UNIX ? SocketAddress.Nameless : SocketAddress.OfInet(family, family == SocketAbi.AF_INET ? SocketAddress.Map(0) : 0, 0);
+        => LocalAddress = family == SocketAbi.AF_UNIX ? SocketAddress.Nameless : SocketAddress.OfInet(family, family == SocketAbi.AF_INET ? InternetAddress.Map(0) : InternetAddress.Any6, 0);
 
     private enum State
     {

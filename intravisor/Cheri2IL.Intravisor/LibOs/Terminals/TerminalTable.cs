@@ -13,7 +13,7 @@ internal sealed class TerminalTable(Cvm cvm)
     public const int Most = 1024;
 
     private readonly Lock _gate = new();
-    private readonly SortedDictionary<int, (PseudoTerminal Terminal, TerminalNode Node)> _terminals = [];
+    private readonly SortedDictionary<int, NamedTerminal> _terminals = [];
 
     /// <summary>The cVM.</summary>
     public Cvm Cvm => cvm;
@@ -64,7 +64,7 @@ internal sealed class TerminalTable(Cvm cvm)
             {
                 var terminal = new PseudoTerminal(this, number);
                 var node = new TerminalNode(cvm, terminal) { UserId = user, GroupId = TerminalNode.Group };
-                _terminals.Add(number, (terminal, node));
+                _terminals.Add(number, new(terminal, node));
                 return node;
             }
         }
@@ -92,6 +92,8 @@ internal sealed class TerminalTable(Cvm cvm)
 
         cvm.FileSystem.Release(PseudoTerminal.Bytes);
     }
+
+    private readonly record struct NamedTerminal(PseudoTerminal Terminal, TerminalNode Node);
 }
 
 /// <summary>/dev/pts/N.</summary>

@@ -36,15 +36,15 @@ public sealed class DescriptorTable
     }
 
     /// <summary>Open descriptors, ascending.</summary>
-    public IReadOnlyList<(int Descriptor, OpenFile File)> Snapshot()
+    public IReadOnlyList<OpenDescriptor> Snapshot()
     {
         lock (_gate)
         {
-            var list = new List<(int, OpenFile)>();
+            var list = new List<OpenDescriptor>();
             for (var k = 0; k < _slots.Length; k++)
             {
                 if (_slots[k].File is { } file)
-                    list.Add((k, file));
+                    list.Add(new(k, file));
             }
 
             return list;
@@ -182,3 +182,8 @@ public sealed class DescriptorTable
         _slots[index] = (file, closeOnExec);
     }
 }
+
+/// <summary>An open descriptor.</summary>
+/// <param name="Descriptor">Its number.</param>
+/// <param name="File">What it is of.</param>
+public readonly record struct OpenDescriptor(int Descriptor, OpenFile File);

@@ -58,12 +58,12 @@ internal sealed class FileLocks(FileSystem fileSystem)
             {
                 if (WouldCircle(wanted))
                     return -Errno.EDEADLK;
-                fileSystem.LockWaits.Add((this, wanted));
+                fileSystem.LockWaits.Add(new(this, wanted));
             }
 
             var result = _waiters.Wait(thread, long.MaxValue, static w => w.Locks.Find(w.Wanted) is null, (Locks: this, Wanted: wanted));
             lock (fileSystem.LockGate)
-                fileSystem.LockWaits.Remove((this, wanted));
+                fileSystem.LockWaits.Remove(new(this, wanted));
             if (result != ParkResult.Woken)
                 return -Errno.ERESTARTSYS;
         }
@@ -171,3 +171,8 @@ internal sealed class FileLocks(FileSystem fileSystem)
 
     private static Predicate<FileLock> OwnedBy(object owner) => held => held.Owner == owner;
 }
+
+/// <summary>A request that waits until locks of others are gone.</summary>
+/// <param name="Locks">Locks of the file.</param>
+/// <param name="Wanted">What is wanted.</param>
+internal readonly record struct LockWait(FileLocks Locks, FileLock Wanted);

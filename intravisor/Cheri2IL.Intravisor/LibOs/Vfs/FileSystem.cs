@@ -51,7 +51,7 @@ public sealed partial class FileSystem
     internal Lock LockGate { get; } = new();
 
     /// <summary>Locks that are waited for. Hold <see cref="LockGate"/>.</summary>
-    internal List<(FileLocks Locks, FileLock Wanted)> LockWaits { get; } = [];
+    internal List<LockWait> LockWaits { get; } = [];
 
     /// <summary>What keeps changes of the tree; null: nothing does.</summary>
     internal UpperLayer? Upper { get; private set; }
@@ -63,7 +63,7 @@ public sealed partial class FileSystem
     public IHostTree? Lower { get; }
 
     /// <summary>What opens the devices that there are, by their numbers.</summary>
-    internal Dictionary<(int Type, long Number), Func<DeviceNode, int, OpenFile>> Devices { get; } = [];
+    internal Dictionary<DeviceNumber, Func<DeviceNode, int, OpenFile>> Devices { get; } = [];
 
     /// <summary>Nanoseconds since 1970.</summary>
     public long Now => _clock();

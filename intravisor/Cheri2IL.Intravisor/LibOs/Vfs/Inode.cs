@@ -195,7 +195,7 @@ public sealed class DeviceNode(FileSystem fileSystem, int mode, long device, Fun
     /// <inheritdoc/>
     public override OpenFile? Open(int flags, out int error)
     {
-        var opens = open ?? FileSystem.Devices.GetValueOrDefault((Type, device));
+        var opens = open ?? FileSystem.Devices.GetValueOrDefault(new(Type, device));
         error = opens is null ? -Errno.ENXIO : 0;
         return opens?.Invoke(this, flags);
     }
@@ -242,3 +242,8 @@ public sealed class PipeNode : Inode
         return end.IsOpen ? end : null;
     }
 }
+
+/// <summary>What a device is known by.</summary>
+/// <param name="Type">S_IFCHR or S_IFBLK.</param>
+/// <param name="Number">Its number (makedev).</param>
+public readonly record struct DeviceNumber(int Type, long Number);
