@@ -34,6 +34,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     {
         (Process, Image, Space, Id) = (process, image, image.Space, id);
         _outer = Cvm.Outer;
+        Affinity = AllProcessors(Cvm.Host);
         (_counts, _telemetry, _trace) = (Cvm.Options.SystemCalls, Cvm.Telemetry, Cvm.Options.Trace);
         _token = new ParkToken(process.Cvm.Host);
         Waits = new WaitSet(this);
@@ -47,6 +48,9 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
             Memory = Space.MemoryFor(_authority);
         }
     }
+
+    /// <summary>A bit for every processor, of 64 at most.</summary>
+    internal static ulong AllProcessors(IHostInterface host) => ulong.MaxValue >> (64 - Math.Min(64, host.ProcessorCount));
 
     /// <summary>The cVM.</summary>
     public Cvm Cvm => Process.Cvm;
@@ -62,6 +66,9 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
 
     /// <summary>Thread id; the main thread's is the process id.</summary>
     public int Id { get; }
+
+    /// <summary>Processors that sched_setaffinity allows, a bit each; kept and told, and nothing else.</summary>
+    internal ulong Affinity { get; set; }
 
     /// <summary>Validated guest memory, on behalf of this thread.</summary>
     public GuestMemory Memory { get; }

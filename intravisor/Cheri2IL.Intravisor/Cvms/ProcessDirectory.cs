@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -100,8 +101,23 @@ internal sealed class ProcessDirectory : DirectoryNode
     {
         var who = _process.Attributes.Credentials;
         var kilobytes = Pages * 4;
+        var signals = _process.Signals;
+        ulong own, shared, blocked, ignored = 0, caught = 0;
+        var main = _process.FindThread(_process.Id);
+        lock (signals.Gate)
+        {
+            (own, shared, blocked) = (main?.Pending.Pending ?? 0, signals.Pending.Pending, main?.Mask ?? 0);
+            for (var signal = 1; signal <= Signal.Last; signal++)
+            {
+                var handler = signals.Action(signal).Handler;
+                ignored |= handler == Signal.SIG_IGN ? Signal.Bit(signal) : 0;
+                caught |= handler is not (Signal.SIG_IGN or Signal.SIG_DFL) ? Signal.Bit(signal) : 0;
+            }
+        }
+
         return $"Name:\t{Name}\nState:\t{State} ({(State == 'Z' ? "zombie" : State == 'T' ? "stopped" : "running")})\nTgid:\t{_process.Id}\nPid:\t{_process.Id}\nPPid:\t{_process.ParentId}\n"
             + $"Uid:\t{who.Users.Real}\t{who.Users.Effective}\t{who.Users.Saved}\t{who.FileUser}\nGid:\t{who.Groups.Real}\t{who.Groups.Effective}\t{who.Groups.Saved}\t{who.FileGroup}\nGroups:\t{string.Concat(who.SupplementaryGroups.Select(g => $"{g} "))}\nVmSize:\t{kilobytes} kB\nVmRSS:\t{kilobytes} kB\nThreads:\t{_process.ThreadCount}\n"
+            + string.Create(CultureInfo.InvariantCulture, $"SigPnd:\t{own:x16}\nShdPnd:\t{shared:x16}\nSigBlk:\t{blocked:x16}\nSigIgn:\t{ignored:x16}\nSigCgt:\t{caught:x16}\n")
             + string.Create(CultureInfo.InvariantCulture, $"CapInh:\t{who.Inheritable:x16}\nCapPrm:\t{who.Permitted:x16}\nCapEff:\t{who.Effective:x16}\nCapBnd:\t{who.Bounding:x16}\nCapAmb:\t{0:x16}\nNoNewPrivs:\t{(_process.Attributes.NoNewPrivileges ? 1 : 0)}\n");
     }
 

@@ -18,6 +18,7 @@ internal static class SocketAbi
     public const int IPPROTO_TCP = 6;
     public const int IPPROTO_UDP = 17;
     public const int IPPROTO_IPV6 = 41;
+    public const int IPPROTO_UDPLITE = 136;
 
     public const int SHUT_RD = 0;
     public const int SHUT_WR = 1;
@@ -83,6 +84,8 @@ internal static class SocketAbi
     public const int TCP_QUICKACK = 12;
     public const int TCP_USER_TIMEOUT = 18;
     public const int TCP_FASTOPEN = 23;
+    public const int UDPLITE_SEND_CSCOV = 10;
+    public const int UDPLITE_RECV_CSCOV = 11;
 
     public const int IP_TOS = 1;
     public const int IP_TTL = 2;

@@ -4,7 +4,7 @@ using Cheri2IL.Intravisor.LibOs.Vfs;
 
 namespace Cheri2IL.Intravisor.LibOs.Net;
 
-/// <summary>A socket that sends messages to whom it likes: UDP and Unix datagram sockets.</summary>
+/// <summary>A socket that sends messages to whom it likes: UDP, UDP-Lite and Unix datagram sockets.</summary>
 internal sealed class DatagramSocket : Socket
 {
     /// <summary>Most bytes of a datagram of UDP.</summary>
@@ -16,8 +16,11 @@ internal sealed class DatagramSocket : Socket
     private bool _isSendShut;
 
     /// <summary>Makes a socket without destination.</summary>
-    public DatagramSocket(NetworkStack stack, int family)
-        : base(stack, family, SocketAbi.SOCK_DGRAM, family == SocketAbi.AF_UNIX ? 0 : SocketAbi.IPPROTO_UDP, new SocketOptions())
+    /// <param name="stack">Network of the cVM.</param>
+    /// <param name="family">AF_INET, AF_INET6 or AF_UNIX.</param>
+    /// <param name="protocol">Of AF_INET and AF_INET6: IPPROTO_UDP or IPPROTO_UDPLITE.</param>
+    public DatagramSocket(NetworkStack stack, int family, int protocol = SocketAbi.IPPROTO_UDP)
+        : base(stack, family, SocketAbi.SOCK_DGRAM, family == SocketAbi.AF_UNIX ? 0 : protocol, new SocketOptions())
         => LocalAddress = family == SocketAbi.AF_UNIX ? SocketAddress.Nameless : SocketAddress.OfInet(family, family == SocketAbi.AF_INET ? InternetAddress.Map(0) : InternetAddress.Any6, 0);
 
     /// <inheritdoc/>

@@ -39,7 +39,7 @@ internal abstract class Socket : OpenFile
     /// <summary>SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET.</summary>
     public int Type { get; }
 
-    /// <summary>IPPROTO_TCP, IPPROTO_UDP, or 0.</summary>
+    /// <summary>IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, or 0.</summary>
     public int Protocol { get; }
 
     /// <summary>Options.</summary>

@@ -36,6 +36,8 @@ internal sealed class SocketOptions
         (SocketAbi.IPPROTO_TCP, SocketAbi.TCP_QUICKACK, 1, 0, 1),
         (SocketAbi.IPPROTO_TCP, SocketAbi.TCP_USER_TIMEOUT, 0, 0, int.MaxValue),
         (SocketAbi.IPPROTO_TCP, SocketAbi.TCP_FASTOPEN, 0, 0, int.MaxValue),
+        (SocketAbi.IPPROTO_UDPLITE, SocketAbi.UDPLITE_SEND_CSCOV, 0, int.MinValue, int.MaxValue),
+        (SocketAbi.IPPROTO_UDPLITE, SocketAbi.UDPLITE_RECV_CSCOV, 0, int.MinValue, int.MaxValue),
         (SocketAbi.IPPROTO_IP, SocketAbi.IP_TOS, 0, 0, 255),
         (SocketAbi.IPPROTO_IP, SocketAbi.IP_TTL, 64, 1, 255),
         (SocketAbi.IPPROTO_IP, SocketAbi.IP_PKTINFO, 0, 0, 1),
@@ -114,6 +116,9 @@ internal sealed class SocketOptions
             // Any number switches on.
             if ((row.Least, row.Most) == (0, 1))
                 value = value != 0 ? 1 : 0;
+            // Coverage of a checksum includes the header, or everything (net/ipv4/udp.c).
+            if (level == SocketAbi.IPPROTO_UDPLITE && value != 0)
+                value = Math.Clamp(value, 8, ushort.MaxValue);
             if (value < row.Least || value > row.Most)
                 return -Errno.EINVAL;
             var stored = _stored ?? new Dictionary<(int, int), int>();

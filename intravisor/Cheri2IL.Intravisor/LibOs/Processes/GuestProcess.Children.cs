@@ -108,6 +108,7 @@ public sealed partial class GuestProcess
 
         childThread.CopyRegisters(thread);
         childThread.InheritAlternateStack(thread);
+        childThread.Affinity = thread.Affinity;
         return childThread;
     }
 
@@ -155,6 +156,7 @@ public sealed partial class GuestProcess
             Timers.DeleteAll();
             var next = new CvmThread(this, image, Id);
             next.TakeSignals(caller);
+            next.Affinity = caller.Affinity;
             caller.ReplaceBy(next);
             return Enlist(next, isAlone: true);
         }

@@ -101,23 +101,33 @@ internal static partial class ProcessSyscalls
 
     public static long SchedGetaffinity(CvmThread thread, in SyscallArguments a)
     {
-        if (!IsThread(thread, (int)a.A0))
-            return -Errno.ESRCH;
         if ((uint)a.A1 < sizeof(ulong) || (a.A1 & 7) != 0)
             return -Errno.EINVAL;
-        var count = Math.Min(64, thread.Cvm.Host.ProcessorCount);
-        return thread.Memory.TryWrite(a.A2, ulong.MaxValue >> (64 - count)) ? sizeof(ulong) : -Errno.EFAULT;
+        if (ThreadOf(thread, (int)a.A0) is not { } target)
+            return -Errno.ESRCH;
+        return thread.Memory.TryWrite(a.A2, target.Affinity) ? sizeof(ulong) : -Errno.EFAULT;
     }
 
     public static long SchedSetaffinity(CvmThread thread, in SyscallArguments a)
     {
-        if (!IsThread(thread, (int)a.A0))
-            return -Errno.ESRCH;
         Span<byte> mask = stackalloc byte[sizeof(ulong)];
         mask.Clear();
         var given = mask[..(int)Math.Min((uint)a.A1, sizeof(ulong))];
-        return !thread.Memory.TryRead(a.A2, given) ? -Errno.EFAULT : mask.IndexOfAnyExcept((byte)0) < 0 ? -Errno.EINVAL : 0;
+        if (!thread.Memory.TryRead(a.A2, given))
+            return -Errno.EFAULT;
+        if (ThreadOf(thread, (int)a.A0) is not { } target)
+            return -Errno.ESRCH;
+        var processors = System.Buffers.Binary.BinaryPrimitives.ReadUInt64LittleEndian(mask) & CvmThread.AllProcessors(thread.Cvm.Host);
+        if (processors == 0)
+            return -Errno.EINVAL;
+        target.Affinity = processors;
+        return 0;
     }
+
+    /// <summary>A time slice of SCHED_OTHER is shorter than a tick of the clock, and told in those.</summary>
+    public static long SchedRrGetInterval(CvmThread thread, in SyscallArguments a)
+        => (int)a.A0 < 0 ? -Errno.EINVAL : !IsThread(thread, (int)a.A0) ? -Errno.ESRCH
+            : thread.Memory.TryWrite(a.A1, 0L) && thread.Memory.TryWrite(a.A1 + sizeof(long), 0L) ? 0 : -Errno.EFAULT;
 
     public static long SchedGetscheduler(CvmThread thread, in SyscallArguments a) => IsThread(thread, (int)a.A0) ? 0 : -Errno.ESRCH;
 
@@ -200,8 +210,9 @@ internal static partial class ProcessSyscalls
         _ => -Errno.EINVAL,
     };
 
-    private static bool IsThread(CvmThread thread, int id)
-        => id == 0 || id == thread.Id || thread.Cvm.FindThread(id) is not null;
+    private static bool IsThread(CvmThread thread, int id) => ThreadOf(thread, id) is not null;
+
+    private static CvmThread? ThreadOf(CvmThread thread, int id) => id == 0 || id == thread.Id ? thread : thread.Cvm.FindThread(id);
 
     /// <summary>A pointer that clone was given: its argument, with pure capabilities.</summary>
     private static Capability PointerOf(CvmThread thread, int argument, long address)
@@ -224,6 +235,7 @@ internal static partial class ProcessSyscalls
         if (parent.Process.NewThread() is not { } child)
             return -Errno.EAGAIN;
         child.CopyRegisters(parent);
+        child.Affinity = parent.Affinity;
         Prepare(parent, child, a);
         var id = child.Id;
         return parent.Process.TryLaunch(child, parent.Cvm.Options.Limits.ThreadHostStack) ? id : -Errno.EAGAIN;

@@ -24,7 +24,7 @@ internal static class SocketSyscalls
         if (error != 0)
             return error;
         Net.Socket socket = type == SocketAbi.SOCK_DGRAM
-            ? new DatagramSocket(thread.Cvm.Network, family)
+            ? new DatagramSocket(thread.Cvm.Network, family, protocol == SocketAbi.IPPROTO_UDPLITE ? protocol : SocketAbi.IPPROTO_UDP)
             : new StreamSocket(thread.Cvm.Network, family, type);
         socket.Self = CredentialsOf(thread);
         return Enter(thread, socket, flags);
@@ -167,7 +167,7 @@ internal static class SocketSyscalls
                 return type switch
                 {
                     SocketAbi.SOCK_STREAM => protocol is 0 or SocketAbi.IPPROTO_TCP ? 0 : -Errno.EPROTONOSUPPORT,
-                    SocketAbi.SOCK_DGRAM => protocol is 0 or SocketAbi.IPPROTO_UDP ? 0 : -Errno.EPROTONOSUPPORT,
+                    SocketAbi.SOCK_DGRAM => protocol is 0 or SocketAbi.IPPROTO_UDP or SocketAbi.IPPROTO_UDPLITE ? 0 : -Errno.EPROTONOSUPPORT,
                     SocketAbi.SOCK_RAW => -Errno.EPERM,
                     _ => -Errno.ESOCKTNOSUPPORT,
                 };
