@@ -442,7 +442,7 @@ internal static class PathSyscalls
 
     /// <summary>A FIFO is open when it is at both ends; false when a signal comes first.</summary>
     private static bool AwaitOtherEnd(CvmThread thread, PipeEnd end)
-        => end.Waiters.Wait(thread, long.MaxValue, static e => !e.AwaitsOtherEnd, end) == ParkResult.Woken;
+        => end.Waiters.Wait(thread, long.MaxValue, static e => !e.AwaitsOtherEnd, end) == ParkResult.Woken || !end.AwaitsOtherEnd;
 
     private static DirectoryNode? StartFor(CvmThread thread, long directory, string path, out int error)
     {
