@@ -91,14 +91,15 @@ fetch() { # architecture tree package...
 # Programs of several kinds, and what their packages' scripts would have made: users, host names, folders of the servers.
 apps() { # architecture
     local tree=$CACHE/debian-apps-$1
-    if [ ! -e "$tree/complete" ]; then
+    local packages=(base-passwd bash busybox-static bzip2 coreutils dash diffutils findutils gawk grep gzip libc-bin libpython3.13-testsuite lua5.4 mawk
+        nginx-light openssl procps python3 redis-server redis-tools sed sqlite3 tar xz-utils zstd)
+    if [ "$(cat "$tree/complete" 2> /dev/null)" != "${packages[*]}" ]; then
         depends=yes
-        fetch "$1" "$tree" base-passwd bash busybox-static bzip2 coreutils dash diffutils findutils gawk grep gzip libc-bin lua5.4 mawk \
-            nginx-light openssl procps python3 redis-server redis-tools sed sqlite3 tar xz-utils zstd > /dev/null
+        fetch "$1" "$tree" "${packages[@]}" > /dev/null
         for file in passwd group; do cp "$tree/usr/share/base-passwd/$file.master" "$tree/etc/$file"; done
         printf '127.0.0.1\tlocalhost\n::1\tlocalhost\n' > "$tree/etc/hosts"
         mkdir -p "$tree"/{tmp,data,var/log/nginx,var/lib/nginx}
-        touch "$tree/complete"
+        echo "${packages[*]}" > "$tree/complete"
     fi
     echo "$tree"
 }

@@ -4,8 +4,8 @@ using Xunit;
 namespace Cheri2IL.Cli.Tests.Guests;
 
 /// <summary>
-/// Debian's unmodified, dynamically linked riscv64 programs (corpus/workloads/debian.tsv): exit status and hash of the output are
-/// those of the amd64 packages.
+/// Debian's unmodified, dynamically linked riscv64 programs (corpus/workloads/debian.tsv, and the scripts beside it): exit status and hash of
+/// the output, or the output, are those of the amd64 packages.
 /// </summary>
 public sealed class DebianTests(Workloads workloads)
 {
@@ -14,10 +14,15 @@ public sealed class DebianTests(Workloads workloads)
         .. File.ReadLines(Path.Combine(Repository.Root(), "corpus", "workloads", "debian.tsv")).Where(line => !line.StartsWith('#')).Select(line => line.Split('\t')),
     ];
 
+    private static readonly string _scripts = Path.Combine(Repository.Root(), "corpus", "workloads", "scripts");
+
     private static readonly Lazy<string> Root = new(() => Workloads.Prepare("workloads/debian.sh", "--prepare").Trim());
 
     /// <summary>Names of the cases.</summary>
     public static TheoryData<string> Names => [.. Cases.Select(fields => fields[0])];
+
+    /// <summary>Names of the scripts that have been seen to pass; corpus/workloads/debian.sh runs the others, too.</summary>
+    public static TheoryData<string> Scripts => ["benchmarks.py", "modules.py", "shell.bash", "sqlite.dash", "utilities.dash"];
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -26,6 +31,62 @@ public sealed class DebianTests(Workloads workloads)
         var fields = Cases.Single(c => c[0] == name);
         var (exitCode, output, error) = workloads.RunGuest(Root.Value, null, ["--env", "LC_ALL=C", "--env", "TZ=UTC", "--root", Root.Value, .. fields[3..]]);
         Assert.Equal((fields[1], fields[2], ""), ($"{exitCode}", Convert.ToHexStringLower(SHA256.HashData(output)), exitCode == 0 ? "" : error));
+    }
+
+    [Theory]
+    [MemberData(nameof(Scripts))]
+    public void Script_Output_IsThatOfTheNativePrograms(string name)
+    {
+        var interpreter = File.ReadLines(Path.Combine(_scripts, name)).First()["#!".Length..];
+        var (exitCode, output, error) = workloads.RunGuest(Root.Value, null, "--env", "LC_ALL=C.UTF-8", "--env", "TZ=UTC", "--root", Root.Value, interpreter, "/scripts/" + name);
+        Assert.True(exitCode == 0, error);
+        Assert.Equal(File.ReadAllText(Path.Combine(_scripts, name + ".out")), System.Text.Encoding.UTF8.GetString(output));
+    }
+
+    [Fact]
+    public void PythonsOwnTests_OfSomeModules_HaveTheResultsOfTheTable()
+    {
+        // The others, too: corpus/workloads/python-tests.sh.
+        string[] modules = ["test_struct", "test_select", "test_poll", "test_fork1", "test_wait4", "test_glob", "test_zlib"];
+        var table = File.ReadLines(Path.Combine(Repository.Root(), "corpus", "workloads", "python-tests.tsv")).Where(line => !line.StartsWith('#')).Select(line => line.Split('\t')).ToDictionary(fields => fields[0]);
+        Assert.True(table.Count >= 40, $"only {table.Count} modules");
+        var expected = string.Concat(modules.Select(m => $"{m}\t{(table[m][2] == "=" ? table[m][1] : table[m][2])}\n"));
+        var (exitCode, output, error) = workloads.RunGuest(
+            Root.Value, null, ["--env", "LC_ALL=C.UTF-8", "--env", "TZ=UTC", "--root", Root.Value, "/usr/bin/python3", "/scripts/python-tests.py", "-v", "300", .. modules]);
+        Assert.True(exitCode == 0, error);
+        Assert.True(expected == System.Text.Encoding.UTF8.GetString(output), System.Text.Encoding.UTF8.GetString(output) + error);
+    }
+
+    [Theory]
+    [InlineData("wal")]
+    [InlineData("delete")]
+    public void Database_OfAKilledIntravisor_IsWholeAndHasWhatWasCommitted(string journal)
+    {
+        using var directory = new TemporaryDirectory();
+        string[] Guest(string program, params string[] arguments)
+            => ["--root", Root.Value, "--upper", Path.Combine(directory.Path, "upper"), program, .. arguments];
+        var start = workloads.Command(directory.Path, Guest("/usr/bin/dash", "-c", $$"""
+            i=0
+            { echo "PRAGMA journal_mode = {{journal}}; CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB);"
+              while :; do i=$((i + 1)); echo "INSERT INTO t VALUES($i, randomblob(1000)); SELECT $i;"; done; } | sqlite3 -batch /var/lib/test.db
+            """));
+        start.RedirectStandardOutput = true;
+        using var process = System.Diagnostics.Process.Start(start)!;
+        Assert.Equal(journal, process.StandardOutput.ReadLine());
+        var lines = new List<string>();
+        while (process.StandardOutput.ReadLine() is { } line)
+        {
+            lines.Add(line);
+            if (lines.Count == 2000)
+                process.Kill();
+        }
+
+        // The last line may be the beginning of one.
+        var committed = int.Parse(lines[^2], System.Globalization.CultureInfo.InvariantCulture);
+        Assert.InRange(committed, 1999, int.MaxValue);
+        var (exitCode, output, error) = workloads.RunGuest(
+            directory.Path, null, Guest("/usr/bin/sqlite3", "/var/lib/test.db", $"PRAGMA integrity_check; SELECT count(*) = max(id), count(*) >= {committed} FROM t"));
+        Assert.Equal((0, "ok\n1|1\n", ""), (exitCode, System.Text.Encoding.ASCII.GetString(output), exitCode == 0 ? "" : error));
     }
 
     [Fact]
