@@ -333,5 +333,5 @@ public sealed unsafe partial class CvmThread
     };
 
     /// <summary>An alternate stack that is set aside while a handler runs on it.</summary>
-    private readonly record struct DisarmedStack(long Frame, SignalStack Stack, Capability Authority);
+    private sealed record DisarmedStack(long Frame, SignalStack Stack, Capability Authority);
 }

@@ -75,5 +75,5 @@ internal sealed class ProcDirectory : DirectoryNode
 
     private void Show(string name, Func<string> content) => Link(name, ComputedFile.OfText(FileSystem, content));
 
-    private readonly record struct ShownProcess(GuestProcess Process, DirectoryNode Node);
+    private sealed record ShownProcess(GuestProcess Process, DirectoryNode Node);
 }

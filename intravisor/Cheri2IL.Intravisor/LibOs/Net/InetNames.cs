@@ -13,7 +13,7 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
     private const int LastEphemeral = 60999;
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<BoundPort, List<Socket>> _bound = [];
+    private readonly Dictionary<int, List<Socket>> _bound = [];
     private int _nextEphemeral = FirstEphemeral;
     private uint _turn;
 
@@ -68,7 +68,7 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
     {
         lock (_gate)
         {
-            var key = new BoundPort(socket.Protocol, socket.LocalAddress.Port);
+            var key = KeyOf(socket.Protocol, socket.LocalAddress.Port);
             if (!_bound.TryGetValue(key, out var sockets) || !sockets.Remove(socket) || sockets.Count > 0)
                 return;
             _bound.Remove(key);
@@ -80,7 +80,7 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
     {
         lock (_gate)
         {
-            return !_bound[new(socket.Protocol, socket.LocalAddress.Port)].Exists(other => other != socket && other is StreamSocket { IsListening: true }
+            return !_bound[KeyOf(socket.Protocol, socket.LocalAddress.Port)].Exists(other => other != socket && other is StreamSocket { IsListening: true }
                 && Overlap(other, socket.LocalAddress.Ip, socket.Options.IsOnly6) && !(other.Options.ReusePort && socket.Options.ReusePort));
         }
     }
@@ -114,7 +114,7 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
     {
         lock (_gate)
         {
-            if (!_bound.TryGetValue(new(protocol, destination.Port), out var sockets))
+            if (!_bound.TryGetValue(KeyOf(protocol, destination.Port), out var sockets))
                 return null;
             Socket? best = null;
             var (most, equal) = (0, 0u);
@@ -156,8 +156,8 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
         var port = address.Port;
         if (port == 0 && !TryFindPort(socket.Protocol, out port))
             return -Errno.EADDRINUSE;
-        if (!_bound.TryGetValue(new(socket.Protocol, port), out var sockets))
-            _bound[new(socket.Protocol, port)] = sockets = [];
+        if (!_bound.TryGetValue(KeyOf(socket.Protocol, port), out var sockets))
+            _bound[KeyOf(socket.Protocol, port)] = sockets = [];
         foreach (var other in sockets)
         {
             if (Conflicts(other, socket, address.Ip))
@@ -176,7 +176,7 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
         {
             port = (ushort)_nextEphemeral;
             _nextEphemeral = _nextEphemeral == LastEphemeral ? FirstEphemeral : _nextEphemeral + 1;
-            if (!_bound.ContainsKey(new(protocol, port)))
+            if (!_bound.ContainsKey(KeyOf(protocol, port)))
                 return true;
         }
 
@@ -204,6 +204,5 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
     private static bool Covers(InternetAddress any, bool isOnly6, InternetAddress address)
         => any.IsAny && (any.IsMapped ? address.IsMapped : !isOnly6 || !address.IsMapped);
 
-    /// <summary>A port of a protocol.</summary>
-    private readonly record struct BoundPort(int Protocol, ushort Port);
+    private static int KeyOf(int protocol, ushort port) => (protocol << 16) | port;
 }

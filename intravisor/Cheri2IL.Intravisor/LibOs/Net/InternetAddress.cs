@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Cheri2IL.Intravisor.LibOs.Net;
 
 /// <summary>An address of IPv6, or one of IPv4 mapped into it (::ffff:a.b.c.d).</summary>
-/// <remarks>Two words, not UInt128: what has to do with that is compiled anew at every start.</remarks>
+/// <remarks>Two words, not UInt128: methods that use that are compiled anew at every start.</remarks>
 /// <param name="High">First eight bytes, the first in the most significant place.</param>
 /// <param name="Low">The others, likewise.</param>
 public readonly record struct InternetAddress(ulong High, ulong Low)

@@ -10,7 +10,9 @@ public sealed class Network
     private const uint Hosts = 0xfffffe;
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<InternetAddress, NetworkStack> _stacks = [];
+
+    /// <summary>By number of the host.</summary>
+    private readonly Dictionary<int, NetworkStack> _stacks = [];
     private uint _last;
 
     /// <summary>The cVMs that there are, by name and address (as 10.0.0.1).</summary>
@@ -30,7 +32,7 @@ public sealed class Network
     internal NetworkStack? Find(InternetAddress address)
     {
         lock (_gate)
-            return _stacks.GetValueOrDefault(address);
+            return address.IsMapped ? _stacks.GetValueOrDefault(NumberOf(address)) : null;
     }
 
     /// <summary>Enters a cVM; its address.</summary>
@@ -40,8 +42,8 @@ public sealed class Network
         {
             do
                 _last = (_last % Hosts) + 1;
-            while (_stacks.ContainsKey(InternetAddress.Map(Prefix + _last)));
-            _stacks.Add(InternetAddress.Map(Prefix + _last), stack);
+            while (_stacks.ContainsKey((int)_last));
+            _stacks.Add((int)_last, stack);
             return Prefix + _last;
         }
     }
@@ -50,6 +52,9 @@ public sealed class Network
     internal void Leave(NetworkStack stack)
     {
         lock (_gate)
-            _stacks.Remove(stack.Address);
+            _stacks.Remove(NumberOf(stack.Address));
     }
+
+    /// <summary>Of an address outside of the network, a number that no host has.</summary>
+    private static int NumberOf(InternetAddress address) => (int)(address.Mapped - Prefix);
 }

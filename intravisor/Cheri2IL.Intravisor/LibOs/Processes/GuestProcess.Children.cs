@@ -262,7 +262,7 @@ public sealed partial class GuestProcess
         }
 
         // Nobody could continue their stopped processes any more (kernel/exit.c, kill_orphaned_pgrp).
-        foreach (var group in groups.Distinct())
+        foreach (var group in groups.Count == 0 ? Enumerable.Empty<int>() : groups.Distinct())
         {
             Cvm.SignalGroup(group, Signal.SIGHUP);
             Cvm.SignalGroup(group, Signal.SIGCONT);

@@ -93,7 +93,7 @@ internal sealed class TerminalTable(Cvm cvm)
         cvm.FileSystem.Release(PseudoTerminal.Bytes);
     }
 
-    private readonly record struct NamedTerminal(PseudoTerminal Terminal, TerminalNode Node);
+    private sealed record NamedTerminal(PseudoTerminal Terminal, TerminalNode Node);
 }
 
 /// <summary>/dev/pts/N.</summary>

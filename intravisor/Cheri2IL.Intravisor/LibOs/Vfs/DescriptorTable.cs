@@ -186,4 +186,4 @@ public sealed class DescriptorTable
 /// <summary>An open descriptor.</summary>
 /// <param name="Descriptor">Its number.</param>
 /// <param name="File">What it is of.</param>
-public readonly record struct OpenDescriptor(int Descriptor, OpenFile File);
+public sealed record OpenDescriptor(int Descriptor, OpenFile File);

@@ -175,4 +175,4 @@ internal sealed class FileLocks(FileSystem fileSystem)
 /// <summary>A request that waits until locks of others are gone.</summary>
 /// <param name="Locks">Locks of the file.</param>
 /// <param name="Wanted">What is wanted.</param>
-internal readonly record struct LockWait(FileLocks Locks, FileLock Wanted);
+internal sealed record LockWait(FileLocks Locks, FileLock Wanted);

@@ -204,7 +204,7 @@ public sealed partial class FileSystem
         var names = new List<string>();
         for (var at = directory; at != Root; at = at.Parent)
         {
-            var name = at.Parent.Children.FirstOrDefault(c => c.Value == at).Key;
+            var name = at.Home is { } home && home.Parent == at.Parent ? home.Name : at.Parent.Children.FirstOrDefault(c => c.Value == at).Key;
             if (at.IsRemoved || name is null)
                 return "(unreachable)";
             names.Add(name);

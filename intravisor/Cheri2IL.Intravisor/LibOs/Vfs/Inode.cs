@@ -246,4 +246,4 @@ public sealed class PipeNode : Inode
 /// <summary>What a device is known by.</summary>
 /// <param name="Type">S_IFCHR or S_IFBLK.</param>
 /// <param name="Number">Its number (makedev).</param>
-public readonly record struct DeviceNumber(int Type, long Number);
+public sealed record DeviceNumber(int Type, long Number);
