@@ -379,6 +379,9 @@ static int ends(void) {
     return 0;
 }
 int main(void) {
+    // Who started the program may ignore some of them, as shells do for what runs in the background.
+    for (int k = 1; k < 32; k++)
+        signal(k, SIG_DFL);
     in_session("owning", owns);
     in_session("background", background);
     in_session("orphans", orphans);

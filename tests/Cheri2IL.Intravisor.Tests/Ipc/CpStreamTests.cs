@@ -218,6 +218,7 @@ public sealed unsafe class CpStreamTests
     [Fact]
     public void NonBlocking_FullAndEmpty_AnswersEagainAndPollTells()
     {
+        using var isSeenEmpty = new ManualResetEventSlim();
         using var isFull = new ManualResetEventSlim();
         using var isRead = new ManualResetEventSlim();
         static short Poll(GuestState* state, long descriptor, short events)
@@ -236,6 +237,7 @@ public sealed unsafe class CpStreamTests
                 var stream = StreamOf(state, ring, 4096, Messages | FileAbi.O_NONBLOCK);
                 Assert.Equal(-Errno.EAGAIN, Result(state, 63, stream, Data, 100));
                 Assert.Equal(0, Poll(state, stream, FileAbi.POLLIN));
+                isSeenEmpty.Set();
                 Assert.True(isFull.Wait(Long));
                 Assert.Equal(FileAbi.POLLIN, Poll(state, stream, FileAbi.POLLIN));
                 var buffer = Map(state, 4096);
@@ -255,6 +257,7 @@ public sealed unsafe class CpStreamTests
                 var state = (GuestState*)pointer;
                 var stream = Result(state, Open, Name(state, "stream"), FileAbi.O_WRONLY | FileAbi.O_NONBLOCK, -1);
                 var buffer = Map(state, 4096);
+                Assert.True(isSeenEmpty.Wait(Long));
                 for (var k = 0; k < 3; k++)
                 {
                     Assert.Equal(FileAbi.POLLOUT, Poll(state, stream, FileAbi.POLLOUT));
