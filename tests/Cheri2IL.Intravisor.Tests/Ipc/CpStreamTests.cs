@@ -140,10 +140,14 @@ public sealed unsafe class CpStreamTests
     public void SeveralSenders_AtOnce_EachArriveInTheirOrder()
     {
         const int count = 5000;
+        // Without a sender left, the stream would be at its end.
+        using var opened = new CountdownEvent(3);
         Action<nint> Sender(byte id) => pointer =>
         {
             var state = (GuestState*)pointer;
             var stream = Result(state, Open, Name(state, "stream"), FileAbi.O_WRONLY, -1);
+            opened.Signal();
+            Assert.True(opened.Wait(Long));
             for (var k = 0; k < count; k++)
             {
                 var message = Bytes(state, Data, 8 + (k % 50));
