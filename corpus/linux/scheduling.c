@@ -118,6 +118,9 @@ static void lite(void)
 
 int main(void)
 {
+    // Who started the program may ignore some of them, as shells do for what runs in the background.
+    for (int k = 1; k < 32; k++)
+        signal(k, SIG_DFL);
     affinity();
     interval();
     masks();
