@@ -34,8 +34,8 @@ static unsigned long __attribute__((noinline)) interpret(const unsigned char *co
 {
     unsigned long a = 1, b = 2, c = 3, d = 4, e = 5, f = 6;
     for (int pc = 0; pc < length; ) {
-        switch (code[pc++]) {
-        CASES64(0) CASES64(64) CASES64(128) CASES64(192)
+        switch (code[pc++] % 160) {
+        CASES64(0) CASES64(64) CASES16(128) CASES16(144)
         }
     }
 
