@@ -11,10 +11,7 @@ internal static class SharedProgram
 {
     /// <summary>Finds the translation of a program file, or makes it.</summary>
     /// <exception cref="ToolException">It is missing or malformed, or cannot be run.</exception>
-    public static CvmProgram Load(string path)
-    {
-        return Load(files => files.Load(path), path);
-    }
+    public static CvmProgram Load(string path) => Load(files => files.Load(path), path);
 
     /// <summary>The same for a program that a root has.</summary>
     /// <exception cref="ToolException">It is malformed, or cannot be run.</exception>

@@ -86,29 +86,13 @@ internal sealed class TranslatedFiles : ICodeImages
     public FileImage Load(string path)
     {
         using var file = InputFile.Open(path);
-        // Which bias it has is known without reading it only if it was started before.
-        foreach (var bias in (ReadOnlySpan<long>)[GuestLayout.PieBase, 0])
-        {
-            if (_cache?.TryStart(file.Identity, Variant(bias, IsAlwaysPrecise)) is { } cached && Keep(cached, path) is { } image)
-                return image;
-        }
-
-        return Read(file, path);
+        return TryStart(file.Identity, path) ?? Read(file, path);
     }
 
     /// <summary>The image of a program that a root has, which on a warm start is not read.</summary>
     /// <exception cref="ToolException">It is too large, or cannot be read.</exception>
     /// <exception cref="ElfFormatException">It is malformed.</exception>
-    public FileImage Load(IHostFile file, string path)
-    {
-        foreach (var bias in (ReadOnlySpan<long>)[GuestLayout.PieBase, 0])
-        {
-            if (file.Identity is { } identity && _cache?.TryStart(identity, Variant(bias, IsAlwaysPrecise)) is { } cached && Keep(cached, path) is { } image)
-                return image;
-        }
-
-        return Read(file, path);
-    }
+    public FileImage Load(IHostFile file, string path) => (file.Identity is { } identity ? TryStart(identity, path) : null) ?? Read(file, path);
 
     /// <summary>The image of an assembly that is loaded already.</summary>
     /// <param name="module">The assembly.</param>
@@ -217,6 +201,18 @@ internal sealed class TranslatedFiles : ICodeImages
         var image = ByContent(content, file.Name, bias, isPrecise, out var name);
         _cache?.RecordStart(identity, file.Name, variant, name);
         return image;
+    }
+
+    /// <summary>The image of a program that was started before; null: it was not. Without reading it, only that tells which bias it has.</summary>
+    private FileImage? TryStart(FileIdentity identity, string path)
+    {
+        foreach (var bias in (ReadOnlySpan<long>)[GuestLayout.PieBase, 0])
+        {
+            if (_cache?.TryStart(identity, Variant(bias, IsAlwaysPrecise)) is { } cached)
+                return Keep(cached, path);
+        }
+
+        return null;
     }
 
     private FileImage Keep(CachedModule cached, string path) => ByName(cached.Name, () => Note(cached), path);

@@ -35,7 +35,7 @@ public sealed class HostNetwork : IHostNetwork
     /// <inheritdoc/>
     public async Task<IHostConnection> ConnectAsync(IPEndPoint address)
     {
-        var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
             await socket.ConnectAsync(address).ConfigureAwait(false);
@@ -70,7 +70,6 @@ public sealed class HostNetwork : IHostNetwork
                 try
                 {
                     var accepted = await socket.AcceptAsync().ConfigureAwait(false);
-                    accepted.NoDelay = true;
                     return new Connection(accepted, (IPEndPoint)accepted.RemoteEndPoint!);
                 }
                 catch (ObjectDisposedException)
@@ -92,25 +91,32 @@ public sealed class HostNetwork : IHostNetwork
         public void Dispose() => socket.Dispose();
     }
 
-    private sealed class Connection(Socket socket, IPEndPoint peer) : IHostConnection
+    private sealed class Connection : IHostConnection
     {
+        private readonly Socket _socket;
         private bool _isSent;
         private bool _isReceived;
 
-        public IPEndPoint Peer => peer;
+        public Connection(Socket socket, IPEndPoint peer)
+        {
+            (_socket, Peer) = (socket, peer);
+            socket.NoDelay = true;
+            // For TrySend; what is asynchronous does not care.
+            socket.Blocking = false;
+        }
+
+        public IPEndPoint Peer { get; }
 
         public async ValueTask<int> ReceiveAsync(Memory<byte> buffer)
         {
-            var count = await socket.ReceiveAsync(buffer, SocketFlags.None).ConfigureAwait(false);
+            var count = await _socket.ReceiveAsync(buffer, SocketFlags.None).ConfigureAwait(false);
             Volatile.Write(ref _isReceived, count == 0);
             return count;
         }
 
         public int TrySend(ReadOnlySpan<byte> bytes)
         {
-            // Else it would wait; what is asynchronous does not care.
-            socket.Blocking = false;
-            var count = socket.Send(bytes, SocketFlags.None, out var error);
+            var count = _socket.Send(bytes, SocketFlags.None, out var error);
             return error switch
             {
                 SocketError.Success => count,
@@ -122,20 +128,20 @@ public sealed class HostNetwork : IHostNetwork
         public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
         {
             while (!bytes.IsEmpty)
-                bytes = bytes[await socket.SendAsync(bytes, SocketFlags.None).ConfigureAwait(false)..];
+                bytes = bytes[await _socket.SendAsync(bytes, SocketFlags.None).ConfigureAwait(false)..];
         }
 
         public void FinishSending()
         {
             Volatile.Write(ref _isSent, true);
-            socket.Shutdown(SocketShutdown.Send);
+            _socket.Shutdown(SocketShutdown.Send);
         }
 
         public void Dispose()
         {
             if (!Volatile.Read(ref _isSent) || !Volatile.Read(ref _isReceived))
-                socket.LingerState = new LingerOption(enable: true, seconds: 0);
-            socket.Dispose();
+                _socket.LingerState = new LingerOption(enable: true, seconds: 0);
+            _socket.Dispose();
         }
     }
 }

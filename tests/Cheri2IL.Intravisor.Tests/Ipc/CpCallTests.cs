@@ -445,16 +445,9 @@ public sealed unsafe class CpCallTests : IDisposable
         {
             var state = (GuestState*)pointer;
             var call = OpenCall(state, "next", flags);
-            void Use(int count)
-            {
-                for (var k = 0; k < count; k++)
-                    Call(state, CallNumber, call, k);
-            }
-
-            Use(100);
-            var before = GC.GetAllocatedBytesForCurrentThread();
-            Use(1000);
-            Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+            void Use(int k) => Call(state, CallNumber, call, k);
+            Allocations.Of(100, Use);
+            Assert.Equal(0, Allocations.Of(1000, Use));
         });
         Assert.Empty(_reports);
     }

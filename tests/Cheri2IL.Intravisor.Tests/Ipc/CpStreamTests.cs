@@ -388,12 +388,10 @@ public sealed unsafe class CpStreamTests
     public void Operations_Repeated_AllocateNothing()
     {
         const int count = 3000;
-        long Allocated(Action work)
+        static long Allocated(int steps, Action<int> step)
         {
-            work();
-            var before = GC.GetAllocatedBytesForCurrentThread();
-            work();
-            return GC.GetAllocatedBytesForCurrentThread() - before;
+            Allocations.Of(steps, step);
+            return Allocations.Of(steps, step);
         }
 
         RunGuests(
@@ -401,24 +399,17 @@ public sealed unsafe class CpStreamTests
             {
                 var state = (GuestState*)pointer;
                 var stream = StreamOf(state, Map(state, 65536), 65536, Messages);
-                Assert.Equal(0, Allocated(() =>
+                Assert.Equal(0, Allocated(count, _ =>
                 {
-                    for (var k = 0; k < count; k++)
-                    {
-                        Call(state, Receive, stream, Data, -1);
-                        Call(state, 63, stream, Data, 64);
-                    }
+                    Call(state, Receive, stream, Data, -1);
+                    Call(state, 63, stream, Data, 64);
                 }));
             },
             pointer =>
             {
                 var state = (GuestState*)pointer;
                 var stream = Result(state, Open, Name(state, "stream"), FileAbi.O_WRONLY, -1);
-                Assert.Equal(0, Allocated(() =>
-                {
-                    for (var k = 0; k < 2 * count; k++)
-                        Call(state, 64, stream, Data, 64);
-                }));
+                Assert.Equal(0, Allocated(2 * count, _ => Call(state, 64, stream, Data, 64)));
             });
     }
 }

@@ -1,5 +1,4 @@
 using Cheri2IL.Translator.Emit;
-using Spectre.Console;
 
 namespace Cheri2IL.Cli.Bench;
 
@@ -23,15 +22,11 @@ internal sealed class CapabilityReport(CpuBenchmark benchmark)
     /// <summary>Table on stdout.</summary>
     public void WriteTable()
     {
-        var table = new Table().Border(TableBorder.Markdown).AddColumn("kernel");
-        foreach (var name in (string[])[CapabilityPeers.Plain + ", s", CapabilityPeers.Checked, .. Parts.Select(p => "+" + p.Name)])
-            table.AddColumn(new TableColumn(name).RightAligned());
+        var table = ReportTable.New("kernel", [CapabilityPeers.Plain + ", s", CapabilityPeers.Checked, .. Parts.Select(p => "+" + p.Name)]);
         foreach (var kernel in benchmark.Kernels)
             table.AddRow([kernel, Cell.Of(benchmark.Median(kernel, CapabilityPeers.Plain), "F3"), .. Row(peer => Ratio(kernel, peer))]);
         table.AddRow(["geometric mean", "", .. Row(Mean)]);
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
-        console.Profile.Width = 200;
-        console.Write(table);
+        ReportTable.Write(table);
         Console.WriteLine($"{CapabilityPeers.Checked}: time of the kernel with capabilities as pointers, all checked, as a ratio to that with integers ({CapabilityPeers.Plain}),");
         Console.WriteLine($"medians of {benchmark.Rounds} interleaved rounds; it is 1 plus the columns behind it. Each of those is what a ratio falls by when code is emitted without");
         Console.WriteLine("that kind of cost, and without those to the left of it; what is within the noise may be negative. Such code is for this table alone.");

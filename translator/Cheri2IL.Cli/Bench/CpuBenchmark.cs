@@ -61,10 +61,7 @@ internal sealed class CpuBenchmark(IReadOnlyList<string> kernels, IReadOnlyList<
 
     /// <summary>Geometric mean of the ratios over the kernels that both have, or null; and how many there are.</summary>
     public (double? Mean, int Count) GeometricMean(string peer, string reference)
-    {
-        var logarithms = kernels.Select(k => Ratio(k, peer, reference)).OfType<double>().Select(r => Math.Log(r)).ToArray();
-        return (logarithms.Length == 0 ? null : Math.Exp(logarithms.Average()), logarithms.Length);
-    }
+        => Ratios.GeometricMean(kernels.Select(k => Ratio(k, peer, reference)));
 
     private void Add(string kernel, string peer, double seconds)
     {

@@ -1,4 +1,3 @@
-using Spectre.Console;
 
 namespace Cheri2IL.Cli.Bench;
 
@@ -9,16 +8,12 @@ internal static class CpuReport
     public static void WriteTable(CpuBenchmark benchmark, bool guestsMatchNative)
     {
         var reference = Reference(benchmark);
-        var table = new Table().Border(TableBorder.Markdown).AddColumn("kernel").AddColumn(new TableColumn(reference + ", s").RightAligned());
         var others = benchmark.Peers.Where(p => p.Name != reference).ToArray();
-        foreach (var peer in others)
-            table.AddColumn(new TableColumn(peer.Name).RightAligned());
+        var table = ReportTable.New("kernel", [reference + ", s", .. others.Select(p => p.Name)]);
         foreach (var kernel in benchmark.Kernels)
             table.AddRow([kernel, Cell.Of(benchmark.Median(kernel, reference), "F3"), .. others.Select(p => Cell.Of(benchmark.Ratio(kernel, p.Name, reference), "F2"))]);
         table.AddRow(["geometric mean", "", .. others.Select(p => Cell.Of(benchmark.GeometricMean(p.Name, reference).Mean, "F2"))]);
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
-        console.Profile.Width = 200;
-        console.Write(table);
+        ReportTable.Write(table);
         foreach (var peer in benchmark.Peers)
             Console.WriteLine($"{peer.Name}: {peer.Description}");
         if (benchmark.GeometricMean(PeerSet.Translated, PeerSet.Unchecked).Mean is { } price)

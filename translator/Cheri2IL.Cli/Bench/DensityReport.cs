@@ -22,9 +22,7 @@ internal static class DensityReport
                 $"{1000 * row.StartOneMore.Minimum:F2}");
         }
 
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
-        console.Profile.Width = 200;
-        console.Write(table);
+        ReportTable.Write(table);
         Console.WriteLine("RAM is growth of the process's resident set per cVM, its host thread included; starts are from creation to the first line of output.");
     }
 

@@ -1,4 +1,3 @@
-using Spectre.Console;
 
 namespace Cheri2IL.Cli.Bench;
 
@@ -10,9 +9,7 @@ internal static class StartReport
     /// <summary>Table of medians, minima and ratios on stdout.</summary>
     public static void WriteTable(StartBenchmark benchmark)
     {
-        var table = new Table().Border(TableBorder.Markdown).AddColumn("program");
-        foreach (var heading in (string[])["median, ms", "minimum, ms", "ratio of medians", "of minima"])
-            table.AddColumn(new TableColumn(heading).RightAligned());
+        var table = ReportTable.New("program", "median, ms", "minimum, ms", "ratio of medians", "of minima");
         var reference = benchmark.Of(benchmark.Programs[0]);
         foreach (var program in benchmark.Programs)
         {
@@ -25,9 +22,7 @@ internal static class StartReport
                 Cell.Of(sample?.Minimum / reference?.Minimum, "F2"));
         }
 
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
-        console.Profile.Width = 200;
-        console.Write(table);
+        ReportTable.Write(table);
         foreach (var program in benchmark.Programs)
             Console.WriteLine($"{program.Name}: {program.Description}");
         Console.WriteLine($"{benchmark.Runs} interleaved runs; ratios to {benchmark.Programs[0].Name}; lower is better. Times are the {Clock}.");

@@ -43,13 +43,6 @@ internal sealed class AppBenchmark(AppSet set, IReadOnlyList<AppCase> cases, int
     public double? BestEmulator(AppCase one)
         => set.Engines.Where(IsEmulator).Select(e => Cpu(one, e.Name)?.Median).Min();
 
-    /// <summary>Geometric mean of a ratio over the cases for which it is known; null if it is for none.</summary>
-    public static double? GeometricMean(IEnumerable<double?> ratios)
-    {
-        var known = ratios.OfType<double>().Select(r => Math.Log(r)).ToArray();
-        return known.Length == 0 ? null : Math.Exp(known.Average());
-    }
-
     /// <summary>Runs everything; <paramref name="progress"/> receives a line per case and round. First, runs that are not counted fill the cache.</summary>
     public void Run(Action<string> progress)
     {
@@ -57,8 +50,10 @@ internal sealed class AppBenchmark(AppSet set, IReadOnlyList<AppCase> cases, int
         foreach (var one in cases)
         {
             progress($"filling the cache: {one.Name}");
-            for (var run = 0; run < WarmRuns && Try(one, translated, expected: null, NativeCode.Wait) is not null; run++)
+            for (var run = 0; run < WarmRuns; run++)
             {
+                if (Try(one, translated, expected: null, NativeCode.Wait) is null)
+                    break;
             }
         }
 

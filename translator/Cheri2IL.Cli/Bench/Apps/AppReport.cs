@@ -1,5 +1,3 @@
-using Spectre.Console;
-
 namespace Cheri2IL.Cli.Bench.Apps;
 
 /// <summary>Prints what <see cref="AppBenchmark"/> and <see cref="RedisBenchmark"/> measured.</summary>
@@ -57,7 +55,7 @@ internal sealed class AppReport(AppBenchmark apps, RedisBenchmark? redis)
         }
 
         json.WriteEndObject();
-        output.WriteNumber("bestEmulatorOverTranslated", AppBenchmark.GeometricMean(apps.Cases.Where(c => !c.IsStart).Select(Gain)));
+        output.WriteNumber("bestEmulatorOverTranslated", Ratios.GeometricMean(apps.Cases.Where(c => !c.IsStart).Select(Gain)).Mean);
         if (redis is not null)
             WriteRedis(output, redis);
         output.WriteStrings("problems", Problems);
@@ -90,19 +88,19 @@ internal sealed class AppReport(AppBenchmark apps, RedisBenchmark? redis)
         if (cases.Length == 0)
             return;
         var others = apps.Engines.Skip(1).ToArray();
-        var table = NewTable(kind, [AppEngine.Native + ", CPU s", .. others.Select(e => e.Name), "best qemu / cheri2il"]);
+        var table = ReportTable.New(kind, [AppEngine.Native + ", CPU s", .. others.Select(e => e.Name), "best qemu / cheri2il"]);
         foreach (var one in cases)
             table.AddRow([one.Name, Cell.Of(apps.Cpu(one, AppEngine.Native)?.Median, "F3"), .. others.Select(e => Cell.Of(OverNative(one, e), "F2")), Cell.Of(Gain(one), "F2")]);
         table.AddRow([
-            "geometric mean", "", .. others.Select(e => Cell.Of(AppBenchmark.GeometricMean(cases.Select(c => OverNative(c, e))), "F2")),
-            Cell.Of(AppBenchmark.GeometricMean(cases.Select(Gain)), "F2"),
+            "geometric mean", "", .. others.Select(e => Cell.Of(Ratios.GeometricMean(cases.Select(c => OverNative(c, e))).Mean, "F2")),
+            Cell.Of(Ratios.GeometricMean(cases.Select(Gain)).Mean, "F2"),
         ]);
-        Write(table);
+        ReportTable.Write(table);
     }
 
     private void WriteStarts(Sample empty)
     {
-        var table = NewTable("start", [.. apps.Engines.Select(e => e.Name + ", wall ms"), "empty .NET program", "cheri2il / it"]);
+        var table = ReportTable.New("start", [.. apps.Engines.Select(e => e.Name + ", wall ms"), "empty .NET program", "cheri2il / it"]);
         foreach (var one in apps.Cases.Where(c => c.IsStart))
         {
             table.AddRow([
@@ -111,41 +109,26 @@ internal sealed class AppReport(AppBenchmark apps, RedisBenchmark? redis)
             ]);
         }
 
-        Write(table);
+        ReportTable.Write(table);
     }
 
     private void WriteRedis()
     {
         if (redis is null)
             return;
-        var table = NewTable("redis, requests/s", [.. RedisBenchmark.Commands, "over native"]);
+        var table = ReportTable.New("redis, requests/s", [.. RedisBenchmark.Commands, "over native"]);
         foreach (var pipeline in RedisBenchmark.Pipelines)
         {
             foreach (var engine in redis.Engines)
                 table.AddRow([$"{engine} -P {pipeline}", .. RedisBenchmark.Commands.Select(c => Cell.Of(redis.Rate(engine, pipeline, c), "N0")), Cell.Of(OverNative(redis, engine, pipeline), "F2")]);
         }
 
-        Write(table);
+        ReportTable.Write(table);
         Console.WriteLine($"redis-benchmark -c 50, native, over the host's loopback; {RedisBenchmark.Pair}: server and benchmark translated, in two cVMs, over the network between them.");
     }
 
-    private static Table NewTable(string first, IEnumerable<string> headings)
-    {
-        var table = new Table().Border(TableBorder.Markdown).AddColumn(first);
-        foreach (var heading in headings)
-            table.AddColumn(new TableColumn(heading).RightAligned());
-        return table;
-    }
-
-    private static void Write(Table table)
-    {
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
-        console.Profile.Width = 200;
-        console.Write(table);
-    }
-
     private static double? OverNative(RedisBenchmark redis, string engine, int pipeline)
-        => AppBenchmark.GeometricMean(RedisBenchmark.Commands.Select(c => redis.Rate(engine, pipeline, c) / redis.Rate(AppEngine.Native, pipeline, c)));
+        => Ratios.GeometricMean(RedisBenchmark.Commands.Select(c => redis.Rate(engine, pipeline, c) / redis.Rate(AppEngine.Native, pipeline, c))).Mean;
 
     private double? OverNative(AppCase one, AppEngine engine) => apps.Cpu(one, engine.Name)?.Median / apps.Cpu(one, AppEngine.Native)?.Median;
 

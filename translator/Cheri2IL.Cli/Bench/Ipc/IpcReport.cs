@@ -1,4 +1,3 @@
-using Spectre.Console;
 
 namespace Cheri2IL.Cli.Bench.Ipc;
 
@@ -8,12 +7,7 @@ internal static class IpcReport
     /// <summary>Tables of throughput and latency on stdout.</summary>
     public static void WriteTable(IpcBenchmark benchmark)
     {
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
-        console.Profile.Width = 200;
-        var table = new Table().Border(TableBorder.Markdown).AddColumn("bytes");
-        foreach (var primitive in IpcBenchmark.Primitives)
-            table.AddColumn(new TableColumn(primitive).RightAligned());
-        table.AddColumn(new TableColumn("cp_file / memcpy").RightAligned()).AddColumn(new TableColumn("cp_stream / unix").RightAligned());
+        var table = ReportTable.New("bytes", [.. IpcBenchmark.Primitives, "cp_file / memcpy", "cp_stream / unix"]);
         foreach (var bytes in IpcBenchmark.Sizes)
         {
             table.AddRow([
@@ -24,14 +18,14 @@ internal static class IpcReport
             ]);
         }
 
-        console.Write(table);
+        ReportTable.Write(table);
         Console.WriteLine("MB/s (millions of bytes a second), best of three rounds. cp_*: two cVMs of this process; memcpy, mmap_memcpy: one native process; others: two, on one processor or two, whichever is faster.");
         Console.WriteLine("cp_file: mapped.");
         Console.WriteLine();
-        table = new Table().Border(TableBorder.Markdown).AddColumn("call or round trip").AddColumn(new TableColumn("ns").RightAligned());
+        table = ReportTable.New("call or round trip", "ns");
         foreach (var latency in benchmark.Latencies)
             table.AddRow(latency.Primitive, Cell.Of(latency.Nanoseconds, "F0"));
-        console.Write(table);
+        ReportTable.Write(table);
         Console.WriteLine("cp_call: on the caller's thread; cp_call_thread: on one of the callee's; syscall: getpid of a guest; native_getppid: a system call of a native process.");
     }
 
