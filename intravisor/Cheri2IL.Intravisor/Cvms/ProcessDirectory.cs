@@ -131,7 +131,7 @@ internal sealed class ProcessDirectory : DirectoryNode
         lock (_process.Cvm.Tasks)
         {
             // The device of the terminal, and the group in its foreground.
-            fields[7 - 4] = _process.Terminal is { } terminal ? _process.Cvm.Terminals.Find(terminal.Number)?.Device ?? 0 : 0;
+            fields[7 - 4] = _process.Terminal?.Device ?? 0;
             fields[8 - 4] = _process.Terminal?.ForegroundGroup ?? -1;
         }
 

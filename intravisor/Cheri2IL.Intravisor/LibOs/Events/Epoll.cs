@@ -185,14 +185,10 @@ public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
     }
 
     /// <inheritdoc/>
-    public override int Poll() => Look(thread: null);
+    public override int Poll() => 0;
 
-    /// <inheritdoc/>
-    internal override int PollFor(CvmThread thread) => Look(thread);
-
-
-    /// <summary>POLLIN when there is something to collect.</summary>
-    private int Look(CvmThread? thread)
+    /// <summary>POLLIN when there is something to collect: what of a watched signalfd depends on who asks.</summary>
+    internal override int PollFor(CvmThread thread)
     {
         lock (_collecting)
         {
@@ -200,8 +196,7 @@ public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
             {
                 if (TakeReady(out var wanted, out _) is not { } item)
                     break;
-                var events = thread is null ? item.File.Poll() : item.File.PollFor(thread);
-                if ((PollEvents.Expand(events) & (wanted | PollEvents.Always)) == 0)
+                if ((PollEvents.Expand(item.File.PollFor(thread)) & (wanted | PollEvents.Always)) == 0)
                     continue;
                 lock (_gate)
                 {

@@ -142,7 +142,7 @@ internal sealed class Inotify(Inode inode, int flags) : OpenFile(inode, flags)
                 var record = bytes[..next.Length];
                 next.Write(record);
                 if (!to.TryPut(record))
-                    return done > 0 ? done : -Errno.EFAULT;
+                    return -Errno.EFAULT;
                 done += record.Length;
                 _queue.Dequeue();
                 Release(next);

@@ -219,7 +219,16 @@ public sealed partial class GuestProcess
     private void End()
     {
         Timers.Dispose();
-        Files.Close();
+        try
+        {
+            Files.Close();
+        }
+        catch (Exception exception)
+        {
+            // A defect, which ends the cVM and nothing else.
+            Cvm.Fail(exception, "files of a process that has ended");
+        }
+
         LeaveTerminal();
         if (this == Cvm.Init)
             Cvm.Outer?.ReportEnd(_exit!);

@@ -145,7 +145,7 @@ internal static class CopySyscalls
                 // What is read from a stream must not be lost: it is asked for only where there is room.
                 if (mayWait && !to.IsNonBlocking && to.Waiters is not null && (result = thread.Await(to, FileAbi.POLLOUT, long.MaxValue)) != 0)
                     break;
-                if (to.Waiters is not null && (to.Poll() & (FileAbi.POLLOUT | FileAbi.POLLERR)) == 0)
+                if (to.Waiters is not null && (to.PollFor(thread) & (FileAbi.POLLOUT | FileAbi.POLLERR)) == 0)
                 {
                     result = -Errno.EAGAIN;
                     break;

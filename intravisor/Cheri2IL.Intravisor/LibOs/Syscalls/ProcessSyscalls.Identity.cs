@@ -90,6 +90,8 @@ internal static partial class ProcessSyscalls
             return error;
         if (a.A1 == 0)
             return 0;
+        if (id < 0)
+            return -Errno.EINVAL;
         var process = id == 0 ? thread.Process : thread.Cvm.FindThread(id)?.Process;
         if (process is null)
             return -Errno.ESRCH;
@@ -105,7 +107,7 @@ internal static partial class ProcessSyscalls
     {
         if (ReadCapabilityHeader(thread, a.A0, false, out var id, out var isShort) is var error and not 0)
             return error;
-        if (id != 0 && id != thread.Process.Id)
+        if (id != 0 && id != thread.Id)
             return -Errno.EPERM;
         Span<uint> words = stackalloc uint[6];
         words.Clear();
@@ -137,9 +139,7 @@ internal static partial class ProcessSyscalls
         isShort = version == version1;
         if (version is not (version1 or version2 or version3))
             return !thread.Memory.TryWrite(address, version3) ? -Errno.EFAULT : isQuestion ? 0 : -Errno.EINVAL;
-        if (!thread.Memory.TryRead(address + sizeof(uint), out id))
-            return -Errno.EFAULT;
-        return id < 0 ? -Errno.EINVAL : 0;
+        return isQuestion || thread.Memory.TryRead(address + sizeof(uint), out id) ? 0 : -Errno.EFAULT;
     }
 
     private static long WriteIds(CvmThread thread, in SyscallArguments a, Ids ids)

@@ -64,10 +64,8 @@ internal static class TerminalSyscalls
                 return Flush(thread, terminal, argument, isMaster);
             case TerminalAbi.TCXONC:
                 return Control(thread, terminal, argument, isMaster);
-            case TerminalAbi.TCSBRK or TerminalAbi.TCSBRKP or TerminalAbi.TIOCSBRK:
+            case TerminalAbi.TCSBRK or TerminalAbi.TCSBRKP or TerminalAbi.TIOCSBRK or TerminalAbi.TIOCCBRK:
                 // There is no line that could have a break, and nothing on its way.
-                return isMaster ? 0 : thread.CheckForeground(terminal, Signal.SIGTTOU);
-            case TerminalAbi.TIOCCBRK:
                 return isMaster ? 0 : thread.CheckForeground(terminal, Signal.SIGTTOU);
             case TerminalAbi.TIOCOUTQ or TerminalAbi.TIOCGETD:
                 return Done(memory.TryWrite(argument, 0));
@@ -78,7 +76,7 @@ internal static class TerminalSyscalls
             case TerminalAbi.TIOCGEXCL:
                 return Done(memory.TryWrite(argument, !isMaster && terminal.IsExclusive ? 1 : 0));
             case TerminalAbi.TIOCGDEV:
-                return Done(memory.TryWrite(argument, (int)(thread.Cvm.Terminals.Find(terminal.Number)?.Device ?? 0)));
+                return Done(memory.TryWrite(argument, (int)terminal.Device));
             case TerminalAbi.TIOCVHANGUP:
                 if (!thread.Process.Attributes.IsPrivileged)
                     return -Errno.EPERM;

@@ -50,7 +50,7 @@ internal sealed class PseudoTerminal
     public PseudoTerminal(TerminalTable table, int number)
     {
         (_table, Number) = (table, number);
-        _output = new TerminalOutput(PassOutput);
+        _output = new TerminalOutput(this, PassOutput);
         _input = new LineDiscipline(this, _output);
     }
 
@@ -95,6 +95,9 @@ internal sealed class PseudoTerminal
         }
     }
 
+    /// <summary>Number of its device (makedev): Unix98 terminals have majors from 136 on.</summary>
+    public long Device => ((136L + (Number >> 8)) << 8) | ((long)Number & 0xff);
+
     /// <summary>Whether somebody has the master open.</summary>
     public bool IsMasterOpen => Volatile.Read(ref _isMasterOpen);
 
@@ -122,10 +125,13 @@ internal sealed class PseudoTerminal
     private Cvm Cvm => _table.Cvm;
 
     /// <summary>A program opens it; 0 or a negated errno.</summary>
-    public int Open(bool isPrivileged)
+    /// <param name="isPrivileged">Whether root does.</param>
+    /// <param name="hangUps"><see cref="HangUps"/> at that moment.</param>
+    public int Open(bool isPrivileged, out int hangUps)
     {
         lock (Gate)
         {
+            hangUps = HangUps;
             if (!_isMasterOpen || IsLocked)
                 return -Errno.EIO;
             if (IsExclusive && !isPrivileged)
@@ -176,7 +182,6 @@ internal sealed class PseudoTerminal
             _hasSlaveLeft |= _slaves > 0;
             _input.Discard();
             _settings = TerminalSettings.Default;
-            _output.Settings = _settings;
         }
 
         Cvm.HangUp(this);
@@ -316,7 +321,6 @@ internal sealed class PseudoTerminal
                 DiscardInput();
             var before = _settings;
             _settings = settings.Adjusted();
-            _output.Settings = _settings;
             _input.ChangeModes(before);
             var (had, has) = (ControlsFlow(before), ControlsFlow(_settings));
             if (had != has)
@@ -431,6 +435,7 @@ internal sealed class PseudoTerminal
         _output.Discard();
         DiscardOutput();
         DiscardInput();
+        MasterWaiters.Wake();
     }
 
     /// <summary>Output waits. Hold <see cref="Gate"/>.</summary>
@@ -487,6 +492,7 @@ internal sealed class PseudoTerminal
     private void Advance()
     {
         var any = false;
+        var echoed = _leaving.Count;
         Span<byte> piece = stackalloc byte[256];
         while (_arriving.Count > 0 && _input.HasRoom)
         {
@@ -503,7 +509,6 @@ internal sealed class PseudoTerminal
             return;
         if (_input.HasInput(1))
             Waiters.Wake(FileAbi.POLLIN);
-        var echoed = _leaving.Count;
         _output.Flush();
         MasterWaiters.Wake(_leaving.Count > echoed ? FileAbi.POLLIN | FileAbi.POLLOUT : FileAbi.POLLOUT);
     }

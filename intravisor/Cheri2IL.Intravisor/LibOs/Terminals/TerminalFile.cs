@@ -5,15 +5,17 @@ using Cheri2IL.Intravisor.LibOs.Waiting;
 namespace Cheri2IL.Intravisor.LibOs.Terminals;
 
 /// <summary>A terminal that a program has open.</summary>
-internal sealed class TerminalFile(Inode inode, int flags, PseudoTerminal terminal) : OpenFile(inode, flags)
+/// <param name="inode">Its node.</param>
+/// <param name="flags">O_* flags.</param>
+/// <param name="terminal">The terminal.</param>
+/// <param name="hangUps">How often the line had been cut when it was opened.</param>
+internal sealed class TerminalFile(Inode inode, int flags, PseudoTerminal terminal, int hangUps) : OpenFile(inode, flags)
 {
-    private readonly int _hangUps = terminal.HangUps;
-
     /// <summary>The terminal, which has counted the opening.</summary>
     public PseudoTerminal Terminal => terminal;
 
     /// <summary>Whether the line was cut since it was opened.</summary>
-    public bool IsHungUp => terminal.HangUps != _hangUps;
+    public bool IsHungUp => terminal.HangUps != hangUps;
 
     /// <summary>Whether a read would not wait.</summary>
     public bool IsReadable => IsHungUp || terminal.HasInput(1);

@@ -4,8 +4,9 @@ namespace Cheri2IL.Intravisor.LibOs.Terminals;
 
 /// <summary>What goes out of a terminal, as its modes want it: programs' output, and the echo of what comes in (drivers/tty/n_tty.c).</summary>
 /// <remarks>Not thread-safe: <see cref="PseudoTerminal.Gate"/> guards it.</remarks>
+/// <param name="terminal">The terminal, whose modes hold.</param>
 /// <param name="pass">Passes on what is complete.</param>
-internal sealed class TerminalOutput(Action<Span<byte>> pass)
+internal sealed class TerminalOutput(PseudoTerminal terminal, Action<Span<byte>> pass)
 {
     /// <summary>Most bytes that one becomes: a tab of spaces.</summary>
     public const int MostExpansion = 8;
@@ -17,11 +18,10 @@ internal sealed class TerminalOutput(Action<Span<byte>> pass)
     private int _column;
     private int _startColumn;
 
-    /// <summary>Modes.</summary>
-    public TerminalSettings Settings { get; set; } = TerminalSettings.Default;
-
     /// <summary>Whether a character of Latin-1 is a control character, to the kernel (lib/ctype.c).</summary>
     public static bool IsControl(byte c) => c is < 32 or 127;
+
+    private ref readonly TerminalSettings Settings => ref terminal.Settings;
 
     /// <summary>Output of a program; <see cref="Flush"/> follows.</summary>
     public void Write(ReadOnlySpan<byte> bytes)

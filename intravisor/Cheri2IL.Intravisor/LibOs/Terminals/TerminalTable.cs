@@ -13,7 +13,7 @@ internal sealed class TerminalTable(Cvm cvm)
     public const int Most = 1024;
 
     private readonly Lock _gate = new();
-    private readonly SortedDictionary<int, NamedTerminal> _terminals = [];
+    private readonly SortedDictionary<int, TerminalNode> _terminals = [];
 
     /// <summary>The cVM.</summary>
     public Cvm Cvm => cvm;
@@ -34,7 +34,7 @@ internal sealed class TerminalTable(Cvm cvm)
         get
         {
             lock (_gate)
-                return [.. _terminals.Values.Where(t => t.Node.Links > 0).Select(t => t.Node)];
+                return [.. _terminals.Values.Where(n => n.Links > 0)];
         }
     }
 
@@ -42,7 +42,7 @@ internal sealed class TerminalTable(Cvm cvm)
     public TerminalNode? Find(int number)
     {
         lock (_gate)
-            return _terminals.TryGetValue(number, out var found) && found.Node.Links > 0 ? found.Node : null;
+            return _terminals.TryGetValue(number, out var node) && node.Links > 0 ? node : null;
     }
 
     /// <summary>A new terminal with the lowest free number and its node; null: at the limit.</summary>
@@ -64,7 +64,7 @@ internal sealed class TerminalTable(Cvm cvm)
             {
                 var terminal = new PseudoTerminal(this, number);
                 var node = new TerminalNode(cvm, terminal) { UserId = user, GroupId = TerminalNode.Group };
-                _terminals.Add(number, new(terminal, node));
+                _terminals.Add(number, node);
                 return node;
             }
         }
@@ -77,7 +77,10 @@ internal sealed class TerminalTable(Cvm cvm)
     public void Unlink(PseudoTerminal terminal)
     {
         lock (_gate)
-            _terminals[terminal.Number].Node.Links = 0;
+        {
+            if (NodeOf(terminal) is { } node)
+                node.Links = 0;
+        }
     }
 
     /// <summary>Nobody has it open any more.</summary>
@@ -85,7 +88,7 @@ internal sealed class TerminalTable(Cvm cvm)
     {
         lock (_gate)
         {
-            if (!_terminals.TryGetValue(terminal.Number, out var found) || found.Terminal != terminal)
+            if (NodeOf(terminal) is null)
                 return;
             _terminals.Remove(terminal.Number);
         }
@@ -93,7 +96,8 @@ internal sealed class TerminalTable(Cvm cvm)
         cvm.FileSystem.Release(PseudoTerminal.Bytes);
     }
 
-    private sealed record NamedTerminal(PseudoTerminal Terminal, TerminalNode Node);
+    /// <summary>Under the gate: the node of a terminal; null: it is gone, and another may have its number.</summary>
+    private TerminalNode? NodeOf(PseudoTerminal terminal) => _terminals.TryGetValue(terminal.Number, out var node) && node.Terminal == terminal ? node : null;
 }
 
 /// <summary>/dev/pts/N.</summary>
@@ -102,8 +106,6 @@ internal sealed class TerminalNode(Cvm cvm, PseudoTerminal terminal) : Inode(cvm
     /// <summary>Group tty.</summary>
     public const int Group = 5;
 
-    private const int FirstMajor = 136;
-
     /// <summary>The terminal.</summary>
     public PseudoTerminal Terminal => terminal;
 
@@ -111,7 +113,7 @@ internal sealed class TerminalNode(Cvm cvm, PseudoTerminal terminal) : Inode(cvm
     public string Name => terminal.Number.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     /// <inheritdoc/>
-    public override long Device => ((FirstMajor + (terminal.Number >> 8)) << 8) | (terminal.Number & 0xff);
+    public override long Device => terminal.Device;
 
     /// <inheritdoc/>
     public override OpenFile? Open(int flags, out int error) => Open(this, flags, isPrivileged: true, out error);
@@ -123,8 +125,8 @@ internal sealed class TerminalNode(Cvm cvm, PseudoTerminal terminal) : Inode(cvm
     /// <summary>Opens it by the node that a path led to, which may be /dev/tty.</summary>
     internal OpenFile? Open(Inode node, int flags, bool isPrivileged, out int error)
     {
-        error = terminal.Open(isPrivileged);
-        return error == 0 ? new TerminalFile(node, flags, terminal) { Path = $"/dev/pts/{Name}" } : null;
+        error = terminal.Open(isPrivileged, out var hangUps);
+        return error == 0 ? new TerminalFile(node, flags, terminal, hangUps) { Path = $"/dev/pts/{Name}" } : null;
     }
 }
 
@@ -170,7 +172,7 @@ internal sealed class MultiplexerNode(Cvm cvm) : Inode(cvm.FileSystem, FileAbi.S
     /// <inheritdoc/>
     internal override OpenFile? OpenFor(int caller, int flags, out int error)
     {
-        var node = cvm.Terminals.Make(cvm.FindProcess(caller)?.Attributes.UserId ?? 0);
+        var node = cvm.Terminals.Make(cvm.FindProcess(caller)?.Attributes.Credentials.FileUser ?? 0);
         error = node is null ? -Errno.ENOSPC : 0;
         return node is null ? null : new MasterFile(this, flags, node.Terminal);
     }
