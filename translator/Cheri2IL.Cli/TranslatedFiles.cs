@@ -92,7 +92,11 @@ internal sealed class TranslatedFiles : ICodeImages
     /// <summary>The image of a program that a root has, which on a warm start is not read.</summary>
     /// <exception cref="ToolException">It is too large, or cannot be read.</exception>
     /// <exception cref="ElfFormatException">It is malformed.</exception>
-    public FileImage Load(IHostFile file, string path) => (file.Identity is { } identity ? TryStart(identity, path) : null) ?? Read(file, path);
+    public FileImage Load(IHostFile file, string path)
+    {
+        var identity = file.Identity;
+        return (identity is null ? null : TryStart(identity, path)) ?? Read(file, identity, path);
+    }
 
     /// <summary>The image of an assembly that is loaded already.</summary>
     /// <param name="module">The assembly.</param>
@@ -261,7 +265,7 @@ internal sealed class TranslatedFiles : ICodeImages
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private FileImage Read(IHostFile file, string path) => Read(InputFile.Read(file, path), file.Identity, path);
+    private FileImage Read(IHostFile file, FileIdentity? identity, string path) => Read(InputFile.Read(file, path), identity, path);
 
     private FileImage Read(byte[] content, FileIdentity? identity, string path)
     {

@@ -7,6 +7,7 @@ namespace Cheri2IL.Deployment.Archives;
 internal sealed class PaxRecords
 {
     private const string Attribute = "SCHILY.xattr.";
+    private const string Sparse = "GNU.sparse.";
 
     /// <summary>Longest value of an extended attribute (XATTR_SIZE_MAX).</summary>
     private const int LongestAttribute = 65536;
@@ -16,14 +17,22 @@ internal sealed class PaxRecords
 
     private readonly Dictionary<string, byte[]> _values = new(StringComparer.Ordinal);
 
+    /// <summary>
+    /// Keys that count in a header for all following entries. Others, as extended attributes, would be copied for each of them: a small archive could
+    /// take all memory.
+    /// </summary>
+    private static readonly HashSet<string> _general = new(StringComparer.Ordinal) { "path", "linkpath", "size", "uid", "gid", "mtime" };
+
     /// <summary>Whether there are none.</summary>
     public bool IsEmpty => _values.Count == 0;
 
     /// <summary>Whether it describes a file with holes as GNU tar does.</summary>
-    public bool IsSparse => _values.Keys.Any(k => k.StartsWith("GNU.sparse.", StringComparison.Ordinal));
+    public bool IsSparse => _values.Keys.Any(k => k.StartsWith(Sparse, StringComparison.Ordinal));
 
     /// <summary>Adds records, which replace earlier ones of the same key; false if they are malformed.</summary>
-    public bool TryAdd(ReadOnlySpan<byte> records)
+    /// <param name="records">The records.</param>
+    /// <param name="isGeneral">Whether they are of a header for all following entries.</param>
+    public bool TryAdd(ReadOnlySpan<byte> records, bool isGeneral = false)
     {
         while (!records.IsEmpty)
         {
@@ -38,12 +47,14 @@ internal sealed class PaxRecords
                 return false;
             var key = Encoding.Latin1.GetString(record[..equals]);
             var value = record[(equals + 1)..];
+            records = records[length..];
+            if (isGeneral && !_general.Contains(key) && !key.StartsWith(Sparse, StringComparison.Ordinal))
+                continue;
             // An empty value takes back what was said before; attributes may be empty.
             if (value.IsEmpty && !key.StartsWith(Attribute, StringComparison.Ordinal))
                 _values.Remove(key);
             else
                 _values[key] = value.ToArray();
-            records = records[length..];
         }
 
         return true;

@@ -13,11 +13,15 @@ namespace Cheri2IL.Deployment.Archives;
 public sealed class RootStore(string directory)
 {
     private const string Unpacked = ".tar";
+    private const string Unfinished = ".tmp";
     private const string Record = ".root";
     private const int RecordLength = 8 + (5 * sizeof(long)) + SHA256.HashSizeInBytes;
 
     /// <summary>Bytes of unpacked archives that are kept: 16 GiB. What was used least recently goes first.</summary>
     private const long Limit = 16L << 30;
+
+    /// <summary>Time after which a file that nobody finished is nobody's.</summary>
+    private static readonly TimeSpan _abandoned = TimeSpan.FromHours(1);
 
     /// <summary>Nanoseconds that must have passed since a file's last change before it is recorded: above the 2 s of the coarsest file system.</summary>
     private const long Settled = 3_000_000_000;
@@ -93,6 +97,9 @@ public sealed class RootStore(string directory)
 
     private void Trim(string newest)
     {
+        // What a process that was killed has left.
+        foreach (var file in Files.Where(f => f.Extension == Unfinished && DateTime.UtcNow - f.LastWriteTimeUtc > _abandoned))
+            file.Delete();
         var left = Limit;
         foreach (var file in Files.Where(f => f.Extension == Unpacked).OrderByDescending(f => f.FullName == newest).ThenByDescending(f => f.LastAccessTimeUtc))
         {
@@ -105,7 +112,8 @@ public sealed class RootStore(string directory)
     private string Begin(string path)
     {
         System.IO.Directory.CreateDirectory(directory);
-        return $"{path}.{Environment.ProcessId}.{Environment.CurrentManagedThreadId}.tmp";
+        // Not after the process: numbers of processes are the same again in another container.
+        return $"{path}.{Guid.NewGuid():N}{Unfinished}";
     }
 
     private string PathOf(FileIdentity identity) => Path.Combine(directory, $"{identity.Device:x}-{identity.Inode:x}{Record}");

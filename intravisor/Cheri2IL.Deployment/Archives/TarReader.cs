@@ -53,7 +53,7 @@ internal sealed class TarReader(ImageFile file, long start, long length)
                         throw Problem(offset, "malformed pax header");
                     break;
                 case 'g':
-                    if (!_global.TryAdd(Description(header, offset)))
+                    if (!_global.TryAdd(Description(header, offset), isGeneral: true))
                         throw Problem(offset, "malformed pax header");
                     break;
                 case 'L':

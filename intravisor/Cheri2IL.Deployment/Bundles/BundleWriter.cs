@@ -84,6 +84,8 @@ public static class BundleWriter
         {
             string[] inner = [.. path, item.Name];
             var innerName = $"{name}/{Utf8(item.Name)}";
+            if (TypeOf(item.Kind) is not { } type)
+                continue;
             if (item.Identity is { } identity && !links.TryAdd(identity, innerName))
             {
                 var link = BundleFormat.Entry(TarEntryType.HardLink, innerName);
@@ -92,8 +94,6 @@ public static class BundleWriter
                 continue;
             }
 
-            if (TypeOf(item.Kind) is not { } type)
-                continue;
             var entry = BundleFormat.Entry(type, item.Kind == HostEntryKind.Directory ? innerName + "/" : innerName);
             Describe(entry, item);
             if (item.Kind == HostEntryKind.SymbolicLink)

@@ -46,11 +46,14 @@ public sealed class RootRunTests : IDisposable
     }
 
     [Theory]
-    [InlineData("hello", Greeting)]
-    [InlineData("/usr/bin/start", Greeting + "Hello, /usr/bin/start\n")]
-    public void Run_ImageWithoutProgram_RunsItsCommand(string command, string expected)
+    [InlineData("hello", "/made/here", Greeting)]
+    [InlineData("/usr/bin/start", "/made/here", Greeting + "Hello, /usr/bin/start\n")]
+    [InlineData("./hello", "/usr/bin", Greeting)]
+    [InlineData("bin/hello", "/usr/", Greeting)]
+    [InlineData("usr/bin/hello", "", Greeting)]
+    public void Run_ImageWithoutProgram_RunsItsCommand(string command, string directory, string expected)
     {
-        _directory.Write("image.tar", Layout(Gzip, new { Entrypoint = new[] { command }, WorkingDir = "/made/here" }, [Tar(Directory("usr")), Tar(Hello, Script)], "amd64", "riscv64"));
+        _directory.Write("image.tar", Layout(Gzip, new { Entrypoint = new[] { command }, WorkingDir = directory }, [Tar(Directory("usr")), Tar(Hello, Script)], "amd64", "riscv64"));
         var result = ToolProcess.Run(_directory.Path, "run", "--root", "image.tar");
         Assert.Equal((0, expected), (result.ExitCode, result.Output));
     }

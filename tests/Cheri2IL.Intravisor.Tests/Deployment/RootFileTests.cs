@@ -48,6 +48,18 @@ public sealed class RootFileTests : IDisposable
         Assert.Equal(1_000_000_000_250_000_000, Entry(tree, "run", "fifo").ModifyTime);
     }
 
+    [Fact]
+    public void Tar_GeneralHeader_GivesNoAttributesAndTakesNoMemoryForEachEntry()
+    {
+        var records = Enumerable.Range(0, 5000).Select(k => KeyValuePair.Create($"SCHILY.xattr.user.a{k}", "value")).Append(KeyValuePair.Create("uid", "7"));
+        var file = Tar([new System.Formats.Tar.PaxGlobalExtendedAttributesTarEntry(records), .. Enumerable.Range(0, 1000).Select(k => File($"file{k}"))]);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var tree = Open(file).Tree;
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 20_000_000);
+        Assert.All(tree.List([]), e => Assert.Null(e.Attributes));
+        Assert.Equal((1000, 7), (tree.List([]).Count, Entry(tree, "file1").UserId));
+    }
+
     [Theory]
     [InlineData("gzip")]
     [InlineData("zstd")]

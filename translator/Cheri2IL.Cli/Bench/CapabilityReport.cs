@@ -1,4 +1,5 @@
 using Cheri2IL.Translator.Emit;
+using Spectre.Console;
 
 namespace Cheri2IL.Cli.Bench;
 

@@ -1,3 +1,5 @@
+using Spectre.Console;
+
 
 namespace Cheri2IL.Cli.Bench;
 

@@ -19,7 +19,7 @@ internal static class BundleCommand
         var command = new ToolCommand(
             "bundle",
             "Packs a manifest, the translated assemblies of its programs, its roots and buffers into one file, which 'up' runs without translating, also where the tool comes "
-            + "without the translator. Equal input gives equal bytes; 'up' refuses a file that was damaged or altered. A bundle contains code: run only those from people whose programs you would run. "
+            + "without the translator, if they are statically linked: libraries are translated where they run. Equal input gives equal bytes; 'up' refuses a file that was damaged or altered. A bundle contains code: run only those from people whose programs you would run. "
             + "It is a tar archive: 'tar tf' lists it.",
             "cheri2il bundle cvms.yaml -o app.cvm",
             "cheri2il up app.cvm") { path, output };
@@ -52,7 +52,13 @@ internal static class BundleCommand
             _ = source.Program(cvm);
             var key = source.KeyOf(cvm);
             if (!assemblies.TryGetValue(key, out var assembly))
-                assemblies.Add(key, assembly = Translate(source.Input(cvm)));
+            {
+                var program = source.Input(cvm);
+                assemblies.Add(key, assembly = Translate(program));
+                if (program.Elf.Executable.Interpreter is not null)
+                    Console.Error.WriteLine($"cheri2il: warning: {program.Path} is dynamically linked: its libraries are not translated here, but where the bundle runs");
+            }
+
             return assembly;
         }
 

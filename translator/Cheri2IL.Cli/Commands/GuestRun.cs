@@ -96,6 +96,9 @@ internal static class GuestRun
     /// </summary>
     private static string? FindInside(RootFile root, string command, RunArguments arguments)
     {
+        // What an image itself wants to run is relative to its working directory.
+        if (arguments.Program.Length == 0 && command.Contains('/', StringComparison.Ordinal) && !command.StartsWith('/'))
+            command = $"/{root.Configuration.WorkingDirectory?.Trim('/')}/{command}";
         if (command.StartsWith('/'))
             return TreeFile.Find(root.Tree, command) is null ? null : command;
         if (command.Contains('/', StringComparison.Ordinal) || (arguments.Program.Length > 0 && File.Exists(command)))

@@ -12,15 +12,16 @@ internal static class Ext4Directory
     private const int IndexEntrySize = 8;
 
     /// <summary>Reads all but "." and "..", and passes each on with the number of its inode.</summary>
+    /// <returns>Blocks that the directory takes.</returns>
     /// <exception cref="RootFormatException">The directory is malformed.</exception>
-    public static void Read(Ext4Image image, Ext4Inode inode, byte[] inlineRest, Action<string, uint> entry)
+    public static long Read(Ext4Image image, Ext4Inode inode, byte[] inlineRest, Action<string, uint> entry)
     {
         if (inode.IsInline)
         {
             // In front is the number of the parent.
             ReadEntries(inode, inode.Map[sizeof(uint)..], entry);
             ReadEntries(inode, inlineRest, entry);
-            return;
+            return 0;
         }
 
         var size = image.Superblock.BlockSize;
@@ -36,6 +37,8 @@ internal static class Ext4Directory
                 throw inode.Problem("damaged directory: a checksum is wrong");
             ReadEntries(inode, block, entry);
         }
+
+        return map.Blocks;
     }
 
     private static void ReadEntries(Ext4Inode inode, ReadOnlySpan<byte> bytes, Action<string, uint> entry)

@@ -15,12 +15,18 @@ internal sealed class Ext4Tree : IHostTree
     /// <summary>Most files that a tree may have.</summary>
     private const int MostFiles = 1_000_000;
 
+    /// <summary>How many files at most may share a block on the average, where they may: what bounds the time that reading takes.</summary>
+    private const int MostShared = 64;
+
     private readonly Lock _gate = new();
     private readonly Ext4Image _image;
     private readonly Node _root;
     private readonly HashSet<uint> _directories = [Ext4Image.RootInode];
-    private readonly Dictionary<uint, object> _links = [];
+
+    /// <summary>Files with several names, as under the first of them.</summary>
+    private readonly Dictionary<uint, HostEntry> _links = [];
     private int _count;
+    private long _blocks;
 
     private Ext4Tree(ImageFile file)
     {
@@ -83,8 +89,7 @@ internal sealed class Ext4Tree : IHostTree
     /// <summary>Reads all metadata once.</summary>
     private void Check()
     {
-        var blocks = 0L;
-        var checkedLinks = new HashSet<uint>();
+        var files = new HashSet<uint>();
         var waiting = new Stack<Node>([_root]);
         while (waiting.TryPop(out var directory))
         {
@@ -92,13 +97,18 @@ internal sealed class Ext4Tree : IHostTree
             {
                 if (child.Entry.Kind == HostEntryKind.Directory)
                     waiting.Push(child);
-                else if (child.Entry.Kind == HostEntryKind.File && (child.Entry.Links == 1 || checkedLinks.Add(child.Number)))
-                    blocks += ContentOf(_image.ReadInode(child.Number)).Blocks;
+                else if (child.Entry.Kind == HostEntryKind.File && files.Add(child.Number))
+                    Claim(ContentOf(_image.ReadInode(child.Number)).Blocks);
             }
-
-            if (blocks > _image.Superblock.Blocks && !_image.Superblock.HasSharedBlocks)
-                throw _image.Problem("its files have more blocks than there are");
         }
+    }
+
+    /// <summary>Counts the blocks of a file, a directory or a link, each of which is read once.</summary>
+    private void Claim(long blocks)
+    {
+        _blocks += blocks;
+        if (_blocks / (_image.Superblock.HasSharedBlocks ? MostShared : 1) > _image.Superblock.Blocks)
+            throw _image.Problem("its files have more blocks than there are");
     }
 
     private Node? Find(IReadOnlyList<string> path)
@@ -120,7 +130,7 @@ internal sealed class Ext4Tree : IHostTree
         var children = new Dictionary<string, Node>(StringComparer.Ordinal);
         var inode = _image.ReadInode(directory.Number);
         _ = Ext4Attributes.Read(_image, inode, out var rest);
-        Ext4Directory.Read(_image, inode, rest, (name, number) =>
+        Claim(Ext4Directory.Read(_image, inode, rest, (name, number) =>
         {
             if (++_count > MostFiles)
                 throw _image.Problem($"more than {MostFiles} files");
@@ -129,12 +139,14 @@ internal sealed class Ext4Tree : IHostTree
                 throw _image.Problem($"inode {number}: a directory with two names");
             if (!children.TryAdd(name, node))
                 throw inode.Problem("malformed directory: a name occurs twice");
-        });
+        }));
         return directory.Children = children;
     }
 
     private Node NodeOf(string name, uint number)
     {
+        if (_links.TryGetValue(number, out var known))
+            return new Node(number, known with { Name = name });
         var inode = _image.ReadInode(number);
         HostEntryKind kind = (inode.Mode & FileAbi.S_IFMT) switch
         {
@@ -149,18 +161,19 @@ internal sealed class Ext4Tree : IHostTree
         };
         var attributes = Ext4Attributes.Read(_image, inode, out var rest);
         var isShared = kind != HostEntryKind.Directory && inode.Links > 1;
-        if (isShared && !_links.ContainsKey(number))
-            _links.Add(number, new object());
         var target = kind == HostEntryKind.SymbolicLink ? TargetOf(inode, rest) : null;
-        return new Node(number, new HostEntry(name, kind, inode.Mode & 0xfff, inode.ModifyTime, target)
+        var entry = new HostEntry(name, kind, inode.Mode & 0xfff, inode.ModifyTime, target)
         {
             UserId = inode.UserId,
             GroupId = inode.GroupId,
             Device = kind is HostEntryKind.CharacterDevice or HostEntryKind.BlockDevice ? inode.Device : 0,
             Links = isShared ? inode.Links : 1,
-            Identity = isShared ? _links[number] : null,
+            Identity = isShared ? new object() : null,
             Attributes = attributes,
-        });
+        };
+        if (isShared)
+            _links.Add(number, entry);
+        return new Node(number, entry);
     }
 
     private string TargetOf(Ext4Inode inode, byte[] rest)
@@ -170,9 +183,16 @@ internal sealed class Ext4Tree : IHostTree
         var target = new byte[inode.Length];
         if (inode.IsFastLink)
             inode.Map[..target.Length].CopyTo(target);
-        else if (new Content(_image, inode, rest).Read(0, target) != target.Length)
+        else if (SlowLink(inode, rest).Read(0, target) != target.Length)
             throw inode.Problem("malformed symbolic link");
         return !target.Contains((byte)0) ? Encoding.Latin1.GetString(target) : throw inode.Problem("malformed symbolic link");
+    }
+
+    private Content SlowLink(Ext4Inode inode, byte[] rest)
+    {
+        var content = new Content(_image, inode, rest);
+        Claim(content.Blocks);
+        return content;
     }
 
     private Content ContentOf(Ext4Inode inode)

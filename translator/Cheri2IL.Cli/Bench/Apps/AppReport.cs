@@ -1,3 +1,5 @@
+using Spectre.Console;
+
 namespace Cheri2IL.Cli.Bench.Apps;
 
 /// <summary>Prints what <see cref="AppBenchmark"/> and <see cref="RedisBenchmark"/> measured.</summary>
