@@ -14,6 +14,39 @@ static void put(const char *path, const char *text, int flags) {
     close(fd);
 }
 
+static void show_text(const char *path) {
+    char text[64] = "";
+    int fd = open(path, O_RDONLY);
+    read(fd, text, sizeof text - 1);
+    close(fd);
+    printf("%s: %s\n", path, text);
+}
+
+// Names come and go, and each time another is left.
+static void names(void) {
+    put("stays", "under its first name", O_EXCL);
+    show("link", link("stays", "second"));
+    show("unlink", unlink("second"));
+    show("link once more", link("stays", "third"));
+    show_text("stays");
+    put("moves", "under its last name", O_EXCL);
+    show("link", link("moves", "made/other"));
+    show("unlink", unlink("moves"));
+    show("rename", rename("made/other", "made/last"));
+    show("unlink the last", unlink("pairs/a2"));
+    put("pairs/a1", "changed", 0);
+    show("unlink the first", unlink("pairs/b1"));
+    put("pairs/b2", "changed", 0);
+    show("replace the last", rename("pairs/b3", "pairs/c2"));
+    put("pairs/c1", "changed", 0);
+    // The other name is in a directory that nobody has looked into.
+    char path[64];
+    int fd = open("here/name", O_RDONLY);
+    show("unlink an open one", unlink("here/name"));
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    put(path, "changed", 0);
+}
+
 static int change(void) {
     put("new", "a new file", O_EXCL);
     put("lower", "changed", 0);
@@ -36,6 +69,7 @@ static int change(void) {
     struct timespec times[2] = { { 1000, 0 }, { 2000, 5 } };
     show("utimensat", utimensat(AT_FDCWD, "lower", times, 0));
     show("mkfifo", mkfifo("fifo", 0600));
+    names();
     int fd = open("large", O_RDWR | O_CREAT, 0600);
     pwrite(fd, "far away", 8, 300000);
     show("fsync", fsync(fd));
@@ -53,6 +87,9 @@ static int again(void) {
     put("new", "A NEW", 0);
     put("made/moved", "?", O_APPEND);
     put("made/inside", "", O_TRUNC);
+    put("third", "UNDER", 0);
+    put("pairs/a1", " again", O_APPEND);
+    put("there/name", " again", O_APPEND);
     show("truncate", truncate("large", 300004));
     printf("changed\n");
     pause();

@@ -1,6 +1,7 @@
 using Cheri2IL.Cli;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Intravisor.Tests.Attacks;
 using Xunit;
 
@@ -16,7 +17,9 @@ public sealed class UpperTests : IDisposable
     public UpperTests()
     {
         Directory.CreateDirectory(Path.Combine(_folder, "root", "work", "directory", "inner"));
-        foreach (var name in (string[])["lower", "appended", "emptied", "shortened", "renamed", "removed", "gone", "untouched", "directory/first", "directory/second", "directory/inner/leaf"])
+        foreach (var name in (string[])["here", "there", "pairs"])
+            Directory.CreateDirectory(Path.Combine(_folder, "root", "work", name));
+        foreach (var name in (string[])["lower", "appended", "emptied", "shortened", "renamed", "removed", "gone", "untouched", "directory/first", "directory/second", "directory/inner/leaf", .. LinkedTree.Names.Keys])
             File.WriteAllText(Path.Combine(_folder, "root", "work", name), "below: " + name);
     }
 
@@ -27,17 +30,20 @@ public sealed class UpperTests : IDisposable
         Assert.EndsWith("changed\n", changes, StringComparison.Ordinal);
         Assert.DoesNotContain(": E", changes, StringComparison.Ordinal);
         Assert.Contains("another file system: 1\n", changes, StringComparison.Ordinal);
+        Assert.Contains("stays: under its first name\n", changes, StringComparison.Ordinal);
         var shown = Show();
         Assert.Equal(
             """
             ./appended mode 100644 links 1 size 24: below: appended and more
             ./emptied mode 100644 links 1 size 0: 
             ./fifo mode 10600 links 1
+            ./here mode 40755 links 0
             ./large mode 100600 links 1 size 300008: far away
             ./link mode 120777 links 1 -> made/inside
             ./lower mode 100600 links 1 size 12: changedlower
             ./made mode 40750 links 0
             ./made/inside mode 100644 links 1 size 6: inside
+            ./made/last mode 100644 links 1 size 19: under its last name
             ./made/linked mode 100644 links 2 size 10: a new file
             ./made/moved mode 100644 links 1 size 14: below: renamed
             ./made/tree mode 40755 links 0
@@ -45,8 +51,17 @@ public sealed class UpperTests : IDisposable
             ./made/tree/inner/leaf mode 100644 links 1 size 15: in a moved tree
             ./made/tree/second mode 100644 links 1 size 22: below: directory/first
             ./new mode 100644 links 2 size 10: a new file
+            ./pairs mode 40755 links 0
+            ./pairs/a1 mode 100644 links 1 size 15: changedpairs/a1
+            ./pairs/b2 mode 100644 links 1 size 15: changedpairs/b1
+            ./pairs/c1 mode 100644 links 1 size 15: changedpairs/c1
+            ./pairs/c2 mode 100644 links 1 size 15: below: pairs/b3
             ./removed mode 100644 links 1 size 5: again
             ./shortened mode 100644 links 1 size 3: bel
+            ./stays mode 100644 links 2 size 20: under its first name
+            ./there mode 40755 links 0
+            ./there/name mode 100644 links 1 size 16: changedhere/name
+            ./third mode 100644 links 2 size 20: under its first name
             ./untouched mode 100644 links 1 size 16: below: untouched
             owner 7 8
             times 1000 2000.5
@@ -68,6 +83,10 @@ public sealed class UpperTests : IDisposable
         Assert.Contains("./made/linked mode 100644 links 2 size 10: A NEW file\n", shown, StringComparison.Ordinal);
         Assert.Contains("./made/moved mode 100644 links 1 size 15: below: renamed?\n", shown, StringComparison.Ordinal);
         Assert.Contains("./made/inside mode 100644 links 1 size 0: \n", shown, StringComparison.Ordinal);
+        Assert.Contains("./stays mode 100644 links 2 size 20: UNDER its first name\n", shown, StringComparison.Ordinal);
+        Assert.Contains("./third mode 100644 links 2 size 20: UNDER its first name\n", shown, StringComparison.Ordinal);
+        Assert.Contains("./pairs/a1 mode 100644 links 1 size 21: changedpairs/a1 again\n", shown, StringComparison.Ordinal);
+        Assert.Contains("./there/name mode 100644 links 1 size 22: changedhere/name again\n", shown, StringComparison.Ordinal);
         Assert.Contains("./large mode 100600 links 1 size 300004: ", shown, StringComparison.Ordinal);
     }
 
@@ -132,11 +151,38 @@ public sealed class UpperTests : IDisposable
 
     private Cvm Start(string what, QuietHost host)
     {
-        var options = _keep.Options([what, "/work"], host: host) with { Root = new HostTree(Path.Combine(_folder, "root")), Upper = () => new HostUpper(Path.Combine(_folder, "upper")) };
+        var options = _keep.Options([what, "/work"], host: host) with { Root = new LinkedTree(new HostTree(Path.Combine(_folder, "root"))), Upper = () => new HostUpper(Path.Combine(_folder, "upper")) };
         if (what == "fill")
             options = options with { Limits = options.Limits with { FileBytes = 64 << 10 } };
         var cvm = new Cvm(1, options);
         _keep.Start(cvm);
         return cvm;
+    }
+
+    /// <summary>A directory of the host of which some files have two names.</summary>
+    private sealed class LinkedTree(HostTree tree) : IHostTree
+    {
+        private readonly Dictionary<string, object> _files = Names.Values.Distinct().ToDictionary(f => f, _ => new object());
+
+        /// <summary>Names of such files, and what tells which they are of.</summary>
+        public static Dictionary<string, string> Names { get; } = new()
+        {
+            ["pairs/a1"] = "a",
+            ["pairs/a2"] = "a",
+            ["pairs/b1"] = "b",
+            ["pairs/b2"] = "b",
+            ["pairs/b3"] = "single",
+            ["pairs/c1"] = "c",
+            ["pairs/c2"] = "c",
+            ["here/name"] = "name",
+            ["there/name"] = "name",
+        };
+
+        public IReadOnlyList<HostEntry> List(IReadOnlyList<string> path)
+            => [.. tree.List(path).OrderBy(e => e.Name, StringComparer.Ordinal).Select(e => Names.TryGetValue(string.Join('/', path.Skip(1).Append(e.Name)), out var file)
+                ? e with { Identity = _files[file], Links = Names.Values.Count(f => f == file) }
+                : e)];
+
+        public IHostFile? Open(IReadOnlyList<string> path) => tree.Open(path);
     }
 }

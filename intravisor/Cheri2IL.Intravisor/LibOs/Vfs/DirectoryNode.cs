@@ -135,8 +135,7 @@ public class DirectoryNode : Inode
         {
             _entries.Remove(node);
             cost = node.Value.Cost;
-            if (node.Value.Child.Home is { } home && home.Parent == this && home.Name == name)
-                (node.Value.Child.Home, node.Value.Child.LastHome) = (null, home);
+            node.Value.Child.RemoveHome(this, name);
             if (node.Value.Child is DirectoryNode)
                 Links--;
         }
@@ -171,11 +170,17 @@ public class DirectoryNode : Inode
     /// <summary>Adds an entry at the end, or replaces one where it is.</summary>
     private void Add(string name, Inode child, int cost)
     {
-        child.Home = (this, name);
         if (_byName.TryGetValue(name, out var node))
+        {
+            node.Value.Child.RemoveHome(this, name);
             node.Value = new Entry(name, child, node.Value.Cost + cost);
+        }
         else
+        {
             _byName.Add(name, _entries.AddLast(new Entry(name, child, cost)));
+        }
+
+        child.AddHome(this, name);
     }
 
     private void Load()

@@ -52,11 +52,11 @@ public sealed partial class FileSystem
         {
             var entry = file.Entry ?? file.Inode.Home;
             var isUnlinked = false;
-            var latest = file.Inode.Home ?? file.Inode.LastHome;
+            var latest = file.Inode.LastHome ?? file.Inode.Home;
             if (entry is var (directory, name) && !(directory.Watches is null && latest?.Parent.Watches is null) && directory.Lookup(name) != file.Inode)
             {
                 // It has moved, or its name has gone.
-                isUnlinked = file.Inode.Home is null;
+                isUnlinked = file.Inode.LastHome is not null;
                 entry = latest ?? entry;
             }
 

@@ -21,14 +21,17 @@ public abstract class Inode
     private FileLocks? _recordLocks;
     private FileLocks? _wholeLocks;
 
+    /// <summary>Entries that lead here besides <see cref="Home"/>, the last one that was made at the end.</summary>
+    private List<(DirectoryNode Parent, string Name)>? _otherHomes;
+
     /// <summary>The file system it belongs to.</summary>
     public FileSystem FileSystem { get; }
 
-    /// <summary>An entry that leads here, the last one that was made; null when it is gone.</summary>
-    internal (DirectoryNode Parent, string Name)? Home { get; set; }
+    /// <summary>An entry that leads here; null: none is known, though one may be in a directory of the host tree that nobody has looked into.</summary>
+    internal (DirectoryNode Parent, string Name)? Home { get; private set; }
 
-    /// <summary>The last such entry that is gone.</summary>
-    internal (DirectoryNode Parent, string Name)? LastHome { get; set; }
+    /// <summary>The last <see cref="Home"/> that is gone; null: an entry was made since.</summary>
+    internal (DirectoryNode Parent, string Name)? LastHome { get; private set; }
 
     /// <summary>Number in the upper layer; 0: that does not know it.</summary>
     internal long UpperId { get; set; }
@@ -84,6 +87,34 @@ public abstract class Inode
         Attributes = Attributes.Where(a => a.Key != name).ToDictionary(StringComparer.Ordinal);
         return true;
     }
+
+    /// <summary>An entry leads here from now on. That of a directory is always its only one. Call under the gate.</summary>
+    internal void AddHome(DirectoryNode parent, string name)
+    {
+        if (Home is { } home && this is not DirectoryNode)
+            (_otherHomes ??= []).Add(home);
+        (Home, LastHome) = ((parent, name), null);
+    }
+
+    /// <summary>An entry does not lead here any more. Call under the gate.</summary>
+    internal void RemoveHome(DirectoryNode parent, string name)
+    {
+        if (Home != (parent, name))
+        {
+            _otherHomes?.Remove((parent, name));
+            return;
+        }
+
+        (Home, LastHome) = (null, Home);
+        if (_otherHomes is [.., var other])
+        {
+            Home = other;
+            _otherHomes.RemoveAt(_otherHomes.Count - 1);
+        }
+    }
+
+    /// <summary>Whether an entry is the only known one of a file that has more names. Call under the gate.</summary>
+    internal bool IsLastKnown((DirectoryNode Parent, string Name) entry) => Links > 1 && Home == entry && _otherHomes is null or [];
 
     /// <summary>Locks of ranges (fcntl).</summary>
     internal FileLocks RecordLocks => _recordLocks ?? Interlocked.CompareExchange(ref _recordLocks, new FileLocks(FileSystem), null) ?? _recordLocks;

@@ -35,7 +35,9 @@ internal sealed class UpperLayer
         var parent = IdOf(directory);
         if (child.Home is null)
         {
-            child.UpperId = ++_lastId;
+            // One that was refused for want of room has a number already, under which its content may be.
+            if (child.UpperId == 0)
+                child.UpperId = ++_lastId;
             if (!Keep(child) || !Changed(child))
                 return false;
         }
@@ -47,14 +49,17 @@ internal sealed class UpperLayer
     public void Unlinking(DirectoryNode directory, string name)
     {
         // Making room needs none: each entry is removed once.
-        if (!directory.IsVolatile && IdOf(directory, overdraws: true) is var id and >= 0)
-            Append(new UpperRecord(UpperOperation.Unlink, id, 0, name, "", default), overdraws: true);
+        if (directory.IsVolatile || IdOf(directory, overdraws: true) is not (>= 0 and var id))
+            return;
+        Remember(directory.Lookup(name), directory, name);
+        Append(new UpperRecord(UpperOperation.Unlink, id, 0, name, "", default), overdraws: true);
     }
 
     /// <summary>An entry is about to move, or to change places with another; false where there is no room to keep that.</summary>
     public bool Renaming(in PathResult from, in PathResult to, bool isExchange)
     {
         return from.Parent.IsVolatile || (IdOf(from.Parent) is var first and >= 0 && IdOf(to.Parent) is var second and >= 0
+            && (isExchange || Remember(to.Inode, to.Parent, to.Name))
             && Append(new UpperRecord(isExchange ? UpperOperation.Exchange : UpperOperation.Rename, first, second, from.Name, to.Name, default)));
     }
 
@@ -97,6 +102,13 @@ internal sealed class UpperLayer
         if (file.UpperId != 0)
             _store.DeleteContent(file.UpperId);
     }
+
+    /// <summary>
+    /// A file is about to lose an entry. If others have not been looked for yet, it gets its number now, while there is a name to tell it by: it may be
+    /// open, or be found later. False where there is no room for that.
+    /// </summary>
+    private bool Remember(Inode? inode, DirectoryNode directory, string name)
+        => inode?.IsLastKnown((directory, name)) != true || IdOf(inode, overdraws: true) >= 0;
 
     /// <summary>Number of a node; 0 for the root, and for what is not kept: what has no name, or one in /proc and its like. -1: there is no room for one.</summary>
     private long IdOf(Inode inode, bool overdraws = false)
@@ -161,14 +173,14 @@ internal sealed class UpperLayer
             _store.TruncateJournal(whole);
         foreach (var (id, inode) in nodes)
         {
-            if (id != 0 && inode.Home is not null)
+            if (id != 0 && inode.Links > 0)
                 Keep(inode);
         }
 
         foreach (var (id, length) in _store.Contents)
         {
             // Else of a file that was deleted while it was open, or whose content had not come whole.
-            if (kept.Contains(id) && nodes.TryGetValue(id, out var inode) && inode is RegularFile { Home: not null } file)
+            if (kept.Contains(id) && nodes.TryGetValue(id, out var inode) && inode is RegularFile { Links: > 0 } file)
                 file.Content.Restore(length);
             else
                 _store.DeleteContent(id);
@@ -199,7 +211,7 @@ internal sealed class UpperLayer
                 first?.RemoveAttribute(record.Name);
                 break;
             case UpperOperation.Link when first is DirectoryNode directory && second is not null:
-                if (second.Home is not null && second is not DirectoryNode)
+                if (second is not DirectoryNode)
                     second.Links++;
                 directory.Restore(record.Name, second);
                 break;
@@ -229,10 +241,11 @@ internal sealed class UpperLayer
             gone.IsRemoved = true;
     }
 
+    /// <summary>Makes a node, to which the entries follow that it has.</summary>
     private Inode Make(in UpperRecord record)
     {
         var permissions = record.Attributes.Mode & ~FileAbi.S_IFMT;
-        return (record.Attributes.Mode & FileAbi.S_IFMT) switch
+        Inode made = (record.Attributes.Mode & FileAbi.S_IFMT) switch
         {
             FileAbi.S_IFDIR => new DirectoryNode(_files, null, permissions),
             FileAbi.S_IFLNK => new SymbolicLink(_files, record.Name),
@@ -241,5 +254,8 @@ internal sealed class UpperLayer
             FileAbi.S_IFSOCK => new SocketNode(_files, permissions, null),
             _ => new RegularFile(_files, permissions),
         };
+        if (made is not DirectoryNode)
+            made.Links = 0;
+        return made;
     }
 }
