@@ -212,10 +212,78 @@ static void others(void) {
     show("execute where I may not search", execv(in("nosearch/file"), arguments));
 }
 
+static pid_t looked_at;
+static int looked_at_file;
+
+// Looks into another process.
+static void look(void) {
+    char path[64], target[128];
+    snprintf(path, sizeof path, "/proc/%d/fd", looked_at);
+    show("  its files", open(path, O_RDONLY | O_DIRECTORY) < 0 ? -1 : 0);
+    show("  may list them", access(path, R_OK | X_OK));
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", looked_at, looked_at_file);
+    show("  one of them", open(path, O_RDONLY) < 0 ? -1 : 0);
+    show("  stat", access(path, F_OK));
+    show("  where it leads", readlink(path, target, sizeof target) < 0 ? -1 : 0);
+    snprintf(path, sizeof path, "/proc/%d/cwd", looked_at);
+    show("  its directory", readlink(path, target, sizeof target) < 0 ? -1 : 0);
+    show("  open it", open(path, O_PATH) < 0 ? -1 : 0);
+    show("  go through it", access(strcat(path, "/."), F_OK));
+}
+
+static void look_at_itself(void) {
+    looked_at = getpid();
+    look();
+}
+
+// Processes look into one that is 1000, and may or may not be dumpable.
+static void look_at(int dumpable) {
+    char path[64], byte;
+    int started[2], end[2];
+    struct stat s;
+    pipe(started);
+    pipe(end);
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        setgroups(0, NULL);
+        setresgid(1000, 1000, 1000);
+        setresuid(1000, 1000, 1000);
+        printf("dumpable %d\n", (int)prctl(PR_GET_DUMPABLE));
+        if (dumpable)
+            prctl(PR_SET_DUMPABLE, 1);
+        fflush(stdout);
+        close(end[1]);
+        write(started[1], "", 1);
+        read(end[0], &byte, 1);
+        _exit(0);
+    }
+    read(started[0], &byte, 1);
+    looked_at = child;
+    snprintf(path, sizeof path, "/proc/%d/fd", child);
+    stat(path, &s);
+    printf("its files: %o %d:%d\n", s.st_mode, (int)s.st_uid, (int)s.st_gid);
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", child, looked_at_file);
+    lstat(path, &s);
+    printf("one of them: %o %d:%d\n", s.st_mode, (int)s.st_uid, (int)s.st_gid);
+    printf("the same user looks\n");
+    as(1000, 1000, look);
+    printf("the same user in another group looks\n");
+    as(1000, 1001, look);
+    printf("a stranger looks\n");
+    as(1002, 1002, look);
+    close(end[1]);
+    waitpid(child, NULL, 0);
+    close(end[0]);
+    close(started[0]);
+    close(started[1]);
+}
+
 int main(int count, char **arguments) {
     (void)arguments;
     if (count > 1) {
         show_ids("executed");
+        show("dumpable", prctl(PR_GET_DUMPABLE));
         show_capabilities("executed");
         return 0;
     }
@@ -224,6 +292,7 @@ int main(int count, char **arguments) {
         return 0;
     }
     umask(022);
+    chdir("/");
     strcpy(base, "/tmp/rights-XXXXXX");
     mkdtemp(base);
     chmod(base, 0755);
@@ -266,6 +335,15 @@ int main(int count, char **arguments) {
     as(1000, 1000, sticky);
     as(1000, 1000, others);
     as(0, 0, ids);
+
+    looked_at_file = open(in("own"), O_RDONLY);
+    looked_at = getpid();
+    printf("looking at root's\n");
+    as(1000, 1000, look);
+    look_at(0);
+    look_at(1);
+    printf("looking at itself\n");
+    as(1002, 1002, look_at_itself);
 
     make("suid", 0755, 1000, 1000);
     chmod(in("suid"), 06755);

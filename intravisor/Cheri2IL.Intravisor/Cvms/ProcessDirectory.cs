@@ -15,9 +15,9 @@ internal sealed class ProcessDirectory : DirectoryNode
         : base(tree, proc, 0x16d)
     {
         _process = process;
-        Link("exe", new SymbolicLink(tree, () => Start?.ExecutablePath ?? ""));
-        Link("cwd", new SymbolicLink(tree, () => tree.PathOf(process.Files.WorkingDirectory)));
-        Link("root", new SymbolicLink(tree, "/"));
+        Link("exe", new ProcessLink(tree, process, () => Start?.ExecutablePath ?? ""));
+        Link("cwd", new ProcessLink(tree, process, () => tree.PathOf(process.Files.WorkingDirectory)));
+        Link("root", new ProcessLink(tree, process, () => "/"));
         Show("cmdline", () => Zeroed(Start?.Arguments));
         Show("environ", () => Zeroed(Start?.Environment));
         Show("comm", () => Name + "\n");
@@ -29,8 +29,7 @@ internal sealed class ProcessDirectory : DirectoryNode
         Show("status", Status);
         Show("mounts", () => "root / tmpfs rw 0 0\nproc /proc proc rw 0 0\n");
         Show("mountinfo", () => "1 0 0:1 / / rw - tmpfs root rw\n");
-        Link("fd", new ComputedDirectory(tree, this, _ => process.Files.Descriptors.Snapshot().Select(d => KeyValuePair.Create<string, Inode>(
-            d.Descriptor.ToString(CultureInfo.InvariantCulture), new DescriptorLink(tree, d.File)))));
+        Link("fd", new DescriptorDirectory(process, tree, this));
     }
 
     /// <inheritdoc/>
@@ -143,4 +142,27 @@ internal sealed class ProcessDirectory : DirectoryNode
     }
 
     private void Show(string name, Func<string> content) => Link(name, ComputedFile.OfText(FileSystem, content));
+}
+
+/// <summary>/proc/PID/fd (fs/proc/fd.c).</summary>
+internal sealed class DescriptorDirectory : ComputedDirectory
+{
+    private readonly GuestProcess _process;
+
+    public DescriptorDirectory(GuestProcess process, FileSystem tree, DirectoryNode parent)
+        : base(tree, parent, _ => process.Files.Descriptors.Snapshot().Select(d => KeyValuePair.Create<string, Inode>(
+            d.Descriptor.ToString(CultureInfo.InvariantCulture), new DescriptorLink(tree, process, d.File))))
+    {
+        _process = process;
+        Mode = FileAbi.S_IFDIR | 0x140;
+    }
+
+    /// <inheritdoc/>
+    public override int UserId => _process.Attributes.ShownOwner.User;
+
+    /// <inheritdoc/>
+    public override int GroupId => _process.Attributes.ShownOwner.Group;
+
+    /// <summary>A process may always look at its own, whoever it has become.</summary>
+    internal override int Check(in FileCaller caller, int wanted) => caller.Process == _process.Id ? 0 : base.Check(caller, wanted);
 }

@@ -30,6 +30,9 @@ internal enum Privilege
     /// <summary>Give capabilities to itself, and take them from the bounding set.</summary>
     SetCapabilities = 8,
 
+    /// <summary>Look into any process.</summary>
+    Trace = 19,
+
     /// <summary>Administration of every other kind.</summary>
     Administer = 21,
 

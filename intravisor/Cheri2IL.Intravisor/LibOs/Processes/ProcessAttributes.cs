@@ -49,7 +49,21 @@ public sealed class ProcessAttributes
     public Lock Gate { get; } = new();
 
     /// <summary>As whom it acts; replaced as a whole, under <see cref="Gate"/>.</summary>
-    internal ProcessCredentials Credentials { get; set; }
+    internal ProcessCredentials Credentials
+    {
+        get;
+        set
+        {
+            // kernel/cred.c, commit_creds: what it knows from before is not for its new ids to see.
+            if (field is { } old && (value.Users.Effective != old.Users.Effective || value.Groups.Effective != old.Groups.Effective
+                || value.FileUser != old.FileUser || value.FileGroup != old.FileGroup || (value.Permitted & ~old.Permitted) != 0))
+                Dumpable = 0;
+            field = value;
+        }
+    }
+
+    /// <summary>Whom files in /proc/PID that are not for everybody belong to (fs/proc/base.c, task_dump_owner).</summary>
+    internal (int User, int Group) ShownOwner => Dumpable == 1 && Credentials is var now ? (now.Users.Effective, now.Groups.Effective) : (0, 0);
 
     /// <summary>User ids.</summary>
     public Ids Users => Credentials.Users;
@@ -73,7 +87,7 @@ public sealed class ProcessAttributes
         }
     }
 
-    /// <summary>PR_SET_DUMPABLE.</summary>
+    /// <summary>PR_SET_DUMPABLE: 1 if processes of the same user may look into it.</summary>
     public int Dumpable { get; set; } = 1;
 
     /// <summary>PR_SET_NO_NEW_PRIVS.</summary>

@@ -99,6 +99,19 @@ internal sealed record ProcessCredentials(Ids Users, Ids Groups, int[] Supplemen
         };
     }
 
+    /// <summary>
+    /// Whether it may look into a process of another (kernel/ptrace.c, __ptrace_may_access and security/commoncap.c, cap_ptrace_access_check, with
+    /// PTRACE_MODE_READ_FSCREDS).
+    /// </summary>
+    public bool MayInspect(ProcessAttributes other)
+    {
+        if (Has(Privilege.Trace))
+            return true;
+        var its = other.Credentials;
+        return other.Dumpable == 1 && its.Users == new Ids(FileUser, FileUser, FileUser) && its.Groups == new Ids(FileGroup, FileGroup, FileGroup)
+            && (its.Permitted & ~Effective) == 0;
+    }
+
     /// <summary>Whether it may use a file so (fs/namei.c, generic_permission): 0 or -EACCES.</summary>
     /// <param name="inode">The file.</param>
     /// <param name="wanted">4: read, 2: write, 1: execute, or search a directory.</param>
@@ -155,4 +168,7 @@ internal readonly record struct FileCaller(int Process, ProcessCredentials Crede
 {
     /// <summary>The Intravisor, in the place of a process.</summary>
     public static FileCaller Host(int process) => new(process, ProcessCredentials.Root);
+
+    /// <summary>Whether it may look into a process.</summary>
+    public bool MayInspect(GuestProcess other) => other.Id == Process || Credentials.MayInspect(other.Attributes);
 }

@@ -72,7 +72,12 @@ internal static class ExecSyscalls
             {
                 next.Enter(loaded);
                 lock (thread.Process.Attributes.Gate)
+                {
+                    // fs/exec.c, begin_new_exec.
+                    thread.Process.Attributes.Dumpable = thread.Process.Attributes.Credentials.IsSetId ? 0 : 1;
                     thread.Process.Attributes.Credentials = search.Start.Credentials;
+                }
+
                 thread.Files.Execute();
                 image = null;
             }

@@ -247,6 +247,9 @@ internal static class PathSyscalls
                 return error;
             if (at.Inode is not SymbolicLink link)
                 return -Errno.EINVAL;
+            error = link.CheckFollow(thread.Process.FileCaller);
+            if (error != 0)
+                return error;
             target = FileSystem.ToBytes(link.TargetFor(thread.Process.Id));
         }
 
@@ -349,7 +352,7 @@ internal static class PathSyscalls
             return error;
         if (inode is not DirectoryNode directory)
             return -Errno.ENOTDIR;
-        error = thread.Process.Attributes.Credentials.Check(directory, 1);
+        error = directory.Check(thread.Process.FileCaller, 1);
         if (error == 0)
             thread.Files.WorkingDirectory = directory;
         return error;
@@ -358,7 +361,7 @@ internal static class PathSyscalls
     public static long Fchdir(CvmThread thread, in SyscallArguments a)
     {
         var start = thread.Files.StartOf((int)a.A0, out var error);
-        if (start is null || (error = thread.Process.Attributes.Credentials.Check(start, 1)) != 0)
+        if (start is null || (error = start.Check(thread.Process.FileCaller, 1)) != 0)
             return error;
         thread.Files.WorkingDirectory = start;
         return 0;
@@ -560,8 +563,9 @@ internal static class PathSyscalls
             return error;
         lock (thread.Files.FileSystem.Gate)
         {
-            error = Resolve(thread, new FileCaller(thread.Process.Id, who), directory, path, (flags & FileAbi.AT_SYMLINK_NOFOLLOW) == 0, (flags & FileAbi.AT_EMPTY_PATH) != 0, out var at);
-            return error != 0 || mode == 0 ? error : who.Check(at.Inode!, mode);
+            var caller = new FileCaller(thread.Process.Id, who);
+            error = Resolve(thread, caller, directory, path, (flags & FileAbi.AT_SYMLINK_NOFOLLOW) == 0, (flags & FileAbi.AT_EMPTY_PATH) != 0, out var at);
+            return error != 0 || mode == 0 ? error : at.Inode!.Check(caller, mode);
         }
     }
 

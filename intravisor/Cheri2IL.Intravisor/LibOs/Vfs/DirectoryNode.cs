@@ -203,7 +203,7 @@ public class DirectoryNode : Inode
 }
 
 /// <summary>A directory whose entries are computed at each look: /proc and its like.</summary>
-public sealed class ComputedDirectory(FileSystem fileSystem, DirectoryNode parent, Func<DirectoryNode, IEnumerable<KeyValuePair<string, Inode>>> entries)
+public class ComputedDirectory(FileSystem fileSystem, DirectoryNode parent, Func<DirectoryNode, IEnumerable<KeyValuePair<string, Inode>>> entries)
     : DirectoryNode(fileSystem, parent, 0x16d)
 {
     /// <inheritdoc/>

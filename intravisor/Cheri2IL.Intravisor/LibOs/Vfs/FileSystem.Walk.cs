@@ -46,7 +46,7 @@ public sealed partial class FileSystem
         {
             var name = names[k];
             var isLast = k == names.Length - 1;
-            var error = walk.Caller.Credentials.Check(at, 1);
+            var error = at.Check(walk.Caller, 1);
             if (error != 0)
                 return error;
             if (name.Length > FileAbi.NAME_MAX)
@@ -63,6 +63,9 @@ public sealed partial class FileSystem
             {
                 if ((walk.Resolve & FileAbi.RESOLVE_NO_SYMLINKS) != 0 || ++walk.Links > MaxSymbolicLinks)
                     return -Errno.ELOOP;
+                error = link.CheckFollow(walk.Caller);
+                if (error != 0)
+                    return error;
                 if (link.Referent is { } file)
                 {
                     if ((walk.Resolve & FileAbi.RESOLVE_NO_MAGICLINKS) != 0)

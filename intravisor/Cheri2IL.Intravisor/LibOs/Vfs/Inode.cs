@@ -1,5 +1,6 @@
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Events;
+using Cheri2IL.Intravisor.LibOs.Processes;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -43,10 +44,10 @@ public abstract class Inode
     public int Mode { get; set; }
 
     /// <summary>Owner.</summary>
-    public int UserId { get; set; }
+    public virtual int UserId { get; set; }
 
     /// <summary>Group.</summary>
-    public int GroupId { get; set; }
+    public virtual int GroupId { get; set; }
 
     /// <summary>st_nlink.</summary>
     public int Links { get; set; } = 1;
@@ -137,6 +138,9 @@ public abstract class Inode
     /// <summary>Makes an open file description; the flags have been validated. Negative errno in <paramref name="error"/> if it cannot be opened.</summary>
     public abstract OpenFile? Open(int flags, out int error);
 
+    /// <summary>Whether somebody may use it so: 0 or -EACCES. <paramref name="wanted"/>: 4: read, 2: write, 1: execute, or search a directory.</summary>
+    internal virtual int Check(in FileCaller caller, int wanted) => caller.Credentials.Check(this, wanted);
+
     /// <summary>The same for a process, where what is opened depends on who does.</summary>
     internal virtual OpenFile? OpenFor(int caller, int flags, out int error) => Open(flags, out error);
 
@@ -178,6 +182,9 @@ public class SymbolicLink(FileSystem fileSystem, Func<int, string> target) : Ino
     /// <param name="caller">Id of the process that asks: /proc/self is another for each.</param>
     public string TargetFor(int caller) => target(caller);
 
+    /// <summary>Whether somebody may follow it, and read where it leads: 0 or a negated errno.</summary>
+    internal virtual int CheckFollow(in FileCaller caller) => 0;
+
     /// <summary>The open file whose file it leads to, whatever the path says; null: it leads where the path says.</summary>
     internal virtual OpenFile? Referent => null;
 
@@ -192,14 +199,27 @@ public class SymbolicLink(FileSystem fileSystem, Func<int, string> target) : Ino
     }
 }
 
+/// <summary>A link of /proc/PID: where it leads is for those only who may look into the process (fs/proc/base.c, proc_pid_get_link).</summary>
+internal class ProcessLink(FileSystem fileSystem, GuestProcess process, Func<string> target) : SymbolicLink(fileSystem, target)
+{
+    /// <inheritdoc/>
+    public override int UserId => process.Attributes.ShownOwner.User;
+
+    /// <inheritdoc/>
+    public override int GroupId => process.Attributes.ShownOwner.Group;
+
+    /// <inheritdoc/>
+    internal override int CheckFollow(in FileCaller caller) => caller.MayInspect(process) ? 0 : -Errno.EACCES;
+}
+
 /// <summary>An entry of /proc/PID/fd: it leads to the very file of a descriptor, which may have no path (any more).</summary>
-internal sealed class DescriptorLink : SymbolicLink
+internal sealed class DescriptorLink : ProcessLink
 {
     private readonly OpenFile _file;
 
     /// <summary>Makes one.</summary>
-    public DescriptorLink(FileSystem fileSystem, OpenFile file)
-        : base(fileSystem, () => file.Name)
+    public DescriptorLink(FileSystem fileSystem, GuestProcess process, OpenFile file)
+        : base(fileSystem, process, () => file.Name)
     {
         _file = file;
         var isPath = (file.Flags & FileAbi.O_PATH) != 0;

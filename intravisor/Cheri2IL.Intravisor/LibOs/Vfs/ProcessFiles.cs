@@ -93,7 +93,7 @@ public sealed class ProcessFiles
             if ((flags & temporary) != 0)
                 return CreateTemporary(caller.Credentials, (DirectoryNode)inode, flags, mode, out error);
             if ((flags & FileAbi.O_PATH) == 0)
-                error = CheckOpen(caller.Credentials, inode, flags);
+                error = CheckOpen(caller, inode, flags);
             if (error != 0)
                 return null;
             var file = (flags & FileAbi.O_PATH) != 0 ? new PathFile(inode, flags) : inode.OpenFor(caller.Process, flags, out error);
@@ -122,7 +122,7 @@ public sealed class ProcessFiles
     }
 
     /// <summary>Whether an existing file may be opened so (fs/namei.c, may_open): 0 or a negated errno.</summary>
-    private static int CheckOpen(ProcessCredentials credentials, Inode inode, int flags)
+    private static int CheckOpen(in FileCaller caller, Inode inode, int flags)
     {
         var access = (flags & FileAbi.O_ACCMODE) switch
         {
@@ -136,8 +136,8 @@ public sealed class ProcessFiles
             return -Errno.ELOOP;
         if (inode is DirectoryNode && (access & 2) != 0)
             return -Errno.EISDIR;
-        var error = credentials.Check(inode, access);
-        return error == 0 && (flags & FileAbi.O_NOATIME) != 0 && !credentials.Owns(inode) ? -Errno.EPERM : error;
+        var error = inode.Check(caller, access);
+        return error == 0 && (flags & FileAbi.O_NOATIME) != 0 && !caller.Credentials.Owns(inode) ? -Errno.EPERM : error;
     }
 
     /// <summary>O_TMPFILE: a file without name, which linkat may give one unless O_EXCL forbids it.</summary>
