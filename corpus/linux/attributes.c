@@ -1,5 +1,6 @@
 // Extended attributes (xattr(7)), files without name (O_TMPFILE), and paths that may not lead everywhere (openat2), as root.
 #include "show.h"
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -140,6 +141,39 @@ static void temporary(void) {
     unlink(in("named"));
 }
 
+// Names are given within one file system.
+static void linking(void) {
+    int pipes[2];
+    struct stat status;
+    char other[64];
+    snprintf(other, sizeof other, "/dev/shm/attributes-%d", getpid());
+    close(open(other, O_CREAT | O_WRONLY, 0600));
+    show("link to another file system", link(in("file"), "/dev/shm/attributes-link"));
+    show("link from it", link(other, in("named")));
+    show("link from it over what exists", link(other, in("file")));
+    show("link a directory from it", link("/dev/shm", in("named")));
+    show("link a directory", link(base, in("named")));
+    show("link the root", link("/", in("named")));
+    show("link from /proc", link("/proc/self/status", in("named")));
+    stat(other, &status);
+    printf("links %d\n", (int)status.st_nlink);
+    unlink(other);
+    int file = open("/dev/shm", O_TMPFILE | O_RDWR, 0600);
+    show("link one without name from it", linkat(file, "", AT_FDCWD, in("named"), AT_EMPTY_PATH));
+    show("link it there", linkat(file, "", AT_FDCWD, other, AT_EMPTY_PATH));
+    unlink(other);
+    close(file);
+    pipe(pipes);
+    show("link a pipe", linkat(pipes[0], "", AT_FDCWD, in("named"), AT_EMPTY_PATH));
+    fstat(pipes[0], &status);
+    printf("links %d\n", (int)status.st_nlink);
+    close(pipes[0]);
+    close(pipes[1]);
+    file = memfd_create("memory", 0);
+    show("link memory", linkat(file, "", AT_FDCWD, in("named"), AT_EMPTY_PATH));
+    close(file);
+}
+
 struct how { uint64_t flags, mode, resolve; };
 
 static int open2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
@@ -204,6 +238,7 @@ int main(void) {
     mkdtemp(base);
     attributes();
     temporary();
+    linking();
     resolving();
     show("all gone", rmdir(base));
     return 0;

@@ -143,6 +143,12 @@ static int fill(void) {
     show("mkdir", mkdir("created", 0700));
     show("open to write", open("appended", O_WRONLY));
     show("truncate", truncate("shortened", 3));
+    show("link", link("untouched", "linked"));
+    struct stat status;
+    stat("untouched", &status);
+    show("links", status.st_nlink);
+    int fd = open(".", O_TMPFILE | O_RDWR, 0600);
+    show("link one without name", linkat(fd, "", AT_FDCWD, "linked", AT_EMPTY_PATH));
     show("unlink", unlink("removed"));
     printf("%s\nchanged\n", moves % 2 ? "moved" : "lower");
     for (;;)

@@ -93,13 +93,7 @@ internal static class PathSyscalls
             var inode = from.Inode!;
             if (a.A4 is FileAbi.AT_EMPTY_PATH && from.Name == "." && !thread.Process.Attributes.Credentials.Has(Privilege.ReadAndSearch))
                 return -Errno.ENOENT;
-            return Create(thread, a.A2, a.A3, allowsSlash: false, (_, _) =>
-            {
-                inode.Links++;
-                if (inode is RegularFile file)
-                    file.MayBeLinked = false;
-                return inode;
-            }, linked: inode);
+            return Create(thread, a.A2, a.A3, allowsSlash: false, (_, _) => inode, linked: inode);
         }
     }
 
@@ -517,6 +511,8 @@ internal static class PathSyscalls
             if (at.HasTrailingSlash && !allowsSlash)
                 return -Errno.ENOENT;
             var parent = at.Parent;
+            if (linked is not null && IsVolatile(linked) != parent.IsVolatile)
+                return -Errno.EXDEV;
             var credentials = thread.Process.Attributes.Credentials;
             error = credentials.CheckCreate(parent);
             if (error == 0 && needed is { } privilege && !credentials.Has(privilege))
@@ -531,7 +527,13 @@ internal static class PathSyscalls
             if (!parent.TryLink(at.Name, Make, bytes))
                 return -Errno.ENOSPC;
             if (linked is not null)
+            {
+                linked.Links++;
+                if (linked is RegularFile file)
+                    file.MayBeLinked = false;
                 thread.Files.FileSystem.NoticeSelf(linked, Inotify.IN_ATTRIB);
+            }
+
             thread.Files.FileSystem.NoticeEntry(parent, at.Name, made!, Inotify.IN_CREATE);
             return 0;
 
@@ -568,6 +570,10 @@ internal static class PathSyscalls
             return error != 0 || mode == 0 ? error : at.Inode!.Check(caller, mode);
         }
     }
+
+    /// <summary>Whether a file is where nothing is kept; null: it is in no directory, such as a pipe.</summary>
+    private static bool? IsVolatile(Inode inode)
+        => (inode as DirectoryNode ?? (inode as RegularFile)?.MadeIn ?? (inode.Home ?? inode.LastHome)?.Parent)?.IsVolatile;
 
     private static bool IsInside(DirectoryNode directory, DirectoryNode ancestor)
     {

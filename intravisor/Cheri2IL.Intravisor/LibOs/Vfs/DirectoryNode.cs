@@ -269,6 +269,9 @@ public sealed class RegularFile : Inode
     /// <summary>Whether linkat may give it a name when it has none (O_TMPFILE).</summary>
     internal bool MayBeLinked { get; set; }
 
+    /// <summary>Directory that it was made in without a name (O_TMPFILE); null: it was not.</summary>
+    internal DirectoryNode? MadeIn { get; init; }
+
     /// <summary>Its bytes; opens the host file at first use.</summary>
     public FileContent Content => _content ??= new FileContent(FileSystem, _lower?.Invoke());
 

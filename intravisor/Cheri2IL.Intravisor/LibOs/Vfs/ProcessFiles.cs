@@ -146,7 +146,7 @@ public sealed class ProcessFiles
         error = directory.IsVolatile && !directory.IsWritable ? -Errno.EOPNOTSUPP : credentials.CheckCreate(directory);
         if (error != 0)
             return null;
-        var created = new RegularFile(FileSystem, mode & 0xfff & ~Umask) { Links = 0, MayBeLinked = (flags & FileAbi.O_EXCL) == 0 };
+        var created = new RegularFile(FileSystem, mode & 0xfff & ~Umask) { Links = 0, MadeIn = directory, MayBeLinked = (flags & FileAbi.O_EXCL) == 0 };
         credentials.Own(created, directory);
         var file = created.Open(flags & ~(FileAbi.O_TMPFILE | FileAbi.O_DIRECTORY), out error);
         if (file is not null)
