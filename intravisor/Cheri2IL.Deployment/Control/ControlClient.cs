@@ -22,47 +22,110 @@ public static class ControlClient
         };
     }
 
-    /// <summary>Sends a request and yields the answers until the other side closes.</summary>
-    /// <exception cref="ControlException">The request was refused, or the Intravisor has gone.</exception>
-    public static IEnumerable<JsonObject> Ask(int process, JsonObject request)
+    /// <summary>Sends a request that has one answer.</summary>
+    /// <exception cref="ControlException">The request was refused, or the Intravisor ended before it had answered.</exception>
+    public static JsonObject Ask(int process, JsonObject request)
     {
-        ArgumentNullException.ThrowIfNull(request);
-        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        Connect(socket, process);
-        using var stream = new NetworkStream(socket);
-        stream.Write(Encoding.UTF8.GetBytes(request.ToJsonString() + "\n"));
-        using var answers = new StreamReader(stream, Encoding.UTF8);
-        while (ReadLine(answers) is { } line)
+        using var connection = new Connection(process, request);
+        return connection.Read() ?? throw connection.Ended();
+    }
+
+    /// <summary>Sends a request that has any number of answers, and yields them.</summary>
+    /// <param name="process">Process id of the Intravisor.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="isFollowing">The answers may end with the Intravisor, whatever ended it.</param>
+    /// <exception cref="ControlException">The request was refused, or the Intravisor ended before it had answered.</exception>
+    public static IEnumerable<JsonObject> AskForLines(int process, JsonObject request, bool isFollowing)
+    {
+        using var connection = new Connection(process, request);
+        while (connection.Read() is { } answer)
         {
-            var answer = ControlMessages.Parse(line) ?? throw new ControlException($"the Intravisor in process {process} answered something else than JSON");
-            if (answer[ControlMessages.Error] is { } error)
-                throw new ControlException(error.ToString());
+            if (answer.ContainsKey(ControlMessages.End))
+                yield break;
             yield return answer;
         }
+
+        if (!isFollowing)
+            throw connection.Ended();
     }
 
-    private static void Connect(Socket socket, int process)
+    /// <summary>A request on its way.</summary>
+    private sealed class Connection : IDisposable
     {
-        try
-        {
-            socket.Connect(new UnixDomainSocketEndPoint(ControlDirectory.SocketOf(process)));
-            if (ControlMessages.PeerOf(socket) != ControlDirectory.UserId)
-                throw new ControlException($"process {process} belongs to somebody else");
-        }
-        catch (SocketException error)
-        {
-            throw new ControlException($"the Intravisor in process {process} does not answer: {error.Message}");
-        }
-    }
+        private readonly int _process;
+        private readonly Socket _socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        private readonly StreamReader? _answers;
 
-    private static string? ReadLine(StreamReader answers)
-    {
-        try
+        public Connection(int process, JsonObject request)
         {
-            return answers.ReadLine();
+            _process = process;
+            try
+            {
+                Connect();
+                var stream = new NetworkStream(_socket);
+                _answers = new StreamReader(stream, Encoding.UTF8);
+                stream.Write(Encoding.UTF8.GetBytes(request.ToJsonString() + "\n"));
+            }
+            catch (IOException)
+            {
+                // It has gone; there may be an answer all the same, which says why the request was not wanted.
+            }
+            catch
+            {
+                Dispose();
+                throw;
+            }
         }
-        catch (IOException)
+
+        /// <summary>The next answer; null: there is none, or not all of it.</summary>
+        /// <exception cref="ControlException">The answer is a refusal, or none at all.</exception>
+        public JsonObject? Read()
         {
+            if (ReadLine() is not { } line)
+                return null;
+            var answer = ControlMessages.Parse(line) ?? throw new ControlException($"the Intravisor in process {_process} answered something else than JSON");
+            return answer[ControlMessages.Error] is { } error ? throw new ControlException(error.ToString()) : answer;
+        }
+
+        public ControlException Ended() => new($"the Intravisor in process {_process} ended before it answered");
+
+        public void Dispose()
+        {
+            _answers?.Dispose();
+            _socket.Dispose();
+        }
+
+        private void Connect()
+        {
+            try
+            {
+                _socket.Connect(new UnixDomainSocketEndPoint(ControlDirectory.SocketOf(_process)));
+                if (ControlMessages.PeerOf(_socket) != ControlDirectory.UserId)
+                    throw new ControlException($"process {_process} belongs to somebody else");
+            }
+            catch (SocketException error)
+            {
+                throw new ControlException($"the Intravisor in process {_process} does not answer: {error.Message}");
+            }
+        }
+
+        /// <summary>Up to the end of the line, which an answer that was cut off does not have.</summary>
+        private string? ReadLine()
+        {
+            var line = new StringBuilder();
+            try
+            {
+                for (int next; (next = _answers!.Read()) >= 0; line.Append((char)next))
+                {
+                    if (next == '\n')
+                        return line.ToString();
+                }
+            }
+            catch (IOException)
+            {
+                // The end of the connection, as seen from a side that it did not wait for.
+            }
+
             return null;
         }
     }

@@ -10,6 +10,9 @@ internal static class ControlMessages
     /// <summary>Key of an answer that says why a request was refused.</summary>
     public const string Error = "error";
 
+    /// <summary>Key of the answer behind the last of several.</summary>
+    public const string End = "end";
+
     /// <summary>Most bytes of a request.</summary>
     public const int LongestRequest = 4096;
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -12,7 +13,8 @@ namespace Cheri2IL.Deployment.Control;
 /// </summary>
 /// <remarks>
 /// A request is a line with a JSON object: <c>{"command": "ps"}</c>, or with "name" <c>inspect</c>, <c>signal</c> ("signal": number), <c>pause</c>, <c>resume</c>,
-/// <c>logs</c> ("lines": number, "follow": bool). Each answer is a line; one with "error" is the last.
+/// <c>logs</c> ("lines": number, "follow": bool). The answer is a line, and so is each line of the logs, behind which one with "end" says that there
+/// are no more; one with "error" is the last.
 /// </remarks>
 public sealed class ControlServer : IDisposable
 {
@@ -24,6 +26,7 @@ public sealed class ControlServer : IDisposable
     private readonly Socket _listener;
     private readonly string _path;
     private readonly SemaphoreSlim _free = new(MostConnections);
+    private readonly CancellationTokenSource _closing = new();
 
     /// <summary>Listens from now on.</summary>
     /// <exception cref="ControlException">The socket cannot be made.</exception>
@@ -37,10 +40,13 @@ public sealed class ControlServer : IDisposable
         _listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            File.Delete(_path);
-            _listener.Bind(new UnixDomainSocketEndPoint(_path));
-            File.SetUnixFileMode(_path, OwnerOnly);
+            // Under its name only when it listens: who looks for Intravisors deletes a socket that nobody listens at.
+            var unborn = Path.ChangeExtension(_path, ".new");
+            File.Delete(unborn);
+            _listener.Bind(new UnixDomainSocketEndPoint(unborn));
+            File.SetUnixFileMode(unborn, OwnerOnly);
             _listener.Listen();
+            File.Move(unborn, _path, overwrite: true);
         }
         catch (Exception error) when (error is SocketException or IOException or UnauthorizedAccessException or ArgumentException)
         {
@@ -51,10 +57,11 @@ public sealed class ControlServer : IDisposable
         _ = Task.Run(Accept);
     }
 
-    /// <summary>Stops listening and deletes the socket.</summary>
+    /// <summary>Stops listening, deletes the socket, and lets the answers that are being given come to their end, for some seconds at most.</summary>
     public void Dispose()
     {
         _listener.Dispose();
+        _closing.Cancel();
         try
         {
             File.Delete(_path);
@@ -63,24 +70,40 @@ public sealed class ControlServer : IDisposable
         {
             // Whoever looks for Intravisors finds that nobody listens, and deletes it.
         }
+
+        // What was asked for may be the very reason for the end. Those who do not read what they asked for are not waited for longer.
+        var waiting = Stopwatch.StartNew();
+        for (var k = 0; k < MostConnections; k++)
+        {
+            if (!_free.Wait(Patience - waiting.Elapsed is { Ticks: > 0 } left ? left : TimeSpan.Zero))
+                break;
+        }
     }
 
     private async Task Accept()
     {
-        while (true)
+        try
         {
-            await _free.WaitAsync().ConfigureAwait(false);
-            Socket socket;
-            try
+            while (true)
             {
-                socket = await _listener.AcceptAsync().ConfigureAwait(false);
-            }
-            catch (Exception error) when (error is SocketException or ObjectDisposedException)
-            {
-                return;
-            }
+                await _free.WaitAsync(_closing.Token).ConfigureAwait(false);
+                Socket socket;
+                try
+                {
+                    socket = await _listener.AcceptAsync(_closing.Token).ConfigureAwait(false);
+                }
+                catch
+                {
+                    _free.Release();
+                    throw;
+                }
 
-            _ = Task.Run(() => Serve(socket));
+                _ = Task.Run(() => Serve(socket));
+            }
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException or OperationCanceledException)
+        {
+            // Nobody listens any more.
         }
     }
 
@@ -114,9 +137,10 @@ public sealed class ControlServer : IDisposable
         }
     }
 
-    private static async Task<string> ReadRequest(NetworkStream stream)
+    private async Task<string> ReadRequest(NetworkStream stream)
     {
-        using var limit = new CancellationTokenSource(Patience);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token);
+        limit.CancelAfter(Patience);
         var buffer = new byte[ControlMessages.LongestRequest];
         var length = 0;
         while (length < buffer.Length && buffer.AsSpan(0, length).IndexOf((byte)'\n') < 0)
@@ -164,17 +188,21 @@ public sealed class ControlServer : IDisposable
         var lines = System.Threading.Channels.Channel.CreateBounded<JsonObject>(new System.Threading.Channels.BoundedChannelOptions(4096) { FullMode = System.Threading.Channels.BoundedChannelFullMode.DropOldest });
         using var following = cvm.Console.Follow((int)Math.Clamp(Number(request, "lines") ?? int.MaxValue, 0, int.MaxValue), (_, number, line) => lines.Writer.TryWrite(new JsonObject { ["stream"] = number, ["line"] = Encoding.UTF8.GetString(line) }));
         var gone = stream.ReadAsync(new byte[1]).AsTask();
+        var more = lines.Reader.WaitToReadAsync().AsTask();
         do
         {
             while (lines.Reader.TryRead(out var line))
                 await answers.WriteLineAsync(line.ToJsonString()).ConfigureAwait(false);
             if (request["follow"]?.GetValueKind() != System.Text.Json.JsonValueKind.True || cvm.Status.IsOver || gone.IsCompleted)
                 break;
-            await Task.WhenAny(lines.Reader.WaitToReadAsync().AsTask(), gone, Task.Delay(200)).ConfigureAwait(false);
+            if (more.IsCompleted)
+                more = lines.Reader.WaitToReadAsync().AsTask();
+            await Task.WhenAny(more, gone, Task.Delay(200)).ConfigureAwait(false);
         }
         while (true);
         while (lines.Reader.TryRead(out var rest))
             await answers.WriteLineAsync(rest.ToJsonString()).ConfigureAwait(false);
+        await answers.WriteLineAsync(new JsonObject { [ControlMessages.End] = true }.ToJsonString()).ConfigureAwait(false);
     }
 
     private DeployedCvm? Find(JsonObject request) => Text(request, "name") is { } name ? _deployment.Find(name) : null;

@@ -58,10 +58,12 @@ internal static class ControlCommands
         var lines = new Option<int>("--lines", "-n") { Description = "Only the last lines; 1,000 are kept.", DefaultValueFactory = _ => 1000, HelpName = "count" };
         var follow = new Option<bool>("--follow", "-f") { Description = "Go on with what it prints until it is over." };
         var command = new ToolCommand("logs", "Prints what a cVM has printed: stdout on stdout, stderr on stderr.", "cheri2il logs server", "cheri2il logs --follow --lines 20 server") { name, lines, follow, pid };
-        command.SetAction(parsed => Ask(
-            parsed.GetValue(pid),
-            new JsonObject { ["command"] = "logs", ["name"] = parsed.GetRequiredValue(name), ["lines"] = parsed.GetValue(lines), ["follow"] = parsed.GetValue(follow) },
-            answer => Print(answer["stream"]!.GetValue<int>() == 2, answer["line"]!.GetValue<string>())));
+        command.SetAction(parsed => Reporting(() =>
+        {
+            var request = new JsonObject { ["command"] = "logs", ["name"] = parsed.GetRequiredValue(name), ["lines"] = parsed.GetValue(lines), ["follow"] = parsed.GetValue(follow) };
+            foreach (var line in ControlClient.AskForLines(ControlClient.Choose(parsed.GetValue(pid)), request, isFollowing: parsed.GetValue(follow)))
+                Print(line["stream"]!.GetValue<int>() == 2, line["line"]!.GetValue<string>());
+        }));
         return command;
     }
 
@@ -84,12 +86,13 @@ internal static class ControlCommands
 
     private static Option<int?> Pid() => new("--pid") { Description = "Process of the Intravisor, where several run.", HelpName = "pid" };
 
-    private static int Ask(int? process, JsonObject request, Action<JsonObject> show)
+    private static int Ask(int? process, JsonObject request, Action<JsonObject> show) => Reporting(() => show(ControlClient.Ask(ControlClient.Choose(process), request)));
+
+    private static int Reporting(Action ask)
     {
         try
         {
-            foreach (var answer in ControlClient.Ask(ControlClient.Choose(process), request))
-                show(answer);
+            ask();
             return ExitCode.Success;
         }
         catch (ControlException error)
