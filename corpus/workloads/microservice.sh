@@ -57,7 +57,7 @@ echo "kill: status $?"
 wait $loading
 echo "load: status $?"
 awk 'END { print NR }' "$folder/counts" | sed "s/^$((requests * clients))\$/no answer lost/"
-for ((k = 0; k < 100; k++)); do
+for ((k = 0; k < 3000; k++)); do
     [ "$(grep -c 'gracefully shutting down' "$folder/err")" -ge 2 ] && break
     sleep 0.1
 done

@@ -26,7 +26,7 @@ answers() { [ "$(cli ping)" = PONG ]; }
 
 field() { cli info persistence | tr -d '\r' | sed -n "s/^$1://p"; }
 settle() { # until neither child is at work
-    for ((k = 0; k < 600; k++)); do
+    for ((k = 0; k < 3000; k++)); do
         [ "$(field rdb_bgsave_in_progress)$(field aof_rewrite_in_progress)$(field aof_rewrite_scheduled)" = 000 ] && return
         sleep 0.1
     done
@@ -45,7 +45,7 @@ settle
 wait $benchmark
 echo "benchmark: status $?, $(grep -c '^"' "$folder/benchmark") lines"
 for name in rdb_last_bgsave_status aof_last_bgrewrite_status aof_last_write_status; do echo "$name $(field $name)"; done
-for ((k = 0; k < 600; k++)); do grep -q '^load .*RPUSH' "$folder/out" && break; sleep 0.1; done
+for ((k = 0; k < 3000; k++)); do grep -q '^load .*RPUSH' "$folder/out" && break; sleep 0.1; done
 grep '^load ' "$folder/out" | sed 's/^load *| //'
 cli incr runs
 

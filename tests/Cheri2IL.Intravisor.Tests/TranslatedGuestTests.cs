@@ -26,7 +26,7 @@ public sealed class TranslatedGuestTests
         cvm.Kill(Signal.SIGKILL);
 
         // The limit only keeps a failure from hanging the suite.
-        var exit = await cvm.Completion.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        var exit = await cvm.Completion.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
         Assert.Equal(128 + Signal.SIGKILL, exit.ShellStatus);
     }
 

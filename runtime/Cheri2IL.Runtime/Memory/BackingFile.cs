@@ -15,8 +15,10 @@ public sealed unsafe partial class BackingFile : IDisposable
     private const int OpenCloseOnExec = 0x80000;
     private const int LockExclusive = 2;
     private const int LockNonBlocking = 4;
+    private const int LockNone = 8;
 
     private readonly Action? _closed;
+    private bool _isLocked;
     private int _descriptor;
 
     /// <summary>Makes an empty file.</summary>
@@ -95,7 +97,7 @@ public sealed unsafe partial class BackingFile : IDisposable
     public bool SyncAll() => NativeSyncAll(_descriptor) == 0;
 
     /// <summary>Takes the file for this process alone; false where another has it.</summary>
-    public bool TryLock() => NativeLock(_descriptor, LockExclusive | LockNonBlocking) == 0;
+    public bool TryLock() => _isLocked = NativeLock(_descriptor, LockExclusive | LockNonBlocking) == 0;
 
     /// <inheritdoc/>
     public void Dispose()
@@ -109,6 +111,9 @@ public sealed unsafe partial class BackingFile : IDisposable
         var descriptor = Interlocked.Exchange(ref _descriptor, -1);
         if (descriptor < 0)
             return;
+        // A lock lasts until the last copy of the descriptor is closed, and a process that is being started has one until it executes its program.
+        if (_isLocked)
+            _ = NativeLock(descriptor, LockNone);
         _ = NativeClose(descriptor);
         _closed?.Invoke();
     }

@@ -6,7 +6,8 @@ namespace Cheri2IL.Cli.Tests.Deploy;
 /// <summary>A run of the tool that goes on while the test looks at it.</summary>
 internal sealed class RunningTool : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    /// <summary>Keeps a failure from hanging the suite; nothing is measured by it.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
     private readonly Process _process;
     private readonly StringBuilder _output = new();
@@ -16,6 +17,10 @@ internal sealed class RunningTool : IDisposable
     public RunningTool(string directory, string cache, params string[] arguments)
     {
         var start = ToolProcess.Command(arguments, directory, cache);
+        // Who started the tests may ignore interrupts, as shells do for what runs in the background, and the tool would inherit that.
+        start.ArgumentList.Insert(0, "--default-signal=INT");
+        start.ArgumentList.Insert(1, start.FileName);
+        start.FileName = "env";
         start.Environment["XDG_RUNTIME_DIR"] = directory;
         start.RedirectStandardInput = start.RedirectStandardOutput = start.RedirectStandardError = true;
         _process = Process.Start(start)!;
@@ -40,7 +45,11 @@ internal sealed class RunningTool : IDisposable
     /// <summary>Waits until stdout contains a text.</summary>
     public void Await(string text)
     {
-        if (!SpinWait.SpinUntil(() => Output.Contains(text, StringComparison.Ordinal) || _process.HasExited, Patience) || !Output.Contains(text, StringComparison.Ordinal))
+        SpinWait.SpinUntil(() => Output.Contains(text, StringComparison.Ordinal) || _process.HasExited, Patience);
+        // What it printed last may not have been read yet.
+        if (_process.HasExited)
+            _process.WaitForExit();
+        if (!Output.Contains(text, StringComparison.Ordinal))
             throw new TimeoutException($"'{text}' did not appear in: {Output}{Error}");
     }
 

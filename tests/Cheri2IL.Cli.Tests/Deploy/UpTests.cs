@@ -169,7 +169,7 @@ public sealed class UpTests : IClassFixture<SharedCache>, IDisposable
     {
         using var up = Start("cVMs: [{name: a, runtime: service.elf, args: say once, restart: {policy: always, delay: 1h}}]");
         up.Await("a | once");
-        Assert.True(SpinWait.SpinUntil(() => Cvms(Tool("ps", "--json"))[0]["state"]!.GetValue<string>() == "waiting", TimeSpan.FromMinutes(1)));
+        Assert.True(SpinWait.SpinUntil(() => Cvms(Tool("ps", "--json"))[0]["state"]!.GetValue<string>() == "waiting", TimeSpan.FromMinutes(2)));
         Assert.Equal(0, Tool("kill", "a").ExitCode);
         Assert.Equal(0, up.Wait());
         Assert.Equal("a | once\n", up.Output);
@@ -244,7 +244,7 @@ public sealed class UpTests : IClassFixture<SharedCache>, IDisposable
               - {name: polite, runtime: service.elf, args: term say ready wait}
               - {name: stubborn, runtime: service.elf, args: ignore say ready wait, restart: always}
             """, "--grace", "0.3", "--json");
-        Assert.True(SpinWait.SpinUntil(() => up.Error.Split("ready").Length == 3, TimeSpan.FromMinutes(1)), up.Error);
+        Assert.True(SpinWait.SpinUntil(() => up.Error.Split("ready").Length == 3, TimeSpan.FromMinutes(2)), up.Error);
         up.Signal("INT");
         Assert.Equal(130, up.Wait());
         Assert.Contains("polite   | stopping on signal 15\n", up.Error, StringComparison.Ordinal);
@@ -263,7 +263,7 @@ public sealed class UpTests : IClassFixture<SharedCache>, IDisposable
                 up.Signal("INT");
                 return SpinWait.SpinUntil(() => up.Error.Contains("SIGKILL", StringComparison.Ordinal), 500);
             },
-            TimeSpan.FromMinutes(1)));
+            TimeSpan.FromMinutes(2)));
         Assert.Equal(130, up.Wait());
     }
 

@@ -15,7 +15,7 @@ internal sealed unsafe partial class TerminalSession : IDisposable
     private const ulong TIOCGPTN = 0x80045430;
     private const ulong TIOCSPTLCK = 0x40045431;
     private const int ModeBytes = 36;
-    private static readonly TimeSpan _limit = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan _limit = TimeSpan.FromMinutes(10);
 
     private readonly int _master;
     private readonly int _slave;
@@ -39,7 +39,8 @@ internal sealed unsafe partial class TerminalSession : IDisposable
         _slave = NativeOpen(path, ReadWriteNoControl);
         Resize(rows, columns);
         InitialModes = Modes;
-        var start = new ProcessStartInfo("setsid", ["-w", "sh", "-c", "exec <>\"$0\" >&0 2>&1; exec \"$@\"", path, command.FileName, .. command.ArgumentList]) { WorkingDirectory = command.WorkingDirectory };
+        // Who started the tests may ignore signals of the keyboard, as shells do for what runs in the background, and the tool would inherit that.
+        var start = new ProcessStartInfo("setsid", ["-w", "sh", "-c", "exec <>\"$0\" >&0 2>&1; exec \"$@\"", path, "env", "--default-signal=INT,QUIT,TSTP", command.FileName, .. command.ArgumentList]) { WorkingDirectory = command.WorkingDirectory };
         foreach (var (name, value) in command.Environment)
             start.Environment[name] = value;
         start.Environment["TERM"] = "dumb";

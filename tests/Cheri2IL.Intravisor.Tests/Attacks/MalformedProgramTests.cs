@@ -49,7 +49,7 @@ public sealed class MalformedProgramTests(AttackSite site)
             guest.Start(cvm);
             await Task.WhenAny(cvm.Completion, Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken));
             cvm.Kill(Signal.SIGKILL);
-            await cvm.Completion.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+            await cvm.Completion.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
             return true;
         }
         catch (Exception error) when (error is ElfFormatException or CvmLoadException)

@@ -18,7 +18,7 @@ public sealed partial class CapabilityProgramTests
 {
     private const int Segv = 128 + 11;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     /// <summary>Folder, program, arguments, outcome of every case.</summary>
     public static TheoryData<string, string, string, string> Cases()

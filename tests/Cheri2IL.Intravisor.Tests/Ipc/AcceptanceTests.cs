@@ -36,11 +36,11 @@ public sealed unsafe class AcceptanceTests : IDisposable
     }
 
     private static void Await(QuietHost host, string line)
-        => Assert.True(SpinWait.SpinUntil(() => host.Output.Contains(line, StringComparison.Ordinal), TimeSpan.FromSeconds(60)), $"it does not print {line}");
+        => Assert.True(SpinWait.SpinUntil(() => host.Output.Contains(line, StringComparison.Ordinal), TimeSpan.FromMinutes(2)), $"it does not print {line}");
 
     private static int StatusOf(Cvm cvm)
     {
-        Assert.True(cvm.Completion.Wait(TimeSpan.FromSeconds(60)), $"{cvm.Name} does not end");
+        Assert.True(cvm.Completion.Wait(TimeSpan.FromMinutes(2)), $"{cvm.Name} does not end");
         return cvm.Wait().ShellStatus;
     }
 

@@ -70,14 +70,14 @@ public sealed unsafe class LayerTests : IDisposable
 
     private static CvmExit EndOf(Cvm cvm)
     {
-        Assert.True(cvm.Completion.Wait(TimeSpan.FromSeconds(60)), $"{cvm.Name} does not end");
+        Assert.True(cvm.Completion.Wait(TimeSpan.FromMinutes(2)), $"{cvm.Name} does not end");
         return cvm.Wait();
     }
 
     private static void Await(QuietHost host, string text)
-        => Assert.True(SpinWait.SpinUntil(() => host.Output.Contains(text, StringComparison.Ordinal), TimeSpan.FromSeconds(60)), $"it does not print {text}");
+        => Assert.True(SpinWait.SpinUntil(() => host.Output.Contains(text, StringComparison.Ordinal), TimeSpan.FromMinutes(2)), $"it does not print {text}");
 
-    private static void Await(Task task) => Assert.True(task.Wait(TimeSpan.FromSeconds(60)), "it does not come so far");
+    private static void Await(Task task) => Assert.True(task.Wait(TimeSpan.FromMinutes(2)), "it does not come so far");
 
     [Fact]
     public void ThreeLevels_CallsGoOutward_AndEndsAreReported()

@@ -35,7 +35,7 @@ public sealed class TelemetryTests
         Run(intravisor, "crasher", "crash");
         var waiting = intravisor.Create(Service.Options(["wait"]) with { Name = "waiting" });
         Service.Start(waiting);
-        Assert.True(SpinWait.SpinUntil(() => sums.ContainsKey("cheri2il.system_calls ppoll"), TimeSpan.FromSeconds(60)));
+        Assert.True(SpinWait.SpinUntil(() => sums.ContainsKey("cheri2il.system_calls ppoll"), TimeSpan.FromMinutes(2)));
         listener.RecordObservableInstruments();
         waiting.Kill(Signal.SIGKILL);
         waiting.Wait();

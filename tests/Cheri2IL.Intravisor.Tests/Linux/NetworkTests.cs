@@ -40,8 +40,7 @@ public sealed class NetworkTests
     public async Task PublishedPort_OfTheHost_IsPassedOn()
     {
         using var intravisor = new IntravisorInstance();
-        var port = FreePort();
-        var (server, output) = Start(intravisor, "server", ["serve", "80"], o => o with { Publish = [new PublishedPort(IPAddress.Loopback, port, 80)] });
+        var (server, output, port) = StartPublished(intravisor);
         var sent = new byte[Bytes];
         new Random(1).NextBytes(sent);
         using var client = await ConnectUntilServedAsync(port, sent);
@@ -126,6 +125,24 @@ public sealed class NetworkTests
     {
         await stream.WriteAsync(bytes.AsMemory(1));
         socket.Shutdown(SocketShutdown.Send);
+    }
+
+    /// <summary>Starts a server at a port of the host that is free. Until it has it, somebody else may take it.</summary>
+    private static (Cvm Cvm, QuietHost Output, int Port) StartPublished(IntravisorInstance intravisor)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            var port = FreePort();
+            try
+            {
+                var (cvm, output) = Start(intravisor, $"server{attempt}", ["serve", "80"], o => o with { Publish = [new PublishedPort(IPAddress.Loopback, port, 80)] });
+                return (cvm, output, port);
+            }
+            catch (CvmLoadException error) when (attempt < 20 && error.Message.Contains("in use", StringComparison.OrdinalIgnoreCase))
+            {
+                // The next.
+            }
+        }
     }
 
     private static int FreePort()

@@ -1,14 +1,17 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
 using Cheri2IL.Cli;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Intravisor.Tests.Attacks;
+using Microsoft.Win32.SafeHandles;
 using Xunit;
 
 namespace Cheri2IL.Intravisor.Tests.Linux;
 
 /// <summary>What a guest writes to an upper layer is there at its next start, also when it was killed.</summary>
-public sealed class UpperTests : IDisposable
+public sealed partial class UpperTests : IDisposable
 {
     private static readonly CorpusGuest _keep = new("keep", File.ReadAllBytes(Path.Combine(Repository.Root(), "corpus", "linux", "bin", "keep.elf")));
 
@@ -129,6 +132,24 @@ public sealed class UpperTests : IDisposable
         Assert.Contains("another cVM", Assert.Throws<IOException>(() => new HostUpper(Path.Combine(_folder, "upper"))).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>As in a process that is being started, until it executes its program: it has a copy of each descriptor.</summary>
+    [Fact]
+    public void UpperLayer_ThatWasClosed_IsFreeThoughACopyOfItsDescriptorIsOpen()
+    {
+        SafeFileHandle copy;
+        using (new HostUpper(Path.Combine(_folder, "upper")))
+        {
+            var journal = Directory.GetFiles("/proc/self/fd").Single(f => File.ResolveLinkTarget(f, false)?.FullName == Path.Combine(_folder, "upper", "journal"));
+            copy = new SafeFileHandle(NativeDuplicate(int.Parse(Path.GetFileName(journal), CultureInfo.InvariantCulture)), ownsHandle: true);
+            Assert.False(copy.IsInvalid);
+        }
+
+        using (copy)
+        using (new HostUpper(Path.Combine(_folder, "upper")))
+        {
+        }
+    }
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private string Change(string what = "change")
@@ -149,6 +170,9 @@ public sealed class UpperTests : IDisposable
         Assert.Equal(0, cvm.Wait().ShellStatus);
         return host.Output;
     }
+
+    [LibraryImport("libc", EntryPoint = "dup")]
+    private static partial int NativeDuplicate(int descriptor);
 
     private Cvm Start(string what, QuietHost host)
     {
