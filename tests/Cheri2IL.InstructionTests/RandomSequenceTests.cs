@@ -1,19 +1,24 @@
 using System.Globalization;
 using System.Text;
 using Cheri2IL.CaseGen;
+using Cheri2IL.Runtime.Tests;
 using Xunit;
 
 namespace Cheri2IL.InstructionTests;
 
 /// <summary>
 /// Random instruction sequences: the engines against each other everywhere, and against qemu-riscv64 where it is installed.
-/// CHERI2IL_RANDOM_AREAS sets the number of code areas of 64 programs (default 8), CHERI2IL_RANDOM_SEED the seed.
+/// CHERI2IL_RANDOM_AREAS sets the number of code areas of 64 programs (default 8), CHERI2IL_RANDOM_SEED the seed of the first.
 /// </summary>
 [Collection(GuestSandbox.Collection)]
+[Trait("Category", "Fuzz")]
 public sealed class RandomSequenceTests
 {
     private static readonly int Areas = Setting("CHERI2IL_RANDOM_AREAS", 8);
-    private static readonly int Seed = Setting("CHERI2IL_RANDOM_SEED", 1);
+    private static readonly int Seed = Setting("CHERI2IL_RANDOM_SEED", Fuzzing.Seed(1));
+
+    /// <summary>Cases of all tests here, which share the time of a longer run.</summary>
+    private const int Tests = 13;
 
     [Theory]
     [InlineData(Engine.EvaluatorOptimized)]
@@ -22,10 +27,10 @@ public sealed class RandomSequenceTests
     [InlineData(Engine.EmittedPrecise)]
     public void RandomSequences_ByTwoEngines_EndAlike(Engine engine)
     {
-        foreach (var programs in CreateAreas())
+        foreach (var (seed, programs) in CreateAreas())
         {
             var expected = Execute(programs, Engine.EvaluatorPlain);
-            Compare(programs, expected, Execute(programs, engine), prefix => Execute([prefix], Engine.EvaluatorPlain)[0], engine);
+            Compare(seed, programs, expected, Execute(programs, engine), prefix => Execute([prefix], Engine.EvaluatorPlain)[0], engine);
         }
     }
 
@@ -37,11 +42,11 @@ public sealed class RandomSequenceTests
     public void RandomSequences_ThatTheHardwareTraps_EndAlike(Engine engine, int trapping)
     {
         var faults = 0;
-        foreach (var programs in CreateAreas(new WildAccess(trapping + 0x800, 12)))
+        foreach (var (seed, programs) in CreateAreas(new WildAccess(trapping + 0x800, 12)))
         {
             var expected = Execute(programs, Engine.EvaluatorPlain);
             faults += expected.Count(state => state.Fault is not null);
-            Compare(programs, expected, Execute(programs, engine), prefix => Execute([prefix], Engine.EvaluatorPlain)[0], engine);
+            Compare(seed, programs, expected, Execute(programs, engine), prefix => Execute([prefix], Engine.EvaluatorPlain)[0], engine);
         }
 
         Assert.InRange(faults, Areas * 8, int.MaxValue);
@@ -61,24 +66,26 @@ public sealed class RandomSequenceTests
             return;
         }
 
-        foreach (var programs in CreateAreas())
+        foreach (var (seed, programs) in CreateAreas())
         {
             var code = Assemble(programs);
             var expected = machine.Run([.. programs.Select(program => (code, program.Before))]);
-            Compare(programs, expected, Execute(programs, engine), prefix => machine.Run([(Assemble([prefix]), prefix.Before)])[0], engine);
+            Compare(seed, programs, expected, Execute(programs, engine), prefix => machine.Run([(Assemble([prefix]), prefix.Before)])[0], engine);
         }
     }
 
     private static int Setting(string name, int fallback) =>
         int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : fallback;
 
-    private static IEnumerable<RandomProgram[]> CreateAreas(WildAccess? wild = null)
+    private static IEnumerable<(int Seed, RandomProgram[] Programs)> CreateAreas(WildAccess? wild = null)
     {
         var encoder = new CaseGen.Encoder();
-        for (var area = 0; area < Areas; area++)
+        var fuzzing = new Fuzzing(Tests);
+        for (var area = 0; area < Areas || fuzzing.GoesOn; area++)
         {
-            var random = new Random(Seed + area);
-            yield return [.. Enumerable.Range(0, RandomProgram.PerArea).Select(number => RandomProgram.Create(encoder, random, number, wild))];
+            var seed = unchecked(Seed + area);
+            var random = new Random(seed);
+            yield return (seed, [.. Enumerable.Range(0, RandomProgram.PerArea).Select(number => RandomProgram.Create(encoder, random, number, wild))]);
         }
     }
 
@@ -99,7 +106,7 @@ public sealed class RandomSequenceTests
     }
 
     private static void Compare(
-        RandomProgram[] programs, IReadOnlyList<MachineState> expected, List<MachineState> actual, Func<RandomProgram, MachineState> oracle, Engine engine)
+        int seed, RandomProgram[] programs, IReadOnlyList<MachineState> expected, List<MachineState> actual, Func<RandomProgram, MachineState> oracle, Engine engine)
     {
         for (var i = 0; i < programs.Length; i++)
         {
@@ -116,7 +123,7 @@ public sealed class RandomSequenceTests
             var code = new byte[RandomProgram.Stride];
             CodeText.Write(code, shortest.Words);
             Assert.Fail($"""
-                program {i} of seed {Seed} ends differently:
+                program {i} of seed {seed} ends differently:
                 expected:{Text(programs[i].Before, expected[i])}
                 actual:  {Text(programs[i].Before, actual[i])}
                 The shortest prefix that does so when it is run alone (all of it, if none does):

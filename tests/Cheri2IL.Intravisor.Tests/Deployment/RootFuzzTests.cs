@@ -1,7 +1,6 @@
-using System.Diagnostics;
-using System.Globalization;
 using Cheri2IL.Deployment.Archives;
 using Cheri2IL.Intravisor.LibOs.Vfs;
+using Cheri2IL.Runtime.Tests;
 using Xunit;
 using static Cheri2IL.Intravisor.Tests.Deployment.ArchiveBuilder;
 
@@ -28,10 +27,9 @@ public sealed class RootFuzzTests : IDisposable
         var seed = Environment.TickCount;
         TestContext.Current.TestOutputHelper!.WriteLine($"seed {seed}");
         var random = new Random(seed);
-        var seconds = double.Parse(Environment.GetEnvironmentVariable("CHERI2IL_FUZZ_SECONDS") ?? "0", CultureInfo.InvariantCulture) / Formats().Count;
-        var clock = Stopwatch.StartNew();
+        var fuzzing = new Fuzzing(Formats().Count);
         var (trees, rounds) = (0, 0);
-        for (; rounds < Rounds || clock.Elapsed.TotalSeconds < seconds; rounds++)
+        for (; rounds < Rounds || fuzzing.GoesOn; rounds++)
         {
             var damaged = Damage(whole, random, Hot(format, whole));
             System.IO.File.WriteAllBytes(In("file"), damaged);

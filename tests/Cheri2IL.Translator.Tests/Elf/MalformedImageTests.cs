@@ -1,4 +1,5 @@
 using Cheri2IL.Runtime.Elf;
+using Cheri2IL.Runtime.Tests;
 using Cheri2IL.Translator.Elf;
 using Cheri2IL.Translator.Tests.Isa;
 using Xunit;
@@ -58,11 +59,14 @@ public sealed class MalformedImageTests
     [Theory]
     [InlineData(1, 1500)]
     [InlineData(2, 1500)]
+    [Trait("Category", "Fuzz")]
     public void Image_BytesChangedAtRandom_OneErrorOrATranslation(int seed, int rounds)
     {
+        var fuzzing = new Fuzzing(tests: 2);
+        seed = Fuzzing.Seed(seed);
         var random = new Random(seed);
         ReadOnlySpan<byte> edges = [0x00, 0x01, 0x7f, 0x80, 0xff];
-        for (var round = 0; round < rounds; round++)
+        for (var round = 0; round < rounds || fuzzing.GoesOn; round++)
         {
             byte[] bytes = [.. s_intact];
             for (var edits = random.Next(1, 9); edits > 0; edits--)
