@@ -45,6 +45,8 @@ public sealed partial class CvmThread
     internal long Write(OpenFile file, ref IoVector from)
     {
         var (done, deadline) = (0L, 0L);
+        if (from.Left > 0 && Modifying(file) is var error and not 0)
+            return error;
         if (file is TerminalFile terminal && MayWrite(terminal) is var refused and not 0)
             return refused;
         while (true)
@@ -72,6 +74,13 @@ public sealed partial class CvmThread
                 return Written(done, -Errno.ERESTARTSYS);
         }
     }
+
+    /// <summary>Writes at an offset.</summary>
+    internal long WriteAt(OpenFile file, long offset, ref IoVector from)
+        => from.Left > 0 && Modifying(file) is var error and not 0 ? error : file.WriteAt(offset, ref from);
+
+    /// <summary>Content of a file is about to be changed: 0 or a negated errno.</summary>
+    internal int Modifying(OpenFile file) => file.Inode is RegularFile regular ? regular.RemovePrivileges(Process.Attributes.Credentials) : 0;
 
     /// <summary>
     /// Waits until a file has one of the events, or POLLERR or POLLHUP, which end every wait. 0, -EAGAIN when the deadline has passed, or -ERESTARTSYS.

@@ -50,6 +50,14 @@ public static class FileAbi
     public const int S_IFCHR = 0x2000;
     public const int S_IFIFO = 0x1000;
 
+    public const int S_ISUID = 0x800;
+    public const int S_ISGID = 0x400;
+    public const int S_IXGRP = 8;
+    public const int S_IXUGO = 0x49;
+
+    /// <summary>Capabilities that a file gives to whoever executes it.</summary>
+    public const string XATTR_NAME_CAPS = "security.capability";
+
     public const int SEEK_SET = 0;
     public const int SEEK_CUR = 1;
     public const int SEEK_END = 2;

@@ -82,9 +82,9 @@ internal sealed record ProcessCredentials(Ids Users, Ids Groups, int[] Supplemen
     /// <param name="gainsNothing">PR_SET_NO_NEW_PRIVS.</param>
     public ProcessCredentials ForExecute(Inode file, bool gainsNothing)
     {
-        const int setUser = 0x800, setGroup = 0x400, groupExecute = 8;
-        var user = !gainsNothing && (file.Mode & setUser) != 0 ? file.UserId : Users.Effective;
-        var group = !gainsNothing && (file.Mode & (setGroup | groupExecute)) == (setGroup | groupExecute) ? file.GroupId : Groups.Effective;
+        const int setGroupToExecute = FileAbi.S_ISGID | FileAbi.S_IXGRP;
+        var user = !gainsNothing && (file.Mode & FileAbi.S_ISUID) != 0 ? file.UserId : Users.Effective;
+        var group = !gainsNothing && (file.Mode & setGroupToExecute) == setGroupToExecute ? file.GroupId : Groups.Effective;
         var isRoot = user == 0 || Users.Real == 0;
         var permitted = isRoot ? Bounding | Inheritable : 0;
         return this with
@@ -117,7 +117,6 @@ internal sealed record ProcessCredentials(Ids Users, Ids Groups, int[] Supplemen
     /// <param name="wanted">4: read, 2: write, 1: execute, or search a directory.</param>
     public int Check(Inode inode, int wanted)
     {
-        const int anybodyExecutes = 0x49;
         var mode = inode.Mode;
         var granted = FileUser == inode.UserId ? mode >> 6 : IsIn(inode.GroupId) ? mode >> 3 : mode;
         if ((wanted & ~granted & 7) == 0)
@@ -125,7 +124,7 @@ internal sealed record ProcessCredentials(Ids Users, Ids Groups, int[] Supplemen
         var isDirectory = inode is DirectoryNode;
         if ((isDirectory ? (wanted & 2) == 0 : wanted == 4) && Has(Privilege.ReadAndSearch))
             return 0;
-        if (Has(Privilege.OverrideRights) && (isDirectory || (wanted & 1) == 0 || (mode & anybodyExecutes) != 0))
+        if (Has(Privilege.OverrideRights) && (isDirectory || (wanted & 1) == 0 || inode.IsExecutable))
             return 0;
         return -Errno.EACCES;
     }
@@ -149,15 +148,25 @@ internal sealed record ProcessCredentials(Ids Users, Ids Groups, int[] Supplemen
     /// <param name="directory">The directory that it is made in; null: none.</param>
     public void Own(Inode inode, DirectoryNode? directory)
     {
-        const int setGroup = 0x400, groupExecute = 8;
+        const int setGroupToExecute = FileAbi.S_ISGID | FileAbi.S_IXGRP;
         (inode.UserId, inode.GroupId) = (FileUser, FileGroup);
-        if (directory is null || (directory.Mode & setGroup) == 0)
+        if (directory is null || (directory.Mode & FileAbi.S_ISGID) == 0)
             return;
         inode.GroupId = directory.GroupId;
         if (inode is DirectoryNode)
-            inode.Mode |= setGroup;
-        else if ((inode.Mode & (setGroup | groupExecute)) == (setGroup | groupExecute) && !IsIn(directory.GroupId) && !Has(Privilege.KeepSetId))
-            inode.Mode &= ~setGroup;
+            inode.Mode |= FileAbi.S_ISGID;
+        else if ((inode.Mode & setGroupToExecute) == setGroupToExecute && !IsIn(directory.GroupId) && !Has(Privilege.KeepSetId))
+            inode.Mode &= ~FileAbi.S_ISGID;
+    }
+
+    /// <summary>
+    /// Mode of a file whose owner or content it changes, without the bits that let who executes it act as its owner or group
+    /// (fs/attr.c, setattr_should_drop_suidgid).
+    /// </summary>
+    public int WithoutSetId(Inode inode)
+    {
+        var keepsGroup = (inode.Mode & FileAbi.S_IXGRP) == 0 && (IsIn(inode.GroupId) || Has(Privilege.KeepSetId));
+        return inode.Mode & ~(keepsGroup ? FileAbi.S_ISUID : FileAbi.S_ISUID | FileAbi.S_ISGID);
     }
 }
 

@@ -10,10 +10,6 @@ namespace Cheri2IL.Intravisor.LibOs.Syscalls;
 /// <summary>Calls that change what is said of files: rights, owners, times (fs/attr.c).</summary>
 internal static class AttributeSyscalls
 {
-    private const int SetUser = 0x800;
-    private const int SetGroup = 0x400;
-    private const int GroupExecute = 8;
-
     public static long Fchmod(CvmThread thread, in SyscallArguments a)
         => thread.Files.Descriptors[(int)a.A0] is { } file && file is not PathFile ? ChangeMode(thread, file.Inode, (int)a.A1) : -Errno.EBADF;
 
@@ -37,31 +33,30 @@ internal static class AttributeSyscalls
     public static long Utimensat(CvmThread thread, in SyscallArguments a)
     {
         const long Now = 0x3fffffff, Omit = 0x3ffffffe;
-        if (((int)a.A3 & ~(FileAbi.AT_SYMLINK_NOFOLLOW | FileAbi.AT_EMPTY_PATH)) != 0)
-            return -Errno.EINVAL;
         Span<long> times = [0, Now, 0, Now];
         if (a.A2 != 0 && !thread.Memory.TryRead(a.A2, MemoryMarshal.AsBytes(times)))
             return -Errno.EFAULT;
         if (times[1] == Omit && times[3] == Omit)
             return 0;
+        var isDescriptor = a.A1 == 0 && (int)a.A0 != FileAbi.AT_FDCWD;
+        if (((int)a.A3 & ~(isDescriptor ? 0 : FileAbi.AT_SYMLINK_NOFOLLOW | FileAbi.AT_EMPTY_PATH)) != 0)
+            return -Errno.EINVAL;
+        Inode? inode;
+        if (isDescriptor)
+        {
+            if (thread.Files.Descriptors[(int)a.A0] is not { } file || file is PathFile)
+                return -Errno.EBADF;
+            inode = file.Inode;
+        }
+        else if (PathSyscalls.Find(thread, a.A0, a.A1, (int)a.A3, out inode) is var error and not 0)
+        {
+            return error;
+        }
+
         for (var k = 1; k < 4; k += 2)
         {
             if (times[k] is not (Now or Omit) && (ulong)times[k] >= 1_000_000_000)
                 return -Errno.EINVAL;
-        }
-
-        Inode? inode;
-        if (a.A1 == 0)
-        {
-            if (thread.Files.Descriptors[(int)a.A0] is not { } file)
-                return -Errno.EBADF;
-            inode = file.Inode;
-        }
-        else
-        {
-            var error = PathSyscalls.Find(thread, a.A0, a.A1, (int)a.A3, out inode);
-            if (error != 0)
-                return error;
         }
 
         // Now is for those who could write it, any other time for its owner.
@@ -98,10 +93,10 @@ internal static class AttributeSyscalls
             return -Errno.EOPNOTSUPP;
         if (!credentials.Owns(inode))
             return -Errno.EPERM;
-        if (inode is RegularFile { Seals: { } seals } && (seals & FileAbi.F_SEAL_EXEC) != 0 && ((inode.Mode ^ mode) & 0x49) != 0)
+        if (inode is RegularFile { Seals: { } seals } && (seals & FileAbi.F_SEAL_EXEC) != 0 && ((inode.Mode ^ mode) & FileAbi.S_IXUGO) != 0)
             return -Errno.EPERM;
         if (!credentials.IsIn(inode.GroupId) && !credentials.Has(Privilege.KeepSetId))
-            mode &= ~SetGroup;
+            mode &= ~FileAbi.S_ISGID;
         inode.Mode = inode.Type | (mode & 0xfff);
         inode.ChangeTime = inode.FileSystem.Now;
         return Kept(inode);
@@ -115,29 +110,35 @@ internal static class AttributeSyscalls
         if ((user != -1 && !mayGive && !(isOwner && user == inode.UserId))
             || (group != -1 && !mayGive && !(isOwner && (group == inode.GroupId || credentials.IsIn(group)))))
             return -Errno.EPERM;
-        if (user != -1)
-            inode.UserId = user;
-        if (group != -1)
-            inode.GroupId = group;
-        if (inode is not DirectoryNode)
+        string? lost = null;
+        lock (inode.FileSystem.Gate)
         {
-            // What it did as its owner it does no more.
-            inode.Mode &= ~SetUser;
-            if ((inode.Mode & (SetGroup | GroupExecute)) == (SetGroup | GroupExecute))
-                inode.Mode &= ~SetGroup;
+            if (inode is not DirectoryNode)
+            {
+                var mode = credentials.WithoutSetId(inode);
+                if (mode != inode.Mode && !credentials.Owns(inode))
+                    return -Errno.EPERM;
+                inode.Mode = mode;
+                lost = inode.RemoveAttribute(FileAbi.XATTR_NAME_CAPS) ? FileAbi.XATTR_NAME_CAPS : null;
+            }
+
+            if (user != -1)
+                inode.UserId = user;
+            if (group != -1)
+                inode.GroupId = group;
+            inode.ChangeTime = inode.FileSystem.Now;
         }
 
-        inode.ChangeTime = inode.FileSystem.Now;
-        return Kept(inode);
+        return Kept(inode, lost: lost);
     }
 
-    /// <summary>Attributes were changed: 0, or -ENOSPC where that holds only until the cVM ends.</summary>
-    private static int Kept(Inode inode, int happened = Inotify.IN_ATTRIB)
+    /// <summary>Attributes were changed, and perhaps an extended one was lost: 0, or -ENOSPC where that holds only until the cVM ends.</summary>
+    private static int Kept(Inode inode, int happened = Inotify.IN_ATTRIB, string? lost = null)
     {
         inode.FileSystem.Notice(inode, happened);
         if (inode.FileSystem.Upper is not { } upper)
             return 0;
         lock (inode.FileSystem.Gate)
-            return upper.Changed(inode) ? 0 : -Errno.ENOSPC;
+            return (lost is null ? upper.Changed(inode) : upper.AttributeChanged(inode, lost, value: null)) ? 0 : -Errno.ENOSPC;
     }
 }

@@ -158,7 +158,7 @@ internal static class CopySyscalls
                     break;
                 var read = (int)result;
                 var target = new IoVector(buffer.AsSpan(0, read));
-                result = toOffset >= 0 ? to.WriteAt(toOffset, ref target) : thread.Write(to, ref target);
+                result = toOffset >= 0 ? thread.WriteAt(to, toOffset, ref target) : thread.Write(to, ref target);
                 if (result <= 0)
                     break;
                 done += result;

@@ -52,6 +52,7 @@ internal static class DescriptorSyscalls
         if (!files.Charge(Pipe.DefaultCapacity))
             return -Errno.ENFILE;
         var node = new PipeNode(files);
+        thread.Process.Attributes.Credentials.Own(node, directory: null);
         var pipe = node.Pipe;
         var table = thread.Files.Descriptors;
         var closeOnExec = (flags & FileAbi.O_CLOEXEC) != 0;
@@ -148,7 +149,10 @@ internal static class DescriptorSyscalls
     {
         if (thread.Files.Descriptors[(int)a.A0] is not { } file)
             return -Errno.EBADF;
-        return a.A1 < 0 || !file.CanWrite ? -Errno.EINVAL : file.Truncate(a.A1);
+        if (a.A1 < 0 || !file.CanWrite)
+            return -Errno.EINVAL;
+        var error = thread.Modifying(file);
+        return error != 0 ? error : file.Truncate(a.A1);
     }
 
     public static long Fallocate(CvmThread thread, in SyscallArguments a)
@@ -163,6 +167,8 @@ internal static class DescriptorSyscalls
             return -Errno.EBADF;
         if (file.Inode is not RegularFile regular)
             return -Errno.ENODEV;
+        if (thread.Modifying(file) is var error and not 0)
+            return error;
         return a.A2 + a.A3 > regular.Size ? file.Truncate(a.A2 + a.A3) : 0;
     }
 

@@ -155,7 +155,7 @@ internal static class ExtendedAttributeSyscalls
         {
             if (!isWrite)
                 return 0;
-            return credentials.Has(name == "security.capability" ? Privilege.SetFileCapabilities : Privilege.Administer) ? 0 : -Errno.EPERM;
+            return credentials.Has(name == FileAbi.XATTR_NAME_CAPS ? Privilege.SetFileCapabilities : Privilege.Administer) ? 0 : -Errno.EPERM;
         }
 
         if (name.StartsWith("trusted.", StringComparison.Ordinal) && name.Length > "trusted.".Length)

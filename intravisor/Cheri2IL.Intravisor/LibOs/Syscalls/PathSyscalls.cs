@@ -12,19 +12,24 @@ namespace Cheri2IL.Intravisor.LibOs.Syscalls;
 /// <summary>Calls that name files by path, and the stat family.</summary>
 internal static class PathSyscalls
 {
-    private const int O_ASYNC = 0x2000;
     private const int O_DIRECT = 0x4000;
     private const int O_LARGEFILE = 0x8000;
     private const int O_SYNC = 0x101000;
 
-    public static long Openat(CvmThread thread, in SyscallArguments a) => Open(thread, a.A0, a.A1, (int)a.A2, (int)a.A3);
+    /// <summary>Flags that mean something with O_PATH.</summary>
+    private const int PathFlags = FileAbi.O_PATH | FileAbi.O_DIRECTORY | FileAbi.O_NOFOLLOW | FileAbi.O_CLOEXEC;
+
+    public static long Openat(CvmThread thread, in SyscallArguments a)
+    {
+        var flags = (int)a.A2;
+        return Open(thread, a.A0, a.A1, (flags & FileAbi.O_PATH) != 0 ? flags & PathFlags : flags, (int)a.A3);
+    }
 
     public static long Openat2(CvmThread thread, in SyscallArguments a)
     {
         const int known = 24, page = 4096;
-        const long pathFlags = FileAbi.O_PATH | FileAbi.O_DIRECTORY | FileAbi.O_NOFOLLOW | FileAbi.O_CLOEXEC;
-        const long allFlags = pathFlags | FileAbi.O_ACCMODE | FileAbi.O_CREAT | FileAbi.O_EXCL | FileAbi.O_NOCTTY | FileAbi.O_TRUNC | FileAbi.O_APPEND | FileAbi.O_NONBLOCK
-            | FileAbi.O_NOATIME | FileAbi.O_TMPFILE | O_SYNC | O_ASYNC | O_DIRECT | O_LARGEFILE;
+        const long allFlags = PathFlags | FileAbi.O_ACCMODE | FileAbi.O_CREAT | FileAbi.O_EXCL | FileAbi.O_NOCTTY | FileAbi.O_TRUNC | FileAbi.O_APPEND | FileAbi.O_NONBLOCK
+            | FileAbi.O_NOATIME | FileAbi.O_TMPFILE | O_SYNC | FileAbi.O_ASYNC | O_DIRECT | O_LARGEFILE;
         if ((ulong)a.A3 < known)
             return -Errno.EINVAL;
         if ((ulong)a.A3 > page)
@@ -40,7 +45,7 @@ internal static class PathSyscalls
         var makes = (flags & (FileAbi.O_CREAT | FileAbi.O_TMPFILE)) != 0;
         if (makes ? (mode & ~0xfffL) != 0 : mode != 0)
             return -Errno.EINVAL;
-        if ((flags & FileAbi.O_PATH) != 0 && (flags & ~pathFlags) != 0)
+        if ((flags & FileAbi.O_PATH) != 0 && (flags & ~(long)PathFlags) != 0)
             return -Errno.EINVAL;
         if ((resolve & FileAbi.RESOLVE_CACHED) != 0 && (makes || (flags & FileAbi.O_TRUNC) != 0))
             return -Errno.EAGAIN;
@@ -146,34 +151,38 @@ internal static class PathSyscalls
             return -Errno.EINVAL;
         lock (thread.Files.FileSystem.Gate)
         {
-            var error = Resolve(thread, a.A0, a.A1, followLast: false, allowEmpty: false, out var from);
-            if (error != 0)
-                return error;
-            error = Resolve(thread, a.A2, a.A3, followLast: false, allowEmpty: false, out var to);
-            if (error != 0 && !(error == -Errno.ENOENT && to.Parent is not null))
-                return error;
-            if (from.Name is "." or ".." || to.Name is "." or "..")
-                return -Errno.EBUSY;
-            if ((a.A4 & NoReplace) != 0 && to.Inode is not null)
-                return -Errno.EEXIST;
-            if ((a.A4 & Exchange) != 0 && to.Inode is null)
-                return -Errno.ENOENT;
-            if (!from.Parent.IsWritable || !to.Parent.IsWritable)
-                return to.Parent.IsRemoved ? -Errno.ENOENT : -Errno.EACCES;
-            error = CheckRename(thread.Process.Attributes.Credentials, from, to, (a.A4 & Exchange) != 0);
-            if (error != 0)
-                return error;
-            if (from.Inode is not DirectoryNode && to.HasTrailingSlash)
-                return -Errno.ENOTDIR;
-            if (from.Inode == to.Inode)
-                return 0;
+            // Of the order in which the kernel looks at things (fs/namei.c, do_renameat2, then vfs_rename): directories, file systems, last names.
+            var isExchange = (a.A4 & Exchange) != 0;
+            var fromError = Resolve(thread, a.A0, a.A1, followLast: false, allowEmpty: false, out var from);
+            if (fromError != 0 && from.Parent is null)
+                return fromError;
+            var toError = Resolve(thread, a.A2, a.A3, followLast: false, allowEmpty: false, out var to);
+            if (toError != 0 && to.Parent is null)
+                return toError;
             if (from.Parent.IsVolatile != to.Parent.IsVolatile)
                 return -Errno.EXDEV;
+            if (from.Name is "." or "..")
+                return -Errno.EBUSY;
+            if (to.Name is "." or "..")
+                return (a.A4 & NoReplace) != 0 ? -Errno.EEXIST : -Errno.EBUSY;
+            if (from.Inode is null)
+                return fromError;
+            if ((a.A4 & NoReplace) != 0 && to.Inode is not null)
+                return -Errno.EEXIST;
+            if (isExchange && to.Inode is null)
+                return -Errno.ENOENT;
+            if (fromError != 0 || (to.HasTrailingSlash && (isExchange ? to : from).Inode is not DirectoryNode))
+                return -Errno.ENOTDIR;
             if (from.Inode is DirectoryNode moved && IsInside(to.Parent, moved))
                 return -Errno.EINVAL;
             if (to.Inode is DirectoryNode target && IsInside(from.Parent, target))
-                return (a.A4 & Exchange) != 0 ? -Errno.EINVAL : -Errno.ENOTEMPTY;
-            if ((a.A4 & Exchange) != 0)
+                return isExchange ? -Errno.EINVAL : -Errno.ENOTEMPTY;
+            if (from.Inode == to.Inode)
+                return 0;
+            var error = CheckRename(thread.Process.Attributes.Credentials, from, to, isExchange);
+            if (error != 0)
+                return error;
+            if (isExchange)
             {
                 if (thread.Files.FileSystem.Upper?.Renaming(from, to, isExchange: true) == false)
                     return -Errno.ENOSPC;
@@ -185,18 +194,8 @@ internal static class PathSyscalls
                 return 0;
             }
 
-            if (to.Inode is DirectoryNode replaced)
-            {
-                if (from.Inode is not DirectoryNode)
-                    return -Errno.EISDIR;
-                if (!replaced.IsEmpty)
-                    return -Errno.ENOTEMPTY;
-            }
-            else if (to.Inode is not null && from.Inode is DirectoryNode)
-            {
-                return -Errno.ENOTDIR;
-            }
-
+            if (to.Inode is DirectoryNode { IsEmpty: false })
+                return -Errno.ENOTEMPTY;
             if (thread.Files.FileSystem.Upper?.Renaming(from, to, isExchange: false) == false)
                 return -Errno.ENOSPC;
             if (to.Inode is DirectoryNode gone)
@@ -221,6 +220,10 @@ internal static class PathSyscalls
         var error = credentials.CheckDelete(from.Parent, from.Inode!);
         if (error == 0)
             error = to.Inode is null ? credentials.CheckCreate(to.Parent) : credentials.CheckDelete(to.Parent, to.Inode);
+        if (error == 0 && !isExchange && to.Inode is not null && from.Inode is DirectoryNode != to.Inode is DirectoryNode)
+            error = from.Inode is DirectoryNode ? -Errno.ENOTDIR : -Errno.EISDIR;
+        if (error == 0 && (IsMountPoint(from) || IsMountPoint(to)))
+            error = -Errno.EBUSY;
         if (error != 0 || from.Parent == to.Parent)
             return error;
         // A directory gets another "..".
@@ -228,6 +231,8 @@ internal static class PathSyscalls
             error = credentials.Check(from.Inode, 2);
         return error == 0 && isExchange && to.Inode is DirectoryNode ? credentials.Check(to.Inode, 2) : error;
     }
+
+    private static bool IsMountPoint(in PathResult at) => at.Inode is DirectoryNode { IsVolatile: true } && !at.Parent.IsVolatile;
 
     public static long Readlinkat(CvmThread thread, in SyscallArguments a)
     {
@@ -393,7 +398,7 @@ internal static class PathSyscalls
         if (error != 0)
             return error;
         lock (thread.Files.FileSystem.Gate)
-            error = thread.Files.FileSystem.Upper?.Opening(file) == false ? -Errno.ENOSPC : 0;
+            error = thread.Files.FileSystem.Upper?.Opening(file) == false ? -Errno.ENOSPC : file.RemovePrivileges(thread.Process.Attributes.Credentials);
         if (error == 0)
             error = file.Truncate(a.A1);
         if (error != 0)
@@ -416,6 +421,8 @@ internal static class PathSyscalls
         var error = ReadPath(thread, pathAddress, out var path);
         if (error != 0)
             return error;
+        if (path.Length == 0)
+            return -Errno.ENOENT;
         // Below a directory, an absolute path needs that, too.
         var start = (resolve & (FileAbi.RESOLVE_BENEATH | FileAbi.RESOLVE_IN_ROOT | FileAbi.RESOLVE_NO_XDEV)) != 0
             ? thread.Files.StartOf(directory, out error)
@@ -471,7 +478,9 @@ internal static class PathSyscalls
     private static int Resolve(CvmThread thread, in FileCaller caller, long directory, string path, bool followLast, bool allowEmpty, out PathResult at)
     {
         at = default;
-        if (path.Length == 0 && allowEmpty && (int)directory != FileAbi.AT_FDCWD)
+        if (path.Length == 0 && !allowEmpty)
+            return -Errno.ENOENT;
+        if (path.Length == 0 && (int)directory != FileAbi.AT_FDCWD)
         {
             if (thread.Files.Descriptors[(int)directory] is not { } file)
                 return -Errno.EBADF;
@@ -482,7 +491,7 @@ internal static class PathSyscalls
         var start = StartFor(thread, directory, path, out var error);
         if (start is null)
             return error;
-        return path.Length == 0 && allowEmpty
+        return path.Length == 0
             ? thread.Files.FileSystem.Walk(caller, start, ".", followLast, out at)
             : thread.Files.FileSystem.Walk(caller, start, path, followLast, out at);
     }

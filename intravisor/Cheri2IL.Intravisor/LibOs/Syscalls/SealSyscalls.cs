@@ -40,7 +40,6 @@ internal static class SealSyscalls
     /// <summary>F_ADD_SEALS.</summary>
     public static long Add(CvmThread thread, OpenFile file, long seals)
     {
-        const int executable = 0x49;
         if (!file.CanWrite)
             return -Errno.EPERM;
         if ((seals & ~0x3f) != 0 || file.Inode is not RegularFile { Seals: not null } memory)
@@ -51,7 +50,7 @@ internal static class SealSyscalls
                 return -Errno.EPERM;
             if ((seals & FileAbi.F_SEAL_WRITE) != 0 && (memory.Seals & FileAbi.F_SEAL_WRITE) == 0 && thread.Cvm.IsMappedToWrite(memory))
                 return -Errno.EBUSY;
-            if ((seals & FileAbi.F_SEAL_EXEC) != 0 && (memory.Mode & executable) != 0)
+            if ((seals & FileAbi.F_SEAL_EXEC) != 0 && memory.IsExecutable)
                 seals |= FileAbi.F_SEAL_SHRINK | FileAbi.F_SEAL_GROW | FileAbi.F_SEAL_WRITE | FileAbi.F_SEAL_FUTURE_WRITE;
             memory.Seals |= (int)seals;
             return 0;

@@ -179,6 +179,7 @@ internal static class SocketSyscalls
     private static long Enter(CvmThread thread, Net.Socket socket, int flags)
     {
         socket.Flags |= flags & FileAbi.O_NONBLOCK;
+        thread.Process.Attributes.Credentials.Own(socket.Inode, directory: null);
         return thread.Files.Descriptors.AddNew(socket, (flags & FileAbi.O_CLOEXEC) != 0);
     }
 

@@ -119,7 +119,7 @@ internal static class TransferSyscalls
     private static long Move(CvmThread thread, OpenFile file, ref IoVector vector, long offset, bool isWrite)
     {
         if (offset >= 0)
-            return isWrite ? file.WriteAt(offset, ref vector) : file.ReadAt(offset, ref vector);
+            return isWrite ? thread.WriteAt(file, offset, ref vector) : file.ReadAt(offset, ref vector);
         return isWrite ? thread.Write(file, ref vector) : thread.Read(file, ref vector);
     }
 

@@ -145,11 +145,7 @@ public class DirectoryNode : Inode
     }
 
     /// <inheritdoc/>
-    internal override void Unlinked()
-    {
-        if (IsRemoved)
-            FileSystem.NoticeGone(this);
-    }
+    private protected override bool IsNameless => IsRemoved;
 
     /// <summary>Whether entries can be added and removed; /proc's cannot.</summary>
     public virtual bool IsWritable => !IsRemoved;
@@ -222,101 +218,6 @@ public class ComputedDirectory(FileSystem fileSystem, DirectoryNode parent, Func
         }
 
         return null;
-    }
-}
-
-/// <summary>A regular file.</summary>
-public sealed class RegularFile : Inode
-{
-    private readonly Func<IHostFile?>? _lower;
-    private FileContent? _content;
-    private int _opens;
-
-    /// <summary>Makes a file.</summary>
-    /// <param name="fileSystem">Its file system.</param>
-    /// <param name="permissions">Permission bits.</param>
-    /// <param name="lower">Opens the host file below it; null for a new, empty file.</param>
-    public RegularFile(FileSystem fileSystem, int permissions, Func<IHostFile?>? lower = null)
-        : base(fileSystem, FileAbi.S_IFREG | permissions) => _lower = lower;
-
-    /// <summary>F_SEAL_ bits of a file of memfd_create; null: it is none. Changed under <see cref="SealGate"/>.</summary>
-    internal int? Seals { get; set; }
-
-    /// <summary>Taken while it is sealed, or mapped if it has seals.</summary>
-    internal Lock SealGate { get; } = new();
-
-    /// <summary>Cuts it off or extends it, unless its seals forbid that: 0 or a negated errno.</summary>
-    internal int Truncate(long length)
-    {
-        if (Seals is { } seals && (length < Size ? (seals & FileAbi.F_SEAL_SHRINK) != 0 : length > Size && (seals & FileAbi.F_SEAL_GROW) != 0))
-            return -Errno.EPERM;
-        return Content.Truncate(length);
-    }
-
-    /// <summary>Bytes of a write at an offset that its seals allow, or a negated errno: one that would let it grow ends with the last whole page.</summary>
-    internal long Writable(long offset, long length)
-    {
-        if (Seals is not { } seals || (seals & (FileAbi.F_SEAL_WRITE | FileAbi.F_SEAL_FUTURE_WRITE | FileAbi.F_SEAL_GROW)) == 0)
-            return length;
-        if ((seals & (FileAbi.F_SEAL_WRITE | FileAbi.F_SEAL_FUTURE_WRITE)) != 0)
-            return -Errno.EPERM;
-        if (offset + length <= Size)
-            return length;
-        var end = Size & -HostMemory.PageSize;
-        return offset < end ? end - offset : -Errno.EPERM;
-    }
-
-    /// <summary>Whether linkat may give it a name when it has none (O_TMPFILE).</summary>
-    internal bool MayBeLinked { get; set; }
-
-    /// <summary>Directory that it was made in without a name (O_TMPFILE); null: it was not.</summary>
-    internal DirectoryNode? MadeIn { get; init; }
-
-    /// <summary>Its bytes; opens the host file at first use.</summary>
-    public FileContent Content => _content ??= new FileContent(FileSystem, _lower?.Invoke());
-
-    /// <inheritdoc/>
-    public override long Size => Content.Length;
-
-    /// <inheritdoc/>
-    public override OpenFile? Open(int flags, out int error)
-    {
-        error = 0;
-        if ((flags & FileAbi.O_ACCMODE) != FileAbi.O_RDONLY && FileSystem.Upper?.Opening(this) == false)
-        {
-            error = -Errno.ENOSPC;
-            return null;
-        }
-
-        Interlocked.Increment(ref _opens);
-        return new RegularOpenFile(this, flags);
-    }
-
-    /// <summary>An open file of it is closed.</summary>
-    internal void Closed()
-    {
-        if (Interlocked.Decrement(ref _opens) == 0)
-            DiscardIfGone();
-    }
-
-    /// <inheritdoc/>
-    internal override void Unlinked()
-    {
-        if (Volatile.Read(ref _opens) == 0)
-            DiscardIfGone();
-    }
-
-    private void DiscardIfGone()
-    {
-        if (Links > 0)
-        {
-            _content?.Rest();
-            return;
-        }
-
-        _content?.Discard();
-        FileSystem.Upper?.Deleted(this);
-        FileSystem.NoticeGone(this);
     }
 }
 

@@ -28,7 +28,7 @@ public sealed class FileContent
     private bool _isKept;
 
     /// <summary>Bytes that the backing file was charged for. One without name gives them back itself, when nothing maps it any more.</summary>
-    private BackingCharge? _charge;
+    private FileCharge? _charge;
     private long _lowerLength;
     private long _length;
 
@@ -112,7 +112,7 @@ public sealed class FileContent
         lock (_gate)
         {
             (_isKept, _isChanged, _length) = (true, true, length);
-            _charge = new BackingCharge(_fileSystem);
+            _charge = new FileCharge(_fileSystem);
             _charge.Set(length);
         }
     }
@@ -231,7 +231,7 @@ public sealed class FileContent
         {
             DropChunks(0);
             if (_isKept)
-                _charge?.Dispose();
+                _charge?.Release();
         }
     }
 
@@ -243,11 +243,11 @@ public sealed class FileContent
     /// <summary>Moves the content to a file of the host; false where there is no room for it.</summary>
     private bool TryBack()
     {
-        var charge = new BackingCharge(_fileSystem);
-        var backing = !charge.Set(_length) ? null : _upper is not null ? _upper.OpenContent(_upperId) : _fileSystem.NewBackingFile(charge.Dispose);
+        var charge = new FileCharge(_fileSystem);
+        var backing = !charge.Set(_length) ? null : _upper is not null ? _upper.OpenContent(_upperId) : _fileSystem.NewBackingFile(charge.Release);
         if (backing is null)
         {
-            charge.Dispose();
+            charge.Release();
             return false;
         }
 
@@ -267,7 +267,7 @@ public sealed class FileContent
         {
             backing.Dispose();
             if (_upper is not null)
-                charge.Dispose();
+                charge.Release();
             return false;
         }
 
@@ -344,25 +344,5 @@ public sealed class FileContent
         var available = (int)Math.Clamp(_lowerLength - offset, 0, destination.Length);
         var count = available > 0 ? _lower!.Read(offset, destination[..available]) : 0;
         destination[count..].Clear();
-    }
-
-    /// <summary>What a backing file has taken from the budget.</summary>
-    private sealed class BackingCharge(FileSystem fileSystem)
-    {
-        private long _bytes;
-
-        public long Bytes => Volatile.Read(ref _bytes);
-
-        public bool Set(long bytes)
-        {
-            if (bytes > _bytes && !fileSystem.Charge(bytes - _bytes))
-                return false;
-            if (bytes < _bytes)
-                fileSystem.Release(_bytes - bytes);
-            Volatile.Write(ref _bytes, bytes);
-            return true;
-        }
-
-        public void Dispose() => fileSystem.Release(Interlocked.Exchange(ref _bytes, 0));
     }
 }

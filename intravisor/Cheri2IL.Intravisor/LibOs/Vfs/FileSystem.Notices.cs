@@ -46,7 +46,7 @@ public sealed partial class FileSystem
     /// <summary>What happened to a file through a description: its directory is that by which it was opened.</summary>
     internal void Notice(OpenFile file, int happened)
     {
-        if (WatchCount == 0)
+        if (WatchCount == 0 || !IsWatched(file))
             return;
         lock (Gate)
         {
@@ -62,6 +62,13 @@ public sealed partial class FileSystem
 
             Notice(file.Inode, entry, happened, isUnlinked);
         }
+    }
+
+    /// <summary>Whether anybody could be told of what happens to a file, as far as can be seen without the gate, which every read and write would take.</summary>
+    private static bool IsWatched(OpenFile file)
+    {
+        var inode = file.Inode;
+        return (inode.Watches ?? file.Entry?.Parent.Watches ?? inode.Home?.Parent.Watches ?? inode.LastHome?.Parent.Watches) is not null;
     }
 
     /// <summary>A file has moved from one entry to another, in place of a third.</summary>
@@ -90,7 +97,7 @@ public sealed partial class FileSystem
         }
     }
 
-    private void Notice(Inode inode, (DirectoryNode Parent, string Name)? entry, int happened, bool isUnlinked)
+    private void Notice(Inode inode, FileEntry? entry, int happened, bool isUnlinked)
     {
         happened |= KindOf(inode);
         lock (NoticeGate)

@@ -17,22 +17,25 @@ public abstract class Inode
         AccessTime = ModifyTime = ChangeTime = fileSystem.Now;
     }
 
-    /// <summary>What attributes were charged for; given back with the file.</summary>
-    private long _attributeBytes;
+    /// <summary>What attributes take that were set here.</summary>
+    private FileCharge? _attributeCharge;
+
+    /// <summary>Open files, those that only name it included, and working directories that it is: with its names, what keeps it.</summary>
+    private int _holders;
     private FileLocks? _recordLocks;
     private FileLocks? _wholeLocks;
 
     /// <summary>Entries that lead here besides <see cref="Home"/>, the last one that was made at the end.</summary>
-    private List<(DirectoryNode Parent, string Name)>? _otherHomes;
+    private List<FileEntry>? _otherHomes;
 
     /// <summary>The file system it belongs to.</summary>
     public FileSystem FileSystem { get; }
 
     /// <summary>An entry that leads here; null: none is known, though one may be in a directory of the host tree that nobody has looked into.</summary>
-    internal (DirectoryNode Parent, string Name)? Home { get; private set; }
+    internal FileEntry? Home { get; private set; }
 
     /// <summary>The last <see cref="Home"/> that is gone; null: an entry was made since.</summary>
-    internal (DirectoryNode Parent, string Name)? LastHome { get; private set; }
+    internal FileEntry? LastHome { get; private set; }
 
     /// <summary>Number in the upper layer; 0: that does not know it.</summary>
     internal long UpperId { get; set; }
@@ -72,11 +75,10 @@ public abstract class Inode
     {
         const int most = 65536;
         var next = new Dictionary<string, byte[]>(Attributes ?? new Dictionary<string, byte[]>(), StringComparer.Ordinal) { [name] = value };
-        var bytes = next.Sum(a => a.Key.Length + (long)a.Value.Length);
-        if (bytes > most || !FileSystem.Charge(bytes))
+        var bytes = BytesOf(next);
+        if (bytes > most || !(_attributeCharge ??= new FileCharge(FileSystem)).Set(bytes))
             return false;
-        FileSystem.Release(_attributeBytes);
-        (_attributeBytes, Attributes) = (bytes, next);
+        Attributes = next;
         return true;
     }
 
@@ -85,24 +87,29 @@ public abstract class Inode
     {
         if (Attributes?.ContainsKey(name) != true)
             return false;
-        Attributes = Attributes.Where(a => a.Key != name).ToDictionary(StringComparer.Ordinal);
+        var next = Attributes.Where(a => a.Key != name).ToDictionary(StringComparer.Ordinal);
+        _attributeCharge?.Set(BytesOf(next));
+        Attributes = next.Count == 0 ? null : next;
         return true;
     }
+
+    private static long BytesOf(Dictionary<string, byte[]> attributes) => attributes.Sum(a => a.Key.Length + (long)a.Value.Length);
 
     /// <summary>An entry leads here from now on. That of a directory is always its only one. Call under the gate.</summary>
     internal void AddHome(DirectoryNode parent, string name)
     {
         if (Home is { } home && this is not DirectoryNode)
             (_otherHomes ??= []).Add(home);
-        (Home, LastHome) = ((parent, name), null);
+        (Home, LastHome) = (new(parent, name), null);
     }
 
     /// <summary>An entry does not lead here any more. Call under the gate.</summary>
     internal void RemoveHome(DirectoryNode parent, string name)
     {
-        if (Home != (parent, name))
+        var entry = new FileEntry(parent, name);
+        if (Home != entry)
         {
-            _otherHomes?.Remove((parent, name));
+            _otherHomes?.Remove(entry);
             return;
         }
 
@@ -115,7 +122,7 @@ public abstract class Inode
     }
 
     /// <summary>Whether an entry is the only known one of a file that has more names. Call under the gate.</summary>
-    internal bool IsLastKnown((DirectoryNode Parent, string Name) entry) => Links > 1 && Home == entry && _otherHomes is null or [];
+    internal bool IsLastKnown(FileEntry entry) => Links > 1 && Home == entry && _otherHomes is null or [];
 
     /// <summary>Locks of ranges (fcntl).</summary>
     internal FileLocks RecordLocks => _recordLocks ?? Interlocked.CompareExchange(ref _recordLocks, new FileLocks(FileSystem), null) ?? _recordLocks;
@@ -130,7 +137,7 @@ public abstract class Inode
     public virtual long Device => 0;
 
     /// <summary>Whether anybody may execute it: then root may, too.</summary>
-    public bool IsExecutable => (Mode & 0x49) != 0;
+    public bool IsExecutable => (Mode & FileAbi.S_IXUGO) != 0;
 
     /// <summary>S_IFMT part of the mode.</summary>
     public int Type => Mode & FileAbi.S_IFMT;
@@ -152,11 +159,48 @@ public abstract class Inode
             _wholeLocks?.Release(owner);
     }
 
-    /// <summary>A name of it is gone, perhaps the last.</summary>
-    internal virtual void Unlinked()
+    /// <summary>One more open file, or working directory, is it.</summary>
+    internal Inode Hold()
     {
-        if (Links <= 0)
-            FileSystem.NoticeGone(this);
+        Interlocked.Increment(ref _holders);
+        return this;
+    }
+
+    /// <summary>One less.</summary>
+    internal void Release()
+    {
+        if (Interlocked.Decrement(ref _holders) == 0)
+            Unheld();
+    }
+
+    /// <summary>A name of it is gone, perhaps the last.</summary>
+    internal void Unlinked() => Unheld();
+
+    private void Unheld()
+    {
+        // In this order: what has no name, and nobody holds, nobody can get hold of again.
+        var isNameless = IsNameless;
+        if (Volatile.Read(ref _holders) != 0)
+            return;
+        if (isNameless)
+            End();
+        else
+            Rest();
+    }
+
+    /// <summary>Whether its last name is gone.</summary>
+    private protected virtual bool IsNameless => Links <= 0;
+
+    /// <summary>Nobody holds it at the moment.</summary>
+    private protected virtual void Rest()
+    {
+    }
+
+    /// <summary>It can be reached no more: what it takes is given back. May be called again.</summary>
+    private protected virtual void End()
+    {
+        _attributeCharge?.Release();
+        FileSystem.NoticeGone(this);
     }
 
     /// <summary>Marks content as changed now.</summary>
@@ -293,6 +337,11 @@ public sealed class PipeNode : Inode
         return end.IsOpen ? end : null;
     }
 }
+
+/// <summary>An entry of a directory: what a file is called there.</summary>
+/// <param name="Parent">The directory.</param>
+/// <param name="Name">The name.</param>
+internal sealed record FileEntry(DirectoryNode Parent, string Name);
 
 /// <summary>What a device is known by.</summary>
 /// <param name="Type">S_IFCHR or S_IFBLK.</param>

@@ -18,7 +18,7 @@ public abstract class OpenFile(Inode inode, int flags)
     private FileOwner? _owner;
 
     /// <summary>The file.</summary>
-    public Inode Inode { get; } = inode;
+    public Inode Inode { get; } = inode.Hold();
 
     /// <summary>Access mode and status flags (O_APPEND, O_NONBLOCK...).</summary>
     public int Flags { get; set; } = flags & ~(FileAbi.O_CREAT | FileAbi.O_EXCL | FileAbi.O_TRUNC | FileAbi.O_CLOEXEC | FileAbi.O_NOCTTY);
@@ -27,7 +27,7 @@ public abstract class OpenFile(Inode inode, int flags)
     public string Path { get; set; } = "";
 
     /// <summary>The entry by which it was opened; null: that of its file.</summary>
-    internal (DirectoryNode Parent, string Name)? Entry { get; set; }
+    internal FileEntry? Entry { get; set; }
 
     /// <summary>What /proc/PID/fd shows: the path, and whether it is gone.</summary>
     internal string Name => Inode is RegularFile or TerminalNode && Inode.Links == 0 && !Path.EndsWith(Deleted, StringComparison.Ordinal) ? Path + Deleted : Path;
@@ -127,6 +127,7 @@ public abstract class OpenFile(Inode inode, int flags)
             Inode.FileSystem.Notice(this, CanWrite ? Inotify.IN_CLOSE_WRITE : Inotify.IN_CLOSE_NOWRITE);
         Inode.ReleaseLocks(this);
         Close();
+        Inode.Release();
     }
 
     /// <summary>An epoll instance watches it, until it is closed.</summary>

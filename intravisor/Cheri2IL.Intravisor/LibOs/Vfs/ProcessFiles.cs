@@ -7,6 +7,8 @@ namespace Cheri2IL.Intravisor.LibOs.Vfs;
 /// <summary>A process's view of files: tree, working directory, umask, descriptors.</summary>
 public sealed class ProcessFiles
 {
+    private DirectoryNode _workingDirectory;
+
     /// <summary>Those of a first process.</summary>
     public ProcessFiles(FileSystem fileSystem)
         : this(fileSystem, fileSystem.Root, new DescriptorTable())
@@ -16,7 +18,8 @@ public sealed class ProcessFiles
     private ProcessFiles(FileSystem fileSystem, DirectoryNode workingDirectory, DescriptorTable descriptors)
     {
         FileSystem = fileSystem;
-        WorkingDirectory = workingDirectory;
+        workingDirectory.Hold();
+        _workingDirectory = workingDirectory;
         Descriptors = descriptors;
     }
 
@@ -24,7 +27,15 @@ public sealed class ProcessFiles
     public FileSystem FileSystem { get; }
 
     /// <summary>Working directory.</summary>
-    public DirectoryNode WorkingDirectory { get; set; }
+    public DirectoryNode WorkingDirectory
+    {
+        get => Volatile.Read(ref _workingDirectory);
+        set
+        {
+            value.Hold();
+            Interlocked.Exchange(ref _workingDirectory, value).Release();
+        }
+    }
 
     /// <summary>Permission bits that creation clears.</summary>
     public int Umask { get; set; } = 0x12;
@@ -51,7 +62,11 @@ public sealed class ProcessFiles
     }
 
     /// <summary>The process ends.</summary>
-    public void Close() => Descriptors.Release();
+    public void Close()
+    {
+        Descriptors.Release();
+        WorkingDirectory.Release();
+    }
 
     /// <summary>The directory that a path relative to <paramref name="descriptor"/> starts at; null with a negated errno.</summary>
     public DirectoryNode? StartOf(long descriptor, out int error)
@@ -99,12 +114,14 @@ public sealed class ProcessFiles
             var file = (flags & FileAbi.O_PATH) != 0 ? new PathFile(inode, flags) : inode.OpenFor(caller.Process, flags, out error);
             if (file is not null and not PathFile)
             {
-                file.Entry = inode is DirectoryNode ? null : (at.Parent!, at.Name);
+                file.Entry = inode is DirectoryNode ? null : new(at.Parent!, at.Name);
                 FileSystem.Notice(file, Inotify.IN_OPEN);
                 if ((flags & FileAbi.O_TRUNC) != 0 && inode is RegularFile regular)
                 {
                     // Also of one that is opened to be read.
-                    error = FileSystem.Upper?.Opening(regular) == false ? -Errno.ENOSPC : (int)file.Truncate(0);
+                    error = FileSystem.Upper?.Opening(regular) == false ? -Errno.ENOSPC : regular.RemovePrivileges(caller.Credentials);
+                    if (error == 0)
+                        error = (int)file.Truncate(0);
                 }
             }
 
@@ -150,7 +167,7 @@ public sealed class ProcessFiles
         credentials.Own(created, directory);
         var file = created.Open(flags & ~(FileAbi.O_TMPFILE | FileAbi.O_DIRECTORY), out error);
         if (file is not null)
-            file.Path = $"{(FileSystem.PathOf(directory) is var path && path == "/" ? "" : path)}/#{created.Number} (deleted)";
+            file.Path = PathOf(new PathResult(directory, $"#{created.Number} (deleted)", null, false));
         return file;
     }
 
@@ -173,7 +190,7 @@ public sealed class ProcessFiles
         var file = created.Open(flags, out error);
         if (file is not null)
         {
-            (file.Path, file.Entry) = (PathOf(at), (at.Parent, at.Name));
+            (file.Path, file.Entry) = (PathOf(at), new(at.Parent, at.Name));
             FileSystem.Notice(file, Inotify.IN_OPEN);
         }
 

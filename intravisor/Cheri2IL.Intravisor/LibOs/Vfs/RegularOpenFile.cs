@@ -142,7 +142,5 @@ public sealed class RegularOpenFile(RegularFile file, int flags) : OpenFile(file
             lock (file.FileSystem.Gate)
                 upper.Changed(file);
         }
-
-        file.Closed();
     }
 }

@@ -38,7 +38,7 @@ internal sealed class UpperLayer
             // One that was refused for want of room has a number already, under which its content may be.
             if (child.UpperId == 0)
                 child.UpperId = ++_lastId;
-            if (!Keep(child) || !Changed(child))
+            if (!Keep(child) || !Describe(child))
                 return false;
         }
 
@@ -69,6 +69,10 @@ internal sealed class UpperLayer
         var id = IdOf(inode);
         return (id == 0 && inode != _files.Root) || (id >= 0 && Append(new UpperRecord(UpperOperation.Node, id, 0, NameOf(inode), "", UpperAttributes.Of(inode))));
     }
+
+    /// <summary>Says all that is to be known of a node; false where there is no room for that.</summary>
+    private bool Describe(Inode inode)
+        => Changed(inode) && (inode.Attributes is null || inode.Attributes.All(a => Append(new UpperRecord(UpperOperation.Attribute, inode.UpperId, 0, a.Key, FileSystem.FromBytes(a.Value), default))));
 
     /// <summary>An extended attribute of a node has changed; null: it is gone.</summary>
     public bool AttributeChanged(Inode inode, string name, byte[]? value)
@@ -108,7 +112,7 @@ internal sealed class UpperLayer
     /// open, or be found later. False where there is no room for that.
     /// </summary>
     private bool Remember(Inode? inode, DirectoryNode directory, string name)
-        => inode?.IsLastKnown((directory, name)) != true || IdOf(inode, overdraws: true) >= 0;
+        => inode?.IsLastKnown(new(directory, name)) != true || IdOf(inode, overdraws: true) >= 0;
 
     /// <summary>Number of a node; 0 for the root, and for what is not kept: what has no name, or one in /proc and its like. -1: there is no room for one.</summary>
     private long IdOf(Inode inode, bool overdraws = false)
@@ -239,6 +243,7 @@ internal sealed class UpperLayer
         removed.Links--;
         if (removed is DirectoryNode gone)
             gone.IsRemoved = true;
+        removed.Unlinked();
     }
 
     /// <summary>Makes a node, to which the entries follow that it has.</summary>
