@@ -49,6 +49,39 @@ public sealed partial class EmissionEquivalenceTests
         }
     }
 
+    /// <summary>The one path that would need the result of the sum is the one that RyuJIT, too, sees is never taken.</summary>
+    [Theory]
+    [InlineData("ltu.i64 %4, %5", "b2, b1")]
+    [InlineData("geu.i64 %4, %5", "b1, b2")]
+    [InlineData("ne.i64 %4, %4", "b2, b1")]
+    [InlineData("eq.i64 %4, %4", "b1, b2")]
+    public void FloatResult_OnlyBehindABranchThatIsNeverTaken_RaisesItsFlags(string condition, string blocks)
+    {
+        var source = $$"""
+            function 0x11000 {
+            b0 @0x11000:
+              %0 = get f1
+              %1 = get f2
+              %2 = fadd.f64 %0, %1, dyn
+              set f3, %2
+              %4 = get x5
+              %5 = const.i64 0
+              %6 = {{condition}}
+              branch %6, {{blocks}}
+            b1 @0x11004:
+              %0 = get f1
+              set f3, %0
+              tailcall 0x8000
+            b2 @0x11008:
+              tailcall 0x8000
+            }
+            """;
+        var function = IrParser.ParseFunction(source);
+        const string input = "x5=7 f1=0x7fefffffffffffff f2=0x7fefffffffffffff";
+        Assert.Contains("fflags=5 ", Evaluate(function, input), StringComparison.Ordinal);
+        Assert.Equal(Evaluate(function, input), Dispatch(TranslatedFunctions.Load([function]), function.EntryPc, input));
+    }
+
     [Theory]
     [InlineData("x5=0x100 x8=0x20000", "pc=0x11008")]
     [InlineData("x5=0x20000 x8=0x100", "pc=0x11004")]

@@ -41,8 +41,24 @@ internal sealed class DroppedFloatResults
 
     /// <summary>x - x, x ^ x, x &lt; x...: RyuJIT computes these without looking at x.</summary>
     private static bool IsConstantAnyhow(IrInstruction i)
-        => i.Op is IrOp.Sub or IrOp.Xor or (>= IrOp.Eq and <= IrOp.GeU)
-            && (i.A == i.B || (i.A!.Op == IrOp.Get && i.B!.Op == IrOp.Get && i.A.Register == i.B.Register));
+        => i.Op is IrOp.Sub or IrOp.Xor or (>= IrOp.Eq and <= IrOp.GeU) && AreSame(i.A!, i.B!);
+
+    private static bool AreSame(IrInstruction a, IrInstruction b) => a == b || (a.Op == IrOp.Get && b.Op == IrOp.Get && a.Register == b.Register);
+
+    /// <summary>What follows a block, without the side to which, as RyuJIT sees as well, its branch never goes.</summary>
+    private static List<IrBlock> Followers(IrBlock block)
+        => block.Instructions is [.., { Op: IrOp.Branch, A: { } condition }] && Outcome(condition) is { } isTaken ? [block.Successors[isTaken ? 0 : 1]] : block.Successors;
+
+    /// <summary>What a condition is in any case; null: it depends.</summary>
+    private static bool? Outcome(IrInstruction condition) => condition.Op switch
+    {
+        IrOp.Const => condition.Immediate != 0,
+        IrOp.LtU when condition.B is { Op: IrOp.Const, Immediate: 0 } => false,
+        IrOp.GeU when condition.B is { Op: IrOp.Const, Immediate: 0 } => true,
+        IrOp.Eq or IrOp.GeS or IrOp.GeU when AreSame(condition.A!, condition.B!) => true,
+        IrOp.Ne or IrOp.LtS or IrOp.LtU when AreSame(condition.A!, condition.B!) => false,
+        _ => null,
+    };
 
     private void Solve()
     {
@@ -75,7 +91,7 @@ internal sealed class DroppedFloatResults
         }
 
         var live = before & _registers.StoredAtEnd(block);
-        foreach (var successor in block.Successors)
+        foreach (var successor in Followers(block))
             live |= _liveIn.GetValueOrDefault(successor);
         for (var k = code.Count - 1; k >= 0; k--)
             live = Before(code[k], live, dirty[k]);
