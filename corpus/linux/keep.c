@@ -3,8 +3,11 @@
 //   keep change DIR    changes it, and waits to be killed
 //   keep again DIR     in a later run, goes on with what is there, and waits to be killed
 //   keep show DIR      shows it
+//   keep SEED DIR      makes random changes, shows what became of it, and waits to be killed
 #include "show.h"
 #include <dirent.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
 
 static void put(const char *path, const char *text, int flags) {
     int fd = open(path, O_WRONLY | O_CREAT | flags, 0644);
@@ -115,9 +118,13 @@ static void list(const char *path) {
     qsort(names, count, sizeof names[0], compare);
     for (int k = 0; k < count; k++) {
         struct stat status;
+        char value[16];
         snprintf(full, sizeof full, "%s/%s", path, names[k]);
         lstat(full, &status);
         printf("%s mode %o links %d", full, status.st_mode, S_ISDIR(status.st_mode) ? 0 : (int)status.st_nlink);
+        ssize_t attribute = lgetxattr(full, "user.a", value, sizeof value);
+        if (attribute >= 0)
+            printf(" attribute %.*s", (int)attribute, value);
         if (S_ISREG(status.st_mode)) {
             int fd = open(full, O_RDONLY);
             long length = pread(fd, buffer, sizeof buffer - 1, status.st_size > 500 ? status.st_size - 8 : 0);
@@ -132,9 +139,76 @@ static void list(const char *path) {
     }
 }
 
+static uint64_t state;
+
+static unsigned below(unsigned limit) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(state >> 33) % limit;
+}
+
+static const char *any(void) {
+    static const char *directories[] = { ".", "pairs", "here", "there", "directory", "directory/inner", "x", "x/y", "directory/x" };
+    static const char *names[] = { "a1", "a2", "b1", "b2", "name", "leaf", "first", "x", "y", "inner", "lower", "directory" };
+    static char paths[2][64];
+    static int next;
+    char *path = paths[next++ & 1];
+    snprintf(path, sizeof paths[0], "%s/%s", directories[below(9)], names[below(12)]);
+    return path;
+}
+
+static int random_changes(void) {
+    struct timespec times[2] = { { 1, 2 }, { 3, 4 } };
+    for (int k = 0; k < 1500; k++) {
+        const char *path = any();
+        int fd;
+        switch (below(12)) {
+            case 0: mkdir(path, 0700 + below(64)); break;
+            case 1: unlink(path); break;
+            case 2: rmdir(path); break;
+            case 3: link(path, any()); break;
+            case 4: symlink("x", path); break;
+            case 5: chmod(path, 0600 + below(64)); break;
+            case 6: setxattr(path, "user.a", "value", 1 + below(5), 0); break;
+            case 7: removexattr(path, "user.a"); break;
+            case 8: syscall(SYS_renameat2, AT_FDCWD, path, AT_FDCWD, any(), 2); break;
+            case 9:
+                fd = open(path, O_WRONLY | O_CREAT | O_NONBLOCK, 0600);
+                pwrite(fd, path, 1 + below(3), below(20));
+                fsync(fd);
+                if (below(2))
+                    unlink(path);
+                close(fd);
+                break;
+            case 10: utimensat(AT_FDCWD, path, times, 0); break;
+            default: rename(path, any());
+        }
+    }
+    list(".");
+    printf("changed\n");
+    for (;;)
+        pause();
+}
+
+// Changes that are undone again, many times.
+static int back(void) {
+    int failed = 0;
+    for (int k = 0; k < 5000; k++) {
+        failed += rename("lower", "moved") != 0;
+        failed += rename("moved", "lower") != 0;
+    }
+    printf("%d\nchanged\n", failed);
+    for (;;)
+        pause();
+}
+
 // Fills what keeps changes, and goes on.
 static int fill(void) {
-    int moves = 0;
+    // All that there is to the last byte: what the journal says of changes that were undone is no room for long.
+    int moves = 0, filler = open("filler", O_CREAT | O_WRONLY, 0600);
+    static char zeros[4096];
+    for (unsigned size = sizeof zeros; size > 0; size /= 2)
+        while (write(filler, zeros, size) > 0)
+            ;
     while (moves < 1000000 && rename(moves % 2 ? "moved" : "lower", moves % 2 ? "lower" : "moved") == 0)
         moves++;
     show("rename", rename(moves % 2 ? "moved" : "lower", moves % 2 ? "lower" : "moved"));
@@ -166,6 +240,10 @@ int main(int count, char **arguments) {
         return again();
     if (strcmp(arguments[1], "fill") == 0)
         return fill();
+    if (strcmp(arguments[1], "back") == 0)
+        return back();
+    if ((state = strtoul(arguments[1], NULL, 10)) != 0)
+        return random_changes();
     list(".");
     struct stat status;
     stat("made", &status);

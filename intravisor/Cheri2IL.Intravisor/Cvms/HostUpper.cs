@@ -7,8 +7,14 @@ namespace Cheri2IL.Intravisor.Cvms;
 /// <summary>A directory of the host that keeps what a guest writes: the file journal, and contents as numbered files in data.</summary>
 public sealed class HostUpper : IHostUpper
 {
+    private readonly string _directory;
     private readonly string _data;
-    private readonly BackingFile _journal;
+    private readonly string _path;
+    private readonly BackingFile _lock;
+    private BackingFile _journal;
+
+    /// <summary>Whether the journal's name is on the disk.</summary>
+    private bool _isNamed;
     private readonly Lock _gate = new();
     private long _length;
 
@@ -16,7 +22,9 @@ public sealed class HostUpper : IHostUpper
     /// <exception cref="IOException">It cannot be used, or another cVM uses it.</exception>
     public HostUpper(string directory)
     {
-        _data = Path.Combine(Path.GetFullPath(directory), "data");
+        _directory = Path.GetFullPath(directory);
+        _data = Path.Combine(_directory, "data");
+        _path = Path.Combine(_directory, "journal");
         try
         {
             Directory.CreateDirectory(_data);
@@ -26,15 +34,20 @@ public sealed class HostUpper : IHostUpper
             throw new IOException(error.Message, error);
         }
 
-        var journal = Path.Combine(directory, "journal");
-        _journal = BackingFile.TryOpen(journal) ?? throw new IOException($"{journal}: cannot be opened");
-        if (!_journal.TryLock())
+        // Not the journal is locked, which another takes the place of.
+        _lock = Open(Path.Combine(_directory, "lock"));
+        try
         {
-            _journal.Dispose();
-            throw new IOException($"{directory}: another cVM uses it");
+            if (!_lock.TryLock())
+                throw new IOException($"{directory}: another cVM uses it");
+            _journal = Open(_path);
+            _length = new FileInfo(_path).Length;
         }
-
-        _length = new FileInfo(journal).Length;
+        catch (IOException)
+        {
+            _lock.Dispose();
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -83,6 +96,43 @@ public sealed class HostUpper : IHostUpper
     }
 
     /// <inheritdoc/>
+    public bool ReplaceJournal(ReadOnlySpan<byte> journal)
+    {
+        var path = _path + ".new";
+        if (BackingFile.TryOpen(path) is not { } next)
+            return false;
+        // What was interrupted may have left one.
+        if (!next.SetLength(0) || next.Write(0, journal) != journal.Length || !next.Sync() || !Rename(path))
+        {
+            next.Dispose();
+            return false;
+        }
+
+        lock (_gate)
+        {
+            _journal.Dispose();
+            (_journal, _length, _isNamed) = (next, journal.Length, BackingFile.SyncDirectory(_directory));
+        }
+
+        return true;
+    }
+
+    private bool Rename(string path)
+    {
+        try
+        {
+            File.Move(path, _path, overwrite: true);
+            return true;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    private static BackingFile Open(string path) => BackingFile.TryOpen(path) ?? throw new IOException($"{path}: cannot be opened");
+
+    /// <inheritdoc/>
     public BackingFile? OpenContent(long id) => BackingFile.TryOpen(PathOf(id));
 
     /// <inheritdoc/>
@@ -101,14 +151,26 @@ public sealed class HostUpper : IHostUpper
     /// <inheritdoc/>
     public void Sync(bool all)
     {
+        BackingFile journal;
+        lock (_gate)
+        {
+            journal = _journal;
+            _isNamed = _isNamed || BackingFile.SyncDirectory(_directory);
+        }
+
+        // One that has been replaced meanwhile is part of another, which is on the disk.
         if (all)
-            _journal.SyncAll();
+            _lock.SyncAll();
         else
-            _journal.Sync();
+            journal.Sync();
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _journal.Dispose();
+    public void Dispose()
+    {
+        _journal.Dispose();
+        _lock.Dispose();
+    }
 
     private string PathOf(long id) => Path.Combine(_data, id.ToString(CultureInfo.InvariantCulture));
 }

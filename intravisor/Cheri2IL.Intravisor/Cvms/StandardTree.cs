@@ -98,7 +98,7 @@ internal static class StandardTree
             foreach (var name in (string[])["dev", "proc", "sys", "cap"])
             {
                 if (tree.Root.Lookup(name) is DirectoryNode directory)
-                    directory.IsVolatile = true;
+                    directory.IsMounted = true;
             }
         }
     }

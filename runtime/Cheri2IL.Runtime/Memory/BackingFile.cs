@@ -11,6 +11,7 @@ public sealed unsafe partial class BackingFile : IDisposable
     private const int Interrupted = 4;
     private const int OpenReadWrite = 2;
     private const int OpenCreate = 0x40;
+    private const int OpenDirectory = 0x10000;
     private const int OpenNoFollow = 0x20000;
     private const int OpenCloseOnExec = 0x80000;
     private const int LockExclusive = 2;
@@ -44,6 +45,17 @@ public sealed unsafe partial class BackingFile : IDisposable
     {
         var descriptor = NativeOpen(path, OpenReadWrite | OpenCreate | OpenNoFollow | OpenCloseOnExec, 0x180);
         return descriptor < 0 ? null : new BackingFile(descriptor);
+    }
+
+    /// <summary>Returns when the names in a directory are on the disk; false where they cannot be.</summary>
+    public static bool SyncDirectory(string path)
+    {
+        var descriptor = NativeOpen(path, OpenDirectory | OpenCloseOnExec, 0);
+        if (descriptor < 0)
+            return false;
+        var isDone = NativeSync(descriptor) == 0;
+        _ = NativeClose(descriptor);
+        return isDone;
     }
 
     /// <summary>Descriptor, to map the file.</summary>

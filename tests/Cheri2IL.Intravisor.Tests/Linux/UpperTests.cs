@@ -16,9 +16,12 @@ public sealed partial class UpperTests : IDisposable
     private static readonly CorpusGuest _keep = new("keep", File.ReadAllBytes(Path.Combine(Repository.Root(), "corpus", "linux", "bin", "keep.elf")));
 
     private readonly string _folder = Directory.CreateTempSubdirectory("cheri2il-upper").FullName;
+    private readonly List<Exception> _failures = [];
+    private Func<IHostUpper> _open;
 
     public UpperTests()
     {
+        _open = Upper;
         Directory.CreateDirectory(Path.Combine(_folder, "root", "work", "directory", "inner"));
         foreach (var name in (string[])["here", "there", "pairs"])
             Directory.CreateDirectory(Path.Combine(_folder, "root", "work", name));
@@ -102,11 +105,85 @@ public sealed partial class UpperTests : IDisposable
         for (var length = whole.Length; length > 0; length -= 97)
         {
             File.WriteAllBytes(journal, whole[..length]);
-            var shown = Show();
-            Assert.Contains("./untouched mode 100644 links 1 size 16: below: untouched\n", shown, StringComparison.Ordinal);
-            // One name or the other, never both or none.
-            Assert.True(shown.Contains("./directory ", StringComparison.Ordinal) != shown.Contains("./made/tree ", StringComparison.Ordinal), shown);
+            AssertSomeMoment(Show());
         }
+    }
+
+    [Theory]
+    [InlineData("change", "again")]
+    [InlineData("1", "2")]
+    [InlineData("3", "4")]
+    [InlineData("5", "6")]
+    [InlineData("107", "108")]
+    public void Journal_ReplacedAtEveryChange_SaysTheSameEachTime(string first, string second)
+    {
+        var replaced = 0;
+        _open = () => new CheckedUpper(Upper(), Lower, () => replaced++, _failures.Add);
+        var shown = "";
+        foreach (var what in (string[])[first, second])
+        {
+            var said = Change(what);
+            Assert.EndsWith("changed\n", said, StringComparison.Ordinal);
+            shown = Show();
+            // One that makes random changes shows what became of them.
+            if (char.IsDigit(what[0]))
+                Assert.StartsWith(said[..^"changed\n".Length], shown, StringComparison.Ordinal);
+        }
+
+        Assert.True(replaced > 20, $"{replaced}");
+        _open = Upper;
+        Assert.Equal(shown, Show());
+    }
+
+    [Fact]
+    public void Journal_ReplacedAtEveryChange_IsATreeOfSomeMomentWhenTheHostIsKilled()
+    {
+        for (var changes = 1; ; changes += 5)
+        {
+            CheckedUpper? upper = null;
+            _open = () => upper = new CheckedUpper(Upper(), Lower, () => { }, _failures.Add) { MostChanges = changes };
+            Change();
+            var isOver = !upper!.IsDead;
+            _open = Upper;
+            AssertSomeMoment(Show());
+            Directory.Delete(Path.Combine(_folder, "upper"), recursive: true);
+            if (isOver)
+                break;
+        }
+    }
+
+    [Fact]
+    public void Journal_InterruptedWhileItIsReplaced_IsTheOldOneOrTheNewOne()
+    {
+        Change();
+        var shown = Show();
+        var journal = Path.Combine(_folder, "upper", "journal");
+        var old = File.ReadAllBytes(journal);
+        _open = () => new CheckedUpper(Upper(), Lower, () => { }, _failures.Add);
+        Assert.Equal(shown, Show());
+        _open = Upper;
+        var next = File.ReadAllBytes(journal);
+        Assert.True(next.Length < old.Length, $"{next.Length} of {old.Length}");
+        for (var length = 0; length <= next.Length; length += 97)
+        {
+            File.WriteAllBytes(journal, old);
+            File.WriteAllBytes(journal + ".new", next[..length]);
+            Assert.Equal(shown, Show());
+        }
+
+        // What is left there is in nobody's way.
+        _open = () => new CheckedUpper(Upper(), Lower, () => { }, _failures.Add);
+        Assert.Equal(shown, Show());
+        Assert.Equal(next.Length, File.ReadAllBytes(journal).Length);
+        Assert.False(File.Exists(journal + ".new"));
+    }
+
+    [Fact]
+    public void Journal_OfChangesThatAreUndone_StaysShort()
+    {
+        Assert.Equal("0\nchanged\n", Change("back"));
+        Assert.InRange(new FileInfo(Path.Combine(_folder, "upper", "journal")).Length, 1, 1 << 16);
+        Assert.Contains("./lower mode 100644 links 1 size 12: below: lower\n", Show(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -160,6 +237,7 @@ public sealed partial class UpperTests : IDisposable
             Thread.Sleep(5);
         cvm.Kill(Signal.SIGKILL);
         cvm.Wait();
+        Assert.Empty(_failures);
         return host.Output;
     }
 
@@ -174,40 +252,24 @@ public sealed partial class UpperTests : IDisposable
     [LibraryImport("libc", EntryPoint = "dup")]
     private static partial int NativeDuplicate(int descriptor);
 
+    private static void AssertSomeMoment(string shown)
+    {
+        Assert.Contains("./untouched mode 100644 links 1 size 16: below: untouched\n", shown, StringComparison.Ordinal);
+        // One name or the other, never both or none.
+        Assert.True(shown.Contains("./directory ", StringComparison.Ordinal) != shown.Contains("./made/tree ", StringComparison.Ordinal), shown);
+    }
+
+    private LinkedTree Lower() => new LinkedTree(new HostTree(Path.Combine(_folder, "root")));
+
+    private HostUpper Upper() => new(Path.Combine(_folder, "upper"));
+
     private Cvm Start(string what, QuietHost host)
     {
-        var options = _keep.Options([what, "/work"], host: host) with { Root = new LinkedTree(new HostTree(Path.Combine(_folder, "root"))), Upper = () => new HostUpper(Path.Combine(_folder, "upper")) };
+        var options = _keep.Options([what, "/work"], host: host) with { Root = Lower(), Upper = _open };
         if (what == "fill")
             options = options with { Limits = options.Limits with { FileBytes = 64 << 10 } };
         var cvm = new Cvm(1, options);
         _keep.Start(cvm);
         return cvm;
-    }
-
-    /// <summary>A directory of the host of which some files have two names.</summary>
-    private sealed class LinkedTree(HostTree tree) : IHostTree
-    {
-        private readonly Dictionary<string, object> _files = Names.Values.Distinct().ToDictionary(f => f, _ => new object());
-
-        /// <summary>Names of such files, and what tells which they are of.</summary>
-        public static Dictionary<string, string> Names { get; } = new()
-        {
-            ["pairs/a1"] = "a",
-            ["pairs/a2"] = "a",
-            ["pairs/b1"] = "b",
-            ["pairs/b2"] = "b",
-            ["pairs/b3"] = "single",
-            ["pairs/c1"] = "c",
-            ["pairs/c2"] = "c",
-            ["here/name"] = "name",
-            ["there/name"] = "name",
-        };
-
-        public IReadOnlyList<HostEntry> List(IReadOnlyList<string> path)
-            => [.. tree.List(path).OrderBy(e => e.Name, StringComparer.Ordinal).Select(e => Names.TryGetValue(string.Join('/', path.Skip(1).Append(e.Name)), out var file)
-                ? e with { Identity = _files[file], Links = Names.Values.Count(f => f == file) }
-                : e)];
-
-        public IHostFile? Open(IReadOnlyList<string> path) => tree.Open(path);
     }
 }

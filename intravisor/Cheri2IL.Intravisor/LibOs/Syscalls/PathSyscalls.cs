@@ -125,7 +125,7 @@ internal static class PathSyscalls
                 return -Errno.ENOTDIR;
             if (at.Inode is DirectoryNode directory)
             {
-                if (!directory.IsWritable || directory == thread.Files.FileSystem.Root)
+                if (!directory.IsWritable || IsMountPoint(at) || directory == thread.Files.FileSystem.Root)
                     return -Errno.EBUSY;
                 if (!directory.IsEmpty)
                     return -Errno.ENOTEMPTY;
@@ -232,7 +232,7 @@ internal static class PathSyscalls
         return error == 0 && isExchange && to.Inode is DirectoryNode ? credentials.Check(to.Inode, 2) : error;
     }
 
-    private static bool IsMountPoint(in PathResult at) => at.Inode is DirectoryNode { IsVolatile: true } && !at.Parent.IsVolatile;
+    private static bool IsMountPoint(in PathResult at) => at.Inode is DirectoryNode { IsMounted: true };
 
     public static long Readlinkat(CvmThread thread, in SyscallArguments a)
     {
@@ -405,7 +405,8 @@ internal static class PathSyscalls
             return error;
         file.Touch();
         thread.Files.FileSystem.Notice(file, Inotify.IN_MODIFY);
-        return 0;
+        lock (thread.Files.FileSystem.Gate)
+            return thread.Files.FileSystem.Upper?.Changed(file) == false ? -Errno.ENOSPC : 0;
     }
 
     public static long Sync(CvmThread thread, in SyscallArguments a)

@@ -12,10 +12,11 @@ public class DirectoryNode : Inode
     /// <summary>Bytes of host memory that a file and its name take, apart from content.</summary>
     private const int EntryBytes = 2048;
 
-    private readonly Dictionary<string, LinkedListNode<Entry>> _byName = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, LinkedListNode<DirectoryEntry>> _byName = new(StringComparer.Ordinal);
 
     /// <summary>In the order in which the host lists them, then that of their creation.</summary>
-    private readonly LinkedList<Entry> _entries = [];
+    private readonly LinkedList<DirectoryEntry> _entries = [];
+    private HashSet<string>? _hidden;
     private IReadOnlyList<string>? _pendingHostPath;
 
     /// <summary>Makes an empty directory.</summary>
@@ -35,10 +36,19 @@ public class DirectoryNode : Inode
     public DirectoryNode Parent { get; set; }
 
     /// <summary>Whether what is in it, and below, is made anew at every start, as if it were mounted there: /proc, /dev.</summary>
+    public bool IsMounted { get; set; }
+
+    /// <summary>Whether it is such a directory, or below one.</summary>
     public bool IsVolatile
     {
-        get => field || (Parent != this && Parent.IsVolatile);
-        set;
+        get
+        {
+            // A loop, for a guest chooses how deep its directories are.
+            var at = this;
+            while (!at.IsMounted && at.Parent != at)
+                at = at.Parent;
+            return at.IsMounted;
+        }
     }
 
     /// <summary>Whether it was removed: nothing can be created in it any more.</summary>
@@ -59,6 +69,12 @@ public class DirectoryNode : Inode
             return _entries.Select(e => KeyValuePair.Create(e.Name, e.Child));
         }
     }
+
+    /// <summary>Entries as far as they have been looked for. Call under the gate.</summary>
+    internal IEnumerable<DirectoryEntry> KnownEntries => _entries;
+
+    /// <summary>Names that entries of the layers below have, and whose entries are gone, or have others in their place. Call under the gate.</summary>
+    internal IEnumerable<string> HiddenNames => _hidden ?? Enumerable.Empty<string>();
 
     /// <summary>Whether there are no entries.</summary>
     public bool IsEmpty => !Children.Any();
@@ -103,7 +119,7 @@ public class DirectoryNode : Inode
     public void Link(string name, Inode child, int cost = 0)
     {
         Load();
-        Add(name, child, cost);
+        Add(name, child, cost, isBase: !FileSystem.KeepsChanges);
         if (child is DirectoryNode directory)
         {
             directory.Parent = this;
@@ -135,6 +151,7 @@ public class DirectoryNode : Inode
         {
             _entries.Remove(node);
             cost = node.Value.Cost;
+            Hide(node.Value);
             node.Value.Child.RemoveHome(this, name);
             if (node.Value.Child is DirectoryNode)
                 Links--;
@@ -164,19 +181,28 @@ public class DirectoryNode : Inode
     }
 
     /// <summary>Adds an entry at the end, or replaces one where it is.</summary>
-    private void Add(string name, Inode child, int cost)
+    private void Add(string name, Inode child, int cost, bool isBase)
     {
         if (_byName.TryGetValue(name, out var node))
         {
+            Hide(node.Value);
             node.Value.Child.RemoveHome(this, name);
-            node.Value = new Entry(name, child, node.Value.Cost + cost);
+            node.Value = new DirectoryEntry(name, child, node.Value.Cost + cost, isBase);
         }
         else
         {
-            _byName.Add(name, _entries.AddLast(new Entry(name, child, cost)));
+            _byName.Add(name, _entries.AddLast(new DirectoryEntry(name, child, cost, isBase)));
         }
 
         child.AddHome(this, name);
+        if (isBase)
+            child.BaseHome ??= child.Home;
+    }
+
+    private void Hide(DirectoryEntry entry)
+    {
+        if (entry.IsBase && FileSystem.KeepsChanges)
+            (_hidden ??= new(StringComparer.Ordinal)).Add(entry.Name);
     }
 
     private void Load()
@@ -189,14 +215,19 @@ public class DirectoryNode : Inode
             if (_byName.ContainsKey(entry.Name))
                 continue;
             var child = FileSystem.NodeOf(entry, this, [.. path, entry.Name]);
-            Add(entry.Name, child, cost: 0);
+            Add(entry.Name, child, cost: 0, isBase: true);
             if (child is DirectoryNode)
                 Links++;
         }
     }
-
-    private sealed record Entry(string Name, Inode Child, int Cost);
 }
+
+/// <summary>An entry of a directory in memory.</summary>
+/// <param name="Name">Name.</param>
+/// <param name="Child">The file.</param>
+/// <param name="Cost">Bytes that were charged for it.</param>
+/// <param name="IsBase">Whether it is one of the layers below the changes that are kept.</param>
+internal sealed record DirectoryEntry(string Name, Inode Child, int Cost, bool IsBase);
 
 /// <summary>A directory whose entries are computed at each look: /proc and its like.</summary>
 public class ComputedDirectory(FileSystem fileSystem, DirectoryNode parent, Func<DirectoryNode, IEnumerable<KeyValuePair<string, Inode>>> entries)

@@ -106,6 +106,16 @@ public sealed class FileContent
         }
     }
 
+    /// <summary>Whether the upper layer has the content.</summary>
+    internal bool IsKept
+    {
+        get
+        {
+            lock (_gate)
+                return _isKept;
+        }
+    }
+
     /// <summary>The upper layer has the content.</summary>
     internal void Restore(long length)
     {

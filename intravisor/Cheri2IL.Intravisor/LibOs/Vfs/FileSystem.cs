@@ -75,7 +75,17 @@ public sealed partial class FileSystem
     public long MemoryLimit => _memoryLimit;
 
     /// <summary>Applies what was kept to the tree, which has all its other layers, and keeps its changes from now on.</summary>
-    internal void KeepIn(IHostUpper store) => Upper = new UpperLayer(store, this);
+    internal void KeepIn(IHostUpper store)
+    {
+        KeepsChanges = true;
+        Upper = new UpperLayer(store, this);
+    }
+
+    /// <summary>Whether entries that are made are changes to be kept, and no part of the layers below.</summary>
+    internal bool KeepsChanges { get; private set; }
+
+    /// <summary>Files of the host tree that have several names, of which one has been seen. Call under <see cref="Gate"/>.</summary>
+    internal IEnumerable<Inode> LowerLinks => _lowerLinks.Values;
 
     /// <summary>A file of the host tree. One that has several names is one file. Call under <see cref="Gate"/>.</summary>
     internal Inode NodeOf(HostEntry entry, DirectoryNode parent, string[] path)

@@ -15,6 +15,12 @@ public interface IHostUpper : IDisposable
     /// <summary>Appends to the journal; false where the host has no room.</summary>
     bool AppendJournal(ReadOnlySpan<byte> record);
 
+    /// <summary>Puts another journal in the place of the journal, so that at any moment the host has one of them, whole. False where it cannot: the old one stays.</summary>
+    bool ReplaceJournal(ReadOnlySpan<byte> journal);
+
+    /// <summary>Bytes that the journal may have before it is replaced by one that says what is needed in so many.</summary>
+    long MostJournal(long needed) => Math.Max(1 << 16, 2 * needed);
+
     /// <summary>Opens the content of a file, and makes it, empty, where there is none; null where the host cannot.</summary>
     BackingFile? OpenContent(long id);
 

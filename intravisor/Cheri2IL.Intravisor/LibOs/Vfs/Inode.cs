@@ -37,6 +37,9 @@ public abstract class Inode
     /// <summary>The last <see cref="Home"/> that is gone; null: an entry was made since.</summary>
     internal FileEntry? LastHome { get; private set; }
 
+    /// <summary>The first entry of the layers below that led here, even if it is gone; null: it is a change itself.</summary>
+    internal FileEntry? BaseHome { get; set; }
+
     /// <summary>Number in the upper layer; 0: that does not know it.</summary>
     internal long UpperId { get; set; }
 
@@ -70,6 +73,9 @@ public abstract class Inode
     /// <summary>Extended attributes by name; null: none. Under the gate, and never changed in place.</summary>
     internal IReadOnlyDictionary<string, byte[]>? Attributes { get; set; }
 
+    /// <summary>Whether the attributes are not those of the layers below.</summary>
+    internal bool HasOwnAttributes { get; private set; }
+
     /// <summary>Sets an attribute, and charges it; false where there is no room.</summary>
     internal bool TrySetAttribute(string name, byte[] value)
     {
@@ -78,7 +84,7 @@ public abstract class Inode
         var bytes = BytesOf(next);
         if (bytes > most || !(_attributeCharge ??= new FileCharge(FileSystem)).Set(bytes))
             return false;
-        Attributes = next;
+        (Attributes, HasOwnAttributes) = (next, true);
         return true;
     }
 
@@ -89,7 +95,7 @@ public abstract class Inode
             return false;
         var next = Attributes.Where(a => a.Key != name).ToDictionary(StringComparer.Ordinal);
         _attributeCharge?.Set(BytesOf(next));
-        Attributes = next.Count == 0 ? null : next;
+        (Attributes, HasOwnAttributes) = (next.Count == 0 ? null : next, true);
         return true;
     }
 
@@ -120,9 +126,6 @@ public abstract class Inode
             _otherHomes.RemoveAt(_otherHomes.Count - 1);
         }
     }
-
-    /// <summary>Whether an entry is the only known one of a file that has more names. Call under the gate.</summary>
-    internal bool IsLastKnown(FileEntry entry) => Links > 1 && Home == entry && _otherHomes is null or [];
 
     /// <summary>Locks of ranges (fcntl).</summary>
     internal FileLocks RecordLocks => _recordLocks ?? Interlocked.CompareExchange(ref _recordLocks, new FileLocks(FileSystem), null) ?? _recordLocks;

@@ -122,6 +122,9 @@ public sealed class ProcessFiles
                     error = FileSystem.Upper?.Opening(regular) == false ? -Errno.ENOSPC : regular.RemovePrivileges(caller.Credentials);
                     if (error == 0)
                         error = (int)file.Truncate(0);
+                    // With its new time, as one that is open to be written when that is closed.
+                    if (error == 0 && !file.CanWrite && FileSystem.Upper?.Changed(regular) == false)
+                        error = -Errno.ENOSPC;
                 }
             }
 

@@ -55,6 +55,9 @@ public sealed class RegularFile : Inode
     /// <summary>Its bytes; opens the host file at first use.</summary>
     public FileContent Content => _content ??= new FileContent(FileSystem, _lower?.Invoke());
 
+    /// <summary>Whether the upper layer has its content.</summary>
+    internal bool IsKept => _content?.IsKept == true;
+
     /// <inheritdoc/>
     public override long Size => Content.Length;
 

@@ -17,14 +17,28 @@ internal sealed class UpperLayer
 {
     private readonly IHostUpper _store;
     private readonly FileSystem _files;
+
+    /// <summary>Guards the journal's length, and what follows; taken last.</summary>
+    private readonly Lock _journalGate = new();
+    private long _journalBytes;
+
+    /// <summary>Bytes of the journal when it was last seen to say no more than it has to.</summary>
+    private long _neededBytes;
+
+    /// <summary>Contents that came while a new journal is made; null: none is.</summary>
+    private List<long>? _lateContents;
     private long _lastId;
+    private bool _isRootChanged;
 
     /// <summary>Applies what the store has to a tree that has all its layers below.</summary>
     public UpperLayer(IHostUpper store, FileSystem files)
     {
         (_store, _files) = (store, files);
         lock (files.Gate)
+        {
             Replay(store.ReadJournal());
+            Tidy();
+        }
     }
 
     /// <summary>A directory is about to get an entry; false where there is no room to keep that.</summary>
@@ -32,6 +46,7 @@ internal sealed class UpperLayer
     {
         if (directory.IsVolatile)
             return true;
+        Tidy();
         var parent = IdOf(directory);
         if (child.Home is null)
         {
@@ -49,42 +64,58 @@ internal sealed class UpperLayer
     public void Unlinking(DirectoryNode directory, string name)
     {
         // Making room needs none: each entry is removed once.
+        Tidy();
         if (directory.IsVolatile || IdOf(directory, overdraws: true) is not (>= 0 and var id))
             return;
-        Remember(directory.Lookup(name), directory, name);
+        Remember(directory.Lookup(name));
         Append(new UpperRecord(UpperOperation.Unlink, id, 0, name, "", default), overdraws: true);
     }
 
     /// <summary>An entry is about to move, or to change places with another; false where there is no room to keep that.</summary>
     public bool Renaming(in PathResult from, in PathResult to, bool isExchange)
     {
-        return from.Parent.IsVolatile || (IdOf(from.Parent) is var first and >= 0 && IdOf(to.Parent) is var second and >= 0
-            && (isExchange || Remember(to.Inode, to.Parent, to.Name))
-            && Append(new UpperRecord(isExchange ? UpperOperation.Exchange : UpperOperation.Rename, first, second, from.Name, to.Name, default)));
+        if (from.Parent.IsVolatile)
+            return true;
+        Tidy();
+        return IdOf(from.Parent) is var first and >= 0 && IdOf(to.Parent) is var second and >= 0
+            && (isExchange || Remember(to.Inode))
+            && Append(new UpperRecord(isExchange ? UpperOperation.Exchange : UpperOperation.Rename, first, second, from.Name, to.Name, default));
     }
 
     /// <summary>Attributes of a node have changed; false where there is no room to keep that.</summary>
     public bool Changed(Inode inode)
     {
+        var isKept = IsChanged(inode);
+        Tidy();
+        return isKept;
+    }
+
+    private bool IsChanged(Inode inode)
+    {
         var id = IdOf(inode);
-        return (id == 0 && inode != _files.Root) || (id >= 0 && Append(new UpperRecord(UpperOperation.Node, id, 0, NameOf(inode), "", UpperAttributes.Of(inode))));
+        _isRootChanged |= inode == _files.Root;
+        return (id == 0 && inode != _files.Root) || (id >= 0 && Append(UpperRecord.Of(id, inode)));
     }
 
     /// <summary>Says all that is to be known of a node; false where there is no room for that.</summary>
     private bool Describe(Inode inode)
-        => Changed(inode) && (inode.Attributes is null || inode.Attributes.All(a => Append(new UpperRecord(UpperOperation.Attribute, inode.UpperId, 0, a.Key, FileSystem.FromBytes(a.Value), default))));
+        => IsChanged(inode) && (inode.Attributes is null || inode.Attributes.All(a => Append(UpperRecord.Of(inode.UpperId, a.Key, a.Value))));
 
     /// <summary>An extended attribute of a node has changed; null: it is gone.</summary>
     public bool AttributeChanged(Inode inode, string name, byte[]? value)
     {
         var id = IdOf(inode);
-        return (id == 0 && inode != _files.Root)
-            || (id >= 0 && Append(new UpperRecord(value is null ? UpperOperation.NoAttribute : UpperOperation.Attribute, id, 0, name, value is null ? "" : FileSystem.FromBytes(value), default))
-                && Changed(inode));
+        var isKept = (id == 0 && inode != _files.Root) || (id >= 0 && Append(UpperRecord.Of(id, name, value)) && IsChanged(inode));
+        Tidy();
+        return isKept;
     }
 
     /// <summary>A file is opened to be written: its content goes into the upper layer when it is. False where there is no room to keep that.</summary>
-    public bool Opening(RegularFile file) => IdOf(file) is var id && (id == 0 || (id > 0 && Keep(file)));
+    public bool Opening(RegularFile file)
+    {
+        Tidy();
+        return IdOf(file) is var id && (id == 0 || (id > 0 && Keep(file)));
+    }
 
     /// <summary>Returns when what was written is on the disk; false where there is no room to keep that.</summary>
     public bool Sync(Inode inode)
@@ -108,11 +139,10 @@ internal sealed class UpperLayer
     }
 
     /// <summary>
-    /// A file is about to lose an entry. If others have not been looked for yet, it gets its number now, while there is a name to tell it by: it may be
-    /// open, or be found later. False where there is no room for that.
+    /// A file is about to lose one of several names. Others may not have been looked for yet, and it gets its number now, while there is a name to tell it
+    /// by: it may be open, or be found later. False where there is no room for that.
     /// </summary>
-    private bool Remember(Inode? inode, DirectoryNode directory, string name)
-        => inode?.IsLastKnown(new(directory, name)) != true || IdOf(inode, overdraws: true) >= 0;
+    private bool Remember(Inode? inode) => inode is null or DirectoryNode or { Links: <= 1 } || IdOf(inode, overdraws: true) >= 0;
 
     /// <summary>Number of a node; 0 for the root, and for what is not kept: what has no name, or one in /proc and its like. -1: there is no room for one.</summary>
     private long IdOf(Inode inode, bool overdraws = false)
@@ -133,14 +163,6 @@ internal sealed class UpperLayer
     /// <summary>All of the content of a file is there now; false where there is no room to keep that.</summary>
     public bool HasContent(long id) => Append(new UpperRecord(UpperOperation.Content, id, 0, "", "", default));
 
-    /// <summary>What a new node needs besides its attributes: where a link leads, the number of a device.</summary>
-    private static string NameOf(Inode inode) => inode switch
-    {
-        SymbolicLink link => link.TargetFor(0),
-        DeviceNode device => device.Device.ToString(CultureInfo.InvariantCulture),
-        _ => "",
-    };
-
     private bool Keep(Inode inode) => inode is not RegularFile file || file.Content.KeepIn(this, inode.UpperId);
 
     /// <summary>Adds a record; false where the budget of the files, or the host, has no room.</summary>
@@ -151,10 +173,52 @@ internal sealed class UpperLayer
             _files.Release(-bytes.Length);
         else if (!_files.Charge(bytes.Length))
             return false;
-        if (_store.AppendJournal(bytes))
-            return true;
+        lock (_journalGate)
+        {
+            if (_store.AppendJournal(bytes))
+            {
+                _journalBytes += bytes.Length;
+                if (record.Operation == UpperOperation.Content)
+                    _lateContents?.Add(record.Node);
+                return true;
+            }
+        }
+
         _files.Release(bytes.Length);
         return false;
+    }
+
+    /// <summary>
+    /// Replaces a journal that has become long by one that says how things stand. Call under the gate, and where the tree is as the journal has it: not
+    /// between a record and the change that it is of.
+    /// </summary>
+    private void Tidy()
+    {
+        // Where room is short, what is needed no more is in the way sooner.
+        const int shortage = 1 << 16, fewBytes = 1 << 12;
+        var most = _store.MostJournal(_neededBytes);
+        if (_files.MemoryLimit - _files.MemoryUsed < shortage)
+            most = Math.Min(most, Math.Max(fewBytes, 2 * _neededBytes));
+        if (Volatile.Read(ref _journalBytes) <= most)
+            return;
+        lock (_journalGate)
+            _lateContents = [];
+        var snapshot = new UpperSnapshot(_files, _lastId, _isRootChanged);
+        lock (_journalGate)
+        {
+            foreach (var id in _lateContents)
+                snapshot.AddContent(id);
+            _lateContents = null;
+            var journal = snapshot.Journal;
+            if (journal.Length < _journalBytes && _store.ReplaceJournal(journal))
+            {
+                _lastId = snapshot.Adopt();
+                _files.Release(_journalBytes - journal.Length);
+                _journalBytes = journal.Length;
+            }
+
+            _neededBytes = _journalBytes;
+        }
     }
 
     private void Replay(ReadOnlySpan<byte> journal)
@@ -172,7 +236,8 @@ internal sealed class UpperLayer
                 Apply(record, nodes);
         }
 
-        _files.Charge(whole);
+        _files.Release(-whole);
+        _journalBytes = whole;
         if (whole < journal.Length)
             _store.TruncateJournal(whole);
         foreach (var (id, inode) in nodes)
@@ -205,6 +270,9 @@ internal sealed class UpperLayer
             case UpperOperation.Node:
                 first ??= Make(record);
                 record.Attributes.ApplyTo(first);
+                _isRootChanged |= first == _files.Root;
+                if (record.Other > 0 && first is not DirectoryNode)
+                    first.Links = (int)Math.Min(record.Other, int.MaxValue);
                 first.UpperId = record.Node;
                 nodes[record.Node] = first;
                 break;
@@ -212,20 +280,23 @@ internal sealed class UpperLayer
                 first?.TrySetAttribute(record.Name, FileSystem.ToBytes(record.OtherName));
                 break;
             case UpperOperation.NoAttribute:
-                first?.RemoveAttribute(record.Name);
+                foreach (var name in record.Name.Length > 0 ? [record.Name] : first?.Attributes?.Keys ?? [])
+                    first?.RemoveAttribute(name);
                 break;
             case UpperOperation.Link when first is DirectoryNode directory && second is not null:
-                if (second is not DirectoryNode)
+                if (second is DirectoryNode moved)
+                    moved.IsRemoved = false;
+                else
                     second.Links++;
                 directory.Restore(record.Name, second);
                 break;
             case UpperOperation.Unlink when first is DirectoryNode directory:
                 Remove(directory, record.Name);
                 break;
-            case UpperOperation.Rename when first is DirectoryNode from && second is DirectoryNode to && from.Lookup(record.Name) is { } moved:
+            case UpperOperation.Rename when first is DirectoryNode from && second is DirectoryNode to && from.Lookup(record.Name) is { } renamed:
                 Remove(to, record.OtherName);
                 var cost = from.Detach(record.Name);
-                to.Link(record.OtherName, moved, cost);
+                to.Link(record.OtherName, renamed, cost);
                 break;
             case UpperOperation.Exchange when first is DirectoryNode one && second is DirectoryNode other && one.Lookup(record.Name) is { } a && other.Lookup(record.OtherName) is { } b:
                 var (costOfOne, costOfOther) = (one.Detach(record.Name), other.Detach(record.OtherName));
@@ -240,9 +311,10 @@ internal sealed class UpperLayer
         if (directory.Lookup(name) is not { } removed)
             return;
         directory.Forget(name);
-        removed.Links--;
         if (removed is DirectoryNode gone)
             gone.IsRemoved = true;
+        else
+            removed.Links--;
         removed.Unlinked();
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Numerics;
 using System.Text;
 
@@ -10,7 +11,7 @@ internal enum UpperOperation : byte
     /// <summary>A node is what is entered under a name in a directory of the lower layer.</summary>
     Import = 1,
 
-    /// <summary>A node, new or not, has these attributes.</summary>
+    /// <summary>A node, new or not, has these attributes; where the second number is not 0, so many names, too.</summary>
     Node,
 
     /// <summary>A directory has an entry.</summary>
@@ -31,14 +32,14 @@ internal enum UpperOperation : byte
     /// <summary>A node has an extended attribute: the second name is the value.</summary>
     Attribute,
 
-    /// <summary>A node has an extended attribute no more.</summary>
+    /// <summary>A node has an extended attribute no more; without name: it has none.</summary>
     NoAttribute,
 }
 
 /// <summary>A record of the journal.</summary>
 /// <param name="Operation">What it says.</param>
 /// <param name="Node">Node, or the directory of the first entry.</param>
-/// <param name="Other">Directory of the second entry, or the node that is entered.</param>
+/// <param name="Other">Directory of the second entry, or the node that is entered, or how many names a node has.</param>
 /// <param name="Name">Name of the first entry, or where a symbolic link leads.</param>
 /// <param name="OtherName">Name of the second entry.</param>
 /// <param name="Attributes">Attributes of a node.</param>
@@ -51,6 +52,19 @@ internal readonly record struct UpperRecord(UpperOperation Operation, long Node,
 
     /// <summary>Longest record that is read: a name, a value of 64 KiB, and what goes with them.</summary>
     private const int LongestRecord = 1 << 17;
+
+    /// <summary>That a node has its attributes, and how it is made where it is new: where a link leads, the number of a device.</summary>
+    public static UpperRecord Of(long id, Inode inode, int links = 0)
+        => new(UpperOperation.Node, id, links, inode switch
+        {
+            SymbolicLink link => link.TargetFor(0),
+            DeviceNode device => device.Device.ToString(CultureInfo.InvariantCulture),
+            _ => "",
+        }, "", UpperAttributes.Of(inode));
+
+    /// <summary>That a node has an extended attribute; null: it has it no more.</summary>
+    public static UpperRecord Of(long id, string attribute, byte[]? value)
+        => new(value is null ? UpperOperation.NoAttribute : UpperOperation.Attribute, id, 0, attribute, value is null ? "" : FileSystem.FromBytes(value), default);
 
     /// <summary>The record as bytes.</summary>
     public byte[] ToBytes()
