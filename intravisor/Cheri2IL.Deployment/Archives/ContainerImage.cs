@@ -140,17 +140,19 @@ internal sealed class ContainerImage
         Span<byte> head = stackalloc byte[Compression.HeadLength];
         head = head[.._file.Read(layer.Offset, head[..(int)Math.Min(head.Length, layer.Length)])];
         var isCompressed = Compression.IsCompressed(head);
-        if (layer.Digest is { } digest && !_isChecked)
-            Compare(layer.Name, digest, Hash(_file, layer.Offset, layer.Length));
+        // A compressed one without digest is unpacked under its hash, also when it was checked before.
+        var hash = !_isChecked || (isCompressed && layer.Digest is null) ? Hash(_file, layer.Offset, layer.Length) : null;
+        if (hash is not null && layer.Digest is { } digest)
+            Compare(layer.Name, digest, hash);
         if (!isCompressed)
         {
-            if (!_isChecked)
-                Compare(layer.Name, contentHash, Hash(_file, layer.Offset, layer.Length));
+            if (hash is not null)
+                Compare(layer.Name, contentHash, hash);
             tree.Add(_file, layer.Offset, layer.Length, "", isLayer: true);
             return;
         }
 
-        var unpacked = _store.Decompressed(layer.Digest ?? Convert.ToHexStringLower(Hash(_file, layer.Offset, layer.Length)), _file, layer.Offset, layer.Length);
+        var unpacked = _store.Decompressed(layer.Digest ?? Convert.ToHexStringLower(hash!), _file, layer.Offset, layer.Length);
         tree.Own(unpacked);
         if (!_isChecked)
             Compare(layer.Name, contentHash, Hash(unpacked, 0, unpacked.Length));
