@@ -217,7 +217,14 @@ static int looked_at_file;
 
 // Looks into another process.
 static void look(void) {
+    static const char *files[] = { "environ", "maps", "smaps", "limits", "stat", "status", "cmdline" };
     char path[64], target[128];
+    for (int k = 0; k < 7; k++) {
+        snprintf(path, sizeof path, "/proc/%d/%s", looked_at, files[k]);
+        int may = access(path, R_OK), file = open(path, O_RDONLY);
+        printf("  %s: %d %s\n", files[k], may, file < 0 ? error_name(errno) : "open");
+        close(file);
+    }
     snprintf(path, sizeof path, "/proc/%d/fd", looked_at);
     show("  its files", open(path, O_RDONLY | O_DIRECTORY) < 0 ? -1 : 0);
     show("  may list them", access(path, R_OK | X_OK));
@@ -260,6 +267,12 @@ static void look_at(int dumpable) {
     }
     read(started[0], &byte, 1);
     looked_at = child;
+    static const char *names[] = { "", "environ", "maps", "status", "exe", "cwd" };
+    for (int k = 0; k < 6; k++) {
+        snprintf(path, sizeof path, "/proc/%d/%s", child, names[k]);
+        lstat(path, &s);
+        printf("'%s': %d:%d\n", names[k], (int)s.st_uid, (int)s.st_gid);
+    }
     snprintf(path, sizeof path, "/proc/%d/fd", child);
     stat(path, &s);
     printf("its files: %o %d:%d\n", s.st_mode, (int)s.st_uid, (int)s.st_gid);

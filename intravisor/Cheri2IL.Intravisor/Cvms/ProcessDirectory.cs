@@ -19,10 +19,10 @@ internal sealed class ProcessDirectory : DirectoryNode
         Link("cwd", new ProcessLink(tree, process, () => tree.PathOf(process.Files.WorkingDirectory)));
         Link("root", new ProcessLink(tree, process, () => "/"));
         Show("cmdline", () => Zeroed(Start?.Arguments));
-        Show("environ", () => Zeroed(Start?.Environment));
+        Link("environ", new ProcessFile(tree, process, 0x100, () => Zeroed(Start?.Environment), isPrivate: true));
         Show("comm", () => Name + "\n");
-        Show("maps", Maps);
-        Show("smaps", Smaps);
+        Link("maps", new ProcessFile(tree, process, 0x124, Maps, isPrivate: true));
+        Link("smaps", new ProcessFile(tree, process, 0x124, Smaps, isPrivate: true));
         Show("limits", Limits);
         Show("stat", Stat);
         Show("statm", () => $"{Pages} {Pages} 0 0 0 0 0\n");
@@ -34,6 +34,12 @@ internal sealed class ProcessDirectory : DirectoryNode
 
     /// <inheritdoc/>
     public override bool IsWritable => false;
+
+    /// <inheritdoc/>
+    public override int UserId => _process.Attributes.Users.Effective;
+
+    /// <inheritdoc/>
+    public override int GroupId => _process.Attributes.Credentials.Groups.Effective;
 
     private ProgramStart? Start => _process.Image.Start;
 
@@ -141,7 +147,42 @@ internal sealed class ProcessDirectory : DirectoryNode
         return $"{_process.Id} ({Name}) {State} {string.Join(' ', fields)}\n";
     }
 
-    private void Show(string name, Func<string> content) => Link(name, ComputedFile.OfText(FileSystem, content));
+    private void Show(string name, Func<string> content) => Link(name, new ProcessFile(FileSystem, _process, 0x124, content, isPrivate: false));
+}
+
+/// <summary>A file of /proc/PID, of text with a character for each byte.</summary>
+internal sealed class ProcessFile : ComputedFile
+{
+    private readonly GuestProcess _process;
+    private readonly bool _isPrivate;
+
+    /// <summary>Makes one.</summary>
+    /// <param name="tree">Its file system.</param>
+    /// <param name="process">The process.</param>
+    /// <param name="permissions">Permission bits.</param>
+    /// <param name="content">The text.</param>
+    /// <param name="isPrivate">Whether it is for those alone who may look into the process (fs/proc/base.c, proc_mem_open).</param>
+    public ProcessFile(FileSystem tree, GuestProcess process, int permissions, Func<string> content, bool isPrivate)
+        : base(tree, () => FileSystem.ToBytes(content()))
+    {
+        (_process, _isPrivate) = (process, isPrivate);
+        Mode = Type | permissions;
+    }
+
+    /// <inheritdoc/>
+    public override int UserId => _process.Attributes.ShownOwner.User;
+
+    /// <inheritdoc/>
+    public override int GroupId => _process.Attributes.ShownOwner.Group;
+
+    /// <inheritdoc/>
+    internal override OpenFile? OpenFor(in FileCaller caller, int flags, out int error)
+    {
+        if (!_isPrivate || caller.MayInspect(_process))
+            return Open(flags, out error);
+        error = -Errno.EACCES;
+        return null;
+    }
 }
 
 /// <summary>/proc/PID/fd (fs/proc/fd.c).</summary>

@@ -119,8 +119,8 @@ internal sealed class TerminalNode(Cvm cvm, PseudoTerminal terminal) : Inode(cvm
     public override OpenFile? Open(int flags, out int error) => Open(this, flags, isPrivileged: true, out error);
 
     /// <inheritdoc/>
-    internal override OpenFile? OpenFor(int caller, int flags, out int error)
-        => Open(this, flags, cvm.FindProcess(caller) is { Attributes.IsPrivileged: true }, out error);
+    internal override OpenFile? OpenFor(in FileCaller caller, int flags, out int error)
+        => Open(this, flags, cvm.FindProcess(caller.Process) is { Attributes.IsPrivileged: true }, out error);
 
     /// <summary>Opens it by the node that a path led to, which may be /dev/tty.</summary>
     internal OpenFile? Open(Inode node, int flags, bool isPrivileged, out int error)
@@ -144,13 +144,13 @@ internal sealed class CurrentTerminalNode(Cvm cvm) : Inode(cvm.FileSystem, FileA
     }
 
     /// <inheritdoc/>
-    internal override OpenFile? OpenFor(int caller, int flags, out int error)
+    internal override OpenFile? OpenFor(in FileCaller caller, int flags, out int error)
     {
         GuestProcess? process;
         PseudoTerminal? terminal;
         lock (cvm.Tasks)
         {
-            process = cvm.FindProcess(caller);
+            process = cvm.FindProcess(caller.Process);
             terminal = process?.Terminal;
         }
 
@@ -167,12 +167,12 @@ internal sealed class MultiplexerNode(Cvm cvm) : Inode(cvm.FileSystem, FileAbi.S
     public override long Device => (5 << 8) | 2;
 
     /// <inheritdoc/>
-    public override OpenFile? Open(int flags, out int error) => OpenFor(caller: 0, flags, out error);
+    public override OpenFile? Open(int flags, out int error) => OpenFor(FileCaller.Host(0), flags, out error);
 
     /// <inheritdoc/>
-    internal override OpenFile? OpenFor(int caller, int flags, out int error)
+    internal override OpenFile? OpenFor(in FileCaller caller, int flags, out int error)
     {
-        var node = cvm.Terminals.Make(cvm.FindProcess(caller)?.Attributes.Credentials.FileUser ?? 0);
+        var node = cvm.Terminals.Make(cvm.FindProcess(caller.Process)?.Attributes.Credentials.FileUser ?? 0);
         error = node is null ? -Errno.ENOSPC : 0;
         return node is null ? null : new MasterFile(this, flags, node.Terminal);
     }

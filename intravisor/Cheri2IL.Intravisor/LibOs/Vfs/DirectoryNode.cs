@@ -253,7 +253,7 @@ public class ComputedDirectory(FileSystem fileSystem, DirectoryNode parent, Func
 }
 
 /// <summary>A read-only file whose content is computed when it is opened: /proc and /sys.</summary>
-public sealed class ComputedFile(FileSystem fileSystem, Func<byte[]> content) : Inode(fileSystem, FileAbi.S_IFREG | 0x124)
+public class ComputedFile(FileSystem fileSystem, Func<byte[]> content) : Inode(fileSystem, FileAbi.S_IFREG | 0x124)
 {
     /// <summary>One of text with a character for each byte.</summary>
     public static ComputedFile OfText(FileSystem fileSystem, Func<string> content) => new(fileSystem, () => FileSystem.ToBytes(content()));

@@ -152,7 +152,7 @@ public abstract class Inode
     internal virtual int Check(in FileCaller caller, int wanted) => caller.Credentials.Check(this, wanted);
 
     /// <summary>The same for a process, where what is opened depends on who does.</summary>
-    internal virtual OpenFile? OpenFor(int caller, int flags, out int error) => Open(flags, out error);
+    internal virtual OpenFile? OpenFor(in FileCaller caller, int flags, out int error) => Open(flags, out error);
 
     /// <summary>A process closed one of its descriptors, or the last descriptor of an open file was closed: its locks go.</summary>
     internal void ReleaseLocks(object owner)

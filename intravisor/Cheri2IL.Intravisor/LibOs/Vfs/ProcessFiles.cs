@@ -111,7 +111,7 @@ public sealed class ProcessFiles
                 error = CheckOpen(caller, inode, flags);
             if (error != 0)
                 return null;
-            var file = (flags & FileAbi.O_PATH) != 0 ? new PathFile(inode, flags) : inode.OpenFor(caller.Process, flags, out error);
+            var file = (flags & FileAbi.O_PATH) != 0 ? new PathFile(inode, flags) : inode.OpenFor(caller, flags, out error);
             if (file is not null and not PathFile)
             {
                 file.Entry = inode is DirectoryNode ? null : new(at.Parent!, at.Name);
