@@ -149,7 +149,53 @@ static void standard(void) {
     show_ok("/dev/fd/0", open("/dev/fd/0", O_RDONLY));
 }
 
+static void lengths(const char *what, int fd) {
+    char path[64], target[8192];
+    printf("%s\n", what);
+    show("  getcwd", syscall(SYS_getcwd, target, sizeof target));
+    show("  getcwd with little room", syscall(SYS_getcwd, target, 100));
+    show("  cwd", readlink("/proc/self/cwd", target, sizeof target));
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    show("  link", readlink(path, target, sizeof target));
+    show_ok("  open", open(path, O_RDONLY));
+}
+
+// Directories can be deeper than paths are long.
+static void depths(void) {
+    char base[] = "/tmp/reopen-XXXXXX", name[256] = "";
+    chdir(mkdtemp(base));
+    memset(name, 'n', 255);
+    long length = strlen(base);
+    for (; length + 256 < 3900; length += 256) {
+        mkdir(name, 0700);
+        chdir(name);
+    }
+    for (long extra = 4092 - length; extra < 4098 - length; extra++) {
+        memset(name, 0, sizeof name);
+        memset(name, 'm', extra - 1);
+        mkdir(name, 0700);
+        chdir(name);
+        int fd = open("x", O_CREAT | O_RDWR, 0600);
+        printf("directory of %ld\n", length + extra);
+        lengths(" its file", fd);
+        unlink("x");
+        lengths(" unlinked", fd);
+        fd = open(".", O_TMPFILE | O_RDWR, 0600);
+        show_ok("without name", fd);
+        chdir("..");
+        rmdir(name);
+    }
+    memset(name, 'n', 255);
+    for (; length > (long)strlen(base); length -= 256) {
+        chdir("..");
+        rmdir(name);
+    }
+    show("all gone", rmdir(base));
+}
+
 int main(void) {
+    chdir("/tmp");
+    depths();
     chdir("/tmp");
     pipes();
     files();

@@ -17,9 +17,10 @@ public sealed record TreeFile(IReadOnlyList<string> Names, HostEntry Entry)
         var files = new FileSystem(() => 0, tree, memoryLimit: 0);
         lock (files.Gate)
         {
-            if (files.Walk(0, files.Root, FileSystem.FromBytes(Encoding.UTF8.GetBytes(path)), followLast: true, out var at) != 0 || at.Inode is not RegularFile || at.HasTrailingSlash)
+            if (files.Walk(0, files.Root, FileSystem.FromBytes(Encoding.UTF8.GetBytes(path)), followLast: true, out var at) != 0 || at.Inode is not RegularFile || at.HasTrailingSlash
+                || files.PathOf(at.Parent) is not { } parent)
                 return null;
-            string[] directory = [.. files.PathOf(at.Parent).Split('/', StringSplitOptions.RemoveEmptyEntries)];
+            string[] directory = [.. parent.Split('/', StringSplitOptions.RemoveEmptyEntries)];
             return tree.List(directory).FirstOrDefault(e => e.Name == at.Name) is { } entry ? new TreeFile([.. directory, at.Name], entry) : null;
         }
     }

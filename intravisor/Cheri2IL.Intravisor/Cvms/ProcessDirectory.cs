@@ -16,7 +16,7 @@ internal sealed class ProcessDirectory : DirectoryNode
     {
         _process = process;
         Link("exe", new ProcessLink(tree, process, () => Start?.ExecutablePath ?? ""));
-        Link("cwd", new ProcessLink(tree, process, () => tree.PathOf(process.Files.WorkingDirectory)));
+        Link("cwd", new ProcessLink(tree, process, () => tree.PathOf(process.Files.WorkingDirectory) ?? ""));
         Link("root", new ProcessLink(tree, process, () => "/"));
         Show("cmdline", () => Zeroed(Start?.Arguments));
         Link("environ", new ProcessFile(tree, process, 0x100, () => Zeroed(Start?.Environment), isPrivate: true));

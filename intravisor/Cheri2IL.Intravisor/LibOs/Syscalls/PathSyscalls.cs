@@ -9,7 +9,7 @@ using Cheri2IL.Intravisor.LibOs.Vfs;
 
 namespace Cheri2IL.Intravisor.LibOs.Syscalls;
 
-/// <summary>Calls that name files by path, and the stat family.</summary>
+/// <summary>Calls that name files by path.</summary>
 internal static class PathSyscalls
 {
     private const int O_DIRECT = 0x4000;
@@ -125,7 +125,7 @@ internal static class PathSyscalls
                 return -Errno.ENOTDIR;
             if (at.Inode is DirectoryNode directory)
             {
-                if (!directory.IsWritable || IsMountPoint(at) || directory == thread.Files.FileSystem.Root)
+                if (!directory.IsWritable || RenameSyscalls.IsMountPoint(at) || directory == thread.Files.FileSystem.Root)
                     return -Errno.EBUSY;
                 if (!directory.IsEmpty)
                     return -Errno.ENOTEMPTY;
@@ -143,96 +143,6 @@ internal static class PathSyscalls
             return 0;
         }
     }
-
-    public static long Renameat2(CvmThread thread, in SyscallArguments a)
-    {
-        const int NoReplace = 1, Exchange = 2;
-        if ((a.A4 & ~(NoReplace | Exchange)) != 0 || (a.A4 & (NoReplace | Exchange)) == (NoReplace | Exchange))
-            return -Errno.EINVAL;
-        lock (thread.Files.FileSystem.Gate)
-        {
-            // Of the order in which the kernel looks at things (fs/namei.c, do_renameat2, then vfs_rename): directories, file systems, last names.
-            var isExchange = (a.A4 & Exchange) != 0;
-            var fromError = Resolve(thread, a.A0, a.A1, followLast: false, allowEmpty: false, out var from);
-            if (fromError != 0 && from.Parent is null)
-                return fromError;
-            var toError = Resolve(thread, a.A2, a.A3, followLast: false, allowEmpty: false, out var to);
-            if (toError != 0 && to.Parent is null)
-                return toError;
-            if (from.Parent.IsVolatile != to.Parent.IsVolatile)
-                return -Errno.EXDEV;
-            if (from.Name is "." or "..")
-                return -Errno.EBUSY;
-            if (to.Name is "." or "..")
-                return (a.A4 & NoReplace) != 0 ? -Errno.EEXIST : -Errno.EBUSY;
-            if (from.Inode is null)
-                return fromError;
-            if ((a.A4 & NoReplace) != 0 && to.Inode is not null)
-                return -Errno.EEXIST;
-            if (isExchange && to.Inode is null)
-                return -Errno.ENOENT;
-            if (fromError != 0 || (to.HasTrailingSlash && (isExchange ? to : from).Inode is not DirectoryNode))
-                return -Errno.ENOTDIR;
-            if (from.Inode is DirectoryNode moved && IsInside(to.Parent, moved))
-                return -Errno.EINVAL;
-            if (to.Inode is DirectoryNode target && IsInside(from.Parent, target))
-                return isExchange ? -Errno.EINVAL : -Errno.ENOTEMPTY;
-            if (from.Inode == to.Inode)
-                return 0;
-            var error = CheckRename(thread.Process.Attributes.Credentials, from, to, isExchange);
-            if (error != 0)
-                return error;
-            if (isExchange)
-            {
-                if (thread.Files.FileSystem.Upper?.Renaming(from, to, isExchange: true) == false)
-                    return -Errno.ENOSPC;
-                var (fromCost, toCost) = (from.Parent.Detach(from.Name), to.Parent.Detach(to.Name));
-                from.Parent.Link(from.Name, to.Inode!, toCost);
-                to.Parent.Link(to.Name, from.Inode!, fromCost);
-                thread.Files.FileSystem.NoticeMove(from, to, from.Inode!, replaced: null);
-                thread.Files.FileSystem.NoticeMove(to, from, to.Inode!, replaced: null);
-                return 0;
-            }
-
-            if (to.Inode is DirectoryNode { IsEmpty: false })
-                return -Errno.ENOTEMPTY;
-            if (thread.Files.FileSystem.Upper?.Renaming(from, to, isExchange: false) == false)
-                return -Errno.ENOSPC;
-            if (to.Inode is DirectoryNode gone)
-                gone.IsRemoved = true;
-            if (to.Inode is not null)
-            {
-                to.Parent.Forget(to.Name);
-                to.Inode.Links--;
-            }
-
-            to.Parent.Link(to.Name, from.Inode!, from.Parent.Detach(from.Name));
-            from.Inode!.ChangeTime = thread.Files.FileSystem.Now;
-            thread.Files.FileSystem.NoticeMove(from, to, from.Inode, to.Inode);
-            to.Inode?.Unlinked();
-            return 0;
-        }
-    }
-
-    /// <summary>Whether entries may be moved so (fs/namei.c, vfs_rename): 0 or a negated errno.</summary>
-    private static int CheckRename(ProcessCredentials credentials, in PathResult from, in PathResult to, bool isExchange)
-    {
-        var error = credentials.CheckDelete(from.Parent, from.Inode!);
-        if (error == 0)
-            error = to.Inode is null ? credentials.CheckCreate(to.Parent) : credentials.CheckDelete(to.Parent, to.Inode);
-        if (error == 0 && !isExchange && to.Inode is not null && from.Inode is DirectoryNode != to.Inode is DirectoryNode)
-            error = from.Inode is DirectoryNode ? -Errno.ENOTDIR : -Errno.EISDIR;
-        if (error == 0 && (IsMountPoint(from) || IsMountPoint(to)))
-            error = -Errno.EBUSY;
-        if (error != 0 || from.Parent == to.Parent)
-            return error;
-        // A directory gets another "..".
-        if (from.Inode is DirectoryNode)
-            error = credentials.Check(from.Inode, 2);
-        return error == 0 && isExchange && to.Inode is DirectoryNode ? credentials.Check(to.Inode, 2) : error;
-    }
-
-    private static bool IsMountPoint(in PathResult at) => at.Inode is DirectoryNode { IsMounted: true };
 
     public static long Readlinkat(CvmThread thread, in SyscallArguments a)
     {
@@ -252,6 +162,9 @@ internal static class PathSyscalls
             target = FileSystem.ToBytes(link.TargetFor(thread.Process.Id));
         }
 
+        // One of /proc leads to a file that is deeper than paths are long.
+        if (target.Length is 0 or >= FileAbi.PATH_MAX)
+            return -Errno.ENAMETOOLONG;
         var length = Math.Min(target.Length, (int)a.A3);
         return thread.Memory.TryWrite(a.A2, target.AsSpan(0, length)) ? length : -Errno.EFAULT;
     }
@@ -260,60 +173,6 @@ internal static class PathSyscalls
 
     public static long Faccessat2(CvmThread thread, in SyscallArguments a)
         => ((int)a.A3 & ~(FileAbi.AT_SYMLINK_NOFOLLOW | FileAbi.AT_EMPTY_PATH | 0x200)) != 0 ? -Errno.EINVAL : Access(thread, a.A0, a.A1, (int)a.A2, (int)a.A3);
-
-    public static long Fstat(CvmThread thread, in SyscallArguments a)
-        => thread.Files.Descriptors[(int)a.A0] is { } file ? WriteStat(thread, file.Inode, a.A1) : -Errno.EBADF;
-
-    public static long Newfstatat(CvmThread thread, in SyscallArguments a)
-    {
-        const int NoAutomount = 0x800;
-        if (((int)a.A3 & ~(FileAbi.AT_SYMLINK_NOFOLLOW | FileAbi.AT_EMPTY_PATH | NoAutomount)) != 0)
-            return -Errno.EINVAL;
-        var error = Find(thread, a.A0, a.A1, (int)a.A3, out var inode);
-        return error != 0 ? error : WriteStat(thread, inode!, a.A2);
-    }
-
-    public static long Statx(CvmThread thread, in SyscallArguments a)
-    {
-        var error = Find(thread, a.A0, a.A1, (int)a.A2, out var inode);
-        if (error != 0)
-            return error;
-        Span<byte> buffer = stackalloc byte[256];
-        buffer.Clear();
-        const int BasicStats = 0x7ff;
-        BinaryPrimitives.WriteInt32LittleEndian(buffer, BasicStats);
-        BinaryPrimitives.WriteInt32LittleEndian(buffer[4..], 4096);
-        BinaryPrimitives.WriteInt32LittleEndian(buffer[16..], inode!.Links);
-        BinaryPrimitives.WriteInt32LittleEndian(buffer[20..], inode.UserId);
-        BinaryPrimitives.WriteInt32LittleEndian(buffer[24..], inode.GroupId);
-        BinaryPrimitives.WriteInt16LittleEndian(buffer[28..], (short)inode.Mode);
-        BinaryPrimitives.WriteInt64LittleEndian(buffer[32..], inode.Number);
-        BinaryPrimitives.WriteInt64LittleEndian(buffer[40..], inode.Size);
-        BinaryPrimitives.WriteInt64LittleEndian(buffer[48..], Blocks(inode));
-        Time(buffer[64..], inode.AccessTime);
-        Time(buffer[80..], inode.ChangeTime);
-        Time(buffer[96..], inode.ChangeTime);
-        Time(buffer[112..], inode.ModifyTime);
-        BinaryPrimitives.WriteInt32LittleEndian(buffer[128..], (int)(inode.Device >> 8) & 0xfff);
-        BinaryPrimitives.WriteInt32LittleEndian(buffer[132..], (int)((inode.Device & 0xff) | ((inode.Device >> 12) & 0xfff00)));
-        BinaryPrimitives.WriteInt32LittleEndian(buffer[140..], 1);
-        return thread.Memory.TryWrite(a.A4, buffer) ? 0 : -Errno.EFAULT;
-
-        static void Time(Span<byte> at, long nanoseconds)
-        {
-            BinaryPrimitives.WriteInt64LittleEndian(at, nanoseconds / 1_000_000_000);
-            BinaryPrimitives.WriteInt32LittleEndian(at[8..], (int)(nanoseconds % 1_000_000_000));
-        }
-    }
-
-    public static long Statfs(CvmThread thread, in SyscallArguments a)
-    {
-        var error = Find(thread, FileAbi.AT_FDCWD, a.A0, 0, out _);
-        return error != 0 ? error : WriteStatfs(thread, a.A1);
-    }
-
-    public static long Fstatfs(CvmThread thread, in SyscallArguments a)
-        => thread.Files.Descriptors[(int)a.A0] is null ? -Errno.EBADF : WriteStatfs(thread, a.A1);
 
     public static long Getdents64(CvmThread thread, in SyscallArguments a)
     {
@@ -368,9 +227,12 @@ internal static class PathSyscalls
 
     public static long Getcwd(CvmThread thread, in SyscallArguments a)
     {
-        byte[] path;
+        string? name;
         lock (thread.Files.FileSystem.Gate)
-            path = FileSystem.ToBytes(thread.Files.FileSystem.PathOf(thread.Files.WorkingDirectory) + "\0");
+            name = thread.Files.FileSystem.PathOf(thread.Files.WorkingDirectory);
+        if (name is null)
+            return -Errno.ENAMETOOLONG;
+        var path = FileSystem.ToBytes(name + "\0");
         if ((ulong)a.A1 < (ulong)path.Length)
             return -Errno.ERANGE;
         return thread.Memory.TryWrite(a.A0, path) ? path.Length : -Errno.EFAULT;
@@ -584,53 +446,4 @@ internal static class PathSyscalls
     /// <summary>Whether a file is where nothing is kept; null: it is in no directory, such as a pipe.</summary>
     private static bool? IsVolatile(Inode inode)
         => (inode as DirectoryNode ?? (inode as RegularFile)?.MadeIn ?? (inode.Home ?? inode.LastHome)?.Parent)?.IsVolatile;
-
-    private static bool IsInside(DirectoryNode directory, DirectoryNode ancestor)
-    {
-        for (var at = directory; ; at = at.Parent)
-        {
-            if (at == ancestor)
-                return true;
-            if (at.Parent == at)
-                return false;
-        }
-    }
-
-    private static long Blocks(Inode inode) => inode is RegularFile file ? (file.Size + 511) / 512 : 0;
-
-    /// <summary>struct stat of asm-generic: 128 bytes.</summary>
-    private static long WriteStat(CvmThread thread, Inode inode, long address)
-    {
-        Span<byte> buffer = stackalloc byte[128];
-        buffer.Clear();
-        BinaryPrimitives.WriteInt64LittleEndian(buffer, 1);
-        BinaryPrimitives.WriteInt64LittleEndian(buffer[8..], inode.Number);
-        BinaryPrimitives.WriteInt32LittleEndian(buffer[16..], inode.Mode);
-        BinaryPrimitives.WriteInt32LittleEndian(buffer[20..], inode.Links);
-        BinaryPrimitives.WriteInt32LittleEndian(buffer[24..], inode.UserId);
-        BinaryPrimitives.WriteInt32LittleEndian(buffer[28..], inode.GroupId);
-        BinaryPrimitives.WriteInt64LittleEndian(buffer[32..], inode.Device);
-        BinaryPrimitives.WriteInt64LittleEndian(buffer[48..], inode.Size);
-        BinaryPrimitives.WriteInt32LittleEndian(buffer[56..], 4096);
-        BinaryPrimitives.WriteInt64LittleEndian(buffer[64..], Blocks(inode));
-        var at = 72;
-        foreach (var time in (ReadOnlySpan<long>)[inode.AccessTime, inode.ModifyTime, inode.ChangeTime])
-        {
-            BinaryPrimitives.WriteInt64LittleEndian(buffer[at..], time / 1_000_000_000);
-            BinaryPrimitives.WriteInt64LittleEndian(buffer[(at + 8)..], time % 1_000_000_000);
-            at += 16;
-        }
-
-        return thread.Memory.TryWrite(address, buffer) ? 0 : -Errno.EFAULT;
-    }
-
-    /// <summary>struct statfs: a tmpfs of the cVM's file memory limit.</summary>
-    private static long WriteStatfs(CvmThread thread, long address)
-    {
-        const long TmpfsMagic = 0x01021994;
-        var files = thread.Files.FileSystem;
-        var free = Math.Max(0, files.MemoryLimit - files.MemoryUsed) / 4096;
-        ReadOnlySpan<long> values = [TmpfsMagic, 4096, files.MemoryLimit / 4096, free, free, 1 << 20, 1 << 19, 0, FileAbi.NAME_MAX, 4096, 0, 0, 0, 0, 0];
-        return thread.Memory.TryWrite(address, System.Runtime.InteropServices.MemoryMarshal.AsBytes(values)) ? 0 : -Errno.EFAULT;
-    }
 }

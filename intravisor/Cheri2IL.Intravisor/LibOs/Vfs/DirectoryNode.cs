@@ -17,6 +17,7 @@ public class DirectoryNode : Inode
     /// <summary>In the order in which the host lists them, then that of their creation.</summary>
     private readonly LinkedList<DirectoryEntry> _entries = [];
     private HashSet<string>? _hidden;
+    private bool? _isVolatile;
     private IReadOnlyList<string>? _pendingHostPath;
 
     /// <summary>Makes an empty directory.</summary>
@@ -38,16 +39,19 @@ public class DirectoryNode : Inode
     /// <summary>Whether what is in it, and below, is made anew at every start, as if it were mounted there: /proc, /dev.</summary>
     public bool IsMounted { get; set; }
 
-    /// <summary>Whether it is such a directory, or below one.</summary>
+    /// <summary>Whether it is such a directory, or below one. Call under the gate, and when those are known.</summary>
     public bool IsVolatile
     {
         get
         {
-            // A loop, for a guest chooses how deep its directories are.
+            if (_isVolatile is { } known)
+                return known;
+            // A loop, for a guest chooses how deep its directories are; and once, for nothing is ever moved from one file system to another.
             var at = this;
-            while (!at.IsMounted && at.Parent != at)
+            while (!at.IsMounted && at.Parent != at && at._isVolatile is null)
                 at = at.Parent;
-            return at.IsMounted;
+            _isVolatile = at._isVolatile ?? at.IsMounted;
+            return _isVolatile.Value;
         }
     }
 

@@ -208,15 +208,19 @@ public sealed partial class FileSystem
         }
     }
 
-    /// <summary>Absolute path of a directory, or "(unreachable)" for a removed one. Call under <see cref="Gate"/>.</summary>
-    public string PathOf(DirectoryNode directory)
+    /// <summary>Absolute path of a directory, "(unreachable)" for a removed one, or null where it is longer than paths are. Call under <see cref="Gate"/>.</summary>
+    public string? PathOf(DirectoryNode directory)
     {
         var names = new List<string>();
+        var length = 0;
         for (var at = directory; at != Root; at = at.Parent)
         {
             var name = at.Home is { } home && home.Parent == at.Parent ? home.Name : at.Parent.Children.FirstOrDefault(c => c.Value == at).Key;
             if (at.IsRemoved || name is null)
                 return "(unreachable)";
+            length += 1 + name.Length;
+            if (length >= FileAbi.PATH_MAX)
+                return null;
             names.Add(name);
         }
 

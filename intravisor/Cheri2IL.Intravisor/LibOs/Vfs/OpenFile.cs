@@ -23,14 +23,14 @@ public abstract class OpenFile(Inode inode, int flags)
     /// <summary>Access mode and status flags (O_APPEND, O_NONBLOCK...).</summary>
     public int Flags { get; set; } = flags & ~(FileAbi.O_CREAT | FileAbi.O_EXCL | FileAbi.O_TRUNC | FileAbi.O_CLOEXEC | FileAbi.O_NOCTTY);
 
-    /// <summary>Absolute path by which it was opened, for /proc/self/fd.</summary>
+    /// <summary>Absolute path by which it was opened, for /proc/self/fd; empty: it is longer than paths are.</summary>
     public string Path { get; set; } = "";
 
     /// <summary>The entry by which it was opened; null: that of its file.</summary>
     internal FileEntry? Entry { get; set; }
 
     /// <summary>What /proc/PID/fd shows: the path, and whether it is gone.</summary>
-    internal string Name => Inode is RegularFile or TerminalNode && Inode.Links == 0 && !Path.EndsWith(Deleted, StringComparison.Ordinal) ? Path + Deleted : Path;
+    internal string Name => Inode is RegularFile or TerminalNode && Inode.Links == 0 && Path.Length > 0 && !Path.EndsWith(Deleted, StringComparison.Ordinal) ? Path + Deleted : Path;
 
     /// <summary>Whether reads are allowed.</summary>
     public bool CanRead => (Flags & FileAbi.O_PATH) == 0 && (Flags & FileAbi.O_ACCMODE) != FileAbi.O_WRONLY;

@@ -200,14 +200,17 @@ public sealed class ProcessFiles
         return file;
     }
 
+    /// <summary>Path of a file, or nothing where that is longer than paths are: open files have it, and nobody pays for it.</summary>
     internal string PathOf(in PathResult at)
     {
         if (at.Inode is DirectoryNode directory)
-            return FileSystem.PathOf(directory);
+            return FileSystem.PathOf(directory) ?? "";
         if (at.OpenPath is { } path)
             return path;
-        var parent = FileSystem.PathOf(at.Parent);
-        return parent == "/" ? "/" + at.Name : $"{parent}/{at.Name}";
+        if (FileSystem.PathOf(at.Parent) is not { } parent)
+            return "";
+        var whole = parent == "/" ? "/" + at.Name : $"{parent}/{at.Name}";
+        return whole.Length < FileAbi.PATH_MAX ? whole : "";
     }
 }
 

@@ -1,0 +1,103 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Vfs;
+
+namespace Cheri2IL.Intravisor.LibOs.Syscalls;
+
+/// <summary>Calls that tell what a file, or a file system, is like.</summary>
+internal static class StatSyscalls
+{
+    public static long Fstat(CvmThread thread, in SyscallArguments a)
+        => thread.Files.Descriptors[(int)a.A0] is { } file ? WriteStat(thread, file.Inode, a.A1) : -Errno.EBADF;
+
+    public static long Newfstatat(CvmThread thread, in SyscallArguments a)
+    {
+        const int NoAutomount = 0x800;
+        if (((int)a.A3 & ~(FileAbi.AT_SYMLINK_NOFOLLOW | FileAbi.AT_EMPTY_PATH | NoAutomount)) != 0)
+            return -Errno.EINVAL;
+        var error = PathSyscalls.Find(thread, a.A0, a.A1, (int)a.A3, out var inode);
+        return error != 0 ? error : WriteStat(thread, inode!, a.A2);
+    }
+
+    public static long Statx(CvmThread thread, in SyscallArguments a)
+    {
+        var error = PathSyscalls.Find(thread, a.A0, a.A1, (int)a.A2, out var inode);
+        if (error != 0)
+            return error;
+        Span<byte> buffer = stackalloc byte[256];
+        buffer.Clear();
+        const int BasicStats = 0x7ff;
+        BinaryPrimitives.WriteInt32LittleEndian(buffer, BasicStats);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[4..], 4096);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[16..], inode!.Links);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[20..], inode.UserId);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[24..], inode.GroupId);
+        BinaryPrimitives.WriteInt16LittleEndian(buffer[28..], (short)inode.Mode);
+        BinaryPrimitives.WriteInt64LittleEndian(buffer[32..], inode.Number);
+        BinaryPrimitives.WriteInt64LittleEndian(buffer[40..], inode.Size);
+        BinaryPrimitives.WriteInt64LittleEndian(buffer[48..], Blocks(inode));
+        Time(buffer[64..], inode.AccessTime);
+        Time(buffer[80..], inode.ChangeTime);
+        Time(buffer[96..], inode.ChangeTime);
+        Time(buffer[112..], inode.ModifyTime);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[128..], (int)(inode.Device >> 8) & 0xfff);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[132..], (int)((inode.Device & 0xff) | ((inode.Device >> 12) & 0xfff00)));
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[140..], 1);
+        return thread.Memory.TryWrite(a.A4, buffer) ? 0 : -Errno.EFAULT;
+
+        static void Time(Span<byte> at, long nanoseconds)
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(at, nanoseconds / 1_000_000_000);
+            BinaryPrimitives.WriteInt32LittleEndian(at[8..], (int)(nanoseconds % 1_000_000_000));
+        }
+    }
+
+    public static long Statfs(CvmThread thread, in SyscallArguments a)
+    {
+        var error = PathSyscalls.Find(thread, FileAbi.AT_FDCWD, a.A0, 0, out _);
+        return error != 0 ? error : WriteStatfs(thread, a.A1);
+    }
+
+    public static long Fstatfs(CvmThread thread, in SyscallArguments a)
+        => thread.Files.Descriptors[(int)a.A0] is null ? -Errno.EBADF : WriteStatfs(thread, a.A1);
+
+    private static long Blocks(Inode inode) => inode is RegularFile file ? (file.Size + 511) / 512 : 0;
+
+    /// <summary>struct stat of asm-generic: 128 bytes.</summary>
+    private static long WriteStat(CvmThread thread, Inode inode, long address)
+    {
+        Span<byte> buffer = stackalloc byte[128];
+        buffer.Clear();
+        BinaryPrimitives.WriteInt64LittleEndian(buffer, 1);
+        BinaryPrimitives.WriteInt64LittleEndian(buffer[8..], inode.Number);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[16..], inode.Mode);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[20..], inode.Links);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[24..], inode.UserId);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[28..], inode.GroupId);
+        BinaryPrimitives.WriteInt64LittleEndian(buffer[32..], inode.Device);
+        BinaryPrimitives.WriteInt64LittleEndian(buffer[48..], inode.Size);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[56..], 4096);
+        BinaryPrimitives.WriteInt64LittleEndian(buffer[64..], Blocks(inode));
+        var at = 72;
+        foreach (var time in (ReadOnlySpan<long>)[inode.AccessTime, inode.ModifyTime, inode.ChangeTime])
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(buffer[at..], time / 1_000_000_000);
+            BinaryPrimitives.WriteInt64LittleEndian(buffer[(at + 8)..], time % 1_000_000_000);
+            at += 16;
+        }
+
+        return thread.Memory.TryWrite(address, buffer) ? 0 : -Errno.EFAULT;
+    }
+
+    /// <summary>struct statfs: a tmpfs of the cVM's file memory limit.</summary>
+    private static long WriteStatfs(CvmThread thread, long address)
+    {
+        const long TmpfsMagic = 0x01021994;
+        var files = thread.Files.FileSystem;
+        var free = Math.Max(0, files.MemoryLimit - files.MemoryUsed) / 4096;
+        ReadOnlySpan<long> values = [TmpfsMagic, 4096, files.MemoryLimit / 4096, free, free, 1 << 20, 1 << 19, 0, FileAbi.NAME_MAX, 4096, 0, 0, 0, 0, 0];
+        return thread.Memory.TryWrite(address, MemoryMarshal.AsBytes(values)) ? 0 : -Errno.EFAULT;
+    }
+}
