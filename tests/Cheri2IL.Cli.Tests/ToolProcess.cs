@@ -33,8 +33,7 @@ internal static partial class ToolProcess
     /// <summary>How to start the tool that was built for these tests.</summary>
     public static ProcessStartInfo Command(IEnumerable<string> arguments, string workingDirectory, string cache)
     {
-        // The tool's assembly lies beside the tests, with its own runtime configuration.
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "cheri2il"), arguments) { WorkingDirectory = workingDirectory };
+        var start = new ProcessStartInfo(ToolBuild.Program, arguments) { WorkingDirectory = workingDirectory };
         start.Environment["XDG_CACHE_HOME"] = cache;
         if (Environment.GetEnvironmentVariable("DOTNET_ROOT") is null && Path.GetDirectoryName(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH")) is { } root)
             start.Environment["DOTNET_ROOT"] = root;
