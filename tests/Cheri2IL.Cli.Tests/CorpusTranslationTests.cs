@@ -25,8 +25,8 @@ public sealed class CorpusTranslationTests
     [MemberData(nameof(Files))]
     public void Translation_Repeated_IsByteIdentical(string file)
     {
-        var first = Translate(file, CheckMode.Optimized, parallelism: 1);
-        var second = Translate(file, CheckMode.Optimized, parallelism: 4);
+        var first = CorpusTranslations.Make(file, new TranslationOptions { Checks = CheckMode.Optimized, Parallelism = 1 });
+        var second = CorpusTranslations.Of(file, CheckMode.Optimized);
         Assert.True(first.Assembly.AsSpan().SequenceEqual(second.Assembly), "two translations of the same file differ");
     }
 
@@ -34,7 +34,7 @@ public sealed class CorpusTranslationTests
     [MemberData(nameof(Files))]
     public void Translation_ReadByCecil_IsWellFormed(string file)
     {
-        var translation = Translate(file, CheckMode.Optimized);
+        var translation = CorpusTranslations.Of(file, CheckMode.Optimized);
         using var module = ModuleDefinition.ReadModule(new MemoryStream(translation.Assembly));
         var methods = module.Types.SelectMany(t => t.Methods).ToArray();
         Assert.Equal(translation.Statistics.Methods, methods.Length);
@@ -67,7 +67,7 @@ public sealed class CorpusTranslationTests
     {
         foreach (var checks in Enum.GetValues<CheckMode>())
         {
-            var translation = Translate(file, checks);
+            var translation = CorpusTranslations.Of(file, checks);
             var module = new TranslatedModule(new AssemblyLoadContext(file).LoadFromStream(new MemoryStream(translation.Assembly)));
             using var observer = new JitObserver();
             for (var row = 1; row <= translation.Statistics.Methods; row++)
@@ -89,7 +89,7 @@ public sealed class CorpusTranslationTests
     {
         // A member that no committed guest needs would otherwise be missed only when some program uses it.
         const int MemberReferences = 0x0a000000;
-        var translation = Translate("corpus/hello/bin/hello.elf", CheckMode.Optimized);
+        var translation = CorpusTranslations.Of("corpus/hello/bin/hello.elf", CheckMode.Optimized);
         using var definition = ModuleDefinition.ReadModule(new MemoryStream(translation.Assembly));
         var module = new AssemblyLoadContext("members").LoadFromStream(new MemoryStream(translation.Assembly)).ManifestModule;
         var count = definition.GetMemberReferences().Count();
@@ -139,10 +139,4 @@ public sealed class CorpusTranslationTests
 
     [MethodImpl(MethodImplOptions.NoOptimization)]
     private static int Unoptimized(int value) => value + 1;
-
-    private static Translation Translate(string file, CheckMode checks, int parallelism = 0)
-    {
-        var program = GuestProgram.Load(Path.Combine(Repository.Root(), file));
-        return ModuleTranslator.Translate(program.Image, new TranslationOptions { Checks = checks, Parallelism = parallelism }, "guest");
-    }
 }

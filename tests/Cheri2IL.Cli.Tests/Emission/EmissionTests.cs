@@ -170,8 +170,9 @@ public sealed class EmissionTests
 
     private static ModuleDefinition Translate(string file, CheckMode checks, out TranslationStatistics statistics, bool precise = false, CapabilityCost omitted = 0)
     {
-        var program = GuestProgram.Load(Path.Combine(Repository.Root(), file));
-        var translation = ModuleTranslator.Translate(program.Image, new TranslationOptions { Checks = checks, PreciseFaults = precise, Omitted = omitted }, "guest");
+        var translation = omitted == 0
+            ? CorpusTranslations.Of(file, checks, precise)
+            : CorpusTranslations.Make(file, new TranslationOptions { Checks = checks, PreciseFaults = precise, Omitted = omitted });
         statistics = translation.Statistics;
         return ModuleDefinition.ReadModule(new MemoryStream(translation.Assembly));
     }
