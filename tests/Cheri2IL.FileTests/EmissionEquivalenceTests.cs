@@ -29,7 +29,7 @@ public sealed partial class EmissionEquivalenceTests
             var sources = seeds.Select((s, k) => RandomFunction.Make(new Random(s), EntryPc(k), readsFlags: false)).ToArray();
             var texts = sources.Select(IrPrinter.Print).ToArray();
             foreach (var source in sources)
-                PassPipeline.Run(source, new PassOptions { Checks = checks, GuaranteedSlotBytes = EvalMachine.SlotSize, Verify = true });
+                PassPipeline.Run(source, new PassOptions { Checks = checks, GuaranteedSlotBytes = EvalMachine.SlotSize, PreciseFaults = isPrecise, Verify = true });
             var module = TranslatedFunctions.Load(sources, new EmitOptions { IsPrecise = isPrecise });
             for (var k = 0; k < seeds.Length; k++)
             {

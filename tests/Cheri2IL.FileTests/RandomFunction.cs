@@ -141,7 +141,7 @@ internal sealed class RandomFunction
     /// <summary>What a lifter makes of one instruction: some computation, and its result in a register.</summary>
     private void GuestInstruction()
     {
-        switch (_random.Next(12))
+        switch (_random.Next(13))
         {
             case 0 or 1:
                 SetAny(Emit(new IrInstruction(Choose(Binary64), IrType.I64, Pick(IrType.I64), Pick(IrType.I64))));
@@ -171,6 +171,9 @@ internal sealed class RandomFunction
                 break;
             case 9 or 10:
                 Float();
+                break;
+            case 11:
+                WordOfBytes();
                 break;
             default:
                 // Pointer arithmetic and moves, on which check elimination lives.
@@ -207,6 +210,36 @@ internal sealed class RandomFunction
             Emit(new IrInstruction(IrOp.Store, IrType.Void, address, Pick(moved)) { Access = width, Immediate = offset });
         else
             SetAny(Emit(new IrInstruction(IrOp.Load, moved, address) { Access = width, Immediate = offset }));
+    }
+
+    /// <summary>A word that is loaded by pieces, in any order, and put together, mostly in one of the two byte orders.</summary>
+    private void WordOfBytes()
+    {
+        var pieces = _random.Next(2, 9);
+        var pieceBytes = _random.Next(4) == 0 ? 2 : 1;
+        var isReversed = _random.Next(2) == 0;
+        var address = Get((byte)_random.Next(1, Registers + 1));
+        var offset = Choose([0L, 3, 8, -5]);
+        IrInstruction? word = null;
+        foreach (var k in Enumerable.Range(0, pieces).OrderBy(_ => _random.Next(3)))
+        {
+            _pc += 4;
+            Check(address, offset + (k * pieceBytes), isStore: false);
+            var access = pieceBytes == 2 ? MemoryAccess.U16 : _random.Next(20) == 0 ? MemoryAccess.I8 : MemoryAccess.U8;
+            var piece = Emit(new IrInstruction(IrOp.Load, IrType.I64, address) { Access = access, Immediate = offset + (k * pieceBytes) });
+            var place = _random.Next(20) == 0 ? k + 1 : isReversed ? pieces - 1 - k : k;
+            if (place > 0)
+                piece = Emit(new IrInstruction(IrOp.ShiftLeft, IrType.I64, piece, Const32(place * pieceBytes * 8)));
+            word = word is null ? piece : Emit(new IrInstruction(Choose([IrOp.Or, IrOp.Or, IrOp.Xor, IrOp.Add]), IrType.I64, piece, word));
+            if (_random.Next(3) > 0)
+                Set((byte)_random.Next(1, Registers + 1), word);
+            if (_random.Next(15) == 0)
+                Access();
+        }
+
+        if (_random.Next(2) == 0)
+            word = Emit(new IrInstruction(Choose([IrOp.SignExtend32, IrOp.ZeroExtend32]), IrType.I64, Emit(new IrInstruction(IrOp.Truncate, IrType.I32, word!))));
+        SetAny(word!);
     }
 
     private void Check(IrInstruction address, long offset, bool isStore)

@@ -76,7 +76,8 @@ public sealed partial class MethodEmitter
                 break;
             case IrOp.ByteSwap:
                 Value(i.A!);
-                _il.Emit(ILOpCode.Call, _members.Static(typeof(BinaryPrimitives), nameof(BinaryPrimitives.ReverseEndianness), typeof(ulong)), 1, 1);
+                var swapped = i.Type == IrType.I32 ? typeof(uint) : typeof(ulong);
+                _il.Emit(ILOpCode.Call, _members.Static(typeof(BinaryPrimitives), nameof(BinaryPrimitives.ReverseEndianness), swapped), 1, 1);
                 break;
             case IrOp.SignExtend8:
                 Convert(i, ILOpCode.Conv_i1, ILOpCode.Conv_i8);

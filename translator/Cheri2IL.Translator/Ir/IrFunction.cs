@@ -80,7 +80,10 @@ public sealed class IrBlock
     /// <summary>Position in the function.</summary>
     public int Id { get; set; }
 
-    /// <summary>Registers that the guest may read when it goes on at <see cref="Pc"/> (<see cref="Passes.GuestLiveness"/>).</summary>
+    /// <summary>
+    /// Registers that the guest may read, or a fault other than a memory fault may show, when it goes on at <see cref="Pc"/>
+    /// (<see cref="Passes.GuestLiveness"/>).
+    /// </summary>
     public ulong LiveRegisters { get; set; } = ulong.MaxValue;
 
     /// <summary>Whether it is a loop that the emitter also makes a vector form of (<see cref="Passes.VectorLoop"/>).</summary>

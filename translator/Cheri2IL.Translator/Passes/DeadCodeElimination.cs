@@ -6,42 +6,82 @@ namespace Cheri2IL.Translator.Passes;
 /// Inside each block: drops values that nobody uses and have no effect, and sets that are overwritten before anybody can
 /// see them. A register is seen by a Get, and all are seen wherever the guest may fault or leave.
 /// </summary>
+/// <remarks>
+/// Where faults are not precise, memory faults show no registers (<see cref="PreciseFaults"/>): a load, a store or a check sees none, but
+/// for what a check needs that may become the poll of its loop. Nor does the code behind the block see those that it writes first
+/// (<see cref="GuestLiveness"/>).
+/// </remarks>
 public static class DeadCodeElimination
 {
     private const int DynamicRounding = 7;
 
+    private const ulong All = ulong.MaxValue;
+
     /// <summary>Cleans every block of <paramref name="function"/>.</summary>
-    public static void Run(IrFunction function)
+    /// <param name="function">Function.</param>
+    /// <param name="options">Options.</param>
+    /// <param name="areChecksDecided">Whether it is known which checks are elided: only the first other one of a block may become a poll (<see cref="PollPlacement"/>).</param>
+    public static void Run(IrFunction function, PassOptions options, bool areChecksDecided = false)
     {
         function.Number();
         var used = Array.Empty<bool>();
         foreach (var block in function.Blocks)
         {
-            var instructions = block.Instructions;
-            if (used.Length < instructions.Count)
-                used = new bool[instructions.Count * 2];
-            Array.Clear(used, 0, instructions.Count);
-            Sweep(instructions, used);
+            var count = block.Instructions.Count;
+            if (used.Length < count)
+                used = new bool[count * 2];
+            Array.Clear(used, 0, count);
+            Sweep(block, used, options.PreciseFaults, areChecksDecided);
         }
 
         function.Number();
     }
 
-    /// <summary>Whether the guest may fault or leave at <paramref name="i"/>, with the registers of this moment.</summary>
-    public static bool ObservesRegisters(IrInstruction i)
+    /// <summary>
+    /// Whether the guest may fault or leave at <paramref name="i"/> with every register as it is at this moment, even where faults are not
+    /// precise.
+    /// </summary>
+    public static bool ShowsRegisters(IrInstruction i)
     {
-        if (i.Op is IrOp.Check or IrOp.CapCheck or IrOp.CapCheckValue)
-            return i.Elided is null;
-        if (i.Op is IrOp.Poll or IrOp.Commit || (IrOpInfo.Effects(i.Op) & (IrEffects.MayFault | IrEffects.Terminator)) != 0)
+        switch (i.Op)
+        {
+            case IrOp.Check or IrOp.Load or IrOp.Store or IrOp.Jump or IrOp.Branch:
+                return false;
+            case IrOp.CapCheck or IrOp.CapCheckValue:
+                return i.Elided is null;
+            case IrOp.Commit:
+                return true;
+        }
+
+        if ((IrOpInfo.Effects(i.Op) & (IrEffects.MayFault | IrEffects.Terminator)) != 0)
             return true;
         // With an invalid dynamic rounding mode such an instruction is illegal.
         return IrSignature.Of(i.Op).Immediate == ImmediateRule.Rounding && i.Immediate == DynamicRounding;
     }
 
-    private static void Sweep(List<IrInstruction> instructions, bool[] used)
+    /// <summary>Registers that are seen at <paramref name="i"/>, as bits.</summary>
+    private static ulong Observed(IrInstruction i, bool mayPoll, bool preciseFaults)
     {
+        if (ShowsRegisters(i))
+            return All;
+        return i.Op switch
+        {
+            IrOp.Check when i.Elided is null => preciseFaults ? All : mayPoll ? i.LiveRegisters : 0,
+            IrOp.Load or IrOp.Store => preciseFaults ? All : 0,
+            IrOp.Poll => i.LiveRegisters,
+            _ => 0,
+        };
+    }
+
+    private static void Sweep(IrBlock block, bool[] used, bool preciseFaults, bool areChecksDecided)
+    {
+        var instructions = block.Instructions;
+        var polling = areChecksDecided ? instructions.Find(i => i.Op == IrOp.Check && i.Elided is null) : null;
+
         // Registers that are certain to be set again, metadata and all, before anybody sees them.
-        var overwritten = 0UL;
+        var overwritten = All;
+        foreach (var successor in block.Successors)
+            overwritten &= ~successor.LiveRegisters;
         var keep = instructions.Count;
         for (var k = instructions.Count - 1; k >= 0; k--)
         {
@@ -61,9 +101,9 @@ public static class DeadCodeElimination
             {
                 overwritten &= ~bit;
             }
-            else if (ObservesRegisters(i))
+            else
             {
-                overwritten = 0;
+                overwritten &= ~Observed(i, mayPoll: !areChecksDecided || ReferenceEquals(i, polling), preciseFaults);
             }
 
             Mark(i.A);

@@ -20,6 +20,25 @@ public static class GuestLiveness
     public static void Run(IrFunction function)
     {
         function.Number();
+        var liveIn = Solve(function, LiveBefore);
+        var seenIn = Solve(function, (i, live) => DeadCodeElimination.ShowsRegisters(i) ? All : LiveBefore(i, live));
+        foreach (var block in function.Blocks)
+        {
+            block.LiveRegisters = seenIn[block.Id];
+            Note(block, LiveOut(block, liveIn));
+        }
+
+        // Behind a write of the rounding mode the next instruction may be illegal, and then shows every register.
+        foreach (var block in function.Blocks.Where(b => b.Instructions.Exists(i => i.Op == IrOp.WriteRounding)).SelectMany(b => b.Successors))
+        {
+            if (block.Instructions[0].Op == IrOp.Poll)
+                block.Instructions[0].LiveRegisters = All;
+        }
+    }
+
+    /// <summary>By number of the block: what is live where it begins.</summary>
+    private static ulong[] Solve(IrFunction function, Func<IrInstruction, ulong, ulong> before)
+    {
         var liveIn = new ulong[function.Blocks.Count];
         bool changed;
         do
@@ -30,25 +49,13 @@ public static class GuestLiveness
                 var block = function.Blocks[b];
                 var live = LiveOut(block, liveIn);
                 for (var k = block.Instructions.Count - 1; k >= 0; k--)
-                    live = LiveBefore(block.Instructions[k], live);
+                    live = before(block.Instructions[k], live);
                 changed |= live != liveIn[b];
                 liveIn[b] = live;
             }
         }
         while (changed);
-
-        foreach (var block in function.Blocks)
-        {
-            block.LiveRegisters = liveIn[block.Id];
-            Note(block, LiveOut(block, liveIn));
-        }
-
-        // Behind a write of the rounding mode the next instruction may be illegal, and then shows every register.
-        foreach (var block in function.Blocks.Where(b => b.Instructions.Exists(i => i.Op == IrOp.WriteRounding)).SelectMany(b => b.Successors))
-        {
-            if (block.Instructions[0].Op == IrOp.Poll)
-                block.Instructions[0].LiveRegisters = All;
-        }
+        return liveIn;
     }
 
     /// <summary>Notes what is live at each guest instruction where it begins, since that is where it is executed again.</summary>

@@ -145,7 +145,7 @@ public sealed class LoopUnrolling
 
     private static IrBlock Clone(IrBlock block, bool isHeader)
     {
-        var result = new IrBlock(block.Pc);
+        var result = new IrBlock(block.Pc) { LiveRegisters = block.LiveRegisters };
         var copies = new Dictionary<IrInstruction, IrInstruction>();
         foreach (var i in block.Instructions)
         {

@@ -22,7 +22,7 @@ public static class PassPipeline
         new("local-simplification", (function, _) => LocalSimplification.Run(function)),
 
         // After simplification, which leaves operands behind that nobody uses and sets that are overwritten.
-        new("dead-code", (function, _) => DeadCodeElimination.Run(function)),
+        new("dead-code", (function, options) => DeadCodeElimination.Run(function, options)),
 
         // After dead code, so that a block that only moves a register looks like one.
         new("if-conversion", (function, _) => IfConversion.Run(function)),
@@ -33,7 +33,7 @@ public static class PassPipeline
         // After dead code, whose sets would make values look needed whole; simplification then sees rotations and double extensions.
         new("narrowing", (function, _) => Narrowing.Run(function)),
         new("local-simplification-2", (function, _) => LocalSimplification.Run(function)),
-        new("dead-code-2", (function, _) => DeadCodeElimination.Run(function)),
+        new("dead-code-2", (function, options) => DeadCodeElimination.Run(function, options)),
 
         // Before unrolling, which leaves these loops alone. The vector form has one check for many accesses, and no registers for
         // the hardware to trap with; nor has it tags.
@@ -55,6 +55,16 @@ public static class PassPipeline
 
         // After it, which decides anew about everything that can be elided.
         new("capability-check-elimination", CapabilityCheckElimination.Run),
+
+        // After check elimination: only the checks that are left may become polls, which need registers.
+        new("dead-code-3", (function, options) => DeadCodeElimination.Run(function, options, areChecksDecided: true)),
+
+        // After it, which drops the registers that partial words went through. The first byte's fault may no longer come first.
+        new("load-combining", (function, options) =>
+        {
+            if (!options.PreciseFaults && !function.HasCapabilities)
+                LoadCombining.Run(function);
+        }),
 
         // Before registers are reused: it wants values. Before polls are placed or after is the same to it.
         new("switch-index", (function, _) => SwitchIndex.Run(function)),
