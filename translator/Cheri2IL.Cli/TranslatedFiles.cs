@@ -25,7 +25,10 @@ namespace Cheri2IL.Cli;
 internal sealed class TranslatedFiles : ICodeImages
 {
     /// <summary>Time of compiling in one run from which on machine code is worth making for the next ones.</summary>
-    private static readonly TimeSpan WorthCompiling = TimeSpan.FromSeconds(0.2);
+    private static readonly TimeSpan WorthCompiling = TimeSpan.FromMilliseconds(40);
+
+    /// <summary>Entries that machine code is made of after one run, the largest first. It takes some seconds for each of the first, and one for most.</summary>
+    private const int MostCompiled = 64;
 
     /// <summary>Longest file that is translated: 256 MiB.</summary>
     private const long MaxLength = 256L << 20;
@@ -152,7 +155,7 @@ internal sealed class TranslatedFiles : ICodeImages
     public void KeepForNextStart()
     {
         if (System.Runtime.JitInfo.GetCompilationTime() > WorthCompiling && _withoutNative.Count > 0)
-            NativeCompiler.StartInBackground(_cache!, _withoutNative);
+            NativeCompiler.StartInBackground(_cache!, _withoutNative.OrderByDescending(_cache!.BytesOf).Take(MostCompiled));
     }
 
     /// <summary>What tells the variants of a file's translation apart.</summary>
@@ -327,7 +330,7 @@ internal sealed class TranslatedFiles : ICodeImages
         Lazy<TranslatedModule>? region;
         lock (_gate)
             _regions.TryGetValue(name, out region);
-        return region?.Value ?? (_cache?.TryLoad(name) is { } cached ? LoadRegion(name, cached.Module) : null);
+        return region?.Value ?? (_cache?.TryLoad(name) is { } cached ? LoadRegion(name, Note(cached)) : null);
     }
 
     private TranslatedModule LoadRegion(string name, TranslatedModule module)
@@ -344,7 +347,7 @@ internal sealed class TranslatedFiles : ICodeImages
         lock (_gate)
         {
             if (!_regions.TryGetValue(name, out region))
-                _regions.Add(name, region = new Lazy<TranslatedModule>(() => _cache?.Load(name, make).Module ?? Load(make())));
+                _regions.Add(name, region = new Lazy<TranslatedModule>(() => _cache is { } cache ? Note(cache.Load(name, make)) : Load(make())));
         }
 
         return region.Value;

@@ -10,7 +10,7 @@ namespace Cheri2IL.Intravisor.Cvms;
 /// <summary>What file system calls need of a thread. Here alone they wait.</summary>
 public sealed partial class CvmThread
 {
-    private GuestRange[] _ranges = [];
+    private GuestRange[]? _ranges;
     private Publication? _inUse;
 
     /// <summary>The process's files.</summary>
@@ -109,8 +109,8 @@ public sealed partial class CvmThread
     /// <summary>Room for the ranges of one vectored call, used again by the next.</summary>
     internal Span<GuestRange> Ranges(int count)
     {
-        if (_ranges.Length < count)
-            _ranges = new GuestRange[Math.Max(count, 2 * _ranges.Length)];
+        if (_ranges is null || _ranges.Length < count)
+            _ranges = new GuestRange[Math.Max(count, 2 * (_ranges?.Length ?? 0))];
         return _ranges.AsSpan(0, count);
     }
 

@@ -7,7 +7,7 @@ namespace Cheri2IL.Intravisor.Cvms;
 
 /// <summary>A directory of the host, read-only: part of the host interface, with <see cref="IHostInterface"/>.</summary>
 /// <remarks>
-/// Paths are made of names that <see cref="List"/> returned as directories, so neither ".." nor a link occurs in them. Names
+/// Paths are made of names that <see cref="List"/> or <see cref="Find"/> returned as directories, so neither ".." nor a link occurs in them. Names
 /// that are not UTF-8 cannot be expressed through .NET and are left out.
 /// </remarks>
 public sealed class HostTree : IHostTree
@@ -44,6 +44,27 @@ public sealed class HostTree : IHostTree
     }
 
     /// <inheritdoc/>
+    public HostEntry? Find(IReadOnlyList<string> path, string name)
+    {
+        // One name as the host has it, which must be the guest's again: replaced characters would name another file.
+        var hostName = Utf8(name);
+        if (name is "" or "." or ".." || name.AsSpan().ContainsAny('/', '\0') || Latin1(hostName) != name)
+            return null;
+        try
+        {
+            var host = $"{HostPath(path)}/{hostName}";
+            var file = new FileInfo(host);
+            if (file.Attributes == (FileAttributes)(-1))
+                return null;
+            return Describe((file.Attributes & FileAttributes.Directory) != 0 ? new DirectoryInfo(host) : file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <inheritdoc/>
     public IHostFile? Open(IReadOnlyList<string> path)
     {
         try
@@ -73,11 +94,13 @@ public sealed class HostTree : IHostTree
 
     private static string Latin1(string text) => Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(text));
 
+    private static string Utf8(string name) => Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(name));
+
     private string HostPath(IReadOnlyList<string> path)
     {
         var result = new StringBuilder(_root);
         foreach (var name in path)
-            result.Append('/').Append(Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(name)));
+            result.Append('/').Append(Utf8(name));
         return result.ToString();
     }
 

@@ -53,9 +53,13 @@ internal static class StandardTree
                 continue;
             }
 
-            var node = new DeviceNode(tree, CharacterDevice, (136 << 8) | descriptor, (n, flags) => Console(n, flags, descriptor));
+            // Whatever else than a terminal it is outside, it is a pipe inside: libraries flush every line to a character device.
+            var isTerminal = cvm.Host.IsTerminal(descriptor, out _, out _);
+            var node = isTerminal
+                ? new DeviceNode(tree, CharacterDevice, (136 << 8) | descriptor, (n, flags) => Console(n, flags, descriptor))
+                : new DeviceNode(tree, FileAbi.S_IFIFO | 0x180, 0, (n, flags) => Console(n, flags, descriptor));
             var file = Console(node, descriptor == 0 ? FileAbi.O_RDONLY : FileAbi.O_WRONLY, descriptor);
-            file.Path = cvm.Host.IsTerminal(descriptor, out _, out _) ? "/dev/tty" : $"pipe:[{node.Number}]";
+            file.Path = isTerminal ? "/dev/tty" : $"pipe:[{node.Number}]";
             files.Descriptors.Set(descriptor, file, closeOnExec: false);
         }
 

@@ -93,6 +93,9 @@ internal sealed class TranslationCache
     /// <summary>Whether there is an entry, with machine code or without.</summary>
     public bool Has(string name) => (NativeCode.IsEnabled && HasNative(name)) || File.Exists(PathOf(name + ".dll"));
 
+    /// <summary>Bytes of an entry without machine code; 0: there is none.</summary>
+    public long BytesOf(string name) => new FileInfo(PathOf(name + ".dll")) is { Exists: true } file ? file.Length : 0;
+
     /// <summary>Adds an entry.</summary>
     /// <exception cref="IOException">The cache cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">The cache cannot be written.</exception>
@@ -107,6 +110,11 @@ internal sealed class TranslationCache
 
     /// <summary>Whether an entry with machine code for this processor exists.</summary>
     public bool HasNative(string name) => File.Exists(NativePathOf(name));
+
+    /// <summary>Whether a text is the name of an entry: of a whole translation or of a region.</summary>
+    public static bool IsName(string text)
+        => text.Length >= StartRecord.NameLength && StartRecord.IsName(text.AsSpan(0, StartRecord.NameLength))
+            && (text.Length == StartRecord.NameLength || text[StartRecord.NameLength] == '_') && text.All(c => char.IsAsciiLetterOrDigit(c) || c == '_');
 
     /// <summary>Path of a file of the cache.</summary>
     public string PathOf(string fileName) => string.Concat(Directory, "/", fileName);

@@ -167,7 +167,7 @@ internal static class CacheCommand
         command.SetAction(parsed =>
         {
             var entries = parsed.GetRequiredValue(names);
-            if (Array.Find(entries, e => !StartRecord.IsName(e)) is { } wrong)
+            if (Array.Find(entries, e => !TranslationCache.IsName(e)) is { } wrong)
                 throw new ToolException(ExitCode.Usage, $"'{wrong}' is not the name of an entry");
             NativeCompiler.CompileAlone(TranslationCache.OfUser, entries);
             return ExitCode.Success;

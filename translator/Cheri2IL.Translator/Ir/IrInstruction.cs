@@ -93,6 +93,9 @@ public static class GuestRegister
     /// <summary>Stack pointer, x2.</summary>
     public const byte Sp = 2;
 
+    /// <summary>Alternate link register, x5.</summary>
+    public const byte T0 = 5;
+
     /// <summary>First argument and result, x10.</summary>
     public const byte A0 = 10;
 

@@ -145,7 +145,14 @@ public sealed class RegionBuilder : IControlFlow
                 return;
             }
 
-            if (!Inside(pc) || _instructions.Count >= MaxInstructions)
+            if (!Inside(pc))
+            {
+                // What describes functions may end one where control goes on: padding between it and a function that it falls into.
+                TailTargets.Add(pc);
+                return;
+            }
+
+            if (_instructions.Count >= MaxInstructions)
                 return;
             if (!_code.TryDecode(pc, out var instruction, out _))
             {
@@ -219,7 +226,7 @@ public sealed class RegionBuilder : IControlFlow
         {
             Visit(start, target, work);
         }
-        else if (jump.Rd == 0 && jump.Rs1 == GuestRegister.Ra && jump.Immediate == 0)
+        else if (RiscVLifter.IsReturn(jump))
         {
             return;
         }

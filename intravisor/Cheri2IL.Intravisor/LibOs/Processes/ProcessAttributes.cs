@@ -24,13 +24,13 @@ public sealed class ProcessAttributes
             new Ids(options.UserId, options.UserId, options.UserId), new Ids(options.GroupId, options.GroupId, options.GroupId), [.. options.Groups])
         { Permitted = capabilities, Effective = capabilities };
         for (var k = 0; k < LimitCount; k++)
-            Limits[k] = (ulong.MaxValue, ulong.MaxValue);
-        Limits[RLIMIT_STACK] = ((ulong)GuestLayout.StackSize, (ulong)GuestLayout.StackSize);
-        Limits[RLIMIT_NPROC] = ((ulong)options.Limits.Threads, (ulong)options.Limits.Threads);
-        Limits[RLIMIT_NOFILE] = ((ulong)Math.Min(1024, options.Limits.OpenFiles), (ulong)options.Limits.OpenFiles);
+            Limits[k] = new(ulong.MaxValue, ulong.MaxValue);
+        Limits[RLIMIT_STACK] = new((ulong)GuestLayout.StackSize, (ulong)GuestLayout.StackSize);
+        Limits[RLIMIT_NPROC] = new((ulong)options.Limits.Threads, (ulong)options.Limits.Threads);
+        Limits[RLIMIT_NOFILE] = new((ulong)Math.Min(1024, options.Limits.OpenFiles), (ulong)options.Limits.OpenFiles);
         if (options.Limits.CpuTime is { } cpu)
-            Limits[RLIMIT_CPU] = ((ulong)Math.Ceiling(cpu.TotalSeconds), (ulong)Math.Ceiling(cpu.TotalSeconds) + 1);
-        Limits[RLIMIT_AS] = (options.Limits.SlotSize, options.Limits.SlotSize);
+            Limits[RLIMIT_CPU] = new((ulong)Math.Ceiling(cpu.TotalSeconds), (ulong)Math.Ceiling(cpu.TotalSeconds) + 1);
+        Limits[RLIMIT_AS] = new(options.Limits.SlotSize, options.Limits.SlotSize);
     }
 
     /// <summary>Those of a child.</summary>
@@ -75,7 +75,7 @@ public sealed class ProcessAttributes
     public int UserId => Users.Real;
 
     /// <summary>Soft and hard limits by resource.</summary>
-    public (ulong Soft, ulong Hard)[] Limits { get; } = new (ulong Soft, ulong Hard)[LimitCount];
+    public ResourceLimit[] Limits { get; } = new ResourceLimit[LimitCount];
 
     /// <summary>Descriptors are below this: the soft limit of RLIMIT_NOFILE, which no guest can raise beyond an int.</summary>
     public int SoftFileLimit
@@ -96,3 +96,8 @@ public sealed class ProcessAttributes
     /// <summary>Nice value, -20 to 19.</summary>
     public int Nice { get; set; }
 }
+
+/// <summary>A limit of getrlimit. No tuple: code with tuples of integers is not compiled ahead of time.</summary>
+/// <param name="Soft">rlim_cur, in the resource's unit.</param>
+/// <param name="Hard">rlim_max.</param>
+public readonly record struct ResourceLimit(ulong Soft, ulong Hard);

@@ -188,10 +188,11 @@ internal static partial class ProcessSyscalls
         if (resource >= ProcessAttributes.LimitCount)
             return -Errno.EINVAL;
         var process = target.Attributes;
-        (ulong Soft, ulong Hard) wanted = default;
-        if (next != 0 && (!thread.Memory.TryRead(next, out wanted.Soft) || !thread.Memory.TryRead(next + 8, out wanted.Hard)))
+        var (soft, hard) = (0UL, 0UL);
+        if (next != 0 && (!thread.Memory.TryRead(next, out soft) || !thread.Memory.TryRead(next + 8, out hard)))
             return -Errno.EFAULT;
-        (ulong Soft, ulong Hard) current;
+        var wanted = new ResourceLimit(soft, hard);
+        ResourceLimit current;
         lock (process.Gate)
         {
             current = process.Limits[resource];

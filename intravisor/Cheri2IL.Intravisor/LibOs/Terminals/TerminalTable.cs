@@ -13,7 +13,7 @@ internal sealed class TerminalTable(Cvm cvm)
     public const int Most = 1024;
 
     private readonly Lock _gate = new();
-    private readonly SortedDictionary<int, TerminalNode> _terminals = [];
+    private readonly Dictionary<int, TerminalNode> _terminals = [];
 
     /// <summary>The cVM.</summary>
     public Cvm Cvm => cvm;
@@ -34,7 +34,7 @@ internal sealed class TerminalTable(Cvm cvm)
         get
         {
             lock (_gate)
-                return [.. _terminals.Values.Where(n => n.Links > 0)];
+                return [.. _terminals.Values.Where(n => n.Links > 0).OrderBy(n => n.Terminal.Number)];
         }
     }
 
@@ -53,13 +53,8 @@ internal sealed class TerminalTable(Cvm cvm)
         lock (_gate)
         {
             var number = 0;
-            foreach (var used in _terminals.Keys)
-            {
-                if (used != number)
-                    break;
+            while (_terminals.ContainsKey(number))
                 number++;
-            }
-
             if (number < Most)
             {
                 var terminal = new PseudoTerminal(this, number);

@@ -4,13 +4,16 @@ using Cheri2IL.Runtime;
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
 /// <summary>
-/// A directory: a map in memory, filled from the host tree when first looked into. Later changes stay in memory, which is
-/// the writable overlay over a read-only root.
+/// A directory: a map in memory, filled from the host tree by the name, and as a whole when it is listed, changed or often looked into.
+/// Later changes stay in memory, which is the writable overlay over a read-only root.
 /// </summary>
 public class DirectoryNode : Inode
 {
     /// <summary>Bytes of host memory that a file and its name take, apart from content.</summary>
     private const int EntryBytes = 2048;
+
+    /// <summary>Names that are looked up in the host tree one by one: a program needs a few of a large directory, or it looks for many.</summary>
+    private const int MostFound = 16;
 
     private readonly Dictionary<string, LinkedListNode<DirectoryEntry>> _byName = new(StringComparer.Ordinal);
 
@@ -19,6 +22,7 @@ public class DirectoryNode : Inode
     private HashSet<string>? _hidden;
     private bool? _isVolatile;
     private IReadOnlyList<string>? _pendingHostPath;
+    private int _found;
 
     /// <summary>Makes an empty directory.</summary>
     /// <param name="fileSystem">Its file system.</param>
@@ -86,8 +90,15 @@ public class DirectoryNode : Inode
     /// <summary>The entry called <paramref name="name"/>, or null.</summary>
     public virtual Inode? Lookup(string name)
     {
-        Load();
-        return _byName.TryGetValue(name, out var node) ? node.Value.Child : null;
+        if (_pendingHostPath is not null && !_byName.ContainsKey(name) && _found++ == MostFound)
+            Load();
+        if (_byName.TryGetValue(name, out var node))
+            return node.Value.Child;
+        if (_pendingHostPath is not { } path || FileSystem.Lower!.Find(path, name) is not { } entry)
+            return null;
+        var child = FileSystem.NodeOf(entry, this, [.. path, name]);
+        Add(name, child, cost: 0, isBase: true);
+        return child;
     }
 
     /// <summary>Adds an entry that the guest makes, and charges it; false when the memory budget is used up.</summary>
@@ -150,6 +161,7 @@ public class DirectoryNode : Inode
     /// <summary>Removes an entry that is to be linked elsewhere; what was charged for it.</summary>
     public int Detach(string name)
     {
+        Load();
         var cost = 0;
         if (_byName.Remove(name, out var node))
         {
@@ -214,15 +226,20 @@ public class DirectoryNode : Inode
         if (_pendingHostPath is not { } path)
             return;
         _pendingHostPath = null;
+        Dictionary<string, LinkedListNode<DirectoryEntry>> found = new(_byName, StringComparer.Ordinal);
         foreach (var entry in FileSystem.Lower!.List(path))
         {
-            if (_byName.ContainsKey(entry.Name))
-                continue;
-            var child = FileSystem.NodeOf(entry, this, [.. path, entry.Name]);
-            Add(entry.Name, child, cost: 0, isBase: true);
-            if (child is DirectoryNode)
-                Links++;
+            if (found.Remove(entry.Name, out var node))
+            {
+                // To its place in the host's order.
+                _entries.Remove(node);
+                _entries.AddLast(node);
+            }
+            else if (!_byName.ContainsKey(entry.Name))
+                Add(entry.Name, FileSystem.NodeOf(entry, this, [.. path, entry.Name]), cost: 0, isBase: true);
         }
+
+        Links += _entries.Count(e => e.Child is DirectoryNode);
     }
 }
 

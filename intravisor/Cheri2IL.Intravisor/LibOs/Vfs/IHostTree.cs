@@ -72,7 +72,7 @@ public sealed record HostEntry(string Name, HostEntryKind Kind, int Mode, long M
 
 /// <summary>
 /// A host directory tree that a guest sees read-only: the only way by which the file system reaches host files. Paths are
-/// lists of names that this interface itself listed as directories; the host never follows a link on the guest's behalf.
+/// lists of names that this interface itself listed or found as directories; the host never follows a link on the guest's behalf.
 /// </summary>
 /// <remarks>Thread-safe.</remarks>
 public interface IHostTree
@@ -82,6 +82,9 @@ public interface IHostTree
 
     /// <summary>Entries of the directory reached by <paramref name="path"/> from the root; empty if it cannot be read.</summary>
     IReadOnlyList<HostEntry> List(IReadOnlyList<string> path);
+
+    /// <summary>The entry called <paramref name="name"/>, whatever bytes a guest has put there, of the directory reached by <paramref name="path"/>; null: there is none.</summary>
+    HostEntry? Find(IReadOnlyList<string> path, string name) => List(path).FirstOrDefault(entry => entry.Name == name);
 
     /// <summary>Opens the regular file reached by <paramref name="path"/>; null if it is not one any more.</summary>
     IHostFile? Open(IReadOnlyList<string> path);

@@ -1,0 +1,117 @@
+using System.Text;
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Vfs;
+using Xunit;
+
+namespace Cheri2IL.Intravisor.Tests.Linux;
+
+/// <summary>Directories of the host, of which single names are looked up before anybody lists them.</summary>
+public sealed class HostTreeTests : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("cheri2il-tree").FullName;
+
+    public HostTreeTests()
+    {
+        foreach (var k in Enumerable.Range(0, 40))
+            File.WriteAllText(Path.Combine(_root, $"file{k}"), $"{k}");
+        Directory.CreateDirectory(Path.Combine(_root, "inner", "deep"));
+        File.CreateSymbolicLink(Path.Combine(_root, "link"), "file1");
+        File.CreateSymbolicLink(Path.Combine(_root, "out"), "/");
+    }
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Fact]
+    public void Find_EachName_IsWhatListHas()
+    {
+        IHostTree tree = new HostTree(_root);
+        var listed = tree.List([]);
+        Assert.Equal(43, listed.Count);
+        foreach (var entry in listed)
+            Assert.Equal(entry, tree.Find([], entry.Name));
+        Assert.Equal(HostEntryKind.SymbolicLink, tree.Find([], "out")!.Kind);
+        Assert.Equal(HostEntryKind.Directory, tree.Find(["inner"], "deep")!.Kind);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(".")]
+    [InlineData("..")]
+    [InlineData("inner/deep")]
+    [InlineData("/etc")]
+    [InlineData("file1\0")]
+    [InlineData("absent")]
+    public void Find_WhatIsNoNameOfAnEntry_IsNothing(string name) => Assert.Null(((IHostTree)new HostTree(_root)).Find([], name));
+
+    [Fact]
+    public void Find_BytesThatAreNoUtf8_AreNotTheFileOfTheReplacementCharacter()
+    {
+        File.WriteAllText(Path.Combine(_root, "\ufffd"), "other");
+        IHostTree tree = new HostTree(_root);
+        Assert.Null(tree.Find([], "\u00ff"));
+        Assert.NotNull(tree.Find([], Encoding.Latin1.GetString(Encoding.UTF8.GetBytes("\ufffd"))));
+    }
+
+    [Fact]
+    public void Directory_NamesLookedUpFirst_AreListedInTheHostsOrderAndOnce()
+    {
+        var tree = new CountingTree(new HostTree(_root));
+        var root = new FileSystem(() => 0, tree, 1 << 20).Root;
+        var directory = new DirectoryNode(root.FileSystem, root, 0x1ed, []);
+        var found = (from name in (string[])["file7", "inner", "file3"] select directory.Lookup(name)).ToArray();
+        Assert.Null(directory.Lookup("absent"));
+        Assert.Equal(0, tree.Lists);
+        Assert.Equal(4, tree.Finds);
+        Assert.Same(found[0], directory.Lookup("file7"));
+        Assert.Equal(4, tree.Finds);
+        Assert.Equal(tree.List([]).Select(e => e.Name), directory.Children.Select(c => c.Key));
+        Assert.Equal(found, from name in (string[])["file7", "inner", "file3"] select directory.Lookup(name));
+        Assert.Equal(3, directory.Links);
+        Assert.Equal(4, tree.Finds);
+    }
+
+    [Fact]
+    public void Directory_WhoLooksForManyNames_GetsThemAtOnce()
+    {
+        var tree = new CountingTree(new HostTree(_root));
+        var root = new FileSystem(() => 0, tree, 1 << 20).Root;
+        var directory = new DirectoryNode(root.FileSystem, root, 0x1ed, []);
+        foreach (var k in Enumerable.Range(0, 40))
+            Assert.NotNull(directory.Lookup($"file{k}"));
+        Assert.Equal((1, 16), (tree.Lists, tree.Finds));
+    }
+
+    [Fact]
+    public void Directory_NameFoundAndRemoved_DoesNotComeBack()
+    {
+        var root = new FileSystem(() => 0, new HostTree(_root), 1 << 20).Root;
+        var directory = new DirectoryNode(root.FileSystem, root, 0x1ed, []);
+        Assert.NotNull(directory.Lookup("file7"));
+        directory.Unlink("file7");
+        directory.Unlink("file8");
+        Assert.Null(directory.Lookup("file7"));
+        Assert.Null(directory.Lookup("file8"));
+        Assert.Equal(41, directory.Children.Count());
+    }
+
+    private sealed class CountingTree(IHostTree tree) : IHostTree
+    {
+        public int Lists { get; private set; }
+
+        public int Finds { get; private set; }
+
+        public IReadOnlyList<HostEntry> List(IReadOnlyList<string> path)
+        {
+            Lists++;
+            return tree.List(path);
+        }
+
+        public HostEntry? Find(IReadOnlyList<string> path, string name)
+        {
+            Finds++;
+            return tree.Find(path, name);
+        }
+
+        public IHostFile? Open(IReadOnlyList<string> path) => tree.Open(path);
+    }
+}
