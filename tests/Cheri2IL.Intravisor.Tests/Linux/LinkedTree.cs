@@ -22,9 +22,6 @@ internal sealed class LinkedTree(HostTree tree) : IHostTree
         ["there/name"] = "name",
     };
 
-    /// <summary>The first name of the file that has a name: whichever it is opened by, it has one content.</summary>
-    public static string FirstName(string name) => Names.TryGetValue(name, out var file) ? Names.First(n => n.Value == file).Key : name;
-
     public IReadOnlyList<HostEntry> List(IReadOnlyList<string> path)
         => [.. tree.List(path).OrderBy(e => e.Name, StringComparer.Ordinal).Select(e => Names.TryGetValue(string.Join('/', path.Skip(1).Append(e.Name)), out var file)
             ? e with { Identity = _files[file], Links = Names.Values.Count(f => f == file) }

@@ -26,7 +26,7 @@ public sealed partial class UpperTests : IDisposable
         foreach (var name in (string[])["here", "there", "pairs"])
             Directory.CreateDirectory(Path.Combine(_folder, "root", "work", name));
         foreach (var name in (string[])["lower", "appended", "emptied", "shortened", "renamed", "removed", "gone", "untouched", "directory/first", "directory/second", "directory/inner/leaf", .. LinkedTree.Names.Keys])
-            File.WriteAllText(Path.Combine(_folder, "root", "work", name), "below: " + LinkedTree.FirstName(name));
+            File.WriteAllText(Path.Combine(_folder, "root", "work", name), "below: " + name);
     }
 
     [Fact]
