@@ -5,7 +5,7 @@ namespace Cheri2IL.Deployment.Archives;
 
 /// <summary>A regular file of a tree, found by its path as a guest that has the tree as its root would find it.</summary>
 /// <param name="Names">Names from the root of the tree, none of which is that of a link.</param>
-/// <param name="Entry">It as its directory lists it.</param>
+/// <param name="Entry">It as its directory has it.</param>
 public sealed record TreeFile(IReadOnlyList<string> Names, HostEntry Entry)
 {
     /// <summary>Path from the root.</summary>
@@ -21,7 +21,7 @@ public sealed record TreeFile(IReadOnlyList<string> Names, HostEntry Entry)
                 || files.PathOf(at.Parent) is not { } parent)
                 return null;
             string[] directory = [.. parent.Split('/', StringSplitOptions.RemoveEmptyEntries)];
-            return tree.List(directory).FirstOrDefault(e => e.Name == at.Name) is { } entry ? new TreeFile([.. directory, at.Name], entry) : null;
+            return tree.Find(directory, at.Name) is { } entry ? new TreeFile([.. directory, at.Name], entry) : null;
         }
     }
 
