@@ -18,7 +18,8 @@ public sealed class LoadCombining
 
     private readonly ByteLanes _lanes = new();
 
-    private readonly List<Word> _words = [];
+    /// <summary>By a load: the widest word that has its bytes.</summary>
+    private readonly Dictionary<IrInstruction, Word> _words = [];
 
     /// <summary>By what they stand before: instructions that load words, in their order.</summary>
     private readonly Dictionary<IrInstruction, List<IrInstruction>> _before = [];
@@ -204,7 +205,8 @@ public sealed class LoadCombining
 
         _replaced.Add(word.Root, value);
         _dead.Add(word.Root);
-        _words.Add(word);
+        foreach (var lane in _lanes[word.Root][..word.Size])
+            _words.TryAdd(_lanes.LoadOf(lane), word);
         Forget(word.Root, word);
 
         IrInstruction Make(IrOp op, IrType made, IrInstruction? a, IrInstruction? b = null)
@@ -219,16 +221,15 @@ public sealed class LoadCombining
     private void Cut(IrInstruction part)
     {
         var lanes = _lanes[part];
-        foreach (var word in _words)
-        {
-            if (word.Root.Type != part.Type || word.Lowest.Id > part.Id || !IsPartOf(lanes, _lanes[word.Root]))
-                continue;
-            Forget(part, word);
-            var mask = new IrInstruction(IrOp.Const, part.Type) { Immediate = Mask(lanes, part.Type), Pc = part.Pc };
-            _before.Add(part, [mask]);
-            (part.Op, part.A, part.B) = (IrOp.And, _replaced[word.Root], mask);
+        var some = lanes[Math.Max(0, lanes.IndexOfAnyExcept(default(ByteLanes.Lane)))];
+        if (some.Load == 0 || !_words.TryGetValue(_lanes.LoadOf(some), out var word))
             return;
-        }
+        if (word.Root.Type != part.Type || word.Lowest.Id > part.Id || !IsPartOf(lanes, _lanes[word.Root]))
+            return;
+        Forget(part, word);
+        var mask = new IrInstruction(IrOp.Const, part.Type) { Immediate = Mask(lanes, part.Type), Pc = part.Pc };
+        _before.Add(part, [mask]);
+        (part.Op, part.A, part.B) = (IrOp.And, _replaced[word.Root], mask);
     }
 
     private static bool IsPartOf(ReadOnlySpan<ByteLanes.Lane> part, ReadOnlySpan<ByteLanes.Lane> whole)
