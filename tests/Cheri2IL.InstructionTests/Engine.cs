@@ -9,6 +9,9 @@ public enum Engine
     /// <summary>The evaluator on IR after all passes.</summary>
     EvaluatorOptimized,
 
+    /// <summary>The evaluator on IR after all passes, which keep registers exact at memory faults.</summary>
+    EvaluatorPrecise,
+
     /// <summary>Emitted IL with the checks that the passes leave.</summary>
     Emitted,
 

@@ -18,10 +18,11 @@ public sealed class RandomSequenceTests
     private static readonly int Seed = Setting("CHERI2IL_RANDOM_SEED", Fuzzing.Seed(1));
 
     /// <summary>Cases of all tests here, which share the time of a longer run.</summary>
-    private const int Tests = 13;
+    private const int Tests = 15;
 
     [Theory]
     [InlineData(Engine.EvaluatorOptimized)]
+    [InlineData(Engine.EvaluatorPrecise)]
     [InlineData(Engine.Emitted)]
     [InlineData(Engine.EmittedAllChecks)]
     [InlineData(Engine.EmittedPrecise)]
@@ -35,8 +36,8 @@ public sealed class RandomSequenceTests
     }
 
     [Theory]
-    [InlineData(Engine.EvaluatorOptimized, MachineLayout.Unmapped)]
-    [InlineData(Engine.EvaluatorOptimized, MachineLayout.ReadOnly)]
+    [InlineData(Engine.EvaluatorPrecise, MachineLayout.Unmapped)]
+    [InlineData(Engine.EvaluatorPrecise, MachineLayout.ReadOnly)]
     [InlineData(Engine.EmittedPrecise, MachineLayout.Unmapped)]
     [InlineData(Engine.EmittedPrecise, MachineLayout.ReadOnly)]
     public void RandomSequences_ThatTheHardwareTraps_EndAlike(Engine engine, int trapping)
@@ -55,6 +56,7 @@ public sealed class RandomSequenceTests
     [Theory]
     [InlineData(Engine.EvaluatorPlain)]
     [InlineData(Engine.EvaluatorOptimized)]
+    [InlineData(Engine.EvaluatorPrecise)]
     [InlineData(Engine.Emitted)]
     [InlineData(Engine.EmittedAllChecks)]
     [InlineData(Engine.EmittedPrecise)]

@@ -7,8 +7,8 @@ using Cheri2IL.Translator.Passes;
 
 namespace Cheri2IL.InstructionTests;
 
-/// <summary>Evaluates everything, with or without the passes.</summary>
-internal sealed unsafe class SandboxEvaluator(GuestImage image, bool optimize) : ICodeEvaluator
+/// <summary>Evaluates everything, with the passes or without.</summary>
+internal sealed unsafe class SandboxEvaluator(GuestImage image, PassOptions? passes) : ICodeEvaluator
 {
     private readonly Dictionary<long, IrFunction> _regions = [];
     private readonly IrEvaluator _evaluator = new();
@@ -39,8 +39,8 @@ internal sealed unsafe class SandboxEvaluator(GuestImage image, bool optimize) :
             return function;
         var (start, end, name) = image.RangeOf(pc);
         function = RegionBuilder.Build(image, pc, start, end, name).Function;
-        if (optimize)
-            PassPipeline.Run(function, new PassOptions { Verify = true, GuaranteedSlotBytes = MachineLayout.SlotBytes });
+        if (passes is not null)
+            PassPipeline.Run(function, passes);
         else
             function.Number();
         _regions.Add(pc, function);

@@ -18,6 +18,8 @@ internal sealed unsafe class TestProgram : IGuestHost, IDisposable
     private static int s_count;
     private static int s_hasRun;
 
+    /// <summary>Whether registers that nobody reads are missing at memory faults, which the evaluator cannot know.</summary>
+    private readonly bool _losesRegisters;
     private readonly DispatchTable _dispatch = new(MachineLayout.SlotBytes);
     private readonly TranslatedCode _code;
     private GuestFault? _fault;
@@ -51,10 +53,14 @@ internal sealed unsafe class TestProgram : IGuestHost, IDisposable
         var area = GuestSandbox.LoadCode(code);
         var segment = new GuestSegment(MachineLayout.Code, area.Length, area, IsExecutable: true, IsWritable: false);
         var image = new GuestImage(area, 0, [segment], [], entries);
-        if (engine is Engine.EvaluatorPlain or Engine.EvaluatorOptimized)
+        _losesRegisters = engine == Engine.EvaluatorOptimized;
+        if (engine is Engine.EvaluatorPlain or Engine.EvaluatorOptimized or Engine.EvaluatorPrecise)
         {
             var nothing = new SandboxImage(null, null);
-            _code = new TranslatedCode(_dispatch, nothing, new SingleImage(nothing), new SandboxEvaluator(image, engine == Engine.EvaluatorOptimized));
+            var passes = engine == Engine.EvaluatorPlain
+                ? null
+                : new PassOptions { Verify = true, GuaranteedSlotBytes = MachineLayout.SlotBytes, PreciseFaults = engine == Engine.EvaluatorPrecise };
+            _code = new TranslatedCode(_dispatch, nothing, new SingleImage(nothing), new SandboxEvaluator(image, passes));
             return;
         }
 
@@ -140,7 +146,7 @@ internal sealed unsafe class TestProgram : IGuestHost, IDisposable
         if (fault.Kind == GuestFaultKind.Breakpoint)
             return after;
         after.Fault = fault.Kind;
-        after.HasRegisters = fault.AreRegistersExact;
+        after.HasRegisters = fault.AreRegistersExact && !(_losesRegisters && fault.Kind is GuestFaultKind.LoadAccess or GuestFaultKind.StoreAccess);
         after.FaultAddress = fault.Kind == GuestFaultKind.IllegalInstruction ? 0 : (ulong)fault.Address;
         return after;
     }

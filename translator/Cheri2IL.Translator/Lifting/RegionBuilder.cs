@@ -226,7 +226,7 @@ public sealed class RegionBuilder : IControlFlow
         {
             Visit(start, target, work);
         }
-        else if (RiscVLifter.IsReturn(jump))
+        else if (jump.Rd == 0 && jump.Rs1 is GuestRegister.Ra or GuestRegister.T0 && jump.Immediate == 0)
         {
             return;
         }
@@ -522,6 +522,12 @@ public sealed class RegionBuilder : IControlFlow
     /// <inheritdoc/>
     public void IndirectJump(in RiscVInstruction jalr, IrInstruction target)
     {
+        if (jalr.Rd == 0 && jalr.Rs1 == GuestRegister.T0 && jalr.Immediate == 0)
+        {
+            ReturnOrJump(jalr.Address, target);
+            return;
+        }
+
         if (_pendingTable is not { } table || _tableAddress is not { } load || !_tables.ContainsKey(jalr.Address))
         {
             _builder.Append(new IrInstruction(IrOp.TailCall, IrType.Void, target));
@@ -533,6 +539,22 @@ public sealed class RegionBuilder : IControlFlow
         _builder.Append(new IrInstruction(IrOp.Switch, IrType.Void, index, target));
         foreach (var pc in table.Targets)
             _builder.Block.Successors.Add(_irBlocks[pc]);
+    }
+
+    /// <summary>
+    /// jr t0: a return (2.5.1, table of return-address prediction hints) of assembly language without a stack frame, which keeps ra there, if ra
+    /// still has the same address; the stack of the host then stays as it is.
+    /// </summary>
+    private void ReturnOrJump(long pc, IrInstruction target)
+    {
+        var (back, away) = (new IrBlock(pc), new IrBlock(pc));
+        _builder.Branch(_builder.Compare(IrOp.Eq, target, _builder.GetX(GuestRegister.Ra)), back, away);
+        _builder.SetBlock(back);
+        _builder.Append(new IrInstruction(IrOp.Return, IrType.Void, _builder.GetX(GuestRegister.Ra)));
+        _builder.SetBlock(away);
+        var again = _builder.Binary(IrOp.And, _builder.GetX(GuestRegister.T0), _builder.Const(~1L));
+        _builder.Append(new IrInstruction(IrOp.TailCall, IrType.Void, again));
+        _function.Blocks.AddRange([back, away]);
     }
 
     /// <inheritdoc/>

@@ -253,8 +253,8 @@ public sealed partial class RiscVLifter(IrBuilder builder, IControlFlow flow) : 
     }
 
     /// <summary>
-    /// 2.5.1. The target is read before rd is written, and its bit 0 is cleared. Only x1 is treated as a call's link (an exact choice in
-    /// every case: other links are plain jumps with a register written).
+    /// 2.5.1. The target is read before rd is written, and its bit 0 is cleared. Only x1 is treated as a call's link and
+    /// a return's source (an exact choice in every case: other links are plain jumps with a register written).
     /// </summary>
     protected override void VisitJalr(in RiscVInstruction i)
     {
@@ -290,11 +290,7 @@ public sealed partial class RiscVLifter(IrBuilder builder, IControlFlow flow) : 
             _flow.IndirectJump(i, target);
     }
 
-    /// <summary>
-    /// Whether it jumps to a link register without linking anew, which is what a return does (2.5.1, table of return-address prediction hints):
-    /// to ra, or to t0, where assembly language without a stack frame keeps ra. Where it is no return, the caller finds out.
-    /// </summary>
-    internal static bool IsReturn(in RiscVInstruction i) => i.Rd == 0 && i.Rs1 is GuestRegister.Ra or GuestRegister.T0 && i.Immediate == 0;
+    private static bool IsReturn(in RiscVInstruction i) => i.Rd == 0 && i.Rs1 == GuestRegister.Ra && i.Immediate == 0;
 
     /// <summary>A target of a jump, bit 0 cleared.</summary>
     private IrInstruction Even(IrInstruction target) => _b.Binary(IrOp.And, target, _b.Const(~1L));
