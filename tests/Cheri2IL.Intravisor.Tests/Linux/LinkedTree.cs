@@ -23,10 +23,20 @@ internal sealed class LinkedTree(HostTree tree) : IHostTree
     };
 
     public IReadOnlyList<HostEntry> List(IReadOnlyList<string> path)
-        => [.. tree.List(path).OrderBy(e => e.Name, StringComparer.Ordinal).Select(e => Names.TryGetValue(string.Join('/', path.Skip(1).Append(e.Name)), out var file)
-            ? e with { Identity = _files[file], Links = Names.Values.Count(f => f == file) }
-            : e)];
+        => [.. tree.List(path).OrderBy(e => e.Name, StringComparer.Ordinal).Select(e => Linked([.. path, e.Name], e))];
 
-    public IHostFile? Open(IReadOnlyList<string> path)
-        => tree.Open(Names.TryGetValue(string.Join('/', path.Skip(1)), out var file) ? [path[0], .. Names.First(n => n.Value == file).Key.Split('/')] : path);
+    public IHostFile? Open(IReadOnlyList<string> path) => tree.Open(FirstName([.. path]));
+
+    /// <summary>An entry, which under each of its file's names is the same but for the name.</summary>
+    private HostEntry Linked(string[] path, HostEntry entry)
+    {
+        if (!Names.TryGetValue(string.Join('/', path[1..]), out var file))
+            return entry;
+        var first = FirstName(path);
+        return tree.Find(first[..^1], first[^1])! with { Name = entry.Name, Identity = _files[file], Links = Names.Values.Count(f => f == file) };
+    }
+
+    /// <summary>The first name of the file that a path leads to, whose content and times they all have.</summary>
+    private static string[] FirstName(string[] path)
+        => Names.TryGetValue(string.Join('/', path[1..]), out var file) ? [path[0], .. Names.First(n => n.Value == file).Key.Split('/')] : path;
 }

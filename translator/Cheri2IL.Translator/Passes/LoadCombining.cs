@@ -175,6 +175,12 @@ public sealed class LoadCombining
     {
         if (!_before.TryGetValue(word.Lowest, out var before))
             _before.Add(word.Lowest, before = []);
+        if (_words.TryGetValue(word.Lowest, out var same) && word.IsLowHalfOf(same))
+        {
+            Stand(Make(IrOp.Truncate, IrType.I32, _replaced[same.Root]));
+            return;
+        }
+
         var isSigned = word.IsSigned && !word.IsReversed;
         var value = Make(IrOp.Load, IrType.I64, word.Lowest.A!);
         value.Immediate = word.Lowest.Immediate;
@@ -203,11 +209,16 @@ public sealed class LoadCombining
                 value = Make(word.IsSigned ? IrOp.SignExtend32 : IrOp.ZeroExtend32, IrType.I64, value);
         }
 
-        _replaced.Add(word.Root, value);
-        _dead.Add(word.Root);
         foreach (var lane in _lanes[word.Root][..word.Size])
             _words.TryAdd(_lanes.LoadOf(lane), word);
-        Forget(word.Root, word);
+        Stand(value);
+
+        void Stand(IrInstruction value)
+        {
+            _replaced.Add(word.Root, value);
+            _dead.Add(word.Root);
+            Forget(word.Root, word);
+        }
 
         IrInstruction Make(IrOp op, IrType made, IrInstruction? a, IrInstruction? b = null)
         {
@@ -283,6 +294,10 @@ public sealed class LoadCombining
     /// <param name="IsReversed">Whether the lowest byte is the most significant one.</param>
     private readonly record struct Word(IrInstruction Root, IrInstruction Lowest, int Size, bool IsSigned, bool IsReversed)
     {
+        /// <summary>Whether it is the same in memory as one of four bytes whose extension is a value already.</summary>
+        public bool IsLowHalfOf(Word other)
+            => Size == 4 && Root.Type == IrType.I32 && other.Root.Type == IrType.I64 && (other.Lowest, other.Size, other.IsReversed) == (Lowest, Size, IsReversed);
+
         public bool Covers(IrInstruction load)
             => load.A == Lowest.A && load.Immediate >= Lowest.Immediate
                 && load.Immediate + IrSignature.SizeOf(load.Access) <= Lowest.Immediate + Size;

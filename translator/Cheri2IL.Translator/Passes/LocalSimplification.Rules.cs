@@ -91,8 +91,11 @@ public sealed partial class LocalSimplification
         }
     }
 
-    /// <summary>Whether both operands are sign extensions from 32 bits, so that one can serve for two.</summary>
-    private static bool AreSignExtensions(IrInstruction a, IrInstruction b) => a.Op == IrOp.SignExtend32 && b.Op == IrOp.SignExtend32;
+    /// <summary>Whether both operands are sign extensions from 32 bits, and made as such, so that one can serve for two.</summary>
+    private bool AreSignExtensions(IrInstruction a, IrInstruction b)
+        => (a.Op == IrOp.SignExtend32 && IsExtension(b)) || (b.Op == IrOp.SignExtend32 && IsExtension(a));
+
+    private bool IsExtension(IrInstruction value) => value.Op is IrOp.SignExtend32 or IrOp.ZeroExtend32 && _widths[value].Sign <= 32;
 
     /// <summary>x &lt;&lt; n | x &gt;&gt; (width - n): RV64GC has no rotation.</summary>
     private IrInstruction ReduceToRotation(IrInstruction i)

@@ -66,6 +66,11 @@ public static class PassPipeline
                 LoadCombining.Run(function);
         }),
 
+        // Values that registers no longer show whole may be computed in 32 bits.
+        new("narrowing-2", (function, _) => Narrowing.Run(function)),
+        new("local-simplification-3", (function, _) => LocalSimplification.Run(function)),
+        new("dead-code-4", (function, options) => DeadCodeElimination.Run(function, options, areChecksDecided: true)),
+
         // Before registers are reused: it wants values. Before polls are placed or after is the same to it.
         new("switch-index", (function, _) => SwitchIndex.Run(function)),
 
