@@ -110,7 +110,7 @@ public sealed class HostTree : IHostTree
         public long Length { get; } = RandomAccess.GetLength(handle);
 
         // By its descriptor: the path may lead elsewhere by now.
-        public FileIdentity? Identity => Runtime.HostFile.IdentityOf($"/proc/self/fd/{handle.DangerousGetHandle()}");
+        public FileIdentity? Identity => Runtime.HostFile.IdentityOf($"/proc/self/fd/{(int)handle.DangerousGetHandle()}");
 
         public int Read(long offset, Span<byte> destination)
         {

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 
 namespace Cheri2IL.Runtime.Elf;
@@ -14,8 +13,6 @@ public static class RiscVAttributes
 
     // The longest that compilers write names a hundred extensions.
     private const int MaxArchitectureLength = 4096;
-
-    private static readonly SearchValues<byte> s_architectureLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789_"u8);
 
     /// <summary>Reads Tag_RISCV_arch, null if there is none; false if the section is malformed.</summary>
     public static bool TryReadArchitecture(ReadOnlySpan<byte> content, out string? architecture)
@@ -83,8 +80,14 @@ public static class RiscVAttributes
                 continue;
 
             // Shown to users: nothing but what such a string is made of.
-            if (text.Length > MaxArchitectureLength || text.ContainsAnyExcept(s_architectureLetters))
+            if (text.Length > MaxArchitectureLength)
                 return false;
+            foreach (var letter in text)
+            {
+                if (!char.IsAsciiLetterLower((char)letter) && !char.IsAsciiDigit((char)letter) && letter != '_')
+                    return false;
+            }
+
             architecture = Encoding.ASCII.GetString(text);
         }
 

@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using System.Buffers.Binary;
 using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Execution;
 
@@ -29,8 +29,8 @@ public static class LibraryPlacement
             return false;
         start[count..].Clear();
         // FNV-1a, by words.
-        foreach (var word in MemoryMarshal.Cast<byte, ulong>(start))
-            seed = unchecked((seed ^ word) * 0x0000_0100_0000_01b3UL);
+        for (var at = 0; at < Prefix; at += sizeof(ulong))
+            seed = unchecked((seed ^ BinaryPrimitives.ReadUInt64LittleEndian(start[at..])) * 0x0000_0100_0000_01b3UL);
         return true;
     }
 

@@ -29,7 +29,12 @@ public sealed class ProcessAttributes
         Limits[RLIMIT_NPROC] = new((ulong)options.Limits.Threads, (ulong)options.Limits.Threads);
         Limits[RLIMIT_NOFILE] = new((ulong)Math.Min(1024, options.Limits.OpenFiles), (ulong)options.Limits.OpenFiles);
         if (options.Limits.CpuTime is { } cpu)
-            Limits[RLIMIT_CPU] = new((ulong)Math.Ceiling(cpu.TotalSeconds), (ulong)Math.Ceiling(cpu.TotalSeconds) + 1);
+        {
+            // Rounded up, in integers: a constructor that converts from double is not compiled ahead of time.
+            var seconds = ((ulong)cpu.Ticks + TimeSpan.TicksPerSecond - 1) / TimeSpan.TicksPerSecond;
+            Limits[RLIMIT_CPU] = new(seconds, seconds + 1);
+        }
+
         Limits[RLIMIT_AS] = new(options.Limits.SlotSize, options.Limits.SlotSize);
     }
 

@@ -80,15 +80,16 @@ internal static class StatSyscalls
         BinaryPrimitives.WriteInt64LittleEndian(buffer[48..], inode.Size);
         BinaryPrimitives.WriteInt32LittleEndian(buffer[56..], 4096);
         BinaryPrimitives.WriteInt64LittleEndian(buffer[64..], Blocks(inode));
-        var at = 72;
-        foreach (var time in (ReadOnlySpan<long>)[inode.AccessTime, inode.ModifyTime, inode.ChangeTime])
-        {
-            BinaryPrimitives.WriteInt64LittleEndian(buffer[at..], time / 1_000_000_000);
-            BinaryPrimitives.WriteInt64LittleEndian(buffer[(at + 8)..], time % 1_000_000_000);
-            at += 16;
-        }
-
+        WriteTime(buffer[72..], inode.AccessTime);
+        WriteTime(buffer[88..], inode.ModifyTime);
+        WriteTime(buffer[104..], inode.ChangeTime);
         return thread.Memory.TryWrite(address, buffer) ? 0 : -Errno.EFAULT;
+    }
+
+    private static void WriteTime(Span<byte> to, long time)
+    {
+        BinaryPrimitives.WriteInt64LittleEndian(to, time / 1_000_000_000);
+        BinaryPrimitives.WriteInt64LittleEndian(to[8..], time % 1_000_000_000);
     }
 
     /// <summary>struct statfs: a tmpfs of the cVM's file memory limit.</summary>
