@@ -216,8 +216,8 @@ public sealed partial class UpperTests : IDisposable
         SafeFileHandle copy;
         using (new HostUpper(Path.Combine(_folder, "upper")))
         {
-            var journal = Directory.GetFiles("/proc/self/fd").Single(f => File.ResolveLinkTarget(f, false)?.FullName == Path.Combine(_folder, "upper", "journal"));
-            copy = new SafeFileHandle(NativeDuplicate(int.Parse(Path.GetFileName(journal), CultureInfo.InvariantCulture)), ownsHandle: true);
+            var held = Directory.GetFiles("/proc/self/fd").Single(f => TargetOf(f) == Path.Combine(_folder, "upper", "lock"));
+            copy = new SafeFileHandle(NativeDuplicate(int.Parse(Path.GetFileName(held), CultureInfo.InvariantCulture)), ownsHandle: true);
             Assert.False(copy.IsInvalid);
         }
 
@@ -228,6 +228,19 @@ public sealed partial class UpperTests : IDisposable
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    /// <summary>What a descriptor leads to; null: another test has closed it meanwhile.</summary>
+    private static string? TargetOf(string descriptor)
+    {
+        try
+        {
+            return File.ResolveLinkTarget(descriptor, returnFinalTarget: false)?.FullName;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
 
     private string Change(string what = "change")
     {
