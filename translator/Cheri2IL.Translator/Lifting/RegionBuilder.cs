@@ -226,7 +226,7 @@ public sealed class RegionBuilder : IControlFlow
         {
             Visit(start, target, work);
         }
-        else if (jump.Rd == 0 && jump.Rs1 is GuestRegister.Ra or GuestRegister.T0 && jump.Immediate == 0)
+        else if (RiscVLifter.IsJumpTo(jump, GuestRegister.Ra) || RiscVLifter.IsJumpTo(jump, GuestRegister.T0))
         {
             return;
         }
@@ -522,7 +522,7 @@ public sealed class RegionBuilder : IControlFlow
     /// <inheritdoc/>
     public void IndirectJump(in RiscVInstruction jalr, IrInstruction target)
     {
-        if (jalr.Rd == 0 && jalr.Rs1 == GuestRegister.T0 && jalr.Immediate == 0)
+        if (RiscVLifter.IsJumpTo(jalr, GuestRegister.T0))
         {
             ReturnOrJump(jalr.Address, target);
             return;

@@ -21,7 +21,11 @@ public static class GuestLiveness
     {
         function.Number();
         var liveIn = Solve(function, LiveBefore);
-        var seenIn = Solve(function, (i, live) => DeadCodeElimination.ShowsRegisters(i) ? All : LiveBefore(i, live));
+
+        // Everything is live at terminators that leave the function, so most functions have nothing else that shows registers.
+        var seenIn = function.Blocks.Exists(b => b.Instructions.Exists(i => !IrOpInfo.IsTerminator(i.Op) && DeadCodeElimination.ShowsRegisters(i)))
+            ? Solve(function, (i, live) => DeadCodeElimination.ShowsRegisters(i) ? All : LiveBefore(i, live))
+            : liveIn;
         foreach (var block in function.Blocks)
         {
             block.LiveRegisters = seenIn[block.Id];

@@ -290,7 +290,10 @@ public sealed partial class RiscVLifter(IrBuilder builder, IControlFlow flow) : 
             _flow.IndirectJump(i, target);
     }
 
-    private static bool IsReturn(in RiscVInstruction i) => i.Rd == 0 && i.Rs1 == GuestRegister.Ra && i.Immediate == 0;
+    private static bool IsReturn(in RiscVInstruction i) => IsJumpTo(i, GuestRegister.Ra);
+
+    /// <summary>Whether a jalr goes to the address in a link register, and links nothing itself.</summary>
+    internal static bool IsJumpTo(in RiscVInstruction jalr, byte link) => jalr.Rd == 0 && jalr.Rs1 == link && jalr.Immediate == 0;
 
     /// <summary>A target of a jump, bit 0 cleared.</summary>
     private IrInstruction Even(IrInstruction target) => _b.Binary(IrOp.And, target, _b.Const(~1L));
