@@ -47,6 +47,8 @@ public sealed partial class CvmThread
         var (done, deadline) = (0L, 0L);
         if (from.Left > 0 && Modifying(file) is var error and not 0)
             return error;
+        if (file is RegularOpenFile)
+            from.SizeLimit = Process.Attributes.SizeLimit;
         if (file is TerminalFile terminal && MayWrite(terminal) is var refused and not 0)
             return refused;
         while (true)
@@ -77,7 +79,16 @@ public sealed partial class CvmThread
 
     /// <summary>Writes at an offset.</summary>
     internal long WriteAt(OpenFile file, long offset, ref IoVector from)
-        => from.Left > 0 && Modifying(file) is var error and not 0 ? error : file.WriteAt(offset, ref from);
+    {
+        if (from.Left > 0 && Modifying(file) is var error and not 0)
+            return error;
+        from.SizeLimit = Process.Attributes.SizeLimit;
+        return Written(0, file.WriteAt(offset, ref from));
+    }
+
+    /// <summary>A file is about to become so long: 0, or -EFBIG, with SIGXFSZ where that is beyond what this process may (fs/attr.c, inode_newsize_ok).</summary>
+    internal int CheckSize(Inode inode, long length)
+        => inode is RegularFile && length > inode.Size && length > Process.Attributes.SizeLimit ? (int)Written(0, -Errno.EFBIG) : 0;
 
     /// <summary>Content of a file is about to be changed: 0 or a negated errno.</summary>
     internal int Modifying(OpenFile file) => file.Inode is RegularFile regular ? regular.RemovePrivileges(Process.Attributes.Credentials) : 0;
@@ -126,13 +137,14 @@ public sealed partial class CvmThread
     /// <summary>Whether it is between the two; for other threads.</summary>
     internal bool IsUsing(Publication publication) => Volatile.Read(ref _inUse) == publication;
 
-    /// <summary>What a write returns after some bytes and then a result; SIGPIPE to this thread where a reader is missing.</summary>
+    /// <summary>What a write returns after some bytes and then a result; SIGPIPE to this thread where a reader is missing, SIGXFSZ at its limit of sizes.</summary>
     internal long Written(long done, long result)
     {
         if (done > 0)
             return done;
-        if (result == -Errno.EPIPE)
-            Process.Send(this, SignalInfo.OfSender(Signal.SIGPIPE, code: 0, Process.Id, user: 0));
+        var signal = result == -Errno.EPIPE ? Signal.SIGPIPE : result == -Errno.EFBIG && Process.Attributes.SizeLimit != long.MaxValue ? Signal.SIGXFSZ : 0;
+        if (signal != 0)
+            Process.Send(this, SignalInfo.OfSender(signal, code: 0, Process.Id, user: 0));
         return result;
     }
 }

@@ -18,6 +18,12 @@ public sealed unsafe partial class BackingFile : IDisposable
     private const int LockNonBlocking = 4;
     private const int LockNone = 8;
 
+    private const int KeepSize = 1;
+    private const int PunchHole = 2;
+    private const int SeekData = 3;
+    private const int SeekHole = 4;
+    private const int EmptyPath = 0x1000;
+
     private readonly Action? _closed;
     private bool _isLocked;
     private int _descriptor;
@@ -102,6 +108,28 @@ public sealed unsafe partial class BackingFile : IDisposable
     /// <summary>Cuts the file off, or extends it by zeros; false where the host cannot.</summary>
     public bool SetLength(long length) => NativeTruncate(_descriptor, length) == 0;
 
+    /// <summary>Makes room for a range, and unless told not to the file as long; 0 or the host's errno.</summary>
+    public int Allocate(long offset, long count, bool keepsSize) => Fallocate(keepsSize ? KeepSize : 0, offset, count);
+
+    /// <summary>Makes a range a hole; 0 or the host's errno. The length stays.</summary>
+    public int Punch(long offset, long count) => Fallocate(KeepSize | PunchHole, offset, count);
+
+    /// <summary>The first byte from an offset on that is in no hole, or that is in one, as the end is; null: there is none.</summary>
+    public long? Find(long offset, bool hole) => NativeSeek(_descriptor, offset, hole ? SeekHole : SeekData) is >= 0 and var found ? found : null;
+
+    /// <summary>Bytes that the host keeps for it.</summary>
+    public long AllocatedBytes
+    {
+        get
+        {
+            // struct statx; stx_blocks.
+            const int size = 256, blocks = 48;
+            const uint wantsBlocks = 0x400;
+            var buffer = stackalloc byte[size];
+            return NativeStat(_descriptor, "", EmptyPath, wantsBlocks, buffer) == 0 ? *(long*)(buffer + blocks) * 512 : 0;
+        }
+    }
+
     /// <summary>Returns when all is on the disk; false where it cannot be.</summary>
     public bool Sync() => NativeSync(_descriptor) == 0;
 
@@ -116,6 +144,15 @@ public sealed unsafe partial class BackingFile : IDisposable
     {
         Close();
         GC.SuppressFinalize(this);
+    }
+
+    private int Fallocate(int mode, long offset, long count)
+    {
+        int error;
+        do
+            error = NativeFallocate(_descriptor, mode, offset, count) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        while (error == Interrupted);
+        return error;
     }
 
     private void Close()
@@ -147,6 +184,15 @@ public sealed unsafe partial class BackingFile : IDisposable
 
     [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
     private static partial int NativeTruncate(int descriptor, long length);
+
+    [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
+    private static partial int NativeFallocate(int descriptor, int mode, long offset, long length);
+
+    [LibraryImport("libc", EntryPoint = "lseek")]
+    private static partial long NativeSeek(int descriptor, long offset, int whence);
+
+    [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int NativeStat(int descriptor, string path, int flags, uint mask, byte* buffer);
 
     [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
     private static partial nint NativeRead(int descriptor, byte* buffer, nuint count, long offset);

@@ -28,6 +28,12 @@ public static class FileAbi
     public const int F_SEAL_FUTURE_WRITE = 16;
     public const int F_SEAL_EXEC = 32;
 
+    public const int FALLOC_FL_KEEP_SIZE = 1;
+    public const int FALLOC_FL_PUNCH_HOLE = 2;
+    public const int FALLOC_FL_COLLAPSE_RANGE = 8;
+    public const int FALLOC_FL_ZERO_RANGE = 16;
+    public const int FALLOC_FL_INSERT_RANGE = 32;
+
     public const int RESOLVE_NO_XDEV = 1;
     public const int RESOLVE_NO_MAGICLINKS = 2;
     public const int RESOLVE_NO_SYMLINKS = 4;

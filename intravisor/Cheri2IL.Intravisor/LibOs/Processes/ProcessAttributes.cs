@@ -11,6 +11,7 @@ public sealed class ProcessAttributes
     public const int LimitCount = 16;
 
     private const int RLIMIT_CPU = 0;
+    private const int RLIMIT_FSIZE = 1;
     private const int RLIMIT_STACK = 3;
     private const int RLIMIT_NPROC = 6;
     private const int RLIMIT_NOFILE = 7;
@@ -89,6 +90,16 @@ public sealed class ProcessAttributes
         {
             lock (Gate)
                 return (int)Math.Min(Limits[RLIMIT_NOFILE].Soft, int.MaxValue);
+        }
+    }
+
+    /// <summary>Longest, in bytes, that it may make a file: the soft limit of RLIMIT_FSIZE.</summary>
+    public long SizeLimit
+    {
+        get
+        {
+            lock (Gate)
+                return (long)Math.Min(Limits[RLIMIT_FSIZE].Soft, long.MaxValue);
         }
     }
 

@@ -145,33 +145,6 @@ internal static class DescriptorSyscalls
         }
     }
 
-    public static long Ftruncate(CvmThread thread, in SyscallArguments a)
-    {
-        if (thread.Files.Descriptors[(int)a.A0] is not { } file)
-            return -Errno.EBADF;
-        if (a.A1 < 0 || !file.CanWrite)
-            return -Errno.EINVAL;
-        var error = thread.Modifying(file);
-        return error != 0 ? error : file.Truncate(a.A1);
-    }
-
-    public static long Fallocate(CvmThread thread, in SyscallArguments a)
-    {
-        if (thread.Files.Descriptors[(int)a.A0] is not { } file)
-            return -Errno.EBADF;
-        if (a.A2 < 0 || a.A3 <= 0)
-            return -Errno.EINVAL;
-        if (a.A1 != 0)
-            return -Errno.EOPNOTSUPP;
-        if (!file.CanWrite)
-            return -Errno.EBADF;
-        if (file.Inode is not RegularFile regular)
-            return -Errno.ENODEV;
-        if (thread.Modifying(file) is var error and not 0)
-            return error;
-        return a.A2 + a.A3 > regular.Size ? file.Truncate(a.A2 + a.A3) : 0;
-    }
-
     /// <summary>fsync, fdatasync: there is something to do where an upper layer keeps files.</summary>
     public static long Fsync(CvmThread thread, in SyscallArguments a)
     {

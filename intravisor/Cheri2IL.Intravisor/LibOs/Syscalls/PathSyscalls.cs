@@ -257,6 +257,8 @@ internal static class PathSyscalls
         if (inode is not RegularFile file)
             return -Errno.EINVAL;
         error = thread.Process.Attributes.Credentials.Check(file, 2);
+        if (error == 0)
+            error = thread.CheckSize(file, a.A1);
         if (error != 0)
             return error;
         lock (thread.Files.FileSystem.Gate)

@@ -63,7 +63,7 @@ internal static class StatSyscalls
     public static long Fstatfs(CvmThread thread, in SyscallArguments a)
         => thread.Files.Descriptors[(int)a.A0] is null ? -Errno.EBADF : WriteStatfs(thread, a.A1);
 
-    private static long Blocks(Inode inode) => inode is RegularFile file ? (file.Size + 511) / 512 : 0;
+    private static long Blocks(Inode inode) => inode is RegularFile file ? file.Content.Allocated / 512 : 0;
 
     /// <summary>struct stat of asm-generic: 128 bytes.</summary>
     private static long WriteStat(CvmThread thread, Inode inode, long address)

@@ -9,7 +9,7 @@ namespace Cheri2IL.Intravisor.LibOs.Vfs;
 /// with a mapping, all of them in a <see cref="BackingFile"/>.
 /// </summary>
 /// <remarks>Thread-safe. Memory is charged to the <see cref="FileSystem"/>'s budget as it is taken.</remarks>
-public sealed class FileContent
+public sealed partial class FileContent
 {
     private const int ChunkShift = 16;
     private const int ChunkSize = 1 << ChunkShift;
@@ -31,6 +31,9 @@ public sealed class FileContent
     private FileCharge? _charge;
     private long _lowerLength;
     private long _length;
+
+    /// <summary>End of what the backing file has room for beyond its length.</summary>
+    private long _reserved;
 
     /// <summary>Content of a new file, or of one that exists on the host.</summary>
     public FileContent(FileSystem fileSystem, IHostFile? lower)
@@ -55,16 +58,6 @@ public sealed class FileContent
 
     /// <summary>This content in memory, while it is that of a file which never changes there; else null.</summary>
     public ReadOnlyMemory<byte>? Bytes => IsLower ? _lower!.Bytes : null;
-
-    /// <summary>Bytes of memory that it holds.</summary>
-    public long Allocated
-    {
-        get
-        {
-            lock (_gate)
-                return _charge?.Bytes ?? (_chunks.Count * (long)ChunkSize);
-        }
-    }
 
     /// <summary>Descriptor of the host file whose pages are the content; -1 while there is none.</summary>
     public int Descriptor
@@ -180,16 +173,13 @@ public sealed class FileContent
     {
         lock (_gate)
         {
-            if (from.Left > 0)
-            {
-                _isChanged = true;
-                if (HasBacking || (_upper is not null && TryBack()))
-                    return WriteBacking(offset, ref from);
-                if (_upper is not null)
-                    return -Errno.ENOSPC;
-            }
-
             var total = from.Left;
+            if (total == 0)
+                return 0;
+            if (!TryBeginChange(out var isBacked))
+                return -Errno.ENOSPC;
+            if (isBacked)
+                return WriteBacking(offset, ref from);
             for (var done = 0L; done < total;)
             {
                 var (index, within) = ((offset + done) >> ChunkShift, (int)((offset + done) & (ChunkSize - 1)));
@@ -214,7 +204,8 @@ public sealed class FileContent
             _isChanged |= length != _length;
             if (HasBacking || (_upper is not null && _isChanged && TryBack()))
             {
-                if (!_charge!.Set(length) || Backing()?.SetLength(length) != true)
+                _reserved = length < _length ? 0 : _reserved;
+                if (!_charge!.Set(Math.Max(length, _reserved)) || Backing()?.SetLength(length) != true)
                     return -Errno.ENOSPC;
             }
             else if (_upper is not null && _isChanged)
@@ -243,6 +234,14 @@ public sealed class FileContent
             if (_isKept)
                 _charge?.Release();
         }
+    }
+
+    /// <summary>Something is to be written: into a file of the host, or into chunks; false where an upper layer has no room.</summary>
+    private bool TryBeginChange(out bool isBacked)
+    {
+        _isChanged = true;
+        isBacked = HasBacking || (_upper is not null && TryBack());
+        return isBacked || _upper is null;
     }
 
     private bool HasBacking => _backing is not null || _isKept;
@@ -314,7 +313,7 @@ public sealed class FileContent
                     return done;
                 if (!from.TryTake(part))
                     return done > 0 ? done : -Errno.EFAULT;
-                if (!_charge!.Set(Math.Max(_length, offset + done + part.Length)) || Backing()?.Write(offset + done, part) != part.Length)
+                if (!_charge!.Set(Math.Max(Math.Max(_length, _reserved), offset + done + part.Length)) || Backing()?.Write(offset + done, part) != part.Length)
                     return done > 0 ? done : -Errno.ENOSPC;
                 done += part.Length;
                 _length = Math.Max(_length, offset + done);

@@ -149,6 +149,9 @@ public sealed partial class FileSystem
 
     private bool TryCharge(long bytes)
     {
+        // What a guest asks for may be anything; the sum must not overflow.
+        if (bytes > _memoryLimit)
+            return false;
         if (Interlocked.Add(ref _memory, bytes) <= _memoryLimit)
             return true;
         Release(bytes);

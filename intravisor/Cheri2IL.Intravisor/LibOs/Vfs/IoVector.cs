@@ -46,6 +46,9 @@ internal ref struct IoVector
     /// <summary>Bytes that were not moved yet.</summary>
     public long Left { get; private set; }
 
+    /// <summary>Regular files do not become longer by it (RLIMIT_FSIZE).</summary>
+    public long SizeLimit { get; set; } = long.MaxValue;
+
     /// <summary>The rest of the buffer of the library OS; empty where it is memory of the caller.</summary>
     public readonly Span<byte> Buffer => _buffer;
 

@@ -30,7 +30,37 @@ public sealed class RegularFile : Inode
     {
         if (Seals is { } seals && (length < Size ? (seals & FileAbi.F_SEAL_SHRINK) != 0 : length > Size && (seals & FileAbi.F_SEAL_GROW) != 0))
             return -Errno.EPERM;
-        return Content.Truncate(length);
+        return length > FileContent.MostBytes ? -Errno.EFBIG : Content.Truncate(length);
+    }
+
+    /// <summary>
+    /// fallocate: 0 or a negated errno. Files of memfd_create are a tmpfs' (mm/shmem.c, shmem_fallocate), others do what ext4's do (fs/ext4/extents.c).
+    /// </summary>
+    internal int Allocate(int mode, long offset, long length)
+    {
+        const int blockSize = 4096;
+        var (end, keepsSize, seals) = (offset + length, (mode & FileAbi.FALLOC_FL_KEEP_SIZE) != 0, Seals ?? 0);
+        if (Seals is not null && (mode & ~(FileAbi.FALLOC_FL_KEEP_SIZE | FileAbi.FALLOC_FL_PUNCH_HOLE)) != 0)
+            return -Errno.EOPNOTSUPP;
+        switch (mode & ~FileAbi.FALLOC_FL_KEEP_SIZE)
+        {
+            case 0:
+                return (seals & FileAbi.F_SEAL_GROW) != 0 && end > Size ? -Errno.EPERM : Content.Allocate(offset, end, keepsSize);
+            case FileAbi.FALLOC_FL_PUNCH_HOLE:
+                return (seals & (FileAbi.F_SEAL_WRITE | FileAbi.F_SEAL_FUTURE_WRITE)) != 0 ? -Errno.EPERM : Content.Punch(offset, end);
+            case FileAbi.FALLOC_FL_ZERO_RANGE:
+                return Content.Punch(offset, end) is var error and not 0 ? error : Content.Allocate(offset, end, keepsSize);
+            case FileAbi.FALLOC_FL_COLLAPSE_RANGE:
+                return ((offset | length) & (blockSize - 1)) != 0 || end >= Size ? -Errno.EINVAL : Content.Shift(offset, -length);
+            case FileAbi.FALLOC_FL_INSERT_RANGE:
+                if (((offset | length) & (blockSize - 1)) != 0)
+                    return -Errno.EINVAL;
+                if (length > FileContent.MostBytes - Size)
+                    return -Errno.EFBIG;
+                return offset >= Size ? -Errno.EINVAL : Content.Shift(offset, length);
+            default:
+                return -Errno.EOPNOTSUPP;
+        }
     }
 
     /// <summary>Bytes of a write at an offset that its seals allow, or a negated errno: one that would let it grow ends with the last whole page.</summary>

@@ -53,9 +53,10 @@ public sealed class RegularOpenFile(RegularFile file, int flags) : OpenFile(file
     {
         if (from.Left == 0)
             return 0;
-        if (offset > long.MaxValue - from.Left)
+        var most = Math.Min(FileContent.MostBytes, from.SizeLimit);
+        if (offset >= most)
             return -Errno.EFBIG;
-        var writable = file.Writable(offset, from.Left);
+        var writable = file.Writable(offset, Math.Min(from.Left, most - offset));
         if (writable < 0)
             return writable;
         var count = writable == from.Left ? file.Content.Write(offset, ref from) : WritePart(offset, ref from, writable);
@@ -64,7 +65,7 @@ public sealed class RegularOpenFile(RegularFile file, int flags) : OpenFile(file
         return count;
     }
 
-    /// <summary>SEEK_DATA and SEEK_HOLE see one run of data and the hole at the end, as file systems without holes do.</summary>
+    /// <inheritdoc/>
     public override long Seek(long offset, int whence)
     {
         lock (_gate)
@@ -85,22 +86,28 @@ public sealed class RegularOpenFile(RegularFile file, int flags) : OpenFile(file
                 case FileAbi.SEEK_DATA or FileAbi.SEEK_HOLE:
                     if ((ulong)offset >= (ulong)length)
                         return -Errno.ENXIO;
-                    target = whence == FileAbi.SEEK_DATA ? offset : length;
+                    if (file.Content.Find(offset, whence == FileAbi.SEEK_HOLE) is not { } found)
+                        return -Errno.ENXIO;
+                    target = found;
                     break;
                 default:
                     return -Errno.EINVAL;
             }
 
-            if (target < 0)
+            if (target is < 0 or > FileContent.MostBytes)
                 return -Errno.EINVAL;
             return _position = target;
         }
     }
 
     /// <inheritdoc/>
-    public override long Truncate(long length)
+    public override long Truncate(long length) => Changed(file.Truncate(length));
+
+    /// <summary>fallocate, with flags that go together and a range that does not wrap around: 0 or a negated errno.</summary>
+    internal long Allocate(int mode, long offset, long length) => Changed(file.Allocate(mode, offset, length));
+
+    private long Changed(int error)
     {
-        var error = file.Truncate(length);
         if (error != 0)
             return error;
         file.Touch();
