@@ -281,6 +281,22 @@ static void descriptors_of_processes(void) {
     show("pidfd of nobody", syscall(SYS_pidfd_open, 0x3fffff, 0));
     show("pidfd flags", syscall(SYS_pidfd_open, getpid(), 1));
     close(fd);
+
+    // The directory of a process in /proc will do, too, but no other file there.
+    child = child_of(waits_for_signal);
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d", child);
+    fd = open(path, O_RDONLY | O_DIRECTORY);
+    int named = open(path, O_PATH);
+    snprintf(path, sizeof path, "/proc/%d/fd", child);
+    int inside = open(path, O_RDONLY | O_DIRECTORY);
+    show("signal by a directory inside", syscall(SYS_pidfd_send_signal, inside, SIGTERM, NULL, 0));
+    show("signal by a name of it", syscall(SYS_pidfd_send_signal, named, SIGTERM, NULL, 0));
+    show("signal by the directory", syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0));
+    show("waitid by the directory", waitid(3, fd, &info, WEXITED));
+    wait_and_show("ended", child);
+    show("signal to the dead", syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0));
+    close(fd), close(named), close(inside);
 }
 
 static void *sleeps(void *argument) {

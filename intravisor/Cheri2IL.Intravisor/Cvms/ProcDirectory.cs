@@ -42,9 +42,6 @@ internal sealed class ProcDirectory : DirectoryNode
     }
 
     /// <inheritdoc/>
-    public override bool IsWritable => false;
-
-    /// <inheritdoc/>
     public override Inode? Lookup(string name)
     {
         if (!int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var id) || id.ToString(CultureInfo.InvariantCulture) != name)

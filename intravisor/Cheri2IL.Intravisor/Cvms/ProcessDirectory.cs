@@ -27,13 +27,13 @@ internal sealed class ProcessDirectory : DirectoryNode
         Show("stat", Stat);
         Show("statm", () => $"{Pages} {Pages} 0 0 0 0 0\n");
         Show("status", Status);
-        Show("mounts", () => "root / tmpfs rw 0 0\nproc /proc proc rw 0 0\n");
-        Show("mountinfo", () => "1 0 0:1 / / rw - tmpfs root rw\n");
+        Show("mounts", () => string.Concat(Mount.All.Select(m => $"{m.Source} {m.Path} {m.Type} rw 0 0\n")));
+        Show("mountinfo", () => string.Concat(Mount.All.Select(m => $"{m.Number} {m.Parent} 0:{m.Number} / {m.Path} rw - {m.Type} {m.Source} rw\n")));
         Link("fd", new DescriptorDirectory(process, tree, this));
     }
 
-    /// <inheritdoc/>
-    public override bool IsWritable => false;
+    /// <summary>The process.</summary>
+    internal GuestProcess Process => _process;
 
     /// <inheritdoc/>
     public override int UserId => _process.Attributes.Users.Effective;

@@ -91,18 +91,18 @@ internal static class StandardTree
             tree.MakeDirectory("/sys/devices/system/cpu").Link(name, ComputedFile.OfText(tree, () => cvm.Host.ProcessorCount == 1 ? "0\n" : $"0-{cvm.Host.ProcessorCount - 1}\n"));
         tree.MakeDirectory("/sys/devices/system/clocksource/clocksource0").Link("current_clocksource", ComputedFile.OfText(tree, () => "riscv_clocksource\n"));
         tree.MakeDirectory("/sys/kernel/mm/transparent_hugepage").Link("enabled", ComputedFile.OfText(tree, () => "always madvise [never]\n"));
-        MarkVolatile(tree);
+        MarkMounts(tree);
     }
 
     /// <summary>What stands over the root as if it were mounted there.</summary>
-    private static void MarkVolatile(FileSystem tree)
+    private static void MarkMounts(FileSystem tree)
     {
         lock (tree.Gate)
         {
-            foreach (var name in (string[])["dev", "proc", "sys", "cap"])
+            foreach (var mount in Mount.All.Skip(1))
             {
-                if (tree.Root.Lookup(name) is DirectoryNode directory)
-                    directory.IsMounted = true;
+                if (tree.Walk(Cvm.FirstProcessId, tree.Root, mount.Path, followLast: false, out var at) == 0 && at.Inode is DirectoryNode directory)
+                    directory.MountedHere = mount;
             }
         }
     }

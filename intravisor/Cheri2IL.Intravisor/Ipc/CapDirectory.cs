@@ -23,9 +23,6 @@ internal sealed class CapDirectory(FileSystem fileSystem, DirectoryNode parent, 
     }
 
     /// <inheritdoc/>
-    public override bool IsWritable => false;
-
-    /// <inheritdoc/>
     public override Inode? Lookup(string name)
     {
         if (exchange.Find(name) is { } publication)
@@ -47,6 +44,9 @@ internal sealed class CapDirectory(FileSystem fileSystem, DirectoryNode parent, 
 /// <summary>/cap/NAME.</summary>
 internal sealed class CapNode(FileSystem fileSystem, Publication publication, Cvm cvm) : Inode(fileSystem, FileAbi.S_IFREG)
 {
+    /// <inheritdoc/>
+    internal override Mount? FindMount() => cvm.FileSystem.Root.Lookup("cap")?.FindMount();
+
     /// <summary>What it is.</summary>
     public Publication Publication => publication;
 

@@ -24,6 +24,10 @@ public sealed class PidFile : OpenFile
     /// <inheritdoc/>
     public override int Poll() => Process.HasEnded ? FileAbi.POLLIN : 0;
 
+    /// <summary>The process that pidfd_send_signal reaches by a file: also by its directory in /proc; null: by none.</summary>
+    internal static GuestProcess? ProcessOf(OpenFile? file)
+        => (file as PidFile)?.Process ?? ((file as DirectoryFile)?.Inode as ProcessDirectory)?.Process;
+
     /// <summary>Opens one for a thread's process; the descriptor or a negated errno.</summary>
     internal static long Open(CvmThread thread, GuestProcess process, int flags)
     {

@@ -129,15 +129,22 @@ internal sealed record ProcessCredentials(Ids Users, Ids Groups, int[] Supplemen
         return -Errno.EACCES;
     }
 
-    /// <summary>Whether it may make an entry in a directory: 0 or a negated errno.</summary>
-    public int CheckCreate(DirectoryNode directory)
-        => directory.IsRemoved ? -Errno.ENOENT : !directory.IsWritable ? -Errno.EACCES : Check(directory, 3);
+    /// <summary>Whether it may make an entry in a directory: 0 or a negated errno. In /proc no name is found that could be made.</summary>
+    /// <param name="directory">The directory.</param>
+    /// <param name="opens">Whether by open, which says another thing where entries cannot be made (fs/namei.c, lookup_open, vfs_mkdir).</param>
+    public int CheckCreate(DirectoryNode directory, bool opens = false)
+    {
+        if (directory.IsRemoved || directory.Mount == Mount.Proc)
+            return -Errno.ENOENT;
+        var error = Check(directory, 3);
+        return error == 0 && directory.Mount.IsFixed ? (opens ? -Errno.EACCES : -Errno.EPERM) : error;
+    }
 
     /// <summary>Whether it may remove an entry of a directory (may_delete): 0 or a negated errno.</summary>
     public int CheckDelete(DirectoryNode directory, Inode victim)
     {
         const int sticky = 0x200;
-        var error = !directory.IsWritable ? -Errno.EACCES : Check(directory, 3);
+        var error = Check(directory, 3);
         if (error != 0)
             return error;
         return (directory.Mode & sticky) != 0 && FileUser != victim.UserId && FileUser != directory.UserId && !Has(Privilege.Owner) ? -Errno.EPERM : 0;

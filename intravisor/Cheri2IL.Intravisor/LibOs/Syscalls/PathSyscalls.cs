@@ -123,9 +123,11 @@ internal static class PathSyscalls
                 return -Errno.EISDIR;
             if (removesDirectory && at.Inode is not DirectoryNode)
                 return -Errno.ENOTDIR;
+            if (at.Parent.Mount.IsFixed)
+                return -Errno.EPERM;
             if (at.Inode is DirectoryNode directory)
             {
-                if (!directory.IsWritable || RenameSyscalls.IsMountPoint(at) || directory == thread.Files.FileSystem.Root)
+                if (RenameSyscalls.IsMountPoint(at) || directory == thread.Files.FileSystem.Root)
                     return -Errno.EBUSY;
                 if (!directory.IsEmpty)
                     return -Errno.ENOTEMPTY;
@@ -385,7 +387,9 @@ internal static class PathSyscalls
             if (at.HasTrailingSlash && !allowsSlash)
                 return -Errno.ENOENT;
             var parent = at.Parent;
-            if (linked is not null && IsVolatile(linked) != parent.IsVolatile)
+            if (parent.Mount == Mount.Proc)
+                return -Errno.ENOENT;
+            if (linked is not null && linked.FindMount() != parent.Mount)
                 return -Errno.EXDEV;
             var credentials = thread.Process.Attributes.Credentials;
             error = credentials.CheckCreate(parent);
@@ -444,8 +448,4 @@ internal static class PathSyscalls
             return error != 0 || mode == 0 ? error : at.Inode!.Check(caller, mode);
         }
     }
-
-    /// <summary>Whether a file is where nothing is kept; null: it is in no directory, such as a pipe.</summary>
-    private static bool? IsVolatile(Inode inode)
-        => (inode as DirectoryNode ?? (inode as RegularFile)?.MadeIn ?? (inode.Home ?? inode.LastHome)?.Parent)?.IsVolatile;
 }

@@ -23,7 +23,7 @@ internal static class RenameSyscalls
             var toError = PathSyscalls.Resolve(thread, a.A2, a.A3, followLast: false, allowEmpty: false, out var to);
             if (toError != 0 && to.Parent is null)
                 return toError;
-            if (from.Parent.IsVolatile != to.Parent.IsVolatile)
+            if (from.Parent.Mount != to.Parent.Mount)
                 return -Errno.EXDEV;
             if (from.Name is "." or "..")
                 return -Errno.EBUSY;
@@ -31,6 +31,8 @@ internal static class RenameSyscalls
                 return (a.A4 & NoReplace) != 0 ? -Errno.EEXIST : -Errno.EBUSY;
             if (from.Inode is null)
                 return fromError;
+            if (to.Inode is null && to.Parent.Mount == Mount.Proc)
+                return -Errno.ENOENT;
             if ((a.A4 & NoReplace) != 0 && to.Inode is not null)
                 return -Errno.EEXIST;
             if (isExchange && to.Inode is null)
@@ -86,6 +88,8 @@ internal static class RenameSyscalls
             error = to.Inode is null ? credentials.CheckCreate(to.Parent) : credentials.CheckDelete(to.Parent, to.Inode);
         if (error == 0 && !isExchange && to.Inode is not null && from.Inode is DirectoryNode != to.Inode is DirectoryNode)
             error = from.Inode is DirectoryNode ? -Errno.ENOTDIR : -Errno.EISDIR;
+        if (error == 0 && from.Parent.Mount.IsFixed)
+            error = -Errno.EPERM;
         if (error == 0 && (IsMountPoint(from) || IsMountPoint(to)))
             error = -Errno.EBUSY;
         if (error != 0 || from.Parent == to.Parent)
@@ -97,7 +101,7 @@ internal static class RenameSyscalls
     }
 
     /// <summary>Whether another file system begins there, which cannot be moved or removed.</summary>
-    internal static bool IsMountPoint(in PathResult at) => at.Inode is DirectoryNode { IsMounted: true };
+    internal static bool IsMountPoint(in PathResult at) => at.Inode is DirectoryNode { MountedHere: not null };
 
     private static bool IsInside(DirectoryNode directory, DirectoryNode ancestor)
     {

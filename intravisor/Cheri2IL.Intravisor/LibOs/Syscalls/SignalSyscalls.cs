@@ -208,7 +208,7 @@ internal static partial class SignalSyscalls
     {
         if (a.A3 != 0)
             return -Errno.EINVAL;
-        if (thread.Files.Descriptors[(int)a.A0] is not PidFile file)
+        if (PidFile.ProcessOf(thread.Files.Descriptors[(int)a.A0]) is not { } process)
             return -Errno.EBADF;
         var info = SignalInfo.OfSender((int)a.A1, Signal.SI_USER, thread.Process.Id, thread.Process.Attributes.UserId);
         if (a.A2 != 0)
@@ -217,11 +217,11 @@ internal static partial class SignalSyscalls
                 return -Errno.EFAULT;
             if (info.Number != (int)a.A1)
                 return -Errno.EINVAL;
-            if (file.Process != thread.Process && MayNotForge(info))
+            if (process != thread.Process && MayNotForge(info))
                 return -Errno.EPERM;
         }
 
-        return file.Process.HasEnded ? -Errno.ESRCH : SendTo(thread, file.Process, info);
+        return process.HasEnded ? -Errno.ESRCH : SendTo(thread, process, info);
     }
 
     public static long Tkill(CvmThread thread, in SyscallArguments a)

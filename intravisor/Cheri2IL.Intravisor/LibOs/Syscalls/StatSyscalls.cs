@@ -44,7 +44,7 @@ internal static class StatSyscalls
         Time(buffer[112..], inode.ModifyTime);
         BinaryPrimitives.WriteInt32LittleEndian(buffer[128..], (int)(inode.Device >> 8) & 0xfff);
         BinaryPrimitives.WriteInt32LittleEndian(buffer[132..], (int)((inode.Device & 0xff) | ((inode.Device >> 12) & 0xfff00)));
-        BinaryPrimitives.WriteInt32LittleEndian(buffer[140..], 1);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[140..], inode.FileSystemNumber);
         return thread.Memory.TryWrite(a.A4, buffer) ? 0 : -Errno.EFAULT;
 
         static void Time(Span<byte> at, long nanoseconds)
@@ -56,12 +56,12 @@ internal static class StatSyscalls
 
     public static long Statfs(CvmThread thread, in SyscallArguments a)
     {
-        var error = PathSyscalls.Find(thread, FileAbi.AT_FDCWD, a.A0, 0, out _);
-        return error != 0 ? error : WriteStatfs(thread, a.A1);
+        var error = PathSyscalls.Find(thread, FileAbi.AT_FDCWD, a.A0, 0, out var inode);
+        return error != 0 ? error : WriteStatfs(thread, inode!, a.A1);
     }
 
     public static long Fstatfs(CvmThread thread, in SyscallArguments a)
-        => thread.Files.Descriptors[(int)a.A0] is null ? -Errno.EBADF : WriteStatfs(thread, a.A1);
+        => thread.Files.Descriptors[(int)a.A0] is { } file ? WriteStatfs(thread, file.Inode, a.A1) : -Errno.EBADF;
 
     private static long Blocks(Inode inode) => inode is RegularFile file ? file.Content.Allocated / 512 : 0;
 
@@ -70,7 +70,7 @@ internal static class StatSyscalls
     {
         Span<byte> buffer = stackalloc byte[128];
         buffer.Clear();
-        BinaryPrimitives.WriteInt64LittleEndian(buffer, 1);
+        BinaryPrimitives.WriteInt64LittleEndian(buffer, inode.FileSystemNumber);
         BinaryPrimitives.WriteInt64LittleEndian(buffer[8..], inode.Number);
         BinaryPrimitives.WriteInt32LittleEndian(buffer[16..], inode.Mode);
         BinaryPrimitives.WriteInt32LittleEndian(buffer[20..], inode.Links);
@@ -92,13 +92,24 @@ internal static class StatSyscalls
         BinaryPrimitives.WriteInt64LittleEndian(to[8..], time % 1_000_000_000);
     }
 
-    /// <summary>struct statfs: a tmpfs of the cVM's file memory limit.</summary>
-    private static long WriteStatfs(CvmThread thread, long address)
+    /// <summary>struct statfs. What can hold files has the cVM's limit of their memory.</summary>
+    private static long WriteStatfs(CvmThread thread, Inode inode, long address)
     {
-        const long TmpfsMagic = 0x01021994;
+        const long pipefs = 0x50495045, sockfs = 0x534f434b, anonymous = 0x09041934;
         var files = thread.Files.FileSystem;
-        var free = Math.Max(0, files.MemoryLimit - files.MemoryUsed) / 4096;
-        ReadOnlySpan<long> values = [TmpfsMagic, 4096, files.MemoryLimit / 4096, free, free, 1 << 20, 1 << 19, 0, FileAbi.NAME_MAX, 4096, 0, 0, 0, 0, 0];
+        Mount? mount;
+        lock (files.Gate)
+            mount = inode.FindMount();
+        var magic = mount?.Magic ?? inode.Type switch
+        {
+            FileAbi.S_IFIFO => pipefs,
+            FileAbi.S_IFSOCK => sockfs,
+            FileAbi.S_IFREG => Mount.Root.Magic,
+            _ => anonymous,
+        };
+        var (blocks, inodes) = magic == Mount.Root.Magic ? (files.MemoryLimit / 4096, 1L << 20) : (0, 0);
+        var free = Math.Clamp((files.MemoryLimit - files.MemoryUsed) / 4096, 0, blocks);
+        ReadOnlySpan<long> values = [magic, 4096, blocks, free, free, inodes, inodes / 2, mount?.Number ?? 0, FileAbi.NAME_MAX, 4096, 0, 0, 0, 0, 0];
         return thread.Memory.TryWrite(address, MemoryMarshal.AsBytes(values)) ? 0 : -Errno.EFAULT;
     }
 }

@@ -98,6 +98,9 @@ internal sealed class TerminalTable(Cvm cvm)
 /// <summary>/dev/pts/N.</summary>
 internal sealed class TerminalNode(Cvm cvm, PseudoTerminal terminal) : Inode(cvm.FileSystem, FileAbi.S_IFCHR | 0x190)
 {
+    /// <inheritdoc/>
+    internal override Mount? FindMount() => Mount.Terminals;
+
     /// <summary>Group tty.</summary>
     public const int Group = 5;
 
@@ -159,6 +162,9 @@ internal sealed class CurrentTerminalNode(Cvm cvm) : Inode(cvm.FileSystem, FileA
 internal sealed class MultiplexerNode(Cvm cvm) : Inode(cvm.FileSystem, FileAbi.S_IFCHR | 0x1b6)
 {
     /// <inheritdoc/>
+    internal override Mount? FindMount() => Mount.Terminals;
+
+    /// <inheritdoc/>
     public override long Device => (5 << 8) | 2;
 
     /// <inheritdoc/>
@@ -181,9 +187,6 @@ internal sealed class TerminalDirectory(Cvm cvm, DirectoryNode parent) : Directo
     /// <inheritdoc/>
     public override IEnumerable<KeyValuePair<string, Inode>> Children
         => cvm.Terminals.Nodes.Select(n => KeyValuePair.Create<string, Inode>(n.Name, n)).Append(KeyValuePair.Create<string, Inode>("ptmx", _multiplexer));
-
-    /// <inheritdoc/>
-    public override bool IsWritable => false;
 
     /// <inheritdoc/>
     public override Inode? Lookup(string name)

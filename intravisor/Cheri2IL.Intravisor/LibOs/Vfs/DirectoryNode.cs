@@ -20,7 +20,7 @@ public class DirectoryNode : Inode
     /// <summary>In the order in which the host lists them, then that of their creation.</summary>
     private readonly LinkedList<DirectoryEntry> _entries = [];
     private HashSet<string>? _hidden;
-    private bool? _isVolatile;
+    private Mount? _mount;
     private IReadOnlyList<string>? _pendingHostPath;
     private int _found;
 
@@ -40,24 +40,29 @@ public class DirectoryNode : Inode
     /// <summary>Where ".." leads.</summary>
     public DirectoryNode Parent { get; set; }
 
-    /// <summary>Whether what is in it, and below, is made anew at every start, as if it were mounted there: /proc, /dev.</summary>
-    public bool IsMounted { get; set; }
+    /// <summary>The file system that begins here; null: none does. What is in any but the root's is made anew at every start.</summary>
+    public Mount? MountedHere { get; set; }
 
-    /// <summary>Whether it is such a directory, or below one. Call under the gate, and when those are known.</summary>
-    public bool IsVolatile
+    /// <summary>The file system that it is in. Call under the gate, and when those are known.</summary>
+    public Mount Mount
     {
         get
         {
-            if (_isVolatile is { } known)
+            if (_mount is { } known)
                 return known;
             // A loop, for a guest chooses how deep its directories are; and once, for nothing is ever moved from one file system to another.
             var at = this;
-            while (!at.IsMounted && at.Parent != at && at._isVolatile is null)
+            while (at.MountedHere is null && at.Parent != at && at._mount is null)
                 at = at.Parent;
-            _isVolatile = at._isVolatile ?? at.IsMounted;
-            return _isVolatile.Value;
+            return _mount = at._mount ?? at.MountedHere ?? Mount.Root;
         }
     }
+
+    /// <summary>Whether it is in another file system than the root's. Call as <see cref="Mount"/>.</summary>
+    public bool IsVolatile => Mount != Mount.Root;
+
+    /// <inheritdoc/>
+    internal override Mount? FindMount() => Mount;
 
     /// <summary>Whether it was removed: nothing can be created in it any more.</summary>
     public bool IsRemoved { get; set; }
@@ -180,8 +185,8 @@ public class DirectoryNode : Inode
     /// <inheritdoc/>
     private protected override bool IsNameless => IsRemoved;
 
-    /// <summary>Whether entries can be added and removed; /proc's cannot.</summary>
-    public virtual bool IsWritable => !IsRemoved;
+    /// <summary>Whether entries can be added and removed.</summary>
+    public bool IsWritable => !IsRemoved && !Mount.IsFixed;
 
     /// <inheritdoc/>
     public override OpenFile? Open(int flags, out int error)
@@ -256,9 +261,6 @@ public class ComputedDirectory(FileSystem fileSystem, DirectoryNode parent, Func
 {
     /// <inheritdoc/>
     public override IEnumerable<KeyValuePair<string, Inode>> Children => entries(this);
-
-    /// <inheritdoc/>
-    public override bool IsWritable => false;
 
     /// <inheritdoc/>
     public override Inode? Lookup(string name)

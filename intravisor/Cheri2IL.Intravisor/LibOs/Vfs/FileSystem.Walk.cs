@@ -144,6 +144,6 @@ public sealed partial class FileSystem
 
         /// <summary>Whether one may go from one directory to another, which may be another file system.</summary>
         public readonly int CheckMount(DirectoryNode from, DirectoryNode to)
-            => (Resolve & FileAbi.RESOLVE_NO_XDEV) != 0 && from.IsVolatile != to.IsVolatile ? -Errno.EXDEV : 0;
+            => (Resolve & FileAbi.RESOLVE_NO_XDEV) != 0 && from.Mount != to.Mount ? -Errno.EXDEV : 0;
     }
 }

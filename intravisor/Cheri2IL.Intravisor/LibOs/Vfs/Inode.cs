@@ -22,6 +22,7 @@ public abstract class Inode
 
     /// <summary>Open files, those that only name it included, and working directories that it is: with its names, what keeps it.</summary>
     private int _holders;
+    private int _fileSystemNumber;
     private FileLocks? _recordLocks;
     private FileLocks? _wholeLocks;
 
@@ -142,6 +143,24 @@ public abstract class Inode
     /// <summary>Whether anybody may execute it: then root may, too.</summary>
     public bool IsExecutable => (Mode & FileAbi.S_IXUGO) != 0;
 
+    /// <summary>Minor number of st_dev. Found once: nothing is ever moved from one file system to another.</summary>
+    internal int FileSystemNumber
+    {
+        get
+        {
+            if (_fileSystemNumber == 0)
+            {
+                lock (FileSystem.Gate)
+                    _fileSystemNumber = FindMount()?.Number ?? Mount.NumberWithout(Type);
+            }
+
+            return _fileSystemNumber;
+        }
+    }
+
+    /// <summary>The file system of the tree that it is in; null: it is in no directory, such as a pipe. Call under the gate.</summary>
+    internal virtual Mount? FindMount() => (Home ?? LastHome)?.Parent.Mount;
+
     /// <summary>S_IFMT part of the mode.</summary>
     public int Type => Mode & FileAbi.S_IFMT;
 
@@ -254,6 +273,9 @@ internal class ProcessLink(FileSystem fileSystem, GuestProcess process, Func<str
 
     /// <inheritdoc/>
     public override int GroupId => process.Attributes.ShownOwner.Group;
+
+    /// <inheritdoc/>
+    internal override Mount? FindMount() => Mount.Proc;
 
     /// <inheritdoc/>
     internal override int CheckFollow(in FileCaller caller) => caller.MayInspect(process) ? 0 : -Errno.EACCES;

@@ -163,7 +163,7 @@ public sealed class ProcessFiles
     /// <summary>O_TMPFILE: a file without name, which linkat may give one unless O_EXCL forbids it.</summary>
     private OpenFile? CreateTemporary(ProcessCredentials credentials, DirectoryNode directory, int flags, int mode, out int error)
     {
-        error = directory.IsVolatile && !directory.IsWritable ? -Errno.EOPNOTSUPP : credentials.CheckCreate(directory);
+        error = directory.Mount.IsFixed ? -Errno.EOPNOTSUPP : credentials.CheckCreate(directory);
         if (error != 0)
             return null;
         var created = new RegularFile(FileSystem, mode & 0xfff & ~Umask) { Links = 0, MadeIn = directory, MayBeLinked = (flags & FileAbi.O_EXCL) == 0 };
@@ -178,7 +178,7 @@ public sealed class ProcessFiles
     {
         error = at.HasTrailingSlash ? -Errno.EISDIR
             : (flags & FileAbi.O_DIRECTORY) != 0 ? -Errno.EINVAL
-            : credentials.CheckCreate(at.Parent);
+            : credentials.CheckCreate(at.Parent, opens: true);
         if (error != 0)
             return null;
         var created = new RegularFile(FileSystem, mode & 0xfff & ~Umask);

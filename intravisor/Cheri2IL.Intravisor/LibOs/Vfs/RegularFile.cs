@@ -82,6 +82,9 @@ public sealed class RegularFile : Inode
     /// <summary>Directory that it was made in without a name (O_TMPFILE); null: it was not.</summary>
     internal DirectoryNode? MadeIn { get; init; }
 
+    /// <inheritdoc/>
+    internal override Mount? FindMount() => MadeIn?.Mount ?? base.FindMount();
+
     /// <summary>Its bytes; opens the host file at first use.</summary>
     public FileContent Content => _content ??= new FileContent(FileSystem, _lower?.Invoke());
 

@@ -80,7 +80,7 @@ internal sealed class UpperSnapshot
             gone.AddRange(directory.HiddenNames.Select(n => new FileEntry(directory, n)));
             foreach (var (name, child, _, isBase) in directory.KnownEntries)
             {
-                if (child is DirectoryNode { IsMounted: true })
+                if (child is DirectoryNode { MountedHere: not null })
                     continue;
                 if (!isBase)
                     come.Add((new FileEntry(directory, name), child));
