@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Futexes;
@@ -107,6 +108,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     public bool IsInterrupted => Volatile.Read(ref _attention) != 0 || Server is { IsCallerInterrupted: true };
 
     /// <inheritdoc/>
+    [SkipLocalsInit]
     public bool SystemCall(GuestState* state)
     {
         var firstArgument = state->X10;
@@ -117,6 +119,8 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
         if (_authority is not null)
             TakeAuthority(state, row?.PointerArguments ?? 0);
         var traced = _trace?.Begin(this, state->X17, in arguments);
+        if (traced is not null)
+            FloatStatus.Forget(state);
         long result;
         try
         {
@@ -315,6 +319,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     /// </summary>
     private bool FinishInterrupted(GuestState* state, long result, long firstArgument)
     {
+        FloatStatus.Forget(state);
         if (IsOver)
             return false;
         var next = state->Pc + 4;

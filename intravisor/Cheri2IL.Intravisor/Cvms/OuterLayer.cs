@@ -85,7 +85,7 @@ internal sealed unsafe class OuterLayer
         if (error != 0)
             return error;
         var arguments = new CallArguments(number, a.A0, a.A1, a.A2, a.A3, a.A4, a.A5, (long)_start);
-        var outcome = thread.LastHandler!.Visit(arguments, default, thread, thread.HostStackLimit, nanoseconds: -1, isCompleted: true);
+        var outcome = thread.LastHandler!.Visit(arguments, thread, thread.HostStackLimit, nanoseconds: -1, isCompleted: true);
         if (outcome.Error == 0)
             return outcome.Value;
         // The call was cut short: with its outer cVM the inner one ends, and the thread that served alone is no reason.
@@ -103,7 +103,7 @@ internal sealed unsafe class OuterLayer
         if (Claim(HostWaiter.OfThread, ref server) != 0)
             return;
         var entered = FaultTrap.EnterThread();
-        server!.Visit(new CallArguments(Ended, exit.Status, exit.Signal, 0, A7: (long)_start), default, caller: null, (ulong)&marker - stack, nanoseconds: -1);
+        server!.Visit(new CallArguments(Ended, exit.Status, exit.Signal, 0, A7: (long)_start), caller: null, (ulong)&marker - stack, nanoseconds: -1);
         if (entered)
             FaultTrap.LeaveThread();
     }

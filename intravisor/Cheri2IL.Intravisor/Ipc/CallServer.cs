@@ -156,23 +156,28 @@ internal sealed unsafe class CallServer : IDisposable
         return (word & StateMask) == Idle && Interlocked.CompareExchange(ref _word, (word & ~StateMask) + NextCall + Visited, word) == word;
     }
 
+    /// <summary>What the callee may use during the call that comes next, after <see cref="TryClaim"/>.</summary>
+    public void Lend(in LentBuffer lent) => _lent = lent;
+
     /// <summary>Runs the function on the calling thread, after <see cref="TryClaim"/>, and gives the server back.</summary>
     /// <param name="arguments">a0 to a7.</param>
-    /// <param name="lent">What the callee may use meanwhile.</param>
     /// <param name="caller">The guest thread that this host thread carries; null: it is one of the host's own.</param>
     /// <param name="hostStackLimit">Lowest host stack address for the function's frames.</param>
     /// <param name="nanoseconds">Time-out; negative: none.</param>
     /// <param name="isCompleted">Whether the function is to return even if the caller is to end meanwhile.</param>
-    public CallOutcome Visit(in CallArguments arguments, in LentBuffer lent, CvmThread? caller, ulong hostStackLimit, long nanoseconds, bool isCompleted = false)
+    public CallOutcome Visit(in CallArguments arguments, CvmThread? caller, ulong hostStackLimit, long nanoseconds, bool isCompleted = false)
     {
-        _lent = lent;
         _caller = caller;
         _isCompleted = isCompleted;
         caller?.BeginVisit(this);
         if (nanoseconds >= 0)
             Arm(nanoseconds);
+        var isContinued = caller is not null && FloatStatus.Continue(caller.State, _thread.State);
         var outcome = !isCompleted && caller is { IsOver: true } ? new CallOutcome(-Errno.EINTR, 0) : Run(arguments, hostStackLimit);
-        _lent = default;
+        if (isContinued && outcome.Error == 0)
+            FloatStatus.Continue(_thread.State, caller!.State);
+        if (_lent.Bytes != 0)
+            _lent = default;
         caller?.EndVisit();
         _caller = null;
         GiveBack();
@@ -181,12 +186,10 @@ internal sealed unsafe class CallServer : IDisposable
 
     /// <summary>Lets the server's own thread run the function, after <see cref="TryClaim"/>, and waits for it.</summary>
     /// <param name="arguments">a0 to a7.</param>
-    /// <param name="lent">What the callee may use meanwhile.</param>
     /// <param name="waiter">The calling thread.</param>
     /// <param name="deadline">Until when it waits.</param>
-    public CallOutcome Post(in CallArguments arguments, in LentBuffer lent, IWaiter waiter, long deadline)
+    public CallOutcome Post(in CallArguments arguments, IWaiter waiter, long deadline)
     {
-        _lent = lent;
         _waiter = waiter;
         _arguments = arguments;
         var number = _word & ~StateMask;
@@ -314,7 +317,8 @@ internal sealed unsafe class CallServer : IDisposable
         Volatile.Write(ref _word, (_word & ~StateMask) | Idle);
         if (_thread.IsInterrupted || _call!.IsRevoked)
             _token.Wake();
-        _call!.Idle.Wake();
+        if (_call!.Idle.HasWaiters)
+            _call.Idle.Wake();
     }
 
     private void Arm(long nanoseconds)

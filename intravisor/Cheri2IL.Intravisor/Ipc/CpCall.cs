@@ -66,12 +66,13 @@ public sealed unsafe class CpCall : Publication
         {
             fixed (byte* bytes = buffer)
             {
-                var lent = new LentBuffer((nint)bytes, (ulong)buffer.Length, IsWritable: true, Tags: null, Address: 0);
                 CallServer? last = null;
                 var nanoseconds = timeout is { } time && time >= TimeSpan.Zero ? time.Ticks * 100 : -1;
                 var error = Claim(HostWaiter.OfThread, ref last, HostWaiter.DeadlineOf(timeout ?? TimeSpan.FromTicks(-1)));
+                if (error == 0)
+                    last!.Lend(new LentBuffer((nint)bytes, (ulong)buffer.Length, IsWritable: true, Tags: null, Address: 0));
                 var outcome = error != 0 ? new CallOutcome(error, 0)
-                    : last!.Visit(new CallArguments(a0, a1, a2, buffer.Length), lent, caller: null, (ulong)&marker - stack, nanoseconds);
+                    : last!.Visit(new CallArguments(a0, a1, a2, buffer.Length), caller: null, (ulong)&marker - stack, nanoseconds);
                 return outcome.Error switch
                 {
                     0 => outcome.Value,

@@ -21,10 +21,9 @@ internal sealed unsafe class CpCallFile(CpCall call, CpAccess access, Inode inod
     /// <summary>Nanoseconds for the wait for a server, and then again for the function; negative: no limit.</summary>
     public long Timeout { get; set; } = -1;
 
-    /// <summary>cp_call; 0 with the value, or a negated errno.</summary>
-    public long Call(CvmThread thread, in CallArguments arguments, long buffer, long length, out long value)
+    /// <summary>cp_call; 0 with the value in the thread's a1, or a negated errno.</summary>
+    public long Call(CvmThread thread, in CallArguments arguments, long buffer, long length)
     {
-        value = 0;
         if (length != 0 && !(thread.Memory.Permits(buffer, (ulong)length, isWrite: false) && (!LendsWritable || thread.Memory.Permits(buffer, (ulong)length, isWrite: true))))
             return -Errno.EFAULT;
         if (!access.Allows(CpRights.Call))
@@ -37,18 +36,23 @@ internal sealed unsafe class CpCallFile(CpCall call, CpAccess access, Inode inod
             thread.Image.ShareMemory();
         }
 
-        var lent = length == 0 ? default
-            : new LentBuffer((nint)(thread.Space.Base + buffer), (ulong)length, LendsWritable, thread.Space.Tags, (ulong)buffer);
-        var server = _last;
         var deadline = Timeout < 0 ? long.MaxValue : Deadlines.After(thread.Cvm.Host, Timeout);
-        var error = call.Claim(thread, ref server, IsNonBlocking ? 0 : deadline);
-        if (error != 0)
-            return IsNonBlocking && error == -Errno.ETIMEDOUT ? -Errno.EAGAIN : error;
-        _last = server;
+        var server = _last;
+        if (server is null || !server.TryClaim())
+        {
+            var error = call.Claim(thread, ref server, IsNonBlocking ? 0 : deadline);
+            if (error != 0)
+                return IsNonBlocking && error == -Errno.ETIMEDOUT ? -Errno.EAGAIN : error;
+            _last = server;
+        }
+
+        if (length != 0)
+            server!.Lend(new LentBuffer((nint)(thread.Space.Base + buffer), (ulong)length, LendsWritable, thread.Space.Tags, (ulong)buffer));
         var outcome = UsesCarrier
-            ? server!.Post(arguments, lent, thread, deadline)
-            : server!.Visit(arguments, lent, thread, thread.HostStackLimit, Timeout);
-        value = outcome.Value;
+            ? server!.Post(arguments, thread, deadline)
+            : server!.Visit(arguments, thread, thread.HostStackLimit, Timeout);
+        if (outcome.Error == 0)
+            thread.State->X11 = outcome.Value;
         return outcome.Error;
     }
 

@@ -19,22 +19,52 @@ public static unsafe class FloatStatus
     /// <summary>Largest frm value (RUP; RNE, RTZ and RDN are 0 to 2) that the host can round by.</summary>
     public const int LastHostMode = 3;
 
+    /// <summary>In <see cref="GuestState.HostFloatStatus"/>: the host's status is still that. A bit that MXCSR does not have.</summary>
+    private const uint IsCurrent = 1u << 31;
+
     private static volatile bool _isRuntimeCompiled;
 
     /// <summary>Before translated code runs: drops the flags that host code raised and sets the guest's rounding mode.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Enter(GuestState* state)
     {
         var mode = state->RoundingMode;
-        HostFloatEnvironment.Prepare(mode <= LastHostMode ? mode : 0, state->FloatFlags);
+        var status = state->HostFloatStatus;
+        state->HostFloatStatus = 0;
+        HostFloatEnvironment.Prepare((int)status < 0 ? status & ~IsCurrent : HostFloatEnvironment.Status, mode <= LastHostMode ? mode : 0, state->FloatFlags);
     }
 
     /// <summary>After translated code ran: banks the flags it raised and restores round-to-nearest.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Leave(GuestState* state)
     {
-        state->FloatFlags |= HostFloatEnvironment.Flags;
+        var status = HostFloatEnvironment.Status;
+        state->FloatFlags |= HostFloatEnvironment.FlagsOf((int)status);
+        state->HostFloatStatus = status;
         if (state->RoundingMode is > 0 and <= LastHostMode)
+        {
             HostFloatEnvironment.Reset(0);
+            state->HostFloatStatus = 0;
+        }
     }
+
+    /// <summary>
+    /// The code of one guest thread goes on where that of another left off, on the same host thread with next to nothing in between: the next
+    /// <see cref="Enter"/> need not read the host's status again, which takes as long as all the rest of a transition. Not for guests that
+    /// have cleared flags: they would notice if the little in between had to be compiled (the remarks above).
+    /// </summary>
+    /// <param name="from">State that <see cref="Leave"/> was called with last.</param>
+    /// <param name="to">State that <see cref="Enter"/> is called with next.</param>
+    /// <returns>Whether the status was still known.</returns>
+    public static bool Continue(GuestState* from, GuestState* to)
+    {
+        var status = from->HostFloatStatus;
+        to->HostFloatStatus = status != 0 && to->HasClearedFlags == 0 ? status | IsCurrent : 0;
+        return status != 0;
+    }
+
+    /// <summary>The host has done something since <see cref="Leave"/>: its status is not known any more.</summary>
+    public static void Forget(GuestState* state) => state->HostFloatStatus = 0;
 
     /// <summary>
     /// After an exception ended translated code: banks <paramref name="flags"/>, which were live when it was thrown, and
@@ -43,6 +73,7 @@ public static unsafe class FloatStatus
     public static void Stop(GuestState* state, int flags)
     {
         state->FloatFlags |= flags;
+        state->HostFloatStatus = 0;
         HostFloatEnvironment.Reset(0);
     }
 

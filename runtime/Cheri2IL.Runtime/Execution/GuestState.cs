@@ -194,6 +194,9 @@ public unsafe struct GuestState
     /// <summary>Non-zero once the guest thread has written fflags.</summary>
     public int HasClearedFlags;
 
+    /// <summary>The host's floating-point status as it was left last (<see cref="FloatStatus.Continue"/>); 0: not known.</summary>
+    public uint HostFloatStatus;
+
     /// <summary>Bytes (4 or 8) of the reservation that LR took; 0 when none is held.</summary>
     public int ReservationSize;
 

@@ -71,7 +71,8 @@ public sealed unsafe class GuestThread : IDisposable
     public IGuestCode Code => _code;
 
     /// <summary>The thread that owns <paramref name="state"/>.</summary>
-    public static GuestThread Of(GuestState* state) => (GuestThread)GCHandle.FromIntPtr(state->Thread).Target!;
+    // Nothing else makes a state block with a handle: the type needs no test at every system call.
+    public static GuestThread Of(GuestState* state) => Unsafe.As<GuestThread>(GCHandle.FromIntPtr(state->Thread).Target!);
 
     /// <summary>
     /// Makes the guest leave translated code at its next poll (method entry or loop back edge), whence the dispatcher
@@ -141,10 +142,15 @@ public sealed unsafe class GuestThread : IDisposable
 
     /// <summary>Translated frames are on another host stack from now on, or on more or less of it.</summary>
     /// <param name="hostStackLimit">Lowest address that they may use.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void UseHostStack(ulong hostStackLimit)
     {
-        if (_hostStackLimit == hostStackLimit)
-            return;
+        if (_hostStackLimit != hostStackLimit)
+            ChangeHostStack(hostStackLimit);
+    }
+
+    private void ChangeHostStack(ulong hostStackLimit)
+    {
         _hostStackLimit = hostStackLimit;
         // With a barrier: a request to leave that comes at the same moment either sees the new limit or is seen here.
         Interlocked.Exchange(ref _state->HostStackLimit, hostStackLimit);
@@ -193,6 +199,7 @@ public sealed unsafe class GuestThread : IDisposable
                     state->Capabilities.EvaluatesNext = 0;
                     state->Pc = pc;
                     FloatStatus.Leave(state);
+                    FloatStatus.Forget(state);
                     try
                     {
                         _code.Interpret(state);

@@ -26,12 +26,26 @@ internal static unsafe class HostFloatEnvironment
     private static readonly delegate* unmanaged[SuppressGCTransition]<uint, void> Store
         = (delegate* unmanaged[SuppressGCTransition]<uint, void>)(Code + LoadCode.Length);
 
+    /// <summary>All of it: never 0.</summary>
+    public static uint Status
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Load();
+    }
+
     /// <summary>Sticky flags, as fflags bits.</summary>
     public static int Flags
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => FlagsOf((int)Load());
     }
+
+    /// <summary>fflags bits by MXCSR's: five shifts would be half of a transition's instructions.</summary>
+    private static ReadOnlySpan<byte> Flag =>
+    [
+        0, 16, 0, 16, 8, 24, 8, 24, 4, 20, 4, 20, 12, 28, 12, 28, 2, 18, 2, 18, 10, 26, 10, 26, 6, 22, 6, 22, 14, 30, 14, 30,
+        1, 17, 1, 17, 9, 25, 9, 25, 5, 21, 5, 21, 13, 29, 13, 29, 3, 19, 3, 19, 11, 27, 11, 27, 7, 23, 7, 23, 15, 31, 15, 31,
+    ];
 
     private static ReadOnlySpan<byte> LoadCode =>
     [
@@ -52,7 +66,7 @@ internal static unsafe class HostFloatEnvironment
     public static int FlagsOf(int mxcsr)
     {
         // MXCSR: invalid 0x01, denormal 0x02 (no RISC-V flag), divide 0x04, overflow 0x08, underflow 0x10, inexact 0x20.
-        return ((mxcsr & 0x01) << 4) | ((mxcsr & 0x04) << 1) | ((mxcsr & 0x08) >> 1) | ((mxcsr & 0x10) >> 3) | ((mxcsr & 0x20) >> 5);
+        return Flag[mxcsr & (int)FlagBits];
     }
 
     /// <summary>Clears every sticky flag.</summary>
@@ -63,13 +77,13 @@ internal static unsafe class HostFloatEnvironment
     public static void Reset(int mode) => Store(HostDefault | Control(mode));
 
     /// <summary>
-    /// The same, but flags of <paramref name="harmless"/> may stay: writing MXCSR takes as long as the rest of a short system call, and mostly
-    /// nothing has changed.
+    /// The same, where it is <paramref name="status"/>, but flags of <paramref name="harmless"/> may stay: writing MXCSR takes as long as the
+    /// rest of a short system call, and mostly nothing has changed.
     /// </summary>
-    public static void Prepare(int mode, int harmless)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prepare(uint status, int mode, int harmless)
     {
-        var control = Load();
-        if ((control & ~FlagBits) != (HostDefault | Control(mode)) || (FlagsOf((int)control) & ~harmless) != 0)
+        if ((status & ~FlagBits) != (HostDefault | Control(mode)) || (FlagsOf((int)status) & ~harmless) != 0)
             Reset(mode);
     }
 
@@ -92,6 +106,7 @@ internal static unsafe class HostFloatEnvironment
             Store(restored);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Control(int mode)
     {
         // x86 counts nearest, down, up, zero; RISC-V nearest, zero, down, up.

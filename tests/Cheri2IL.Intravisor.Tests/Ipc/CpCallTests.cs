@@ -158,6 +158,47 @@ public sealed unsafe class CpCallTests : IDisposable
         Assert.Empty(_reports);
     }
 
+    /// <summary>Also where flags are left in the host's status register from one to the other, because nobody has cleared any yet.</summary>
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(0, true)]
+    [InlineData(Carrier, false)]
+    [InlineData(Carrier, true)]
+    public void FloatingPointFlags_OfEitherSide_DoNotReachTheOther(long flags, bool isCleared)
+    {
+        const long overflow = 4;
+        const long divisionByZero = 8;
+        double zero = 0, largest = double.MaxValue;
+        var (seen, calls) = (0L, 0);
+        StartCallee("divide", state =>
+        {
+            if (isCleared && calls == 0)
+                FloatStatus.WriteFlags(state, 0);
+            calls++;
+            seen |= FloatStatus.ReadFlags(state);
+            state->F0 = 1 / Volatile.Read(ref zero);
+            seen |= FloatStatus.ReadFlags(state) << 32;
+        });
+        RunCaller(pointer =>
+        {
+            var state = (GuestState*)pointer;
+            if (isCleared)
+                FloatStatus.WriteFlags(state, 0);
+            var call = OpenCall(state, "divide", flags);
+            for (var k = 0; k < 3; k++)
+            {
+                Assert.Equal(k == 0 ? 0 : overflow, FloatStatus.ReadFlags(state) & (overflow | divisionByZero));
+                state->F0 = Volatile.Read(ref largest) * 2;
+                Assert.Equal(0, Result(state, CallNumber, call));
+                Assert.Equal(overflow, FloatStatus.ReadFlags(state) & (overflow | divisionByZero));
+            }
+        });
+        Assert.Equal(3, calls);
+        // The callee sees its own from the second call on.
+        Assert.Equal(divisionByZero | (divisionByZero << 32), seen & (overflow | divisionByZero | ((overflow | divisionByZero) << 32)));
+        Assert.Empty(_reports);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(Carrier)]

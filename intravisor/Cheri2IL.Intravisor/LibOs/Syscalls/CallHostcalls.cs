@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
@@ -52,14 +53,12 @@ internal static unsafe class CallHostcalls
     }
 
     /// <summary>cp_call(fd, a0, a1, a2, buffer, length): 0 with what the function returned in a1, or a negated errno.</summary>
+    [SkipLocalsInit]
     public static long Call(CvmThread thread, in SyscallArguments a)
     {
         if (thread.Files.Descriptors[(int)a.A0] is not CpCallFile file)
             return -Errno.EBADF;
-        var error = file.Call(thread, new CallArguments(a.A1, a.A2, a.A3, a.A5), a.A4, a.A5, out var value);
-        if (error == 0 && !thread.IsRedirected)
-            thread.State->X11 = value;
-        return error;
+        return file.Call(thread, new CallArguments(a.A1, a.A2, a.A3, a.A5), a.A4, a.A5);
     }
 
     /// <summary>cp_call_set(fd, flags, timeout): how calls by this descriptor are made from now on.</summary>
