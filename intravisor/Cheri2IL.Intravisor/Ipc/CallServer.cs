@@ -118,7 +118,7 @@ internal sealed unsafe class CallServer : IDisposable
                 {
                     case Posted or Abandoned:
                         if (left > 0)
-                            _serveSpins.Paid(turns);
+                            _serveSpins.Paid(turns - left);
                         RunPosted(word);
                         turns = left = _serveSpins.Turns;
                         continue;
@@ -130,7 +130,7 @@ internal sealed unsafe class CallServer : IDisposable
                 {
                     Thread.SpinWait(2);
                     if (--left == 0)
-                        _serveSpins.Failed(turns);
+                        _serveSpins.Failed();
                 }
                 else if (!_token.TryTake())
                 {

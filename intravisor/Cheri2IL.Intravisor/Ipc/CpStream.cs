@@ -33,20 +33,12 @@ public sealed unsafe class CpStream : Publication
     /// <summary>Length in a header: the rest of the ring is unused, the next message is at its start.</summary>
     private const long Skip = -1;
 
+    /// <summary>Short waits in a row after which the receiver lets the senders get ahead.</summary>
+    private const int Hurried = 8;
+
     private readonly byte* _ring;
     private readonly byte[]? _hostRing;
-    private SpinBudget _readSpins;
-    private SpinBudget _writeSpins;
-    private SpinGate _sending;
-    private SpinGate _receiving;
-    private Counters _counters;
-
-    /// <summary>Where in the ring the next message goes; senders' alone.</summary>
-    private long _writeAt;
-
-    /// <summary>What has been handed to the receiver, released or not, and where the next is; the receiver's alone.</summary>
-    private long _taken;
-    private long _takeAt;
+    private Sides _sides;
     private int _senders;
     private bool _hadSender;
     private int _hostUses;
@@ -90,7 +82,7 @@ public sealed unsafe class CpStream : Publication
     internal WaitQueue Writable { get; } = new(isAsymmetric: true);
 
     /// <summary>Whether the receiver would find something, or the end, at once.</summary>
-    internal bool IsReadable => Volatile.Read(ref _counters.Written) != Volatile.Read(ref _taken) || IsAtEnd;
+    internal bool IsReadable => Volatile.Read(ref _sides.Written) != Volatile.Read(ref _sides.Taken) || IsAtEnd;
 
     /// <summary>Whether every sender there was has closed, or the stream is revoked: what is in the ring is all there will be.</summary>
     internal bool IsAtEnd => IsRevoked || (Volatile.Read(ref _hadSender) && Volatile.Read(ref _senders) == 0);
@@ -163,9 +155,9 @@ public sealed unsafe class CpStream : Publication
         var done = 0L;
         while (done < length)
         {
-            _sending.Enter();
+            _sides.Sending.Enter();
             var sent = IsMessages ? TrySendMessage(user, access, data, length) : TrySendBytes(user, access, data + done, length - done);
-            _sending.Exit();
+            _sides.Sending.Exit();
             if (sent > 0)
             {
                 done += sent;
@@ -192,22 +184,24 @@ public sealed unsafe class CpStream : Publication
     internal long Receive(IWaiter who, long most, long deadline, out long offset)
     {
         ReleaseTaken();
+        if (deadline != 0)
+            LetSendersAhead();
         while (true)
         {
-            _receiving.Enter();
+            _sides.Receiving.Enter();
             var length = TryTake(most, out offset);
-            _receiving.Exit();
+            _sides.Receiving.Exit();
             if (length != 0)
                 return length;
             if (IsAtEnd)
             {
                 // The last message may have come before its sender closed.
-                if (Volatile.Read(ref _counters.Written) == _taken)
+                if (Volatile.Read(ref _sides.Written) == _sides.Taken)
                     return 0;
                 continue;
             }
 
-            var result = Await(Readable, ref _readSpins, who, deadline, static s => s.Stream.IsReadable, (Stream: this, 0));
+            var result = AwaitNext(who, deadline);
             if (result != ParkResult.Woken)
                 return result == ParkResult.TimedOut ? -Errno.EAGAIN : -Errno.ERESTARTSYS;
         }
@@ -216,9 +210,9 @@ public sealed unsafe class CpStream : Publication
     /// <summary>Gives the ring back what <see cref="Receive(IWaiter, long, long, out long)"/> returned last.</summary>
     internal void ReleaseTaken()
     {
-        if (_counters.Released == _taken)
+        if (_sides.Released == _sides.Taken)
             return;
-        Volatile.Write(ref _counters.Released, _taken);
+        Volatile.Write(ref _sides.Released, _sides.Taken);
         // Senders that found it full go on when half of it is free: not one message at a time.
         if (Writable.HasWaiters && Free >= Capacity / 2)
             Writable.Wake();
@@ -257,44 +251,56 @@ public sealed unsafe class CpStream : Publication
             wait.SpinOnce();
     }
 
-    private long Free => Capacity - (Volatile.Read(ref _counters.Written) - Volatile.Read(ref _counters.Released));
+    private long Free => Capacity - (Volatile.Read(ref _sides.Written) - Volatile.Read(ref _sides.Released));
+
+    /// <summary>Under the senders' gate: free bytes, of which there may be more where there are <paramref name="needed"/>.</summary>
+    private long RoomFor(long needed)
+    {
+        var room = Capacity - (_sides.Written - _sides.SeenReleased);
+        if (room >= needed)
+            return room;
+        _sides.SeenReleased = Volatile.Read(ref _sides.Released);
+        return Capacity - (_sides.Written - _sides.SeenReleased);
+    }
 
     /// <summary>Room that a message takes, with the rest of the ring that it may have to skip; or one byte.</summary>
     private long NeededFor(long length) => IsMessages ? Occupied(length) + SkippedFor(Occupied(length)) : 1;
 
     private static long Occupied(long length) => HeaderBytes + ((length + HeaderBytes - 1) & -HeaderBytes);
 
-    private long SkippedFor(long occupied) => Volatile.Read(ref _writeAt) is var at && at + occupied > Capacity ? Capacity - at : 0;
+    private long SkippedFor(long occupied) => Volatile.Read(ref _sides.WriteAt) is var at && at + occupied > Capacity ? Capacity - at : 0;
 
     /// <summary>Under the senders' gate: the message's length; 0: no room; or a negated errno.</summary>
     private long TrySendMessage(CvmThread? user, CpAccess? access, byte* data, long length)
     {
         var occupied = Occupied(length);
         var skipped = SkippedFor(occupied);
-        if (Free < occupied + skipped)
+        if (RoomFor(occupied + skipped) < occupied + skipped)
             return access?.Rights == CpRights.None ? -Errno.EPIPE : 0;
-        var at = skipped == 0 ? _writeAt : 0;
+        var at = skipped == 0 ? _sides.WriteAt : 0;
         var error = Put(user, access, data, length, at + HeaderBytes);
         if (error == 0)
             error = PutHeaders(user, access, at, length, skipped);
         if (error != 0)
             return error;
-        _writeAt = at + occupied == Capacity ? 0 : at + occupied;
-        Volatile.Write(ref _counters.Written, _counters.Written + skipped + occupied);
+        _sides.WriteAt = at + occupied == Capacity ? 0 : at + occupied;
+        Volatile.Write(ref _sides.Written, _sides.Written + skipped + occupied);
         return length;
     }
 
     /// <summary>Under the senders' gate: bytes sent, as many as there is room for up to the ring's end; 0: none; or a negated errno.</summary>
     private long TrySendBytes(CvmThread? user, CpAccess? access, byte* data, long length)
     {
-        length = Math.Min(Math.Min(length, Free), Math.Min(Capacity - _writeAt, CpFile.LargestStep));
+        // In pieces of which the ring holds several, so that the receiver has one while the next is copied.
+        length = Math.Min(Math.Min(length, Math.Max(Capacity / 8, SmallestRing)), Math.Min(Capacity - _sides.WriteAt, CpFile.LargestStep));
+        length = Math.Min(length, RoomFor(length));
         if (length <= 0)
             return access?.Rights == CpRights.None ? -Errno.EPIPE : 0;
-        var error = Put(user, access, data, length, _writeAt);
+        var error = Put(user, access, data, length, _sides.WriteAt);
         if (error != 0)
             return error;
-        _writeAt = _writeAt + length == Capacity ? 0 : _writeAt + length;
-        Volatile.Write(ref _counters.Written, _counters.Written + length);
+        _sides.WriteAt = _sides.WriteAt + length == Capacity ? 0 : _sides.WriteAt + length;
+        Volatile.Write(ref _sides.Written, _sides.Written + length);
         return length;
     }
 
@@ -326,7 +332,7 @@ public sealed unsafe class CpStream : Publication
         user?.BeginUse(this);
         var error = Refusal(access);
         if (error == 0)
-            error = TryStoreHeader(at, length) && (skipped == 0 || TryStoreHeader(_writeAt, Skip)) ? 0 : -Errno.EFAULT;
+            error = TryStoreHeader(at, length) && (skipped == 0 || TryStoreHeader(_sides.WriteAt, Skip)) ? 0 : -Errno.EFAULT;
         user?.EndUse();
         return error;
     }
@@ -338,10 +344,12 @@ public sealed unsafe class CpStream : Publication
     /// <summary>Waits for room; 0 or a negated errno.</summary>
     private int AwaitRoom(IWaiter who, CpAccess? access, long length, long deadline)
     {
-        var result = Await(
-            Writable, ref _writeSpins, who, deadline,
-            static s => s.Stream.IsRevoked || s.Access?.Rights == CpRights.None || s.Stream.Free >= Math.Max(s.Stream.NeededFor(s.Length), s.Stream.Capacity / 2),
-            (Stream: this, Access: access, Length: length));
+        Func<(CpStream Stream, CpAccess? Access, long Length), bool> isOver
+            = static s => s.Stream.IsRevoked || s.Access?.Rights == CpRights.None || s.Stream.Free >= Math.Max(s.Stream.NeededFor(s.Length), s.Stream.Capacity / 2);
+        var state = (Stream: this, Access: access, Length: length);
+        var result = deadline == 0 ? isOver(state) ? ParkResult.Woken : ParkResult.TimedOut
+            : _sides.WriteSpins.Await(isOver, state) >= 0 ? ParkResult.Woken
+            : Writable.Wait(who, deadline, isOver, state);
         return result switch
         {
             ParkResult.Woken => 0,
@@ -351,11 +359,35 @@ public sealed unsafe class CpStream : Publication
         };
     }
 
-    private static ParkResult Await<T>(WaitQueue list, ref SpinBudget spins, IWaiter who, long deadline, Func<T, bool> isOver, T state)
+    /// <summary>
+    /// A receiver that is faster than the senders would fetch the cache lines of each message from under them, which costs both more than the
+    /// message does: when it has waited shortly several times in a row, it lets them get some microseconds ahead before it looks. Not where they
+    /// send one at a time, and wait for an answer.
+    /// </summary>
+    private void LetSendersAhead()
     {
+        const int unhurried = -64;
+        const int turnsAhead = 28;
+        if (_sides.ShortWaits < Hurried || _sides.SeenWritten != _sides.Taken)
+            return;
+        Thread.SpinWait(2 * turnsAhead);
+        var come = Volatile.Read(ref _sides.Written) - _sides.Taken;
+        if (come > 0 && come <= _sides.LastTaken)
+            _sides.ShortWaits = unhurried;
+    }
+
+    /// <summary>Waits for something to receive.</summary>
+    private ParkResult AwaitNext(IWaiter who, long deadline)
+    {
+        const int shortTurns = 16;
         if (deadline == 0)
-            return isOver(state) ? ParkResult.Woken : ParkResult.TimedOut;
-        return spins.Await(isOver, state) ? ParkResult.Woken : list.Wait(who, deadline, isOver, state);
+            return IsReadable ? ParkResult.Woken : ParkResult.TimedOut;
+        var turns = _sides.ReadSpins.Await(static s => s.IsReadable, this);
+        if (turns is < 0 or > shortTurns)
+            _sides.ShortWaits = 0;
+        else if (turns > 0 && _sides.ShortWaits < Hurried)
+            _sides.ShortWaits++;
+        return turns >= 0 ? ParkResult.Woken : Readable.Wait(who, deadline, static s => s.IsReadable, this);
     }
 
     /// <summary>Under the receiver's gate: takes the next message, or bytes up to the ring's end; 0: there is none.</summary>
@@ -363,22 +395,24 @@ public sealed unsafe class CpStream : Publication
     {
         while (true)
         {
-            offset = _takeAt;
-            var left = Volatile.Read(ref _counters.Written) - _taken;
+            offset = _sides.TakeAt;
+            if (_sides.SeenWritten == _sides.Taken || !IsMessages)
+                _sides.SeenWritten = Volatile.Read(ref _sides.Written);
+            var left = _sides.SeenWritten - _sides.Taken;
             if (left == 0)
                 return 0;
             if (!IsMessages)
-                return Take(Math.Min(Math.Min(left, Capacity - _takeAt), most));
-            if (!TryLoad((long*)(_ring + _takeAt), out var length))
+                return Take(Math.Min(Math.Min(left, Capacity - _sides.TakeAt), most));
+            if (!TryLoad((long*)(_ring + _sides.TakeAt), out var length))
                 return -Errno.EFAULT;
-            if (length == Skip && left > Capacity - _takeAt)
+            if (length == Skip && left > Capacity - _sides.TakeAt)
             {
-                Take(Capacity - _takeAt);
+                Take(Capacity - _sides.TakeAt);
                 continue;
             }
 
-            offset = _takeAt + HeaderBytes;
-            if (length <= 0 || length > LargestMessage || Occupied(length) > Math.Min(left, Capacity - _takeAt))
+            offset = _sides.TakeAt + HeaderBytes;
+            if (length <= 0 || length > LargestMessage || Occupied(length) > Math.Min(left, Capacity - _sides.TakeAt))
                 return -Errno.EBADMSG;
             if (length > most)
                 return -Errno.EMSGSIZE;
@@ -389,8 +423,9 @@ public sealed unsafe class CpStream : Publication
 
     private long Take(long bytes)
     {
-        _takeAt = _takeAt + bytes == Capacity ? 0 : _takeAt + bytes;
-        Volatile.Write(ref _taken, _taken + bytes);
+        _sides.TakeAt = _sides.TakeAt + bytes == Capacity ? 0 : _sides.TakeAt + bytes;
+        Volatile.Write(ref _sides.Taken, _sides.Taken + bytes);
+        _sides.LastTaken = bytes;
         return bytes;
     }
 
@@ -429,14 +464,59 @@ public sealed unsafe class CpStream : Publication
         }
     }
 
-    /// <summary>Bytes of the ring that were written and released since the beginning, each in a cache line that one side writes.</summary>
-    [StructLayout(LayoutKind.Explicit, Size = 192)]
-    private struct Counters
+    /// <summary>
+    /// What the senders change and what the receiver changes, far enough apart that neither takes the other's cache lines away but by looking.
+    /// Each looks at the other's counter only when what it saw last does not suffice.
+    /// </summary>
+    [StructLayout(LayoutKind.Explicit, Size = 384)]
+    private struct Sides
     {
-        [FieldOffset(64)]
+        /// <summary>Bytes of the ring that were written since the beginning.</summary>
+        [FieldOffset(128)]
         public long Written;
 
-        [FieldOffset(128)]
+        /// <summary>Where in the ring the next message goes.</summary>
+        [FieldOffset(136)]
+        public long WriteAt;
+
+        /// <summary><see cref="Released"/> as the senders saw it last.</summary>
+        [FieldOffset(144)]
+        public long SeenReleased;
+
+        [FieldOffset(152)]
+        public SpinGate Sending;
+
+        [FieldOffset(156)]
+        public SpinBudget WriteSpins;
+
+        /// <summary>Bytes that were given back since the beginning.</summary>
+        [FieldOffset(256)]
         public long Released;
+
+        /// <summary>What has been handed to the receiver, released or not.</summary>
+        [FieldOffset(264)]
+        public long Taken;
+
+        /// <summary>Where in the ring the next is.</summary>
+        [FieldOffset(272)]
+        public long TakeAt;
+
+        /// <summary><see cref="Written"/> as the receiver saw it last.</summary>
+        [FieldOffset(280)]
+        public long SeenWritten;
+
+        [FieldOffset(288)]
+        public SpinGate Receiving;
+
+        [FieldOffset(292)]
+        public SpinBudget ReadSpins;
+
+        /// <summary>Bytes of the ring that it got last.</summary>
+        [FieldOffset(304)]
+        public long LastTaken;
+
+        /// <summary>Waits of the receiver in a row that were over almost at once; negative: for so many it does not count.</summary>
+        [FieldOffset(312)]
+        public int ShortWaits;
     }
 }
