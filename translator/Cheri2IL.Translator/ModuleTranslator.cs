@@ -52,13 +52,16 @@ public sealed record TranslationStatistics
     /// <summary>Guest functions (regions) found.</summary>
     public int Functions { get; init; }
 
-    /// <summary>Methods written; more than functions when some were split.</summary>
+    /// <summary>Methods for the JIT compiler; more than functions when some were split.</summary>
     public int Methods { get; init; }
+
+    /// <summary>Split functions that are there whole besides, for crossgen2 (<see cref="NativeForm"/>).</summary>
+    public int WholeFunctions { get; init; }
 
     /// <summary>Guest instructions translated; one reached from two functions counts twice.</summary>
     public long Instructions { get; init; }
 
-    /// <summary>IL bytes.</summary>
+    /// <summary>IL bytes of <see cref="Methods"/>.</summary>
     public long CodeBytes { get; init; }
 
     /// <summary>Checks in the IR.</summary>
@@ -109,6 +112,12 @@ public sealed class ModuleTranslator
     private const int MaxInlinedInstructions = 48;
 
     private const int MaxBlocks = 1_900;
+
+    /// <summary>
+    /// Size beyond those bounds up to which a split function is kept whole, too: CPython's main loop is 20 times too large. crossgen2 takes
+    /// longer for each instruction the larger the method is.
+    /// </summary>
+    private const double MaxWholeFullness = 60;
 
     /// <summary>
     /// Instructions that are translated for each that can be in the file, at most. Code that is reached at many places, none of which is known
@@ -252,10 +261,16 @@ public sealed class ModuleTranslator
         var methods = new List<MethodImage>(regions.Length);
         for (var k = 0; k < regions.Length; k++)
             methods.Add(new MethodImage(regions[k].Function.EntryPc, MethodName(regions[k].Function, part: 0), bodies[k]));
+        var whole = new List<(SplitRows Rows, MethodImage Method)>();
         for (var k = 0; k < regions.Length; k++)
         {
-            if (Fullness(bodies[k]) > 1)
+            if (Fullness(bodies[k]) is > 1 and var fullness)
+            {
+                var (function, parts) = (methods[k], methods.Count);
                 checks[k] = Split(regions[k].Function, bodies[k], k, methods);
+                if (fullness <= MaxWholeFullness)
+                    whole.Add((new SplitRows(k + 1, parts + 1, methods.Count - parts, Whole: 0), function with { Name = function.Name + ".whole" }));
+            }
             else if (LibraryFunctionAt(regions[k].Function.EntryPc) is not LibraryFunction.None and var known)
                 PutInFront(known, k, methods);
         }
@@ -263,6 +278,8 @@ public sealed class ModuleTranslator
         var rows = new List<(long, int)>(regions.Length);
         for (var k = 0; k < regions.Length; k++)
             rows.Add((regions[k].Function.EntryPc, k + 1));
+        var compiled = methods.ToArray();
+        methods.AddRange(whole.Select(w => w.Method));
         PortablePdb? symbols = null;
         var assembly = _writer.Write(
             methods,
@@ -272,14 +289,16 @@ public sealed class ModuleTranslator
                 (ModuleFormat.MapResource, ModuleFormat.EncodeMaps([.. methods.Select(m => m.Body.Map)])),
                 .. _image.Isa != RiscVIsa.Rv64 ? [(ModuleFormat.CapabilityResource, [_image.Isa == RiscVIsa.CheriV9Capability ? (byte)1 : (byte)0])] : ((string, byte[])[])[],
                 .. _options.PreciseFaults ? [(ModuleFormat.CommitResource, ModuleFormat.EncodeMaps([.. methods.Select(m => m.Body.Commits)]))] : ((string, byte[])[])[],
+                .. whole.Count > 0 ? [(ModuleFormat.WholeResource, ModuleFormat.EncodeWhole([.. whole.Select((w, k) => w.Rows with { Whole = compiled.Length + k + 1 })]))] : ((string, byte[])[])[],
             ],
             !_options.Symbols ? null : rows => symbols = PortablePdbWriter.Write(_image, methods, _name, rows));
         return new Translation(assembly, symbols?.Content, new TranslationStatistics
         {
             Functions = regions.Length,
-            Methods = methods.Count,
+            Methods = compiled.Length,
+            WholeFunctions = whole.Count,
             Instructions = regions.Sum(r => (long)r.InstructionCount),
-            CodeBytes = methods.Sum(m => (long)m.Body.Code.Length),
+            CodeBytes = compiled.Sum(m => (long)m.Body.Code.Length),
             Checks = checks.Sum(c => (long)c.Checks),
             ElidedChecks = checks.Sum(c => (long)c.ElidedChecks),
             CapabilityChecks = checks.Sum(c => (long)c.CapabilityChecks),

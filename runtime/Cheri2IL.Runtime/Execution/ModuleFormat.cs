@@ -1,6 +1,19 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 
 namespace Cheri2IL.Runtime.Execution;
+
+/// <summary>Metadata rows (from 1) of a function that is split, as they are in a file: the project runs on little-endian machines alone.</summary>
+/// <param name="Function">Its own row: that of its first part.</param>
+/// <param name="NextPart">Row of its second part; the others follow.</param>
+/// <param name="NextParts">Parts from there on.</param>
+/// <param name="Whole">Row of the function in one method.</param>
+[StructLayout(LayoutKind.Sequential, Pack = sizeof(int))]
+public readonly record struct SplitRows(int Function, int NextPart, int NextParts, int Whole)
+{
+    /// <summary>Bytes.</summary>
+    public const int Length = 4 * sizeof(int);
+}
 
 /// <summary>
 /// The resources of a translated assembly, little-endian: the translator writes them, the loader reads them.
@@ -33,10 +46,16 @@ public static class ModuleFormat
     public const string CapabilityResource = "capabilities";
 
     /// <summary>
-    /// Resource with the IL-to-guest map: int32 method count m, m + 1 int32 offsets of the methods' parts, then the part of
-    /// each method (<see cref="EncodeMap"/>).
+    /// Resource with the IL-to-guest map: int32 method count m, then for each method two int32, where its part starts and ends behind
+    /// these, then the parts (<see cref="EncodeMap"/>).
     /// </summary>
     public const string MapResource = "pcmap";
+
+    /// <summary>
+    /// Resource of an assembly in which functions are split because RyuJIT would not optimise them as one method, although it does for crossgen2: int32
+    /// count n, then n times four int32 (<see cref="SplitRows"/>). The rows of whole functions are the last n.
+    /// </summary>
+    public const string WholeResource = "whole";
 
     /// <summary>
     /// Kind of the custom debug information that repeats a method's part of the map in the PDB, for tools that have no use for
@@ -63,21 +82,38 @@ public static class ModuleFormat
     public static byte[] EncodeMaps(IReadOnlyList<(int Offset, long Pc)[]> maps)
     {
         var body = new List<byte>();
-        var offsets = new int[maps.Count + 1];
+        var header = new byte[BoundsOfMap(maps.Count).Start.Value];
+        BinaryPrimitives.WriteInt32LittleEndian(header, maps.Count);
         for (var m = 0; m < maps.Count; m++)
         {
-            offsets[m] = body.Count;
+            var bounds = header.AsSpan(BoundsOfMap(m));
+            BinaryPrimitives.WriteInt32LittleEndian(bounds, body.Count);
             AppendMap(body, maps[m]);
+            BinaryPrimitives.WriteInt32LittleEndian(bounds[sizeof(int)..], body.Count);
         }
 
-        offsets[maps.Count] = body.Count;
-        var bytes = new byte[4 + (4 * offsets.Length) + body.Count];
-        BinaryPrimitives.WriteInt32LittleEndian(bytes, maps.Count);
-        for (var m = 0; m < offsets.Length; m++)
-            BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(4 + (4 * m)), offsets[m]);
-        body.CopyTo(bytes, 4 + (4 * offsets.Length));
+        return [.. header, .. body];
+    }
+
+    /// <summary>Where in a resource of maps the start and the end of a method's part are.</summary>
+    /// <param name="method">Zero-based method row.</param>
+    public static Range BoundsOfMap(int method) => (sizeof(int) + (2 * sizeof(int) * method))..(sizeof(int) + (2 * sizeof(int) * (method + 1)));
+
+    /// <summary>Encodes which functions are split, and there whole, too.</summary>
+    public static byte[] EncodeWhole(IReadOnlyList<SplitRows> functions)
+    {
+        var bytes = new byte[sizeof(int) + (functions.Count * SplitRows.Length)];
+        BinaryPrimitives.WriteInt32LittleEndian(bytes, functions.Count);
+        MemoryMarshal.AsBytes<SplitRows>([.. functions]).CopyTo(bytes.AsSpan(sizeof(int)));
         return bytes;
     }
+
+    /// <summary>The functions of a <see cref="WholeResource"/>.</summary>
+    /// <exception cref="BadImageFormatException">Its length is not what its count says.</exception>
+    public static SplitRows[] DecodeWhole(ReadOnlySpan<byte> resource)
+        => resource.Length >= sizeof(int) && resource.Length == sizeof(int) + (BinaryPrimitives.ReadInt32LittleEndian(resource) * (long)SplitRows.Length)
+            ? MemoryMarshal.Cast<byte, SplitRows>(resource[sizeof(int)..]).ToArray()
+            : throw new BadImageFormatException("the table of whole functions is malformed");
 
     /// <summary>
     /// Encodes the map of one method: pairs of LEB128 numbers, IL offset delta (unsigned) and guest pc delta (zig-zag), from
@@ -98,8 +134,8 @@ public static class ModuleFormat
     {
         var count = BinaryPrimitives.ReadInt32LittleEndian(map);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)method, (uint)count);
-        var body = map[(4 + (4 * (count + 1)))..];
-        var part = body[BinaryPrimitives.ReadInt32LittleEndian(map[(4 + (4 * method))..])..BinaryPrimitives.ReadInt32LittleEndian(map[(8 + (4 * method))..])];
+        var bounds = map[BoundsOfMap(method)];
+        var part = map[BoundsOfMap(count).Start..][BinaryPrimitives.ReadInt32LittleEndian(bounds)..BinaryPrimitives.ReadInt32LittleEndian(bounds[sizeof(int)..])];
         var (at, pc, found) = (0UL, 0L, 0L);
         while (part.Length > 0)
         {

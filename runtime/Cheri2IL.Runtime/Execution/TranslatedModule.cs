@@ -76,8 +76,13 @@ public sealed unsafe class TranslatedModule
         return method.GetFunctionPointer();
     }
 
-    /// <summary>Methods, parts of split functions included.</summary>
-    public int MethodCount => BinaryPrimitives.ReadInt32LittleEndian(Map);
+    /// <summary>Methods, parts of split functions included, but not what is there for crossgen2 alone (<see cref="ModuleFormat.WholeResource"/>).</summary>
+    public int MethodCount => BinaryPrimitives.ReadInt32LittleEndian(Map) - WholeCount;
+
+    private int WholeCount
+        => Assembly.GetManifestResourceInfo(ModuleFormat.WholeResource) is null
+            ? 0
+            : ModuleFormat.DecodeWhole(new ReadOnlySpan<byte>(Resource(Assembly, ModuleFormat.WholeResource, out var length), length)).Length;
 
     /// <summary>Compiles every method that is not yet.</summary>
     public void CompileAll()

@@ -1,4 +1,5 @@
 using Cheri2IL.Translator;
+using Cheri2IL.Translator.Emit;
 using Xunit;
 
 namespace Cheri2IL.Cli.Tests.Guests;
@@ -56,6 +57,7 @@ public sealed class CorpusProgramTests : IDisposable
         var translation = ModuleTranslator.Translate(GuestProgram.Load(Elf(folder, name)).Image, options, "parts");
         Assert.True(translation.Statistics.Methods > translation.Statistics.Functions * 3 / 2, "hardly any function was split");
         AssertOutput(folder, name, _directory.Write(name + ".dll", translation.Assembly));
+        AssertOutput(folder, name, _directory.Write(name + ".whole.dll", NativeForm.Whole(translation.Assembly)));
     }
 
     private void AssertOutput(string folder, string name, params string[] arguments)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Cheri2IL.Translator.Emit;
 
 namespace Cheri2IL.Cli.Cache;
 
@@ -56,21 +57,26 @@ internal static partial class NativeCompiler
         using var gate = TryLock(cache.PathOf(name + ".lock"));
         if (gate is null || cache.HasNative(name) || !File.Exists(path))
             return;
-        var output = Path.Combine(Path.GetTempPath(), $"cheri2il-{name}-{Environment.ProcessId}.dll");
+        var directory = Directory.CreateTempSubdirectory("cheri2il-");
         try
         {
-            Run(program, path, output);
-            cache.StoreNative(name, File.ReadAllBytes(output));
+            var input = Path.Combine(directory.FullName, name + ".il.dll");
+            var output = Path.Combine(directory.FullName, name + ".dll");
+            File.WriteAllBytes(input, NativeForm.Whole(File.ReadAllBytes(path)));
+            Run(program, input, output);
+            var image = File.ReadAllBytes(output);
+            NativeForm.MarkFinal(image);
+            cache.StoreNative(name, image);
         }
-        catch (ToolException error)
+        catch (Exception error) when (error is ToolException or BadImageFormatException)
         {
             // Noted, so that not every run tries again.
             File.WriteAllText(FailureOf(cache, name), error.Message);
-            throw;
+            throw error as ToolException ?? new ToolException(ExitCode.BadInput, $"{path} is damaged: {error.Message}");
         }
         finally
         {
-            File.Delete(output);
+            directory.Delete(recursive: true);
             File.Delete(cache.PathOf(name + ".lock"));
         }
     }

@@ -30,9 +30,6 @@ public sealed class ILWriter
     /// <summary>Number of ldloc, stloc, ldarg, starg and their address forms so far: RyuJIT gives up optimising above 8,000.</summary>
     public int LocalReferences { get; private set; }
 
-    /// <summary>Number of labels marked so far; an upper bound for RyuJIT's basic blocks is this plus the branches.</summary>
-    public int Labels => _labels.Count;
-
     /// <summary>Deepest evaluation stack so far.</summary>
     public int MaxStack => _maxDepth;
 
@@ -213,6 +210,18 @@ public sealed class ILWriter
         for (var i = 0; i < _code.Count; i++)
             Write(bytes.AsSpan(offsets[i]), i, isShort[i], offsets);
         return bytes;
+    }
+
+    /// <summary>Basic blocks of the method: they begin where labels are, and behind what ends one.</summary>
+    public int CountBlocks()
+    {
+        var begins = new bool[_code.Count + 1];
+        begins[0] = true;
+        foreach (var label in _labels)
+            begins[label] = true;
+        for (var i = 0; i < _code.Count; i++)
+            begins[i + 1] |= IsBranch(_code[i].Opcode) || _code[i].Opcode is ILOpCode.Switch or ILOpCode.Ret or ILOpCode.Throw;
+        return begins.AsSpan(0, _code.Count).Count(true);
     }
 
     private static bool IsBranch(ILOpCode opcode) => opcode is >= ILOpCode.Br and <= ILOpCode.Blt_un;

@@ -52,7 +52,7 @@ public sealed record EmitStatistics
 /// <param name="Commits">IL offset to guest pc of every <see cref="IrOp.Commit"/>, ascending.</param>
 /// <param name="Instructions">IL instructions.</param>
 /// <param name="LocalReferences">ldloc, stloc, ldarg and starg count.</param>
-/// <param name="Blocks">Number of labels.</param>
+/// <param name="Blocks">Basic blocks.</param>
 public sealed record EmittedMethod(byte[] Code, int MaxStack, LocalType[] Locals, (int Offset, long Pc)[] Map, (int Offset, long Pc)[] Commits, int Instructions, int LocalReferences, int Blocks);
 
 /// <summary>What is to be known of a function besides its IR.</summary>
@@ -153,12 +153,14 @@ public sealed partial class MethodEmitter
     private int _limit;
     private int _result = -1;
     private int _target = -1;
+    private int _switchIndex = -1;
     private int _entryPoint = -1;
     private int _entrySp = -1;
     private ILLabel? _mismatch;
     private ILLabel? _return;
     private ILLabel? _leave;
     private readonly Dictionary<(int Token, RegisterSet Dirty, long SpOffset), ILLabel> _passages = [];
+    private readonly List<(IrBlock Block, ILLabel Label)> _switches = [];
     private RegisterSet _dirty;
 
     /// <summary>Registers that certainly hold integers at the place that is being emitted; none where they have just been loaded.</summary>
@@ -221,7 +223,7 @@ public sealed partial class MethodEmitter
             il.LoadArgument(argument);
         il.Emit(ILOpCode.Call, own, 6, 1);
         il.Emit(ILOpCode.Ret);
-        return new EmittedMethod(il.Encode(out _), il.MaxStack, [], [(0, pc)], [], il.Count, il.LocalReferences, il.Labels);
+        return new EmittedMethod(il.Encode(out _), il.MaxStack, [], [(0, pc)], [], il.Count, il.LocalReferences, il.CountBlocks());
     }
 
     private EmittedMethod Run()
@@ -254,7 +256,7 @@ public sealed partial class MethodEmitter
 
         var code = _il.Encode(out var offsets);
         (int, long)[] ByOffset(List<(int Instruction, long Pc)> places) => [.. places.Select(p => (offsets[p.Instruction], p.Pc))];
-        return new EmittedMethod(code, _il.MaxStack, [.. _locals], ByOffset(_map), ByOffset(_commits), _il.Count, _il.LocalReferences, _il.Labels);
+        return new EmittedMethod(code, _il.MaxStack, [.. _locals], ByOffset(_map), ByOffset(_commits), _il.Count, _il.LocalReferences, _il.CountBlocks());
     }
 
     // ---- registers and locals
@@ -1082,15 +1084,32 @@ public sealed partial class MethodEmitter
     /// A jump table: IL switch on the index, then the computed pc must be the one that the case stands for; anything else
     /// leaves by the dispatch table.
     /// </summary>
+    /// <remarks>
+    /// Jumps by the same table share the code: an interpreter that dispatches at the end of each of its 200 instructions would otherwise consist of
+    /// cases, and RyuJIT take minutes for them.
+    /// </remarks>
     private void EmitSwitch(IrBlock block, IrInstruction i)
     {
         var pc = Shared(ref _target, LocalType.Int64);
-        var index = Temporary(LocalType.Int32);
+        var index = Shared(ref _switchIndex, LocalType.Int32);
         Value(i.A!);
         _il.Emit(ILOpCode.Conv_i4);
         _il.StoreLocal(index);
         Value(i.B!);
         _il.StoreLocal(pc);
+        if (!_function.HasCapabilities)
+        {
+            var known = _switches.Find(s => _balance.AtEnd(s.Block) == _balance.AtEnd(block) && s.Block.Successors.SequenceEqual(block.Successors));
+            if (known.Block is not null)
+            {
+                _il.Branch(ILOpCode.Br, known.Label);
+                return;
+            }
+
+            _switches.Add((block, _il.DefineLabel()));
+            _il.MarkLabel(_switches[^1].Label);
+        }
+
         var cases = new Dictionary<IrBlock, ILLabel>();
         var table = new ILLabel[block.Successors.Count];
         for (var k = 0; k < table.Length; k++)
@@ -1114,6 +1133,7 @@ public sealed partial class MethodEmitter
         }
 
         _il.MarkLabel(other);
+        _dirty = _registers.DirtyAtSwitch(block);
         Spill(_dirty & ~RegisterAnalysis.Arguments);
         EmitTailCallTo(block, pc);
     }

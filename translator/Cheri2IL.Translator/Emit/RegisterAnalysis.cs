@@ -90,6 +90,12 @@ public sealed partial class RegisterAnalysis
     /// <summary>Registers that are stored before the block's terminator, if they are dirty, and are not dirty behind it.</summary>
     public RegisterSet StoredAtEnd(IrBlock block) => _storedAtEnd[_index[block]];
 
+    /// <summary>
+    /// Registers that may be dirty at a jump by the table that ends a block, or at another one by the same table, as these share their code: no more than
+    /// may be dirty at each of its targets.
+    /// </summary>
+    public RegisterSet DirtyAtSwitch(IrBlock block) => block.Successors.Aggregate(RegisterSet.MaxValue, (all, s) => all & DirtyIn(s));
+
     /// <summary>Registers that must be valid in locals at the start of a block.</summary>
     public RegisterSet LiveIn(IrBlock block) => _liveIn[_index[block]];
 
@@ -266,6 +272,8 @@ public sealed partial class RegisterAnalysis
             before = DirtyAfter(block.Instructions[k], before);
         }
 
+        if (block.Terminator.Op == IrOp.Switch)
+            dirty[^1] |= DirtyAtSwitch(block);
         var live = StoredAtEnd(block) & before;
         foreach (var successor in block.Successors)
             live |= _liveIn[_index[successor]];
