@@ -30,6 +30,7 @@ enum {
     CHERI2IL_HANDLER_SERVE = 0x4200 + 11,
     CHERI2IL_INNER_KILL = 0x4200 + 12,
     CHERI2IL_COPY = 0x4200 + 13,
+    CHERI2IL_ENTRY = 0x4200 + 14,
 };
 
 // Rights of a grant.
@@ -148,6 +149,12 @@ static inline int cp_call(int call, long a, long b, long c, void *buffer, size_t
 {
     return (int)cheri2il_hostcall2(CHERI2IL_CALL, call, a, b, c, (long)buffer, (long)length, result);
 }
+
+// For programs with capabilities: stores at PAIR (32 bytes, aligned to 16) a sealed pair of capabilities, code and data, by which CInvoke calls the
+// function, as cp_call does with this descriptor, for as long as that is open. The arguments are in a0, a1 and a2; a4 bytes at the capability ca3
+// are lent; cra is a capability to return by, best a sentry. Afterwards a0 is what cp_call returns, a1 the value, c31 is NULL, a7 anything. Code
+// that has the pair, and neither the descriptor nor the right to make system calls, can call this function and do nothing else with it.
+static inline int cp_entry(int call, void *pair) { return (int)cheri2il_hostcall(CHERI2IL_ENTRY, call, (long)pair, 0, 0, 0, 0); }
 
 // Inside a function that was called: copies from and to what the caller has lent. Return the bytes copied.
 static inline int64_t cp_lent_read(size_t offset, void *to, size_t length)

@@ -101,6 +101,9 @@ public sealed partial class Cvm : IDisposable
     /// <summary>What it shares with other cVMs.</summary>
     internal Exchange Exchange { get; }
 
+    /// <summary>Functions of others that its programs enter by CInvoke.</summary>
+    internal CallEntries Entries { get; } = new();
+
     /// <summary>What is told about it; null where it belongs to no Intravisor.</summary>
     internal IntravisorTelemetry? Telemetry => Exchange.Telemetry;
 

@@ -1,4 +1,6 @@
 using Cheri2IL.Intravisor.Ipc;
+using Cheri2IL.Runtime.Capabilities;
+using Cheri2IL.Runtime.Execution;
 
 namespace Cheri2IL.Intravisor.Cvms;
 
@@ -31,6 +33,27 @@ public sealed unsafe partial class CvmThread
 
     /// <summary>Frames of this thread's guest are on another host stack from now on.</summary>
     internal void UseHostStack(ulong hostStackLimit) => _guest.UseHostStack(hostStackLimit);
+
+    /// <summary>A second result of the running system call, in a1: an integer.</summary>
+    internal void ReturnSecond(long value)
+    {
+        State->X11 = value;
+        if (_authority is not null)
+            CapabilityState.ClearMetadata(State, A0 + 1);
+    }
+
+    /// <summary>Whether c31 is what CInvoke leaves there of a pair that enters a function of another cVM, and which.</summary>
+    internal bool TryGetEntry(out ulong number)
+    {
+        number = 0;
+        return _authority is not null && ProcessCapabilities.TryGetEntry(CapabilityState.Read(State, InvokedData), out number);
+    }
+
+    /// <summary>What the running call lends is by the authority of this capability alone, whatever else the program has.</summary>
+    internal void LendBy(in Capability buffer) => _authority!.Nested = buffer;
+
+    /// <summary>After the call: it goes back without it, because the program has only the sealed pair.</summary>
+    internal void ForgetEntry() => CapabilityState.Write(State, InvokedData, Capability.Null);
 
     /// <summary>Whether so many bytes of host stack are left for frames of another guest.</summary>
     internal bool HasHostStack(ulong bytes)

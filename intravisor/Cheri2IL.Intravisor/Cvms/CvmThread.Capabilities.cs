@@ -17,6 +17,7 @@ public sealed unsafe partial class CvmThread
     private const int Tp = 4;
     private const int A0 = 10;
     private const int LastArgument = 17;
+    private const int InvokedData = 31;
 
     /// <summary>c1 to c31, PCC, DDC.</summary>
     private const int CapabilityFrameBytes = 33 * CapabilityState.Granule;

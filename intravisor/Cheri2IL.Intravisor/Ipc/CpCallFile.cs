@@ -9,6 +9,11 @@ namespace Cheri2IL.Intravisor.Ipc;
 /// <summary>A <see cref="CpCall"/> that a guest has open to call.</summary>
 internal sealed unsafe class CpCallFile(CpCall call, CpAccess access, Inode inode, int flags) : OpenFile(inode, flags)
 {
+    private readonly Lock _gate = new();
+    private CallEntries? _entries;
+    private ulong _entry;
+    private bool _isClosed;
+
     /// <summary>The server of the last call, most likely idle.</summary>
     private CallServer? _last;
 
@@ -20,6 +25,18 @@ internal sealed unsafe class CpCallFile(CpCall call, CpAccess access, Inode inod
 
     /// <summary>Nanoseconds for the wait for a server, and then again for the function; negative: no limit.</summary>
     public long Timeout { get; set; } = -1;
+
+    /// <summary>The number by which programs of the cVM enter it with CInvoke, until it is closed; false: it is.</summary>
+    public bool TryGetEntry(CallEntries entries, out ulong number)
+    {
+        lock (_gate)
+        {
+            if (!_isClosed && _entries is null)
+                (_entries, _entry) = (entries, entries.Add(this));
+            number = _entry;
+            return !_isClosed;
+        }
+    }
 
     /// <summary>cp_call; 0 with the value in the thread's a1, or a negated errno.</summary>
     public long Call(CvmThread thread, in CallArguments arguments, long buffer, long length)
@@ -52,12 +69,22 @@ internal sealed unsafe class CpCallFile(CpCall call, CpAccess access, Inode inod
             ? server!.Post(arguments, thread, deadline)
             : server!.Visit(arguments, thread, thread.HostStackLimit, Timeout);
         if (outcome.Error == 0)
-            thread.State->X11 = outcome.Value;
+            thread.ReturnSecond(outcome.Value);
         return outcome.Error;
     }
 
     /// <inheritdoc/>
     internal override WaitQueue Waiters => call.Idle;
+
+    /// <inheritdoc/>
+    protected override void Close()
+    {
+        lock (_gate)
+        {
+            _isClosed = true;
+            _entries?.Remove(_entry);
+        }
+    }
 
     /// <inheritdoc/>
     public override int Poll() => call.IsRevoked ? FileAbi.POLLERR | FileAbi.POLLHUP : FileAbi.POLLOUT;

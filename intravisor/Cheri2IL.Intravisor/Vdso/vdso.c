@@ -115,3 +115,19 @@ __asm__(".section .text.sigreturn, \"ax\", @progbits\n"
         ".cfi_endproc\n"
         ".size __vdso_rt_sigreturn, . - __vdso_rt_sigreturn\n"
         ".text\n");
+
+// Where a CP_Call is entered by CInvoke (docs/ipc.md), in capability mode: the hostcall cp_enter, then back by cra. Code of both modes.
+__asm__(".section .text.enter, \"ax\", @progbits\n"
+        ".globl __vdso_cp_enter\n"
+        ".type __vdso_cp_enter, @function\n"
+        ".option push\n"
+        ".option norvc\n"
+        "__vdso_cp_enter:\n"
+        ".cfi_startproc\n"
+        "li a7, 0x420f\n"
+        "ecall\n"
+        "ret\n"
+        ".cfi_endproc\n"
+        ".size __vdso_cp_enter, . - __vdso_cp_enter\n"
+        ".option pop\n"
+        ".text\n");

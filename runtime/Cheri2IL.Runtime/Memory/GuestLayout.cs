@@ -38,6 +38,12 @@ public static class GuestLayout
     /// <summary>What signal handlers return to: a function of the vDSO.</summary>
     public const long SignalReturn = VdsoBase + 0x800;
 
+    /// <summary>Where a call of another cVM's function is entered by CInvoke: a function of the vDSO.</summary>
+    public const long CallEntry = VdsoBase + 0x810;
+
+    /// <summary>Bytes of its code.</summary>
+    public const long CallEntryBytes = 16;
+
     /// <summary>Load address of the program interpreter (ld.so). Below 2 GiB for the same reason; the heap grows up to the vDSO.</summary>
     public const long InterpreterBase = 0x7000_0000;
 

@@ -99,6 +99,30 @@ public sealed partial class CapabilityProgramTests
         Assert.Empty(reports);
     }
 
+    /// <summary>Programs that call it with a sealed pair, by CInvoke; when it is revoked, a pair that was made before is good for nothing.</summary>
+    [Theory]
+    [InlineData("purecap")]
+    [InlineData("hybrid")]
+    public async Task FunctionOfAnotherProgram_EnteredByCInvoke_ReturnsAndNobodyForgesAnEntry(string folder)
+    {
+        using var intravisor = new IntravisorInstance();
+        var reports = new List<string>();
+        async Task<Cvm> Start(string kind, string name)
+        {
+            var guest = new CorpusGuest(name, await File.ReadAllBytesAsync(Path.Combine(Folder(kind), "bin", name + ".elf"), TestContext.Current.CancellationToken));
+            var cvm = intravisor.Create(guest.Options([], reports.Add) with { Name = name });
+            guest.Start(cvm);
+            return cvm;
+        }
+
+        var server = await Start("purecap", "serve");
+        var caller = await Start(folder, "enter");
+        Assert.Equal((0, ""), ((await caller.Completion.WaitAsync(Patience, TestContext.Current.CancellationToken)).ShellStatus, string.Concat(reports)));
+        intravisor.Exchange.Find("next")!.Revoke();
+        Assert.Equal(0, (await server.Completion.WaitAsync(Patience, TestContext.Current.CancellationToken)).ShellStatus);
+        Assert.Empty(reports);
+    }
+
     private static async Task RunToSomeEnd(byte[] file)
     {
         var reports = new List<string>();

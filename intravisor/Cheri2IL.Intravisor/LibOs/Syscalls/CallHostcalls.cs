@@ -3,6 +3,7 @@ using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Vfs;
+using Cheri2IL.Runtime.Execution;
 
 namespace Cheri2IL.Intravisor.LibOs.Syscalls;
 
@@ -59,6 +60,37 @@ internal static unsafe class CallHostcalls
         if (thread.Files.Descriptors[(int)a.A0] is not CpCallFile file)
             return -Errno.EBADF;
         return file.Call(thread, new CallArguments(a.A1, a.A2, a.A3, a.A5), a.A4, a.A5);
+    }
+
+    /// <summary>
+    /// cp_entry(fd, pair*): stores the sealed pair, code and data, by which CInvoke enters the function, with the rights and settings of the open file, for
+    /// as long as that is open. For programs with capabilities.
+    /// </summary>
+    public static long Entry(CvmThread thread, in SyscallArguments a)
+    {
+        if (thread.Files.Descriptors[(int)a.A0] is not CpCallFile file)
+            return -Errno.EBADF;
+        if (thread.Image.Capabilities is not { } process)
+            return -Errno.EOPNOTSUPP;
+        if (!file.TryGetEntry(thread.Cvm.Entries, out var number))
+            return -Errno.EBADF;
+        var (code, data) = process.Entry(number);
+        return thread.Memory.TryWrite(a.A1, code) && thread.Memory.TryWrite(a.A1 + CapabilityState.Granule, data) ? 0 : -Errno.EFAULT;
+    }
+
+    /// <summary>
+    /// cp_enter(a0, a1, a2, buffer, length), with what CInvoke has left in c31: cp_call of what that stands for. The buffer is a capability, and alone says what
+    /// may be lent. The vDSO's code makes this call.
+    /// </summary>
+    public static long Enter(CvmThread thread, in SyscallArguments a)
+    {
+        if (!thread.TryGetEntry(out var number) || thread.Cvm.Entries.Find(number) is not { } file)
+            return -Errno.EBADF;
+        thread.LendBy(thread.Argument(3));
+        var result = file.Call(thread, new CallArguments(a.A0, a.A1, a.A2, a.A4), a.A3, a.A4);
+        if (result != -Errno.ERESTARTSYS && !thread.IsRedirected)
+            thread.ForgetEntry();
+        return result;
     }
 
     /// <summary>cp_call_set(fd, flags, timeout): how calls by this descriptor are made from now on.</summary>

@@ -65,6 +65,8 @@ public static class HostcallTable
         Own + 9 => Row(number, "cp_file_create", "path size rights", IpcHostcalls.FileCreate),
         Own + 10 => Row(number, "cp_map", "fd address protection", IpcHostcalls.Map),
         HandlerServe => Row(number, "cp_handler_serve", "hex", LayerHostcalls.Serve),
+        Own + 14 => Row(number, "cp_entry", "fd address", CallHostcalls.Entry),
+        Own + 15 => Row(number, "cp_enter", "long long long address size", CallHostcalls.Enter),
         Copy => Row(number, "cp_copy", "address address size", LayerHostcalls.Copy),
         InnerKill => Row(number, "cp_inner_kill", "hex signal", LayerHostcalls.Kill),
         _ => null,
