@@ -8,7 +8,7 @@ enum { EBADF = 9, EPERM = 1, ENTER = 0x420f };
 static capability pair[2];
 
 // As it is, or with a PCC that lacks the permission to make system calls: what cp_self returns there is in *self.
-static __attribute__((noinline)) long enter(long argument, int is_confined, long *value, long *self)
+static long enter(long argument, int is_confined, long *value, long *self)
 {
     register long a0 __asm__("a0") = argument;
     register long a1 __asm__("a1") = is_confined ? ~(long)PERM_SYSTEM_CALLS : -1;

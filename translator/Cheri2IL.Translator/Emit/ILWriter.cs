@@ -77,6 +77,7 @@ public sealed class ILWriter
     /// <summary>Emits <c>ldloc</c>.</summary>
     public void LoadLocal(int index)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
         LocalReferences++;
         if (index < 4)
             Add(new Instruction((ILOpCode)((int)ILOpCode.Ldloc_0 + index), 0), 1);
@@ -87,6 +88,7 @@ public sealed class ILWriter
     /// <summary>Emits <c>stloc</c>.</summary>
     public void StoreLocal(int index)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
         LocalReferences++;
         if (index < 4)
             Add(new Instruction((ILOpCode)((int)ILOpCode.Stloc_0 + index), 0), -1);
@@ -97,6 +99,7 @@ public sealed class ILWriter
     /// <summary>Emits <c>ldloca</c>.</summary>
     public void LoadLocalAddress(int index)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
         LocalReferences++;
         Add(new Instruction(index < 256 ? ILOpCode.Ldloca_s : ILOpCode.Ldloca, index), 1);
     }

@@ -34,7 +34,8 @@ public sealed partial class MethodEmitter
     /// <summary>Pushes the host address of the tag of the granule at a guest address.</summary>
     private void TagAddress(Action loadAddress)
     {
-        _il.LoadLocal(_tags);
+        // The code that loads it may come later in the method than the code that needs it.
+        _il.LoadLocal(Shared(ref _tags, LocalType.Native));
         loadAddress();
         _il.LoadConstant(GranuleShift);
         _il.Emit(ILOpCode.Shr);
