@@ -80,6 +80,12 @@ public sealed partial class Cvm : IDisposable
     /// <summary>Name, by which others grant it rights.</summary>
     public string Name { get; }
 
+    /// <summary>What uname calls it (sethostname(2)).</summary>
+    internal byte[] HostName { get; set; } = "cheri2il"u8.ToArray();
+
+    /// <summary>Its domain of NIS (setdomainname(2)).</summary>
+    internal byte[] DomainName { get; set; } = "(none)"u8.ToArray();
+
     /// <summary>What it was started with.</summary>
     public CvmOptions Options { get; }
 

@@ -69,7 +69,8 @@ internal static class StandardTree
         var kernel = tree.MakeDirectory("/proc/sys/kernel", 0x16d);
         kernel.Link("ngroups_max", ComputedFile.OfText(tree, () => "65536\n"));
         kernel.Link("osrelease", ComputedFile.OfText(tree, () => "6.6.0\n"));
-        kernel.Link("hostname", ComputedFile.OfText(tree, () => "cvm\n"));
+        kernel.Link("hostname", ComputedFile.OfText(tree, () => FileSystem.FromBytes(cvm.HostName) + "\n"));
+        kernel.Link("domainname", ComputedFile.OfText(tree, () => FileSystem.FromBytes(cvm.DomainName) + "\n"));
         kernel.Link("pid_max", ComputedFile.OfText(tree, () => "4194304\n"));
         var terminals = tree.MakeDirectory("/proc/sys/kernel/pty", 0x16d);
         terminals.Link("max", ComputedFile.OfText(tree, () => $"{TerminalTable.Most}\n"));

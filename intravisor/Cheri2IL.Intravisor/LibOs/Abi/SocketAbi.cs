@@ -92,6 +92,8 @@ internal static class SocketAbi
     public const int IP_PKTINFO = 8;
     public const int IP_MTU_DISCOVER = 10;
     public const int IP_RECVERR = 11;
+    public const int IP_RECVTTL = 12;
+    public const int IP_RECVTOS = 13;
     public const int IP_FREEBIND = 15;
     public const int IP_BIND_ADDRESS_NO_PORT = 24;
 
@@ -99,5 +101,9 @@ internal static class SocketAbi
     public const int IPV6_RECVERR = 25;
     public const int IPV6_V6ONLY = 26;
     public const int IPV6_RECVPKTINFO = 49;
+    public const int IPV6_PKTINFO = 50;
+    public const int IPV6_RECVHOPLIMIT = 51;
+    public const int IPV6_HOPLIMIT = 52;
+    public const int IPV6_RECVTCLASS = 66;
     public const int IPV6_TCLASS = 67;
 }

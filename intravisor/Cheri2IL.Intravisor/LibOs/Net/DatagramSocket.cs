@@ -98,15 +98,19 @@ internal sealed class DatagramSocket : Socket
             return -pending;
         if (_isSendShut)
             return -Errno.EPIPE;
-        var error = FindReceiver(thread, message.To, from.Left, out var receiver, out var source);
+        var error = FindReceiver(thread, message.To, from.Left, out var receiver, out var source, out var destination);
+        if (error == 0 && message.Posting.Source != InternetAddress.Any6 && !IsUnix)
+            error = Stack.InetNames.IsOwn(message.Posting.Source) ? 0 : -Errno.EINVAL;
         if (error != 0)
             return error;
+        if (message.Posting.Source != InternetAddress.Any6)
+            source = source with { Ip = message.Posting.Source };
         if (receiver is null)
             return Lose(ref from, message.To);
         var ancillary = message.Ancillary;
         if (ancillary is null && IsUnix && receiver.Options.PassesCredentials)
             ancillary = new Ancillary([], message.Sender, Stack);
-        var count = receiver.Inbox.Send(ref from, source, ancillary);
+        var count = receiver.Inbox.Send(ref from, source, ancillary, IsUnix ? default : message.Posting.DeliveryTo(destination, Options));
         if (count == -Errno.EAGAIN && IsUnix)
             full = receiver.Inbox;
         if (count == -Errno.EPIPE && IsUnix)
@@ -165,9 +169,9 @@ internal sealed class DatagramSocket : Socket
     }
 
     /// <summary>Who receives what is sent there; 0 with null where nobody does and that is no error at once.</summary>
-    private int FindReceiver(CvmThread? thread, in SocketAddress to, long length, out DatagramSocket? receiver, out SocketAddress source)
+    private int FindReceiver(CvmThread? thread, in SocketAddress to, long length, out DatagramSocket? receiver, out SocketAddress source, out InternetAddress address)
     {
-        source = LocalAddress;
+        (source, address) = (LocalAddress, default);
         SocketAddress destination;
         lock (_gate)
         {
@@ -185,7 +189,7 @@ internal sealed class DatagramSocket : Socket
         if (error != 0)
             return error;
         error = Names.Find(thread, this, destination, out var found);
-        receiver = (DatagramSocket?)found;
+        (receiver, address) = ((DatagramSocket?)found, destination.Ip);
         source = IsUnix ? LocalAddress : Stack.InetNames.SourceFor(this, destination);
         if (error == -Errno.ECONNREFUSED && !IsUnix)
             return 0;

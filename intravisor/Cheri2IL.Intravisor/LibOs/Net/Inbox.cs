@@ -110,8 +110,9 @@ internal sealed class Inbox
     /// <param name="from">The bytes.</param>
     /// <param name="source">Who sends; for messages.</param>
     /// <param name="ancillary">What goes with it; it is this inbox's if anything is sent.</param>
+    /// <param name="delivery">Of a datagram of IP: how it comes.</param>
     /// <returns>Bytes, -EAGAIN without room, -EMSGSIZE, -EFAULT, or -EPIPE when nobody reads.</returns>
-    public long Send(ref IoVector from, in SocketAddress source, Ancillary? ancillary)
+    public long Send(ref IoVector from, in SocketAddress source, Ancillary? ancillary, in Delivery delivery = default)
     {
         long count;
         lock (_gate)
@@ -137,7 +138,7 @@ internal sealed class Inbox
             }
 
             if (_isMessages || (ancillary is not null && count > 0))
-                _pieces.Enqueue(new Piece(start, (int)count, source, ancillary));
+                _pieces.Enqueue(new Piece(start, (int)count, source, ancillary, delivery));
         }
 
         _readers.Wake(FileAbi.POLLIN);
@@ -205,7 +206,7 @@ internal sealed class Inbox
     private long ReceiveMessage(ref IoVector to, bool peek, ref Received received)
     {
         var piece = _pieces.Peek();
-        received = new Received(piece.Source, piece.Ancillary, piece.Length);
+        received = new Received(piece.Source, piece.Ancillary, piece.Length, piece.Delivery);
         var count = _ring.Peek(ref to, 0, piece.Length);
         if (count < 0 || peek)
             return count;
@@ -243,11 +244,12 @@ internal sealed class Inbox
     }
 
     /// <summary>A message, or bytes that something came with.</summary>
-    private readonly record struct Piece(long Start, int Length, SocketAddress Source, Ancillary? Ancillary);
+    private readonly record struct Piece(long Start, int Length, SocketAddress Source, Ancillary? Ancillary, Delivery Delivery);
 }
 
 /// <summary>What came with received bytes.</summary>
 /// <param name="Source">Sender of a message.</param>
 /// <param name="Ancillary">Files and credentials; of a message that was only looked at, they stay there.</param>
 /// <param name="Length">Bytes of the whole message.</param>
-internal readonly record struct Received(SocketAddress Source, Ancillary? Ancillary, int Length);
+/// <param name="Delivery">Of a datagram of IP: how it came.</param>
+internal readonly record struct Received(SocketAddress Source, Ancillary? Ancillary, int Length, Delivery Delivery = default);

@@ -106,7 +106,8 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
         return local with { Ip = ip };
     }
 
-    private bool IsOwn(InternetAddress address) => address.IsLoopback || address == stack.Address;
+    /// <summary>Whether an address is one of this cVM.</summary>
+    internal bool IsOwn(InternetAddress address) => address.IsLoopback || address == stack.Address;
 
     private NetworkStack? Route(InternetAddress address) => IsOwn(address) ? stack : stack.Network.Find(address);
 

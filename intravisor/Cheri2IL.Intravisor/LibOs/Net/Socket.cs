@@ -10,7 +10,8 @@ namespace Cheri2IL.Intravisor.LibOs.Net;
 /// <param name="To">Destination that the caller named; family AF_UNSPEC: none.</param>
 /// <param name="Ancillary">What goes along; null: nothing.</param>
 /// <param name="Sender">Who sends.</param>
-internal readonly record struct Outgoing(SocketAddress To, Ancillary? Ancillary, Credentials Sender);
+/// <param name="Posting">Of a datagram of IP: how.</param>
+internal readonly record struct Outgoing(SocketAddress To, Ancillary? Ancillary, Credentials Sender, Posting Posting = default);
 
 /// <summary>A socket.</summary>
 /// <remarks>Thread-safe. Nothing here waits: -EAGAIN says that one would have to.</remarks>

@@ -12,7 +12,7 @@ internal sealed class SocketOptions
     private const int SmallestBuffer = 2304;
     private const int LargestBuffer = 2 * DefaultBuffer;
 
-    /// <summary>Options that are stored and told, and have no effect here: level, option, initial value, smallest and largest value.</summary>
+    /// <summary>Options that are stored and told, most of which have no effect here: level, option, initial value, smallest and largest value.</summary>
     private static readonly (int Level, int Option, int Initial, int Least, int Most)[] Stored =
     [
         (SocketAbi.SOL_SOCKET, SocketAbi.SO_DONTROUTE, 0, 0, 1),
@@ -41,6 +41,8 @@ internal sealed class SocketOptions
         (SocketAbi.IPPROTO_IP, SocketAbi.IP_TOS, 0, 0, 255),
         (SocketAbi.IPPROTO_IP, SocketAbi.IP_TTL, 64, 1, 255),
         (SocketAbi.IPPROTO_IP, SocketAbi.IP_PKTINFO, 0, 0, 1),
+        (SocketAbi.IPPROTO_IP, SocketAbi.IP_RECVTTL, 0, 0, 1),
+        (SocketAbi.IPPROTO_IP, SocketAbi.IP_RECVTOS, 0, 0, 1),
         (SocketAbi.IPPROTO_IP, SocketAbi.IP_MTU_DISCOVER, 1, 0, 5),
         (SocketAbi.IPPROTO_IP, SocketAbi.IP_RECVERR, 0, 0, 1),
         (SocketAbi.IPPROTO_IP, SocketAbi.IP_FREEBIND, 0, 0, 1),
@@ -48,6 +50,8 @@ internal sealed class SocketOptions
         (SocketAbi.IPPROTO_IPV6, SocketAbi.IPV6_UNICAST_HOPS, 64, -1, 255),
         (SocketAbi.IPPROTO_IPV6, SocketAbi.IPV6_RECVERR, 0, 0, 1),
         (SocketAbi.IPPROTO_IPV6, SocketAbi.IPV6_RECVPKTINFO, 0, 0, 1),
+        (SocketAbi.IPPROTO_IPV6, SocketAbi.IPV6_RECVHOPLIMIT, 0, 0, 1),
+        (SocketAbi.IPPROTO_IPV6, SocketAbi.IPV6_RECVTCLASS, 0, 0, 1),
         (SocketAbi.IPPROTO_IPV6, SocketAbi.IPV6_TCLASS, 0, -1, 255),
     ];
 
@@ -90,6 +94,9 @@ internal sealed class SocketOptions
 
     /// <summary>What setting a buffer's size to a value makes of it (sk_setsockopt).</summary>
     public static int BufferFor(int value) => (int)Math.Clamp(2L * (uint)value, SmallestBuffer, LargestBuffer);
+
+    /// <summary>Whether an option is on, of those that are off at first.</summary>
+    public bool IsOn(int level, int option) => _stored is { } stored && stored.TryGetValue((level, option), out var value) && value != 0;
 
     /// <summary>The value of an option that is only stored; false if it is none.</summary>
     public bool TryGet(int level, int option, out int value)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Net;
@@ -13,7 +14,7 @@ internal readonly ref struct MessageHeader
     /// <summary>Most bytes of control data (net.core.optmem_max).</summary>
     private const int MostControl = 20480;
 
-    private const int ControlHeader = 16;
+    private const int ControlHeader = ControlWriter.Header;
     private const int CredentialsBytes = 12;
 
     private readonly long _address;
@@ -90,10 +91,10 @@ internal readonly ref struct MessageHeader
     /// <summary>Writes msg_flags.</summary>
     public bool WriteFlags(CvmThread thread, int flags) => thread.Memory.TryWrite(_address + (5 * thread.PointerBytes) + sizeof(long), flags);
 
-    /// <summary>Reads what goes along: files and credentials of a Unix socket; null: nothing.</summary>
-    public int ReadControl(CvmThread thread, Socket socket, out Ancillary? ancillary)
+    /// <summary>Reads what goes along: files and credentials of a Unix socket; null: nothing. Of a datagram of IP: how it is to be sent.</summary>
+    public int ReadControl(CvmThread thread, Socket socket, out Ancillary? ancillary, out Posting posting)
     {
-        ancillary = null;
+        (ancillary, posting) = (null, default);
         if (_controlLength == 0 || _control.Address == 0)
             return 0;
         if ((ulong)_controlLength > MostControl)
@@ -104,37 +105,45 @@ internal readonly ref struct MessageHeader
         thread.ActFor(null);
         if (!isRead)
             return -Errno.EFAULT;
-        // What IP can be told about a datagram has no effect here.
-        return socket.Family == SocketAbi.AF_UNIX ? Parse(thread, bytes, out ancillary) : 0;
+        return socket.Family == SocketAbi.AF_UNIX ? Parse(thread, bytes, out ancillary)
+            : socket.Type == SocketAbi.SOCK_DGRAM ? IpControl.Parse(bytes, socket, out posting)
+            : 0;
     }
 
     /// <summary>Writes what came along, and how many bytes that are; files get descriptors. Sets MSG_CTRUNC in the flags where something does not fit.</summary>
-    public int WriteControl(CvmThread thread, Socket socket, Ancillary? ancillary, int flags, ref int returned)
+    public int WriteControl(CvmThread thread, Socket socket, in Received received, int flags, ref int returned)
     {
         var room = _control.Address == 0 ? 0 : Math.Min(_controlLength, MostControl);
         Span<byte> bytes = stackalloc byte[ControlHeader * 2 + 16 + ((SocketAbi.SCM_MAX_FD + 1) * sizeof(int))];
-        var length = 0;
-        if (ancillary is not null && socket.Options.PassesCredentials && ancillary.Sender is { } sender)
+        var writer = new ControlWriter(bytes, room);
+        if (received.Ancillary is { } ancillary)
         {
-            Span<int> fields = [sender.Process, sender.User, sender.Group];
-            length = Append(bytes, 0, room, SocketAbi.SCM_CREDENTIALS, fields, ref returned);
+            if (socket.Options.PassesCredentials && ancillary.Sender is { } sender)
+            {
+                Span<int> fields = [sender.Process, sender.User, sender.Group];
+                writer.Put(SocketAbi.SOL_SOCKET, SocketAbi.SCM_CREDENTIALS, MemoryMarshal.AsBytes(fields));
+            }
+
+            if ((flags & SocketAbi.MSG_PEEK) == 0)
+                PutFiles(thread, ref writer, ancillary, flags);
         }
 
-        if (ancillary is not null && (flags & SocketAbi.MSG_PEEK) == 0)
-            length = AppendFiles(thread, bytes, length, room, ancillary, flags, ref returned);
+        if (received.Delivery.To != InternetAddress.Any6)
+            IpControl.Put(ref writer, socket, received.Delivery);
+        returned |= writer.Flags;
         thread.ActFor(_control);
-        var isWritten = length == 0 || thread.Memory.TryWrite((long)_control.Address, bytes[..length]);
+        var isWritten = writer.Length == 0 || thread.Memory.TryWrite((long)_control.Address, bytes[..writer.Length]);
         thread.ActFor(null);
-        return isWritten && thread.Memory.TryWrite(_address + (5 * thread.PointerBytes), (long)length) ? 0 : -Errno.EFAULT;
+        return isWritten && thread.Memory.TryWrite(_address + (5 * thread.PointerBytes), (long)writer.Length) ? 0 : -Errno.EFAULT;
     }
 
     /// <summary>Gives received files descriptors, as many as there is room for; those that get none are closed.</summary>
-    private static int AppendFiles(CvmThread thread, Span<byte> bytes, int length, long room, Ancillary ancillary, int flags, ref int returned)
+    private static void PutFiles(CvmThread thread, ref ControlWriter writer, Ancillary ancillary, int flags)
     {
         var files = ancillary.Take();
         if (files.Length == 0)
-            return length;
-        var fits = (int)Math.Clamp((room - length - ControlHeader) / sizeof(int), 0, files.Length);
+            return;
+        var fits = (int)Math.Clamp(writer.Room / sizeof(int), 0, files.Length);
         Span<int> descriptors = stackalloc int[SocketAbi.SCM_MAX_FD];
         var count = 0;
         foreach (var file in files)
@@ -148,29 +157,9 @@ internal readonly ref struct MessageHeader
         }
 
         if (count < files.Length)
-            returned |= SocketAbi.MSG_CTRUNC;
-        return count == 0 ? length : Append(bytes, length, room, SocketAbi.SCM_RIGHTS, descriptors[..count], ref returned);
-    }
-
-    /// <summary>Appends a control message of SOL_SOCKET; the length then.</summary>
-    private static int Append(Span<byte> bytes, int length, long room, int type, ReadOnlySpan<int> values, ref int returned)
-    {
-        var size = ControlHeader + (values.Length * sizeof(int));
-        if (room - length < size)
-        {
-            returned |= SocketAbi.MSG_CTRUNC;
-            return length;
-        }
-
-        var at = bytes[length..];
-        BinaryPrimitives.WriteInt64LittleEndian(at, size);
-        BinaryPrimitives.WriteInt32LittleEndian(at[8..], SocketAbi.SOL_SOCKET);
-        BinaryPrimitives.WriteInt32LittleEndian(at[12..], type);
-        for (var k = 0; k < values.Length; k++)
-            BinaryPrimitives.WriteInt32LittleEndian(at[(ControlHeader + (k * sizeof(int)))..], values[k]);
-        var aligned = (size + 7) & ~7;
-        at[size..aligned].Clear();
-        return (int)Math.Min(length + aligned, room);
+            writer.Flags |= SocketAbi.MSG_CTRUNC;
+        if (count > 0)
+            writer.Put(SocketAbi.SOL_SOCKET, SocketAbi.SCM_RIGHTS, MemoryMarshal.AsBytes(descriptors[..count]));
     }
 
     private static int Parse(CvmThread thread, ReadOnlySpan<byte> bytes, out Ancillary? ancillary)

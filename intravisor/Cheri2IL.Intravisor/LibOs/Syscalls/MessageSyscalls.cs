@@ -135,11 +135,11 @@ internal static class MessageSyscalls
         thread.ActFor(null);
         if (error != 0)
             return error;
-        error = header.ReadControl(thread, socket, out var ancillary);
+        error = header.ReadControl(thread, socket, out var ancillary, out var posting);
         if (error != 0)
             return error;
         var vector = new IoVector(thread, ranges, total);
-        var sent = Send(thread, socket, ref vector, new Outgoing(to, ancillary, ancillary?.Sender ?? SocketSyscalls.CredentialsOf(thread)), flags);
+        var sent = Send(thread, socket, ref vector, new Outgoing(to, ancillary, ancillary?.Sender ?? SocketSyscalls.CredentialsOf(thread), posting), flags);
         thread.ActFor(null);
         return sent;
     }
@@ -203,7 +203,7 @@ internal static class MessageSyscalls
             returned |= SocketAbi.MSG_TRUNC;
         error = header.WriteName(thread, NameOf(socket, received));
         if (error == 0)
-            error = header.WriteControl(thread, socket, received.Ancillary, flags, ref returned);
+            error = header.WriteControl(thread, socket, received, flags, ref returned);
         if (error != 0)
             return error;
         return header.WriteFlags(thread, returned) ? TellLength(socket, count, received, flags) : -Errno.EFAULT;

@@ -23,12 +23,26 @@ internal static partial class ProcessSyscalls
         Span<byte> names = stackalloc byte[6 * UtsField];
         names.Clear();
         "Linux"u8.CopyTo(names);
-        "cheri2il"u8.CopyTo(names[UtsField..]);
+        thread.Cvm.HostName.CopyTo(names[UtsField..]);
         "6.6.0"u8.CopyTo(names[(2 * UtsField)..]);
         "#1 SMP Cheri2IL"u8.CopyTo(names[(3 * UtsField)..]);
         "riscv64"u8.CopyTo(names[(4 * UtsField)..]);
-        "(none)"u8.CopyTo(names[(5 * UtsField)..]);
+        thread.Cvm.DomainName.CopyTo(names[(5 * UtsField)..]);
         return thread.Memory.TryWrite(a.A0, names) ? 0 : -Errno.EFAULT;
+    }
+
+    public static long Sethostname(CvmThread thread, in SyscallArguments a)
+    {
+        var error = ReadUtsName(thread, a, out var name);
+        thread.Cvm.HostName = name ?? thread.Cvm.HostName;
+        return error;
+    }
+
+    public static long Setdomainname(CvmThread thread, in SyscallArguments a)
+    {
+        var error = ReadUtsName(thread, a, out var name);
+        thread.Cvm.DomainName = name ?? thread.Cvm.DomainName;
+        return error;
     }
 
     public static long Sysinfo(CvmThread thread, in SyscallArguments a)
@@ -180,6 +194,21 @@ internal static partial class ProcessSyscalls
         var end = Math.Min((ulong)a.A1, thread.Space.Size);
         if (start < end)
             thread.Space.CodeChanged?.Invoke((long)start, (long)(end - start));
+        return 0;
+    }
+
+    /// <summary>The name that sethostname and setdomainname get (kernel/sys.c): 0, or a negated errno with null.</summary>
+    private static int ReadUtsName(CvmThread thread, in SyscallArguments a, out byte[]? name)
+    {
+        name = null;
+        if (!thread.Process.Attributes.IsPrivileged)
+            return -Errno.EPERM;
+        if ((int)a.A1 is < 0 or >= UtsField)
+            return -Errno.EINVAL;
+        var bytes = new byte[(int)a.A1];
+        if (!thread.Memory.TryRead(a.A0, bytes))
+            return -Errno.EFAULT;
+        name = bytes;
         return 0;
     }
 

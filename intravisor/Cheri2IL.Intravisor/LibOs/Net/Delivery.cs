@@ -1,0 +1,29 @@
+namespace Cheri2IL.Intravisor.LibOs.Net;
+
+/// <summary>How a datagram of IP came, as its receiver may ask to be told (ip(7), ipv6(7)).</summary>
+/// <param name="To">Address that it was sent to.</param>
+/// <param name="HopLimit">Its hop limit, or of IPv4 its time to live.</param>
+/// <param name="TrafficClass">Its traffic class, or of IPv4 its type of service.</param>
+internal readonly record struct Delivery(InternetAddress To, byte HopLimit, byte TrafficClass);
+
+/// <summary>What the sender of a datagram asks for with it, in the place of what its socket's options say.</summary>
+/// <param name="Source">Address that it is to come from; ::, the default: that of the socket.</param>
+/// <param name="HopLimit">Hop limit, or of IPv4 time to live; null: not said.</param>
+/// <param name="TrafficClass">Traffic class, or of IPv4 type of service; null: not said.</param>
+internal readonly record struct Posting(InternetAddress Source, int? HopLimit, int? TrafficClass)
+{
+    private const byte DefaultHops = 64;
+
+    /// <summary>How a datagram comes that a socket sends so.</summary>
+    public Delivery DeliveryTo(InternetAddress destination, SocketOptions options)
+    {
+        var (level, hops, traffic) = destination.IsMapped
+            ? (Abi.SocketAbi.IPPROTO_IP, Abi.SocketAbi.IP_TTL, Abi.SocketAbi.IP_TOS)
+            : (Abi.SocketAbi.IPPROTO_IPV6, Abi.SocketAbi.IPV6_UNICAST_HOPS, Abi.SocketAbi.IPV6_TCLASS);
+        options.TryGet(level, hops, out var ownHops);
+        options.TryGet(level, traffic, out var ownTraffic);
+        // -1 stands for what is usual.
+        var (hopLimit, trafficClass) = (HopLimit is >= 0 and var asked ? asked : ownHops, TrafficClass is >= 0 and var askedTraffic ? askedTraffic : ownTraffic);
+        return new Delivery(destination, hopLimit < 0 ? DefaultHops : (byte)hopLimit, (byte)Math.Max(trafficClass, 0));
+    }
+}
