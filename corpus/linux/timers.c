@@ -189,11 +189,30 @@ static void inheritance(void) {
     printf("killed by %d\n", WTERMSIG(status));
 }
 
+// Only what is refused: nobody's clock is set.
+static void clocks_that_are_set(void) {
+    struct timespec good = { 1, 0 }, bad = { 1, 1000000000 };
+    struct { long seconds, microseconds; } wrong = { 1, 1000000 }, right = { 1, 0 };
+    show("monotonic", syscall(SYS_clock_settime, CLOCK_MONOTONIC, &good));
+    show("processor time", syscall(SYS_clock_settime, CLOCK_PROCESS_CPUTIME_ID, &good));
+    show("unknown", syscall(SYS_clock_settime, 1000, &good));
+    show("nowhere", syscall(SYS_clock_settime, CLOCK_REALTIME, 8));
+    show("too many nanoseconds", syscall(SYS_clock_settime, CLOCK_REALTIME, &bad));
+    show("too many microseconds", syscall(SYS_settimeofday, &wrong, NULL));
+    show("from nowhere", syscall(SYS_settimeofday, 8, NULL));
+    show("zone from nowhere", syscall(SYS_settimeofday, NULL, 8));
+    if (geteuid() == 0)
+        seteuid(1);
+    show("without being allowed to", syscall(SYS_clock_settime, CLOCK_REALTIME, &good));
+    show("time of day", syscall(SYS_settimeofday, &right, NULL));
+}
+
 int main(void) {
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
     interval_timers();
     restarts();
     posix_timers();
     inheritance();
+    clocks_that_are_set();
     return 0;
 }

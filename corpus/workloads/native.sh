@@ -14,11 +14,11 @@ exec unshare --mount --pid --net --ipc --uts --fork bash -c '
     shift
     mount -t tmpfs tmpfs /mnt
     mkdir /mnt/{upper,work,root,dev}
-    for device in null zero full random urandom; do
+    for device in null zero full random urandom tty; do
         touch /mnt/dev/$device
         mount --bind /dev/$device /mnt/dev/$device
     done
-    mount -t overlay -o lowerdir="$tree",upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root
+    mount -t overlay -o xino=on,lowerdir="$tree",upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root
     mkdir -p /mnt/root/{dev,proc,sys}
     mount --rbind /mnt/dev /mnt/root/dev
     mkdir /mnt/dev/{pts,shm}

@@ -29,6 +29,30 @@ internal static class TimeSyscalls
         return thread.Memory.TryWrite(a.A1, TimeSpecification.From(now)) ? 0 : -Errno.EFAULT;
     }
 
+    /// <summary>The clock is the host's: nobody may set it, whatever else is right (kernel/time/posix-timers.c).</summary>
+    public static long ClockSettime(CvmThread thread, in SyscallArguments a)
+    {
+        if ((int)a.A0 != 0)
+            return -Errno.EINVAL;
+        if (!thread.Memory.TryRead(a.A1, out TimeSpecification time))
+            return -Errno.EFAULT;
+        return time.IsValid ? -Errno.EPERM : -Errno.EINVAL;
+    }
+
+    public static long Settimeofday(CvmThread thread, in SyscallArguments a)
+    {
+        if (a.A0 != 0)
+        {
+            if (!thread.Memory.TryRead(a.A0, out long seconds) || !thread.Memory.TryRead(a.A0 + sizeof(long), out long microseconds))
+                return -Errno.EFAULT;
+            if (seconds < 0 || (ulong)microseconds >= 1_000_000)
+                return -Errno.EINVAL;
+        }
+
+        // struct timezone.
+        return a.A1 != 0 && !thread.Memory.TryRead(a.A1, out long _) ? -Errno.EFAULT : -Errno.EPERM;
+    }
+
     public static long ClockGetres(CvmThread thread, in SyscallArguments a)
     {
         if (!TryRead(thread, (int)a.A0, out _))
