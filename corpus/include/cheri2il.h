@@ -31,6 +31,7 @@ enum {
     CHERI2IL_INNER_KILL = 0x4200 + 12,
     CHERI2IL_COPY = 0x4200 + 13,
     CHERI2IL_ENTRY = 0x4200 + 14,
+    CHERI2IL_LENT_MAP = 0x4200 + 16,
 };
 
 // Rights of a grant.
@@ -164,6 +165,14 @@ static inline int64_t cp_lent_read(size_t offset, void *to, size_t length)
 static inline int64_t cp_lent_write(size_t offset, const void *from, size_t length)
 {
     return cheri2il_hostcall(CHERI2IL_LENT_WRITE, (long)offset, (long)from, (long)length, 0, 0, 0);
+}
+
+// For programs with capabilities, inside a function that was called: stores at CAPABILITY (16 bytes, aligned) a tagged capability for exactly the bytes
+// that the caller has lent, as they are now, with the permission to load, and that to store if PROTECTION (PROT_READ, or with PROT_WRITE) has it and the
+// caller allows it. What was stored is the caller's when the function returns. From then on, or when the caller waits no more, it leads nowhere.
+static inline int cp_lent_map(void *capability, int protection)
+{
+    return (int)cheri2il_hostcall(CHERI2IL_LENT_MAP, (long)capability, protection, 0, 0, 0, 0);
 }
 
 // cVMs inside cVMs (docs/layers.md): a cVM that others are nested in serves their system calls. Address A of the inner cVM is INNER + A here,

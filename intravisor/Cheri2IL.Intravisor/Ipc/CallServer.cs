@@ -15,7 +15,7 @@ namespace Cheri2IL.Intravisor.Ipc;
 /// One word says who has it: the low bits its state, the others the number of the call, so that whatever is late for a call (a time-out,
 /// the end of the caller) does not meet the next one.
 /// </remarks>
-internal sealed unsafe class CallServer : IDisposable
+internal sealed unsafe partial class CallServer : IDisposable
 {
     private const int StateBits = 3;
     private const long StateMask = (1 << StateBits) - 1;
@@ -63,8 +63,6 @@ internal sealed unsafe class CallServer : IDisposable
     private ulong _ownStackLimit;
     private SpinBudget _serveSpins;
     private SpinBudget _postSpins;
-    private SpinGate _lending;
-    private LentBuffer _lent;
     private IWaiter? _waiter;
     private CallArguments _arguments;
     private CallOutcome _outcome;
@@ -156,9 +154,6 @@ internal sealed unsafe class CallServer : IDisposable
         return (word & StateMask) == Idle && Interlocked.CompareExchange(ref _word, (word & ~StateMask) + NextCall + Visited, word) == word;
     }
 
-    /// <summary>What the callee may use during the call that comes next, after <see cref="TryClaim"/>.</summary>
-    public void Lend(in LentBuffer lent) => _lent = lent;
-
     /// <summary>Runs the function on the calling thread, after <see cref="TryClaim"/>, and gives the server back.</summary>
     /// <param name="arguments">a0 to a7.</param>
     /// <param name="caller">The guest thread that this host thread carries; null: it is one of the host's own.</param>
@@ -177,7 +172,7 @@ internal sealed unsafe class CallServer : IDisposable
         if (isContinued && outcome.Error == 0)
             FloatStatus.Continue(_thread.State, caller!.State);
         if (_lent.Bytes != 0)
-            _lent = default;
+            EndLending(outcome.Error == 0);
         caller?.EndVisit();
         _caller = null;
         GiveBack();
@@ -203,14 +198,12 @@ internal sealed unsafe class CallServer : IDisposable
                 continue;
 
             // The callee's thread goes on alone. It is not inside a copy of the buffer once the gate is passed.
-            _lending.Enter();
-            _lent = default;
-            _lending.Exit();
+            EndLending(isReturned: false);
             return new CallOutcome(result == ParkResult.TimedOut ? -Errno.ETIMEDOUT : -Errno.EINTR, 0);
         }
 
         var outcome = _outcome;
-        _lent = default;
+        EndLending(isReturned: false);
         GiveBack();
         return outcome;
     }
@@ -235,49 +228,15 @@ internal sealed unsafe class CallServer : IDisposable
     /// <summary>Makes the serving thread look whether it is to stop.</summary>
     public void Wake() => _token.Wake();
 
-    /// <summary>The callee copies from or to what its caller has lent it; on the thread that runs the function. Bytes, or a negated errno.</summary>
-    public long Transfer(CvmThread thread, ulong offset, long address, ulong length, bool isWrite)
-    {
-        var done = 0UL;
-        do
-        {
-            _lending.Enter();
-            var error = TransferStep(thread, offset + done, address + (long)done, length - done, isWrite, out var step);
-            _lending.Exit();
-            if (error != 0)
-                return done > 0 ? (long)done : error;
-            if (step == 0)
-                break;
-            done += step;
-        }
-        while (done < length && !thread.IsInterrupted);
-        return (long)done;
-    }
-
     /// <inheritdoc/>
     public void Dispose() => _timer?.Dispose();
-
-    private int TransferStep(CvmThread thread, ulong offset, long address, ulong length, bool isWrite, out ulong step)
-    {
-        step = 0;
-        if (_lent.Bytes == 0)
-            return -Errno.EBADF;
-        if (isWrite && !_lent.IsWritable)
-            return -Errno.EACCES;
-        if (offset >= _lent.Length)
-            return 0;
-        step = Math.Min(Math.Min(length, CpFile.LargestStep), _lent.Length - offset);
-        var bytes = (byte*)_lent.Bytes + offset;
-        if (!isWrite)
-            return thread.Memory.TryCopyIn(address, bytes, step) ? 0 : -Errno.EFAULT;
-        _lent.Tags?.Clear(_lent.Address + offset, step);
-        return thread.Memory.TryCopyOut(address, bytes, step) ? 0 : -Errno.EFAULT;
-    }
 
     private void RunPosted(long word)
     {
         var number = word & ~StateMask;
         _outcome = Run(_arguments, _ownStackLimit);
+        if (_window is not null)
+            EndLending(_outcome.Error == 0);
         if (Interlocked.CompareExchange(ref _word, number | Finished, number | Posted) == (number | Posted))
             _waiter!.Unpark();
         else

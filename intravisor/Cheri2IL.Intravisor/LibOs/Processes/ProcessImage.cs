@@ -1,3 +1,4 @@
+using System.Numerics;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Runtime;
@@ -15,6 +16,7 @@ public sealed unsafe partial class ProcessImage
 {
     private readonly Slot _slot;
     private int _holders = 1;
+    private long _windows;
 
     /// <summary>Makes an empty image, held once.</summary>
     /// <param name="cvm">Whose.</param>
@@ -43,6 +45,28 @@ public sealed unsafe partial class ProcessImage
                 ForEachThread(t => t.LeaveTranslatedCode());
         };
         cvm.Exchange.Join(this);
+    }
+
+    /// <summary>
+    /// An address for so many bytes that others lend: in the second quarter of the slot, aligned so that bounds can say them, and never one that was given
+    /// before, for capabilities may have been kept; negative: there is none left.
+    /// </summary>
+    internal long TakeWindow(ulong length)
+    {
+        var start = (long)(Space.Size / 4);
+        if (length > (ulong)start)
+            return -1;
+        var alignment = (long)Math.Max(BitOperations.RoundUpToPowerOf2(length) >> 8, HostMemory.PageSize);
+        while (true)
+        {
+            var taken = Volatile.Read(ref _windows);
+            var address = (start + taken + alignment - 1) & -alignment;
+            var end = (address + (long)length + HostMemory.PageSize - 1) & -HostMemory.PageSize;
+            if (end > 2 * start)
+                return -1;
+            if (Interlocked.CompareExchange(ref _windows, end - start, taken) == taken)
+                return address;
+        }
     }
 
     /// <summary>The cVM.</summary>
@@ -101,6 +125,7 @@ public sealed unsafe partial class ProcessImage
         }
 
         (child.Program, child.Start, child.Capabilities) = (Program, Start, Capabilities);
+        child._windows = Volatile.Read(ref _windows);
         if (Space.TryForkTo(child.Space, () => thread.IsToEnd))
         {
             // What was revoked while it was copied.

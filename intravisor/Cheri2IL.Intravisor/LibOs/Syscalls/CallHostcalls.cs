@@ -114,6 +114,22 @@ internal static unsafe class CallHostcalls
     public static long LentWrite(CvmThread thread, in SyscallArguments a)
         => Transfer(thread, a, isWrite: true);
 
+    /// <summary>
+    /// cp_lent_map(capability*, protection): inside a function that was called, stores a capability for what the caller lent, that permits what was asked for
+    /// and is good until the function returns or the caller waits no more. For programs with capabilities.
+    /// </summary>
+    public static long LentMap(CvmThread thread, in SyscallArguments a)
+    {
+        if (thread.Image.Capabilities is null)
+            return -Errno.EOPNOTSUPP;
+        if ((a.A1 & ~(MemoryFlags.PROT_READ | MemoryFlags.PROT_WRITE)) != 0 || (a.A1 & MemoryFlags.PROT_READ) == 0)
+            return -Errno.EINVAL;
+        if (thread.Server is not { } server)
+            return -Errno.EBADF;
+        var error = server.Map(thread, (a.A1 & MemoryFlags.PROT_WRITE) != 0, out var bytes);
+        return error != 0 ? error : thread.Memory.TryWrite(a.A0, bytes) ? 0 : -Errno.EFAULT;
+    }
+
     private static long Transfer(CvmThread thread, in SyscallArguments a, bool isWrite)
     {
         var result = thread.Server?.Transfer(thread, (ulong)a.A0, a.A1, (ulong)a.A2, isWrite) ?? -Errno.EBADF;

@@ -67,6 +67,7 @@ public static class HostcallTable
         HandlerServe => Row(number, "cp_handler_serve", "hex", LayerHostcalls.Serve),
         Own + 14 => Row(number, "cp_entry", "fd address", CallHostcalls.Entry),
         Own + 15 => Row(number, "cp_enter", "long long long address size", CallHostcalls.Enter),
+        Own + 16 => Row(number, "cp_lent_map", "address protection", CallHostcalls.LentMap),
         Copy => Row(number, "cp_copy", "address address size", LayerHostcalls.Copy),
         InnerKill => Row(number, "cp_inner_kill", "hex signal", LayerHostcalls.Kill),
         _ => null,
