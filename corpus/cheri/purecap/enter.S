@@ -1,5 +1,6 @@
 // Calls the function of serve.S by CInvoke, with a sealed pair, and finds that nobody makes one of his own. "serve" has to run beside it. The
-// status is the number of the step that found something else.
+// status is the number of the step that found something else. With an argument: calls it, publishes "ready" and goes on calling, until a call fails,
+// whose error is the status.
 #include "steps.h"
 
     .set    EBADF, 9
@@ -11,9 +12,11 @@
     .set    ENTER, 0x420f
     .set    AT_CHERI_SEAL_CAP, 65
     .set    ENTRY_TYPE, 0x3ff00
+    .set    FILE_CREATE, 0x4209
 
     function _start
     li      s1, 0
+    ld      s8, 0(sp)                   // argc
 1:  ld      t0, 0(a0)                   // cs6: the authority to seal
     li      t1, AT_CHERI_SEAL_CAP
     beq     t0, t1, 2f
@@ -40,6 +43,8 @@
     cmove   ca1, cs5
     call    ENTRY
     require_value a0, 0
+    li      t0, 1
+    bne     s8, t0, again_and_again
 
     clc     ct1, 0, cs5                 // a pair of one type that nothing else has, and that is all it can do
     clc     ct2, 16, cs5
@@ -126,6 +131,23 @@ failed:
     call    SYS_exit
     end_function _start
 
+    function again_and_again
+    li      s9, 0
+4:  li      a0, 1
+    cmove   ca3, cnull
+    li      a4, 0
+    jal     enter
+    neg     s1, a0
+    bnez    a0, failed
+    bnez    s9, 4b
+    li      s9, 1
+    slot    ca0, ready_slot
+    li      a1, 16
+    li      a2, 1
+    call    FILE_CREATE
+    j       4b
+    end_function again_and_again
+
     // The way back is that of the call to this.
     function enter
     clc     ct1, 0, cs5
@@ -135,8 +157,11 @@ failed:
 
     .text   RODATA
 name: .asciz "next"
+ready: .asciz "ready"
     .text   DATA
     .balign 16
 name_slot: .zero 16
+ready_slot: .zero 16
+    capability_relocation ready_slot, ready, 0, 6, CAPRELOC_READ_ONLY
     capability_relocation name_slot, name, 0, 5, CAPRELOC_READ_ONLY
     end_image

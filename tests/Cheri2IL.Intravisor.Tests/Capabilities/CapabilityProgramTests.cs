@@ -107,20 +107,40 @@ public sealed partial class CapabilityProgramTests
     {
         using var intravisor = new IntravisorInstance();
         var reports = new List<string>();
-        async Task<Cvm> Start(string kind, string name)
-        {
-            var guest = new CorpusGuest(name, await File.ReadAllBytesAsync(Path.Combine(Folder(kind), "bin", name + ".elf"), TestContext.Current.CancellationToken));
-            var cvm = intravisor.Create(guest.Options([], reports.Add) with { Name = name });
-            guest.Start(cvm);
-            return cvm;
-        }
-
-        var server = await Start("purecap", "serve");
-        var caller = await Start(folder, "enter");
+        var server = await StartIn(intravisor, "purecap", "serve", reports);
+        var caller = await StartIn(intravisor, folder, "enter", reports);
         Assert.Equal((0, ""), ((await caller.Completion.WaitAsync(Patience, TestContext.Current.CancellationToken)).ShellStatus, string.Concat(reports)));
         intravisor.Exchange.Find("next")!.Revoke();
         Assert.Equal(0, (await server.Completion.WaitAsync(Patience, TestContext.Current.CancellationToken)).ShellStatus);
         Assert.Empty(reports);
+    }
+
+    /// <summary>A pair that is held is good for nothing when the right has gone, or who served has.</summary>
+    [Theory]
+    [InlineData(false, Errno.EACCES)]
+    [InlineData(true, Errno.EACCES, Errno.EPIPE, Errno.ECONNRESET)]
+    public async Task SealedPair_OfARevokedOrEndedFunction_EntersNothing(bool isKilled, params int[] expected)
+    {
+        using var intravisor = new IntravisorInstance();
+        var reports = new List<string>();
+        var server = await StartIn(intravisor, "purecap", "serve", reports);
+        var caller = await StartIn(intravisor, "purecap", "enter", reports, "again");
+        Assert.True(SpinWait.SpinUntil(() => caller.Completion.IsCompleted || intravisor.Exchange.Find("ready") is not null, Patience));
+        Assert.False(caller.Completion.IsCompleted);
+        if (isKilled)
+            server.Kill(Signal.SIGKILL);
+        else
+            intravisor.Exchange.Find("next")!.Grant(Exchange.Everyone, CpRights.None);
+        Assert.Contains((await caller.Completion.WaitAsync(Patience, TestContext.Current.CancellationToken)).ShellStatus, expected);
+        Assert.Empty(reports);
+    }
+
+    private static async Task<Cvm> StartIn(IntravisorInstance intravisor, string folder, string name, List<string> reports, params string[] arguments)
+    {
+        var guest = new CorpusGuest(name, await File.ReadAllBytesAsync(Path.Combine(Folder(folder), "bin", name + ".elf"), TestContext.Current.CancellationToken));
+        var cvm = intravisor.Create(guest.Options(arguments, reports.Add) with { Name = name });
+        guest.Start(cvm);
+        return cvm;
     }
 
     private static async Task RunToSomeEnd(byte[] file)
