@@ -7,6 +7,9 @@ internal static class SocketAbi
     public const int AF_UNIX = 1;
     public const int AF_INET = 2;
     public const int AF_INET6 = 10;
+    public const int AF_NETLINK = 16;
+
+    public const int NETLINK_ROUTE = 0;
 
     public const int SOCK_STREAM = 1;
     public const int SOCK_DGRAM = 2;

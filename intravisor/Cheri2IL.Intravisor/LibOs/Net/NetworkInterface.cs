@@ -1,3 +1,5 @@
+using Cheri2IL.Intravisor.LibOs.Abi;
+
 namespace Cheri2IL.Intravisor.LibOs.Net;
 
 /// <summary>What joins a cVM with itself, or with others (netdevice(7)).</summary>
@@ -31,6 +33,68 @@ internal sealed record NetworkInterface(int Index, string Name, uint Address, us
         new(LoopbackIndex, "lo", 0x7f000001, ARPHRD_LOOPBACK, IFF_UP | IFF_LOOPBACK | IFF_RUNNING, 65536),
         new(EthernetIndex, "eth0", stack.Address.Mapped, ARPHRD_ETHER, IFF_UP | IFF_BROADCAST | IFF_RUNNING, 1500),
     ];
+
+    /// <summary>Its link-layer address: a locally administered one; of lo zeros.</summary>
+    public byte[] HardwareAddress
+        => Index == LoopbackIndex ? new byte[6] : [2, 0, (byte)(Address >> 24), (byte)(Address >> 16), (byte)(Address >> 8), (byte)Address];
+
+    /// <summary>Address for all; of lo none.</summary>
+    public uint Broadcast => Index == LoopbackIndex ? 0 : Address | ~Mask;
+
+    /// <summary>RTM_NEWLINK (rtnetlink(7)): struct ifinfomsg and attributes.</summary>
+    public void DescribeLink(ref NetlinkWriter to)
+    {
+        const ushort newLink = 16, address = 1, broadcast = 2, name = 3, mtu = 4;
+        const int lowerUp = 0x10000;
+        to.Begin(newLink);
+        to.Put(Type << 16);
+        to.Put(Index);
+        to.Put((ushort)Flags | lowerUp);
+        to.Put(0);
+        to.PutAttribute(name, Name);
+        to.PutAttribute(mtu, Mtu);
+        to.PutAttribute(address, HardwareAddress);
+        to.PutAttribute(broadcast, Index == LoopbackIndex ? new byte[6] : [255, 255, 255, 255, 255, 255]);
+        to.End();
+    }
+
+    /// <summary>RTM_NEWADDR, of one family or of all (0): struct ifaddrmsg and attributes.</summary>
+    public void DescribeAddresses(byte family, ref NetlinkWriter to)
+    {
+        const ushort newAddress = 20, address = 1, local = 2, label = 3, broadcast = 4;
+        const int permanent = 0x80, hostScope = 254, prefix = 8, wholePrefix = 128;
+        var scope = Index == LoopbackIndex ? hostScope : 0;
+        if (family is SocketAbi.AF_UNSPEC or SocketAbi.AF_INET)
+        {
+            to.Begin(newAddress);
+            to.Put(SocketAbi.AF_INET | (prefix << 8) | (permanent << 16) | (scope << 24));
+            to.Put(Index);
+            PutAddress(ref to, address, Address);
+            PutAddress(ref to, local, Address);
+            if (Broadcast != 0)
+                PutAddress(ref to, broadcast, Broadcast);
+            to.PutAttribute(label, Name);
+            to.End();
+        }
+
+        if ((family is SocketAbi.AF_UNSPEC or SocketAbi.AF_INET6) && Index == LoopbackIndex)
+        {
+            Span<byte> bytes = stackalloc byte[InternetAddress.Size];
+            InternetAddress.Loopback6.Write(bytes);
+            to.Begin(newAddress);
+            to.Put(SocketAbi.AF_INET6 | (wholePrefix << 8) | (permanent << 16) | (scope << 24));
+            to.Put(Index);
+            to.PutAttribute(address, bytes);
+            to.End();
+        }
+    }
+
+    private static void PutAddress(ref NetlinkWriter to, ushort type, uint value)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(uint)];
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(bytes, value);
+        to.PutAttribute(type, bytes);
+    }
 
     /// <summary>By which one an address is reached.</summary>
     public static int IndexFor(InternetAddress address) => address.IsLoopback ? LoopbackIndex : EthernetIndex;

@@ -42,6 +42,9 @@ public sealed class NetworkStack : IDisposable
     /// <summary>Names of its Unix sockets.</summary>
     internal UnixNames UnixNames { get; } = new();
 
+    /// <summary>Numbers of its netlink sockets.</summary>
+    internal NetlinkPorts NetlinkPorts { get; } = new();
+
     /// <summary>What joins it with the host's network; null: nothing does.</summary>
     internal HostBridge? Bridge { get; }
 

@@ -34,10 +34,10 @@ internal abstract class Socket : OpenFile
     /// <summary>The network as the cVM sees it that made the socket.</summary>
     public NetworkStack Stack { get; }
 
-    /// <summary>AF_INET, AF_INET6 or AF_UNIX.</summary>
+    /// <summary>AF_INET, AF_INET6, AF_UNIX or AF_NETLINK.</summary>
     public int Family { get; }
 
-    /// <summary>SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET.</summary>
+    /// <summary>SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET or, of AF_NETLINK, SOCK_RAW.</summary>
     public int Type { get; }
 
     /// <summary>IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, or 0.</summary>
@@ -86,7 +86,7 @@ internal abstract class Socket : OpenFile
     protected bool IsUnix => Family == SocketAbi.AF_UNIX;
 
     /// <summary>bind.</summary>
-    public int Bind(CvmThread thread, in SocketAddress address) => Names.Bind(thread, this, address);
+    public virtual int Bind(CvmThread thread, in SocketAddress address) => Names.Bind(thread, this, address);
 
     /// <summary>listen.</summary>
     public virtual int Listen(int backlog, Credentials self) => -Errno.EOPNOTSUPP;

@@ -5,7 +5,7 @@ using Cheri2IL.Intravisor.LibOs.Vfs;
 namespace Cheri2IL.Intravisor.LibOs.Net;
 
 /// <summary>Address of a socket, of any family.</summary>
-/// <param name="Family">AF_INET, AF_INET6 or AF_UNIX; AF_UNSPEC: none.</param>
+/// <param name="Family">AF_INET, AF_INET6, AF_UNIX or AF_NETLINK; AF_UNSPEC: none.</param>
 /// <param name="Ip">Address; those of IPv4 are mapped into IPv6 (::ffff:a.b.c.d).</param>
 /// <param name="Port">Port.</param>
 /// <param name="Path">Of AF_UNIX: a path, or a name in the abstract namespace behind a zero; null: no name.</param>
@@ -16,6 +16,7 @@ internal readonly record struct SocketAddress(int Family, InternetAddress Ip, us
 
     private const int PathOffset = 2;
     private const int MostPathBytes = 108;
+    private const int NetlinkBytes = 12;
     private const int Inet4Bytes = 16;
     private const int Inet6Bytes = 28;
 
@@ -24,6 +25,12 @@ internal readonly record struct SocketAddress(int Family, InternetAddress Ip, us
 
     /// <summary>An address of IPv4 or IPv6 for a socket of such a family.</summary>
     public static SocketAddress OfInet(int family, InternetAddress ip, ushort port) => new(family, ip, port, null);
+
+    /// <summary>A number of AF_NETLINK (nl_pid); 0: what answers there.</summary>
+    public static SocketAddress OfNetlink(uint port) => new(SocketAbi.AF_NETLINK, new InternetAddress(0, port), 0, null);
+
+    /// <summary>That number.</summary>
+    public uint NetlinkPort => (uint)Ip.Low;
 
     /// <summary>The nameless address of AF_UNIX.</summary>
     public static SocketAddress Nameless => new(SocketAbi.AF_UNIX, default, 0, null);
@@ -41,6 +48,14 @@ internal readonly record struct SocketAddress(int Family, InternetAddress Ip, us
             if (bytes.Length < PathOffset || bytes.Length > PathOffset + MostPathBytes || given != SocketAbi.AF_UNIX)
                 return -Errno.EINVAL;
             address = new SocketAddress(family, default, 0, ParsePath(bytes[PathOffset..]));
+            return 0;
+        }
+
+        if (family == SocketAbi.AF_NETLINK)
+        {
+            if (bytes.Length < NetlinkBytes || given != SocketAbi.AF_NETLINK)
+                return -Errno.EINVAL;
+            address = OfNetlink(BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]));
             return 0;
         }
 
@@ -74,6 +89,9 @@ internal readonly record struct SocketAddress(int Family, InternetAddress Ip, us
                     return PathOffset;
                 FileSystem.ToBytes(Path).CopyTo(bytes[PathOffset..]);
                 return PathOffset + Path.Length + (Path[0] == 0 ? 0 : 1);
+            case SocketAbi.AF_NETLINK:
+                BinaryPrimitives.WriteUInt32LittleEndian(bytes[4..], NetlinkPort);
+                return NetlinkBytes;
             case SocketAbi.AF_INET:
                 BinaryPrimitives.WriteUInt16BigEndian(bytes[2..], Port);
                 BinaryPrimitives.WriteUInt32BigEndian(bytes[4..], Ip.Mapped);

@@ -62,21 +62,15 @@ internal static class InterfaceSyscalls
                 BinaryPrimitives.WriteInt32LittleEndian(value, asked.Index);
                 break;
             case SIOCGIFHWADDR:
-                // A locally administered address, from that of IPv4; that of lo is zeros.
                 BinaryPrimitives.WriteUInt16LittleEndian(value, asked.Type);
-                if (asked.Index != NetworkInterface.LoopbackIndex)
-                {
-                    value[2] = 2;
-                    BinaryPrimitives.WriteUInt32BigEndian(value[4..], asked.Address);
-                }
-
+                asked.HardwareAddress.CopyTo(value[sizeof(ushort)..]);
                 break;
             default:
                 Write(value, request switch
                 {
                     SIOCGIFADDR => asked.Address,
                     SIOCGIFNETMASK => NetworkInterface.Mask,
-                    _ => asked.Index == NetworkInterface.LoopbackIndex ? 0 : asked.Address | ~NetworkInterface.Mask,
+                    _ => asked.Broadcast,
                 });
                 break;
         }

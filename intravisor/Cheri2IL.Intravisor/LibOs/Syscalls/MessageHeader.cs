@@ -106,7 +106,7 @@ internal readonly ref struct MessageHeader
         if (!isRead)
             return -Errno.EFAULT;
         return socket.Family == SocketAbi.AF_UNIX ? Parse(thread, bytes, out ancillary)
-            : socket.Type == SocketAbi.SOCK_DGRAM ? IpControl.Parse(bytes, socket, out posting)
+            : socket is DatagramSocket ? IpControl.Parse(bytes, socket, out posting)
             : 0;
     }
 

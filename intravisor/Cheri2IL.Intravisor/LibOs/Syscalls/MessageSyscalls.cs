@@ -244,7 +244,7 @@ internal static class MessageSyscalls
     private static SocketAddress NameOf(Socket socket, in Received received)
     {
         var name = socket.Type == SocketAbi.SOCK_DGRAM ? received.Source with { Family = socket.Family }
-            : socket.Family == SocketAbi.AF_UNIX ? socket.PeerAddress : default;
+            : socket.Family is SocketAbi.AF_UNIX or SocketAbi.AF_NETLINK ? socket.PeerAddress : default;
         return name is { Family: SocketAbi.AF_UNIX, Path: null } ? default : name;
     }
 

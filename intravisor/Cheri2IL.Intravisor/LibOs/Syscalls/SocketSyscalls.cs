@@ -23,7 +23,8 @@ internal static class SocketSyscalls
         var error = Validate(family, ref type, protocol);
         if (error != 0)
             return error;
-        Net.Socket socket = type == SocketAbi.SOCK_DGRAM
+        Net.Socket socket = family == SocketAbi.AF_NETLINK ? new NetlinkSocket(thread.Cvm.Network, type)
+            : type == SocketAbi.SOCK_DGRAM
             ? new DatagramSocket(thread.Cvm.Network, family, protocol == SocketAbi.IPPROTO_UDPLITE ? protocol : SocketAbi.IPPROTO_UDP)
             : new StreamSocket(thread.Cvm.Network, family, type);
         socket.Self = CredentialsOf(thread);
@@ -171,6 +172,9 @@ internal static class SocketSyscalls
                     SocketAbi.SOCK_RAW => -Errno.EPERM,
                     _ => -Errno.ESOCKTNOSUPPORT,
                 };
+            case SocketAbi.AF_NETLINK:
+                return type is not (SocketAbi.SOCK_RAW or SocketAbi.SOCK_DGRAM) ? -Errno.ESOCKTNOSUPPORT
+                    : protocol == SocketAbi.NETLINK_ROUTE ? 0 : -Errno.EPROTONOSUPPORT;
             default:
                 return -Errno.EAFNOSUPPORT;
         }

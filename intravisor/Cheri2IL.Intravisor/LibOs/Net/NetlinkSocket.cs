@@ -1,0 +1,192 @@
+using System.Buffers.Binary;
+using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Vfs;
+
+namespace Cheri2IL.Intravisor.LibOs.Net;
+
+/// <summary>A socket that asks for network interfaces and their addresses (netlink(7), rtnetlink(7)). Nothing can be changed by it.</summary>
+internal sealed class NetlinkSocket(NetworkStack stack, int type) : Socket(stack, SocketAbi.AF_NETLINK, type, SocketAbi.NETLINK_ROUTE, new SocketOptions())
+{
+    private const int HeaderBytes = 16;
+    private const int MostBytes = 32768;
+    private const int MostAnswer = 2048;
+
+    private const ushort NLMSG_ERROR = 2;
+    private const ushort NLMSG_DONE = 3;
+    private const ushort FirstType = 16;
+    private const ushort RTM_GETLINK = 18;
+    private const ushort RTM_GETADDR = 22;
+    private const ushort LastType = 123;
+
+    private const int NLM_F_REQUEST = 1;
+    private const int NLM_F_MULTI = 2;
+    private const int NLM_F_ACK = 4;
+    private const int NLM_F_DUMP = 0x300;
+
+    private readonly Lock _gate = new();
+
+    /// <inheritdoc/>
+    public override SocketAddress PeerAddress => SocketAddress.OfNetlink(0);
+
+    /// <inheritdoc/>
+    internal override int Room => MostBytes;
+
+    /// <inheritdoc/>
+    public override int Bind(CvmThread thread, in SocketAddress address)
+    {
+        lock (_gate)
+            return !IsBound ? BindTo(thread, address.NetlinkPort) : address.NetlinkPort == LocalAddress.NetlinkPort ? 0 : -Errno.EINVAL;
+    }
+
+    /// <inheritdoc/>
+    public override int Connect(CvmThread thread, in SocketAddress address, Credentials self, bool mayWait, out StreamSocket? full)
+    {
+        // Others than the kernel are not reached.
+        full = null;
+        return address.NetlinkPort != 0 ? -Errno.EPERM : BindAnywhere(thread);
+    }
+
+    /// <inheritdoc/>
+    public override int Shutdown(bool reading, bool writing) => -Errno.EOPNOTSUPP;
+
+    /// <inheritdoc/>
+    public override long Send(CvmThread? thread, ref IoVector from, in Outgoing message, out Inbox? full)
+    {
+        full = null;
+        if (message.To.Family != SocketAbi.AF_UNSPEC && message.To.NetlinkPort != 0)
+            return -Errno.ECONNREFUSED;
+        if (thread is not null && BindAnywhere(thread) is var error and not 0)
+            return error;
+        if (from.Left > MostBytes)
+            return -Errno.EMSGSIZE;
+        var bytes = new byte[(int)from.Left];
+        if (!from.TryTake(bytes))
+            return -Errno.EFAULT;
+        // Several requests in one message (net/netlink/af_netlink.c, netlink_rcv_skb).
+        for (var rest = bytes.AsSpan(); rest.Length >= HeaderBytes;)
+        {
+            var length = BinaryPrimitives.ReadUInt32LittleEndian(rest);
+            if (length < HeaderBytes || length > rest.Length)
+                break;
+            if (!Answer(rest[..(int)length]))
+            {
+                // As much as there is room for.
+                SetError(Errno.ENOBUFS);
+                break;
+            }
+
+            rest = rest[(int)Math.Min(rest.Length, (length + 3) & ~3L)..];
+        }
+
+        return bytes.Length;
+    }
+
+    /// <inheritdoc/>
+    internal override long Write(ref IoVector from) => Send(null, ref from, new Outgoing(default, null, Self), out _);
+
+    /// <inheritdoc/>
+    public override long Receive(ref IoVector to, bool peek, out Received received)
+    {
+        received = default;
+        return TakeError() is > 0 and var error ? -error : Inbox.Receive(ref to, peek, out received);
+    }
+
+    /// <inheritdoc/>
+    public override int Poll() => ErrorEvents | FileAbi.POLLOUT | (Inbox.IsReadable ? FileAbi.POLLIN : 0);
+
+    /// <inheritdoc/>
+    protected override void Close()
+    {
+        if (IsBound)
+            Stack.NetlinkPorts.Release(LocalAddress.NetlinkPort);
+        Inbox.Close();
+    }
+
+    private int BindAnywhere(CvmThread thread)
+    {
+        lock (_gate)
+            return IsBound ? 0 : BindTo(thread, 0);
+    }
+
+    private int BindTo(CvmThread thread, uint port)
+    {
+        if (!Stack.NetlinkPorts.TryTake(port, thread.Process.Id, out var taken))
+            return -Errno.EADDRINUSE;
+        (LocalAddress, IsBound) = (SocketAddress.OfNetlink(taken), true);
+        return 0;
+    }
+
+    /// <summary>Answers a request; false where there is no room for that.</summary>
+    private bool Answer(ReadOnlySpan<byte> request)
+    {
+        var (type, flags) = (BinaryPrimitives.ReadUInt16LittleEndian(request[4..]), BinaryPrimitives.ReadUInt16LittleEndian(request[6..]));
+        if ((flags & NLM_F_REQUEST) == 0)
+            return true;
+        var sequence = BinaryPrimitives.ReadUInt32LittleEndian(request[8..]);
+        var writer = new NetlinkWriter(new byte[MostAnswer], sequence, LocalAddress.NetlinkPort, (flags & NLM_F_DUMP) != 0 ? NLM_F_MULTI : 0);
+        var error = type < FirstType ? 0 : Describe(type, (flags & NLM_F_DUMP) != 0, request[HeaderBytes..], ref writer);
+        if (error == 0 && type >= FirstType && (flags & NLM_F_DUMP) != 0)
+        {
+            var done = new NetlinkWriter(new byte[MostAnswer], sequence, LocalAddress.NetlinkPort, NLM_F_MULTI);
+            done.Begin(NLMSG_DONE);
+            done.Put(0);
+            done.End();
+            return (writer.Bytes.IsEmpty || Deliver(writer.Bytes)) && Deliver(done.Bytes);
+        }
+
+        if (error == 0 && !writer.Bytes.IsEmpty && !Deliver(writer.Bytes))
+            return false;
+        if (error == 0 && (flags & NLM_F_ACK) == 0)
+            return true;
+        // The error, and the header of what it is about; of an error that is one all of it.
+        var told = error == 0 ? request[..HeaderBytes] : request;
+        var answer = new NetlinkWriter(new byte[HeaderBytes + sizeof(int) + ((told.Length + 3) & ~3)], sequence, LocalAddress.NetlinkPort, 0);
+        answer.Begin(NLMSG_ERROR);
+        answer.Put(error);
+        answer.Put(told);
+        answer.End();
+        return Deliver(answer.Bytes);
+    }
+
+    /// <summary>What is asked for: 0 or a negated errno.</summary>
+    private int Describe(ushort type, bool isDump, ReadOnlySpan<byte> asked, ref NetlinkWriter to)
+    {
+        const int kindMask = 3, getKind = 2;
+        if (type > LastType)
+            return -Errno.EOPNOTSUPP;
+        if ((type & kindMask) != getKind)
+            return -Errno.EPERM;
+        if (asked.IsEmpty)
+            return -Errno.EINVAL;
+        if (isDump)
+        {
+            // Of routes, neighbours and rules there are none.
+            foreach (var one in NetworkInterface.Of(Stack))
+            {
+                if (type == RTM_GETLINK)
+                    one.DescribeLink(ref to);
+                else if (type == RTM_GETADDR)
+                    one.DescribeAddresses(asked[0], ref to);
+            }
+
+            return 0;
+        }
+
+        if (type != RTM_GETLINK)
+            return -Errno.EOPNOTSUPP;
+        if (asked.Length < HeaderBytes)
+            return -Errno.EINVAL;
+        var index = BinaryPrimitives.ReadInt32LittleEndian(asked[4..]);
+        if (Array.Find(NetworkInterface.Of(Stack), i => i.Index == index) is not { } found)
+            return index > 0 ? -Errno.ENODEV : -Errno.EINVAL;
+        found.DescribeLink(ref to);
+        return 0;
+    }
+
+    private bool Deliver(Span<byte> bytes)
+    {
+        var vector = new IoVector(bytes);
+        return Inbox.Send(ref vector, SocketAddress.OfNetlink(0), ancillary: null) == bytes.Length;
+    }
+}
