@@ -120,11 +120,20 @@ internal sealed class TranslatedFiles : ICodeImages
         var cache = _cache ?? throw new InvalidOperationException("without a cache there is nothing to prepare");
         var options = Options(IsAlwaysPrecise) with { Parallelism = 1 };
         var name = TranslationKey.Of(content, bias, options);
-        var isMade = !cache.Has(name);
-        if (isMade)
-            cache.Add(name, ModuleTranslator.Translate(ElfImage.Parse(content, path).ToGuestImage(bias), options, "g_" + name).Assembly);
+        var image = ElfImage.Parse(content, path).ToGuestImage(bias);
+        var isMade = Add(name, () => image.IsLarge ? ModuleTranslator.TranslateNothing(image, options, "g_" + name) : ModuleTranslator.Translate(image, options, "g_" + name));
+        foreach (var part in image.IsLarge ? image.Parts : [])
+            isMade |= Add(ModuleFormat.PartName(name, part), () => ModuleTranslator.TranslatePart(image, part, options, "r_" + ModuleFormat.PartName(name, part)));
         cache.RecordStart(identity, path, Variant(bias, IsAlwaysPrecise), name);
         return isMade;
+
+        bool Add(string entry, Func<Translation> make)
+        {
+            if (cache.Has(entry))
+                return false;
+            cache.Add(entry, make().Assembly);
+            return true;
+        }
     }
 
     /// <summary>The code of an address space.</summary>
@@ -226,7 +235,7 @@ internal sealed class TranslatedFiles : ICodeImages
 
     private TranslatedModule Note(CachedModule cached)
     {
-        if (!cached.IsNative)
+        if (!cached.IsNative && !cached.Module.IsInParts)
         {
             lock (_gate)
                 _withoutNative.Add(cached.Name);
@@ -290,7 +299,7 @@ internal sealed class TranslatedFiles : ICodeImages
         var options = Options(isPrecise);
         var key = name = TranslationKey.Of(content, bias, options);
         byte[] Make() => Translate(key, content, path, bias, options);
-        return ByName(key, () => FromCache(key, Make) ?? Load(Make()), path);
+        return ByName(key, () => FromCache(key, Make) ?? TranslationCache.LoadUncached(Make()), path);
     }
 
     /// <summary>From the cache, made for it if necessary; null if there is none, or none that can be used.</summary>
@@ -314,7 +323,7 @@ internal sealed class TranslatedFiles : ICodeImages
     private TranslationOptions Options(bool isPrecise)
         => new() { Checks = CommonOptions.ParseChecks(_arguments.Checks), CountChecks = _arguments.Stats, PreciseFaults = isPrecise, Omitted = (CapabilityCost)_arguments.Omitted };
 
-    private FileImage NewImage(TranslatedModule module, string path) => new(module, new LazyRegions(this, KeyOf(module), () => NewRegions(module, path)));
+    private FileImage NewImage(TranslatedModule module, string path) => new(module, new LazyRegions(this, KeyOf(module), module.IsInParts, () => NewRegions(module, path)));
 
     /// <summary>Name of a whole translation, after which those of its regions are called; null for an assembly that has another name.</summary>
     private static string? KeyOf(TranslatedModule module)
@@ -322,7 +331,7 @@ internal sealed class TranslatedFiles : ICodeImages
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private RegionTranslator NewRegions(TranslatedModule module, string path)
-        => new(ElfImage.Parse(module.Image.ToArray(), path, module.HasCapabilities).ToGuestImage(module.LoadBias), Options(module.HasPreciseFaults), LoadRegion);
+        => new(ElfImage.Parse(module.Image.ToArray(), path, module.HasCapabilities).ToGuestImage(module.LoadBias), Options(module.HasPreciseFaults), LoadRegion, module.IsInParts, new PartProgress(Path.GetFileName(path)).Report);
 
     /// <summary>A region that was translated before, in this run or an earlier one; null: none was.</summary>
     private TranslatedModule? FindRegion(string name)
@@ -347,18 +356,19 @@ internal sealed class TranslatedFiles : ICodeImages
         lock (_gate)
         {
             if (!_regions.TryGetValue(name, out region))
-                _regions.Add(name, region = new Lazy<TranslatedModule>(() => _cache is { } cache ? Note(cache.Load(name, make)) : Load(make())));
+                _regions.Add(name, region = new Lazy<TranslatedModule>(() => FromCache(name, make) ?? TranslationCache.LoadUncached(make())));
         }
 
         return region.Value;
     }
 
-    private static TranslatedModule Load(byte[] assembly) => new(new AssemblyLoadContext("guest").LoadFromStream(new MemoryStream(assembly)));
-
     private static byte[] Translate(string name, byte[] content, string path, long bias, TranslationOptions options)
     {
+        var image = ElfImage.Parse(content, path).ToGuestImage(bias);
+        if (image.IsLarge)
+            return ModuleTranslator.TranslateNothing(image, options, "g_" + name).Assembly;
         var progress = new TranslationProgress(Path.GetFileName(path));
-        var translation = ModuleTranslator.Translate(ElfImage.Parse(content, path).ToGuestImage(bias), options with { Progress = progress.Report }, "g_" + name);
+        var translation = ModuleTranslator.Translate(image, options with { Progress = progress.Report }, "g_" + name);
         progress.Finish(translation.Statistics.Instructions, translation.Statistics.Elapsed);
         return translation.Assembly;
     }
@@ -377,7 +387,7 @@ internal sealed class TranslatedFiles : ICodeImages
 
     /// <summary>Regions from the cache; the translator, which parses symbols and unwind tables, is made when one is missing there.</summary>
     /// <remarks>No <see cref="Lazy{T}"/>: making one would load the translator's assembly at every start.</remarks>
-    private sealed unsafe class LazyRegions(TranslatedFiles owner, string? key, Func<IRegionTranslator> make) : IRegionTranslator
+    private sealed unsafe class LazyRegions(TranslatedFiles owner, string? key, bool isInParts, Func<IRegionTranslator> make) : IRegionTranslator
     {
         private readonly Lock _gate = new();
         private IRegionTranslator? _translator;
@@ -385,7 +395,10 @@ internal sealed class TranslatedFiles : ICodeImages
         public ICodeDescription Description => Translator().Description;
 
         public TranslatedModule? Translate(GuestState* state, long pc)
-            => (key is not null && state->Capabilities.MemoryTags == null ? owner.FindRegion(ModuleFormat.RegionName(key, pc)) : null) ?? Translator().Translate(state, pc);
+            => (key is not null && state->Capabilities.MemoryTags == null ? FindCached(pc) : null) ?? Translator().Translate(state, pc);
+
+        private TranslatedModule? FindCached(long pc)
+            => isInParts && owner.FindRegion(ModuleFormat.PartName(key!, pc)) is { } part && part.FindRow(pc) != 0 ? part : owner.FindRegion(ModuleFormat.RegionName(key!, pc));
 
         private IRegionTranslator Translator()
         {

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator.Isa.RiscV;
 using Cheri2IL.Translator.Lifting;
 
@@ -22,6 +23,12 @@ public readonly record struct GuestRange(long Start, long End, string? Name);
 /// <remarks>Immutable; thread-safe.</remarks>
 public sealed class GuestImage : ICodeSource
 {
+    /// <summary>
+    /// Bytes of code up to which a file is translated as a whole. Beyond, that would take minutes and gigabytes, and programs of that size mostly run
+    /// a small part of it: 4 MiB.
+    /// </summary>
+    private const long LargestWhole = 4 << 20;
+
     private readonly GuestSegment[] _segments;
     private readonly GuestRange[] _ranges;
     private readonly long[] _seeds;
@@ -71,6 +78,12 @@ public sealed class GuestImage : ICodeSource
 
     /// <summary>Bytes of executable segments in the file.</summary>
     public long ExecutableBytes => _segments.Where(s => s.IsExecutable).Sum(s => (long)s.Content.Length);
+
+    /// <summary>Whether it has so much code that it is better translated in parts, as they are needed. Files with instructions of CHERI never are.</summary>
+    public bool IsLarge => Isa == RiscVIsa.Rv64 && ExecutableBytes > LargestWhole;
+
+    /// <summary>Addresses of the parts that have code, ascending.</summary>
+    public IEnumerable<long> Parts => _seeds.Select(s => s & -ModuleFormat.PartBytes).Distinct();
 
     /// <summary>Where functions may start, ascending.</summary>
     public IReadOnlyList<long> Seeds => _seeds;

@@ -173,13 +173,26 @@ public sealed class ModuleTranslator
         return translator.Finish(Stopwatch.StartNew(), withImage: false);
     }
 
+    /// <summary>What stands for a file that is translated in parts: the file, without code.</summary>
+    public static Translation TranslateNothing(GuestImage image, TranslationOptions options, string assemblyName)
+        => new ModuleTranslator(image, options, assemblyName).Finish(Stopwatch.StartNew(), withImage: true);
+
+    /// <summary>Translates the functions that start in the part at <paramref name="start"/> (<see cref="ModuleFormat.PartBytes"/>).</summary>
+    public static Translation TranslatePart(GuestImage image, long start, TranslationOptions options, string assemblyName)
+    {
+        var clock = Stopwatch.StartNew();
+        var translator = new ModuleTranslator(image, options, assemblyName);
+        translator.DiscoverFrom(image.Seeds, start, ModuleFormat.PartBytes);
+        return translator.Finish(clock, withImage: false);
+    }
+
     /// <summary>Discovers and lifts the functions of <paramref name="image"/>, without emitting.</summary>
     public static ModuleTranslator Discover(GuestImage image, TranslationOptions options) => Discover(image, options, "discover");
 
     private static ModuleTranslator Discover(GuestImage image, TranslationOptions options, string assemblyName)
     {
         var translator = new ModuleTranslator(image, options, assemblyName);
-        translator.DiscoverFrom(image.Seeds);
+        translator.DiscoverFrom(image.Seeds, start: 0, bytes: long.MaxValue);
 
         // A program that reaches an instruction of CHERI is a hybrid one, even if the file does not say so.
         return image.Isa == RiscVIsa.Rv64 && translator.Regions.Any(r => r.HasCapabilityInstructions)
@@ -198,11 +211,12 @@ public sealed class ModuleTranslator
     }
 
     // ---- discovery
-    private void DiscoverFrom(IEnumerable<long> seeds)
+    private void DiscoverFrom(IEnumerable<long> seeds, long start, long bytes)
     {
         var known = new HashSet<long>();
-        var round = seeds.Where(known.Add).Order().ToArray();
-        var instructions = MaxOverlap * _image.ExecutableBytes / 2;
+        bool IsNew(long pc) => (ulong)(pc - start) < (ulong)bytes && known.Add(pc);
+        var round = seeds.Where(IsNew).Order().ToArray();
+        var instructions = MaxOverlap * Math.Min(_image.ExecutableBytes, bytes) / 2;
         while (round.Length > 0)
         {
             var found = new SortedSet<long>();
@@ -220,8 +234,8 @@ public sealed class ModuleTranslator
                 {
                     AddRegion(region);
                     instructions -= region.InstructionCount;
-                    found.UnionWith(region.CallTargets.Concat(region.TailTargets).Where(t => _image.IsExecutable(t) && known.Add(t)));
-                    found.UnionWith(region.Addresses.Where(t => _image.IsCode(t) && !_image.IsInsideFunction(t) && known.Add(t)));
+                    found.UnionWith(region.CallTargets.Concat(region.TailTargets).Where(t => _image.IsExecutable(t) && IsNew(t)));
+                    found.UnionWith(region.Addresses.Where(t => _image.IsCode(t) && !_image.IsInsideFunction(t) && IsNew(t)));
                 }
             }
 

@@ -25,6 +25,16 @@ public static class ModuleFormat
     /// <param name="pc">Guest address.</param>
     public static string RegionName(string key, long pc) => string.Concat(key, "_", pc.ToString("x", System.Globalization.CultureInfo.InvariantCulture));
 
+    /// <summary>
+    /// Guest code, in bytes, that is one part of a file that is translated in parts: a power of two. A function belongs to the part that it starts in.
+    /// </summary>
+    public const long PartBytes = 128 << 10;
+
+    /// <summary>What the translation of the part with an address is called.</summary>
+    /// <param name="key">Name of the file's translation.</param>
+    /// <param name="pc">Guest address.</param>
+    public static string PartName(string key, long pc) => RegionName(key, pc & -PartBytes) + "_part";
+
     /// <summary>Resource with the unchanged ELF file; empty in regions that were translated at run time.</summary>
     public const string ImageResource = "image.elf";
 

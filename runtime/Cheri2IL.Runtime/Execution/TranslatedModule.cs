@@ -60,6 +60,9 @@ public sealed unsafe class TranslatedModule
     /// <summary>Guest pcs with an entry, ascending.</summary>
     public int EntryCount => _count;
 
+    /// <summary>Whether it has the file and none of its code, which is translated in parts (<see cref="ModuleFormat.PartBytes"/>).</summary>
+    public bool IsInParts => _count == 0;
+
     /// <summary>The ELF file, byte for byte, where the assembly is mapped: nothing is read or copied.</summary>
     public ReadOnlyMemory<byte> Image => new MappedBytes(Resource(Assembly, ModuleFormat.ImageResource, out var length), length).Memory;
 

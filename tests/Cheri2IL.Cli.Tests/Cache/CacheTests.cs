@@ -1,3 +1,4 @@
+using Cheri2IL.Cli.Cache;
 using System.Text.Json;
 using Xunit;
 
@@ -96,6 +97,30 @@ public sealed class CacheTests : IDisposable
     }
 
     [Fact]
+    public async Task Load_OthersDeleteMeanwhile_AlwaysGivesTheModule()
+    {
+        var assembly = CorpusTranslations.Of("hello/bin/hello.elf", Translator.Passes.CheckMode.Optimized).Assembly;
+        var cache = new TranslationCache(Folder);
+        using var end = new CancellationTokenSource();
+        var others = Task.Run(() =>
+        {
+            while (!end.IsCancellationRequested)
+            {
+                foreach (var file in Directory.Exists(Folder) ? Directory.GetFiles(Folder, "*.dll") : [])
+                    File.Delete(file);
+            }
+        });
+        for (var k = 0; k < 200; k++)
+        {
+            Assert.NotEqual(0, cache.Load($"{k:x32}", () => assembly).Module.EntryCount);
+            Assert.True(new CacheContents(cache).Bytes >= 0);
+        }
+
+        await end.CancelAsync();
+        await others;
+    }
+
+    [Fact]
     public void Cache_ShownListedAndCleared_TellsTheSame()
     {
         ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello);
@@ -103,7 +128,7 @@ public sealed class CacheTests : IDisposable
         {
             Assert.Equal(Folder, shown.RootElement.GetProperty("path").GetString());
             Assert.Equal(1, shown.RootElement.GetProperty("entries").GetInt32());
-            Assert.Equal(2L << 30, shown.RootElement.GetProperty("limit").GetInt64());
+            Assert.Equal(16L << 30, shown.RootElement.GetProperty("limit").GetInt64());
             Assert.Equal(new FileInfo(Assert.Single(Directory.GetFiles(Folder, "*.dll"))).Length, shown.RootElement.GetProperty("bytes").GetInt64());
         }
 

@@ -18,13 +18,16 @@ internal sealed class CorpusGuest
     private readonly CorpusImages _images;
 
     /// <summary>Parses a program.</summary>
+    /// <param name="name">What it is called in the guest, and its assembly after it.</param>
+    /// <param name="file">The ELF file.</param>
+    /// <param name="inParts">Whether it is translated in parts, when they are entered, as long files are.</param>
     /// <exception cref="ElfFormatException">The file is malformed.</exception>
-    public CorpusGuest(string name, byte[] file)
+    public CorpusGuest(string name, byte[] file, bool inParts = false)
     {
         _name = name;
         _file = file;
         _elf = ElfExecutable.Parse(file, name);
-        _images = new CorpusImages(name, ElfImage.Parse(file, name), _elf.IsPositionIndependent ? GuestLayout.PieBase : 0);
+        _images = new CorpusImages(name, ElfImage.Parse(file, name), _elf.IsPositionIndependent ? GuestLayout.PieBase : 0, inParts);
     }
 
     /// <summary>A program of corpus/programs.</summary>
@@ -66,21 +69,21 @@ internal sealed class CorpusGuest
         => new(dispatch, space, _images, new CodeEvaluator(space));
 
     /// <summary>The program's translations, made when they are needed.</summary>
-    private sealed class CorpusImages(string name, ElfImage elf, long bias) : ICodeImages
+    private sealed class CorpusImages(string name, ElfImage elf, long bias, bool inParts) : ICodeImages
     {
-        private readonly Lazy<FileImage> _ordinary = new(() => Translate("g_" + name, elf, bias, new TranslationOptions()));
-        private readonly Lazy<FileImage> _precise = new(() => Translate("p_" + name, elf, bias, new TranslationOptions { PreciseFaults = true }));
+        private readonly Lazy<FileImage> _ordinary = new(() => Translate("g_" + name, elf, bias, new TranslationOptions(), inParts));
+        private readonly Lazy<FileImage> _precise = new(() => Translate("p_" + name, elf, bias, new TranslationOptions { PreciseFaults = true }, inParts));
 
         public bool CanBePrecise => true;
 
         public ICodeImage? Find(ICodeMemory memory, long pc, bool isPrecise) => memory.FindCode(pc) is null ? null : (isPrecise ? _precise : _ordinary).Value;
 
-        private static FileImage Translate(string name, ElfImage elf, long bias, TranslationOptions options)
+        private static FileImage Translate(string name, ElfImage elf, long bias, TranslationOptions options, bool inParts)
         {
             var image = elf.ToGuestImage(bias);
-            var assembly = ModuleTranslator.Translate(image, options, name).Assembly;
+            var assembly = (inParts ? ModuleTranslator.TranslateNothing(image, options, name) : ModuleTranslator.Translate(image, options, name)).Assembly;
             var module = new TranslatedModule(new AssemblyLoadContext("guest").LoadFromStream(new MemoryStream(assembly)));
-            return new FileImage(module, new RegionTranslator(image, options, cache: null));
+            return new FileImage(module, new RegionTranslator(image, options, cache: null, module.IsInParts));
         }
     }
 }

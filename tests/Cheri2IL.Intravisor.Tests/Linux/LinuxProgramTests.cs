@@ -19,9 +19,19 @@ public sealed class LinuxProgramTests
 
     [Theory]
     [MemberData(nameof(Programs))]
-    public void Program_AsGuest_PrintsWhatItDoesOnLinux(string name)
+    public void Program_AsGuest_PrintsWhatItDoesOnLinux(string name) => Check(name, inParts: false);
+
+    /// <summary>Signals, handlers of memory faults, fork and execve: whatever leaves and enters code.</summary>
+    [Theory]
+    [InlineData("segments")]
+    [InlineData("processes")]
+    [InlineData("timers")]
+    [InlineData("mappings")]
+    public void Program_TranslatedInParts_PrintsTheSame(string name) => Check(name, inParts: true);
+
+    private static void Check(string name, bool inParts)
     {
-        var guest = new CorpusGuest(name, File.ReadAllBytes(Path.Combine(_folder, "bin", name + ".elf")));
+        var guest = new CorpusGuest(name, File.ReadAllBytes(Path.Combine(_folder, "bin", name + ".elf")), inParts);
         var host = new QuietHost();
         var reports = new List<string>();
         using var cvm = guest.Create(1, [], reports.Add, host);

@@ -21,8 +21,8 @@ internal sealed record CacheEntry(string Name, IReadOnlyList<FileInfo> Files, IR
 /// <summary>Looks through the cache, off the start-up path.</summary>
 internal sealed class CacheContents
 {
-    /// <summary>Bytes that the cache may hold when <c>CHERI2IL_CACHE_SIZE</c> is not set: 2 GiB.</summary>
-    public const long DefaultLimit = 2L << 30;
+    /// <summary>Bytes that the cache may hold when <c>CHERI2IL_CACHE_SIZE</c> is not set: 16 GiB, in which all programs of some thousand packages fit.</summary>
+    public const long DefaultLimit = 16L << 30;
 
     private static readonly TimeSpan Abandoned = TimeSpan.FromHours(1);
     private readonly FileInfo[] _files;
@@ -31,7 +31,9 @@ internal sealed class CacheContents
     public CacheContents(TranslationCache cache)
     {
         var directory = new DirectoryInfo(cache.Directory);
-        _files = directory.Exists ? directory.GetFiles() : [];
+
+        // Asked now: another process may delete any of them later.
+        _files = directory.Exists ? [.. directory.GetFiles().Where(f => f.Exists)] : [];
         var programs = _files.Where(f => f.Extension == StartRecord.Extension)
             .Select(f => StartRecord.Read(f.FullName)).OfType<(string Name, string ProgramPath)>().ToLookup(r => r.Name, r => r.ProgramPath);
         Entries =

@@ -29,6 +29,9 @@ internal sealed class TranslationCache
     /// <summary>Nanoseconds after which the use of an entry is noted again: an hour.</summary>
     private const long UsePrecision = 3_600_000_000_000;
 
+    /// <summary>Bytes written since the cache was looked through; the first are always too many.</summary>
+    private long _untrimmed = long.MaxValue / 2;
+
     /// <summary>A cache in <paramref name="directory"/>, which is created when first written to.</summary>
     public TranslationCache(string directory) => Directory = directory;
 
@@ -59,8 +62,16 @@ internal sealed class TranslationCache
     /// <summary>Remembers the name of a program's translation for the next start; a failure costs time only.</summary>
     public void RecordStart(FileIdentity program, string programPath, string variant, string name)
     {
-        if (StartRecord.Make(program, programPath, name) is { } record)
+        if (StartRecord.Make(program, programPath, name) is not { } record)
+            return;
+        try
+        {
             AtomicFile.Write(PathOf(StartRecord.FileName(program, variant)), record);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // The next start finds the translation by the file's content.
+        }
     }
 
     /// <summary>Loads an entry; null if there is none that is whole.</summary>
@@ -86,9 +97,15 @@ internal sealed class TranslationCache
     {
         if (TryLoad(name) is { } found)
             return found;
-        Add(name, make());
-        return TryLoad(name) ?? throw new IOException($"{PathOf(name + ".dll")} vanished");
+        var assembly = make();
+        Add(name, assembly);
+
+        // Another process may have needed the room already.
+        return TryLoad(name) ?? new CachedModule(name, LoadUncached(assembly), IsNative: false);
     }
+
+    /// <summary>Loads a translation from memory.</summary>
+    public static TranslatedModule LoadUncached(byte[] assembly) => new(new AssemblyLoadContext("guest").LoadFromStream(new MemoryStream(assembly)));
 
     /// <summary>Whether there is an entry, with machine code or without.</summary>
     public bool Has(string name) => (NativeCode.IsEnabled && HasNative(name)) || File.Exists(PathOf(name + ".dll"));
@@ -129,6 +146,11 @@ internal sealed class TranslationCache
         TrailerMagic.CopyTo(content.AsSpan(assembly.Length));
         BinaryPrimitives.WriteInt64LittleEndian(content.AsSpan(length - sizeof(long)), length);
         AtomicFile.Write(path, content);
+
+        // Looking through the whole cache takes longer than writing a small entry: not for each of thousands.
+        if (Interlocked.Add(ref _untrimmed, length) < CacheContents.Limit / 64)
+            return;
+        Volatile.Write(ref _untrimmed, 0);
         new CacheContents(this).Trim(Path.GetFileName(path));
     }
 

@@ -14,17 +14,24 @@ public sealed unsafe class RegionTranslator : IRegionTranslator
     private readonly Lock _gate = new();
     private readonly TranslationOptions _options;
     private readonly string _key;
+    private readonly long[]? _parts;
+    private readonly Action<int>? _partMade;
 
     /// <summary>Makes the translator of one image.</summary>
     /// <param name="image">The file at its guest addresses.</param>
     /// <param name="options">Same as for the ahead-of-time translation.</param>
     /// <param name="cache">The module of that name, made by the function if it is not kept anywhere; null: nothing is kept.</param>
-    public RegionTranslator(GuestImage image, TranslationOptions options, Func<string, Func<byte[]>, TranslatedModule>? cache)
+    /// <param name="inParts">Whether the ahead-of-time translation left all code to parts.</param>
+    /// <param name="partMade">Told how many parts there are whenever one of them was made.</param>
+    public RegionTranslator(
+        GuestImage image, TranslationOptions options, Func<string, Func<byte[]>, TranslatedModule>? cache, bool inParts = false, Action<int>? partMade = null)
     {
         ArgumentNullException.ThrowIfNull(image);
         _image = image;
         _options = options;
         _cache = cache;
+        _partMade = partMade;
+        _parts = inParts ? [.. image.Parts] : null;
         _key = TranslationKey.Of(image.File, image.LoadBias, options);
         Description = new CodeDescription(image);
     }
@@ -40,9 +47,25 @@ public sealed unsafe class RegionTranslator : IRegionTranslator
             if (!_image.IsExecutable(pc))
                 return null;
             var isa = CodeEvaluator.IsaOf(state);
+            if (_parts is not null && isa == _image.Isa && FindPart(pc) is { } part && part.FindRow(pc) != 0)
+                return part;
             var name = isa == _image.Isa ? ModuleFormat.RegionName(_key, pc) : $"{ModuleFormat.RegionName(_key, pc)}_{isa}";
             return Load(name, () => ModuleTranslator.TranslateRegion(_image.DecodedAs(isa), pc, _options, "r_" + name).Assembly);
         }
+    }
+
+    /// <summary>The part with an address; null: it has none.</summary>
+    private TranslatedModule? FindPart(long pc)
+    {
+        var start = pc & -ModuleFormat.PartBytes;
+        if (Array.BinarySearch(_parts!, start) < 0)
+            return null;
+        return Load(ModuleFormat.PartName(_key, pc), () =>
+        {
+            var part = ModuleTranslator.TranslatePart(_image, start, _options, "r_" + ModuleFormat.PartName(_key, pc)).Assembly;
+            _partMade?.Invoke(_parts!.Length);
+            return part;
+        });
     }
 
     private TranslatedModule Load(string name, Func<byte[]> make)
