@@ -15,6 +15,9 @@ public sealed record RootFile(IHostTree Tree, ImageConfiguration Configuration)
     /// <summary>What is supported, for messages.</summary>
     private const string Kinds = "neither a folder nor a tar archive (also gzip, xz, zstd), a container's image, or an ext4 file system";
 
+    /// <summary>PATH where nobody sets it.</summary>
+    private const string UsualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
     /// <summary>Opens one. What it opens stays open.</summary>
     /// <param name="path">Path on the host.</param>
     /// <param name="store">Keeps what was unpacked and checked.</param>
@@ -29,13 +32,10 @@ public sealed record RootFile(IHostTree Tree, ImageConfiguration Configuration)
 
     /// <summary>
     /// What a cVM starts with that has this root, and the user, working directory and environment of the image; variables that are set already stay.
-    /// Null: the image wants a user whom it does not have.
+    /// PATH and HOME are always set, as containers have them. Null: the image wants a user whom it does not have.
     /// </summary>
     public CvmOptions? Apply(CvmOptions options)
     {
-        options = options with { Root = Tree };
-        if (Configuration == ImageConfiguration.None)
-            return options;
         if (ImageUser.Find(Configuration.User, Tree) is not { } user)
             return null;
         var environment = new List<string>(Configuration.Environment);
@@ -46,16 +46,23 @@ public sealed record RootFile(IHostTree Tree, ImageConfiguration Configuration)
             environment.Add(variable);
         }
 
-        if (!environment.Exists(v => v.StartsWith("HOME=", StringComparison.Ordinal)))
-            environment.Add("HOME=" + user.Home);
+        SetUnlessSet("PATH", UsualPath);
+        SetUnlessSet("HOME", user.Home);
         return options with
         {
+            Root = Tree,
             Environment = environment,
             UserId = user.UserId,
             GroupId = user.GroupId,
             Groups = user.Groups,
             WorkingDirectory = Configuration.WorkingDirectory ?? "/",
         };
+
+        void SetUnlessSet(string name, string value)
+        {
+            if (!environment.Exists(v => v.StartsWith(name + "=", StringComparison.Ordinal)))
+                environment.Add($"{name}={value}");
+        }
     }
 
     /// <summary>The program that a name without slash means, in the directories of PATH; null if there is none.</summary>
@@ -63,8 +70,7 @@ public sealed record RootFile(IHostTree Tree, ImageConfiguration Configuration)
     /// <param name="environment">NAME=VALUE, in which PATH may be.</param>
     public string? Search(string name, IReadOnlyList<string> environment)
     {
-        const string usual = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        var path = environment.LastOrDefault(v => v.StartsWith("PATH=", StringComparison.Ordinal))?["PATH=".Length..] ?? usual;
+        var path = environment.LastOrDefault(v => v.StartsWith("PATH=", StringComparison.Ordinal))?["PATH=".Length..] ?? UsualPath;
         return path.Split(':').Where(d => d.StartsWith('/')).Select(d => $"{d.TrimEnd('/')}/{name}")
             .FirstOrDefault(p => TreeFile.Find(Tree, p) is { Entry.Mode: var mode } && (mode & 0x49) != 0);
     }

@@ -1,5 +1,6 @@
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Futexes;
+using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Runtime.Execution;
 
@@ -26,12 +27,21 @@ public sealed partial class Cvm
     internal IReadOnlyList<GuestProcess> Processes => _processes;
 
     /// <summary>Whether some process has a shared mapping of a file that is, or may be made, writable.</summary>
-    internal bool IsMappedToWrite(object identity)
+    internal bool IsMappedToWrite(object identity) => Array.Exists(Spaces, s => s.IsMappedToWrite(identity));
+
+    /// <summary>The last process or thread id that was given out.</summary>
+    internal int LastProcessId => _nextId - 1;
+
+    /// <summary>The memory of all its processes. Those that vfork made share one.</summary>
+    internal AddressSpace[] Spaces
     {
-        GuestProcess[] processes;
-        lock (Tasks)
-            processes = [.. _processes];
-        return Array.Exists(processes, p => !p.IsZombie && p.Image.Space.IsMappedToWrite(identity));
+        get
+        {
+            GuestProcess[] processes;
+            lock (Tasks)
+                processes = [.. _processes];
+            return [.. processes.Where(p => !p.IsZombie).Select(p => p.Image.Space).Distinct()];
+        }
     }
 
     /// <summary>Futexes of all its processes.</summary>

@@ -54,6 +54,7 @@ public sealed partial class Cvm : IDisposable
             FileSystem = new FileSystem(() => options.Host.RealtimeNanoseconds, options.Root, options.Limits.FileBytes);
             Network = new NetworkStack(Exchange.Network, Name, FileSystem, options.Limits.OpenFiles, options.Publish.Count + options.Reachable.Count == 0 ? null : new HostBridge(options.HostNetwork, options.Reachable));
             Terminals = new TerminalTable(this);
+            SharedSegments = new SharedSegments(this);
             _nextId = FirstProcessId;
             var files = new ProcessFiles(FileSystem);
             Init = new GuestProcess(this, FirstProcessId, new ProcessImage(this), files);
@@ -115,6 +116,9 @@ public sealed partial class Cvm : IDisposable
 
     /// <summary>Memory that its processes may have mapped.</summary>
     internal MemoryBudget MemoryBudget { get; }
+
+    /// <summary>System V shared memory of its processes.</summary>
+    internal SharedSegments SharedSegments { get; }
 
     /// <summary>The file tree.</summary>
     internal FileSystem FileSystem { get; }

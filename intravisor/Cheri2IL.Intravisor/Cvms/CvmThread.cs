@@ -30,6 +30,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     private bool _redirected;
     private bool _ending;
     private bool _disposed;
+    private bool _isWaiting;
 
     internal CvmThread(GuestProcess process, ProcessImage image, int id)
     {
@@ -86,8 +87,14 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     /// <summary>Name (PR_SET_NAME), at most 15 bytes.</summary>
     public byte[] Name { get; set; } = [];
 
+    /// <summary>Whether it waits for something (<see cref="Park"/>).</summary>
+    internal bool IsWaiting => Volatile.Read(ref _isWaiting);
+
     /// <summary>Host thread, for CPU clocks; 0 before it runs.</summary>
     public int HostThread { get; private set; }
+
+    /// <summary>CPU time that it has taken, in nanoseconds. Hold <see cref="Cvm.Tasks"/>, or it may have ended.</summary>
+    internal long CpuNanoseconds => HostThread == 0 ? 0 : Cvm.Host.CpuNanoseconds(HostThread);
 
     /// <summary>Status that exit gave.</summary>
     internal int ExitStatus { get; private set; }
@@ -209,7 +216,9 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
                     return ParkResult.TimedOut;
             }
 
+            Volatile.Write(ref _isWaiting, true);
             _token.Sleep(left);
+            Volatile.Write(ref _isWaiting, false);
         }
     }
 

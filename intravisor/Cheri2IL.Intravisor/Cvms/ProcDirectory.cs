@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -7,6 +8,9 @@ namespace Cheri2IL.Intravisor.Cvms;
 /// <summary>/proc of a cVM: what holds for all of it, and a directory for each process (proc(5)).</summary>
 internal sealed class ProcDirectory : DirectoryNode
 {
+    /// <summary>What programs look for in /proc/meminfo, and there is none of.</summary>
+    private static readonly string[] _absent = ["Buffers", "Cached", "SwapCached", "Active", "Inactive", "SwapTotal", "SwapFree", "Dirty", "Shmem", "Slab", "SReclaimable"];
+
     private readonly Cvm _cvm;
     private readonly Dictionary<int, ShownProcess> _nodes = [];
 
@@ -20,13 +24,32 @@ internal sealed class ProcDirectory : DirectoryNode
         Show("uptime", () => string.Create(CultureInfo.InvariantCulture, $"{cvm.Host.MonotonicNanoseconds / 1e9:f2} 0.00\n"));
         Show("loadavg", () => $"0.00 0.00 0.00 1/{cvm.ThreadCount} {Cvm.FirstProcessId}\n");
         Show("version", () => "Linux version 6.6.0 (cheri2il)\n");
-        Show("stat", () => "cpu  0 0 0 0 0 0 0 0 0 0\n" + string.Concat(Enumerable.Range(0, cvm.Host.ProcessorCount).Select(c => $"cpu{c} 0 0 0 0 0 0 0 0 0 0\n")) + "btime 0\n");
+        Show("stat", Stat);
+        Show("vmstat", () => $"nr_free_pages {Free / 4}\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n");
+        Show("diskstats", () => "");
         Show("cpuinfo", () => string.Concat(Enumerable.Range(0, cvm.Host.ProcessorCount).Select(c => $"processor\t: {c}\nhart\t\t: {c}\nisa\t\t: rv64imafdc_zicsr_zifencei\nmmu\t\t: sv48\n\n")));
         Show("meminfo", () =>
         {
-            var (total, free) = (cvm.MemoryBudget.Limit / 1024, (cvm.MemoryBudget.Limit - Math.Min(cvm.MemoryBudget.Limit, cvm.MemoryBudget.Used)) / 1024);
-            return $"MemTotal:       {total} kB\nMemFree:        {free} kB\nMemAvailable:   {free} kB\n";
+            var text = new StringBuilder();
+            var free = Free;
+            foreach (var (name, value) in ((string, ulong)[])[("MemTotal", cvm.MemoryBudget.Limit / 1024), ("MemFree", free), ("MemAvailable", free), .. _absent.Select(n => (n, 0UL))])
+                text.Append(CultureInfo.InvariantCulture, $"{name + ":",-15}{value,9} kB\n");
+            return text.ToString();
         });
+    }
+
+    /// <summary>Memory that its processes may still map, in KiB.</summary>
+    private ulong Free => (_cvm.MemoryBudget.Limit - Math.Min(_cvm.MemoryBudget.Limit, _cvm.MemoryBudget.Used)) / 1024;
+
+    /// <summary>proc_stat(5): the time of the cVM's threads is user's, and the same on every processor.</summary>
+    private string Stat()
+    {
+        const long tick = 10_000_000;
+        var (processors, uptime) = (_cvm.Host.ProcessorCount, _cvm.Host.MonotonicNanoseconds);
+        var (busy, all) = (_cvm.CpuNanoseconds / tick, uptime / tick * processors);
+        string Row(string name, int share) => $"{name} {busy / share} 0 0 {Math.Max(0, all - busy) / share} 0 0 0 0 0 0\n";
+        return Row("cpu ", 1) + string.Concat(Enumerable.Range(0, processors).Select(c => Row($"cpu{c}", processors)))
+            + $"intr 0\nctxt 0\nbtime {(_cvm.Host.RealtimeNanoseconds - uptime) / 1_000_000_000}\nprocesses {_cvm.LastProcessId}\nprocs_running 1\nprocs_blocked 0\n";
     }
 
     /// <inheritdoc/>

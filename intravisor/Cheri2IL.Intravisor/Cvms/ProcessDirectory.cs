@@ -9,6 +9,8 @@ namespace Cheri2IL.Intravisor.Cvms;
 /// <summary>/proc/PID (proc_pid(5)).</summary>
 internal sealed class ProcessDirectory : DirectoryNode
 {
+    private const long TickNanoseconds = 10_000_000;
+
     private readonly GuestProcess _process;
 
     public ProcessDirectory(GuestProcess process, FileSystem tree, DirectoryNode proc)
@@ -16,20 +18,22 @@ internal sealed class ProcessDirectory : DirectoryNode
     {
         _process = process;
         Link("exe", new ProcessLink(tree, process, () => Start?.ExecutablePath ?? ""));
-        Link("cwd", new ProcessLink(tree, process, () => tree.PathOf(process.Files.WorkingDirectory) ?? ""));
-        Link("root", new ProcessLink(tree, process, () => "/"));
+        Link("cwd", new ProcessLink(tree, process, () => tree.PathOf(process.Files.WorkingDirectory, process.Files.Root) ?? ""));
+        Link("root", new ProcessLink(tree, process, () => process.Files.Root is { } root ? tree.PathOf(root) ?? "" : "/"));
         Show("cmdline", () => Zeroed(Start?.Arguments));
         Link("environ", new ProcessFile(tree, process, 0x100, () => Zeroed(Start?.Environment), isPrivate: true));
         Show("comm", () => Name + "\n");
         Link("maps", new ProcessFile(tree, process, 0x124, Maps, isPrivate: true));
         Link("smaps", new ProcessFile(tree, process, 0x124, Smaps, isPrivate: true));
         Show("limits", Limits);
-        Show("stat", Stat);
+        Show("stat", () => Stat(thread: null));
         Show("statm", () => $"{Pages} {Pages} 0 0 0 0 0\n");
-        Show("status", Status);
+        Show("status", () => Status(thread: null));
         Show("mounts", () => string.Concat(Mount.All.Select(m => $"{m.Source} {m.Path} {m.Type} rw 0 0\n")));
         Show("mountinfo", () => string.Concat(Mount.All.Select(m => $"{m.Number} {m.Parent} 0:{m.Number} / {m.Path} rw - {m.Type} {m.Source} rw\n")));
         Link("fd", new DescriptorDirectory(process, tree, this));
+        Link("task", new ComputedDirectory(tree, this, task => process.ThreadSnapshot().Select(t => KeyValuePair.Create<string, Inode>(
+            t.Id.ToString(CultureInfo.InvariantCulture), new ComputedDirectory(tree, task, _ => FilesOf(t))))));
     }
 
     /// <summary>The process.</summary>
@@ -46,9 +50,20 @@ internal sealed class ProcessDirectory : DirectoryNode
     private ulong Pages => _process.IsEnding ? 0 : _process.Image.Space.AccessibleBytes / 4096;
 
     /// <summary>Name of the main thread, or of the program when that has ended.</summary>
-    private string Name => Encoding.Latin1.GetString(_process.FindThread(_process.Id)?.Name is { Length: > 0 } name ? name : Start?.Name ?? []);
+    private string Name => NameOf(_process.FindThread(_process.Id));
 
-    private char State => _process.HasEnded ? 'Z' : _process.IsStopped ? 'T' : 'R';
+    private string NameOf(CvmThread? thread) => Encoding.Latin1.GetString(thread?.Name is { Length: > 0 } name ? name : Start?.Name ?? []);
+
+    /// <summary>State of a thread, and its word in /proc/PID/status; that of the process is its main thread's, which may have ended before others.</summary>
+    private (char Letter, string Word) StateOf(CvmThread? thread)
+        => _process.HasEnded || thread is null ? ('Z', "zombie") : _process.IsStopped ? ('T', "stopped") : thread.IsWaiting ? ('S', "sleeping") : ('R', "running");
+
+    /// <summary>/proc/PID/task/TID.</summary>
+    private IEnumerable<KeyValuePair<string, Inode>> FilesOf(CvmThread thread)
+    {
+        foreach (var (name, content) in ((string, Func<string>)[])[("comm", () => NameOf(thread) + "\n"), ("stat", () => Stat(thread)), ("status", () => Status(thread))])
+            yield return KeyValuePair.Create<string, Inode>(name, new ProcessFile(FileSystem, _process, 0x124, content, isPrivate: false));
+    }
 
     private static string Zeroed(IReadOnlyList<byte[]>? strings)
         => string.Concat((strings ?? []).Select(s => FileSystem.FromBytes(s) + "\0"));
@@ -102,13 +117,15 @@ internal sealed class ProcessDirectory : DirectoryNode
         static string Format(ulong limit) => limit == ulong.MaxValue ? "unlimited" : limit.ToString(CultureInfo.InvariantCulture);
     }
 
-    private string Status()
+    /// <summary>proc_pid_status(5) of a thread; null: of the process.</summary>
+    private string Status(CvmThread? thread)
     {
         var who = _process.Attributes.Credentials;
         var kilobytes = Pages * 4;
         var signals = _process.Signals;
         ulong own, shared, blocked, ignored = 0, caught = 0;
-        var main = _process.FindThread(_process.Id);
+        var main = thread ?? _process.FindThread(_process.Id);
+        var (letter, word) = StateOf(main);
         lock (signals.Gate)
         {
             (own, shared, blocked) = (main?.Pending.Pending ?? 0, signals.Pending.Pending, main?.Mask ?? 0);
@@ -120,15 +137,16 @@ internal sealed class ProcessDirectory : DirectoryNode
             }
         }
 
-        return $"Name:\t{Name}\nState:\t{State} ({(State == 'Z' ? "zombie" : State == 'T' ? "stopped" : "running")})\nTgid:\t{_process.Id}\nPid:\t{_process.Id}\nPPid:\t{_process.ParentId}\n"
+        return $"Name:\t{NameOf(main)}\nState:\t{letter} ({word})\nTgid:\t{_process.Id}\nPid:\t{thread?.Id ?? _process.Id}\nPPid:\t{_process.ParentId}\n"
             + $"Uid:\t{who.Users.Real}\t{who.Users.Effective}\t{who.Users.Saved}\t{who.FileUser}\nGid:\t{who.Groups.Real}\t{who.Groups.Effective}\t{who.Groups.Saved}\t{who.FileGroup}\nGroups:\t{string.Concat(who.SupplementaryGroups.Select(g => $"{g} "))}\nVmSize:\t{kilobytes} kB\nVmRSS:\t{kilobytes} kB\nThreads:\t{_process.ThreadCount}\n"
             + string.Create(CultureInfo.InvariantCulture, $"SigPnd:\t{own:x16}\nShdPnd:\t{shared:x16}\nSigBlk:\t{blocked:x16}\nSigIgn:\t{ignored:x16}\nSigCgt:\t{caught:x16}\n")
-            + string.Create(CultureInfo.InvariantCulture, $"CapInh:\t{who.Inheritable:x16}\nCapPrm:\t{who.Permitted:x16}\nCapEff:\t{who.Effective:x16}\nCapBnd:\t{who.Bounding:x16}\nCapAmb:\t{0:x16}\nNoNewPrivs:\t{(_process.Attributes.NoNewPrivileges ? 1 : 0)}\n");
+            + string.Create(CultureInfo.InvariantCulture, $"CapInh:\t{who.Inheritable:x16}\nCapPrm:\t{who.Permitted:x16}\nCapEff:\t{who.Effective:x16}\nCapBnd:\t{who.Bounding:x16}\nCapAmb:\t{who.Ambient:x16}\nNoNewPrivs:\t{(_process.Attributes.NoNewPrivileges ? 1 : 0)}\n");
     }
 
-    /// <summary>proc_pid_stat(5): 52 fields; those that are not kept are 0.</summary>
-    private string Stat()
+    /// <summary>proc_pid_stat(5) of a thread; null: of the process. 52 fields; those that are not kept are 0.</summary>
+    private string Stat(CvmThread? thread)
     {
+        var main = thread ?? _process.FindThread(_process.Id);
         var fields = new long[49];
         fields[4 - 4] = _process.ParentId;
         fields[5 - 4] = _process.Group;
@@ -140,11 +158,14 @@ internal sealed class ProcessDirectory : DirectoryNode
             fields[8 - 4] = _process.Terminal?.ForegroundGroup ?? -1;
         }
 
-        fields[14 - 4] = _process.CpuNanoseconds / 10_000_000;
+        fields[14 - 4] = (thread is null ? _process.CpuNanoseconds : thread.CpuNanoseconds) / TickNanoseconds;
+        fields[18 - 4] = 20 + _process.Attributes.Nice;
+        fields[19 - 4] = _process.Attributes.Nice;
         fields[20 - 4] = _process.ThreadCount;
+        fields[22 - 4] = _process.StartNanoseconds / TickNanoseconds;
         fields[23 - 4] = (long)Pages * 4096;
         fields[24 - 4] = (long)Pages;
-        return $"{_process.Id} ({Name}) {State} {string.Join(' ', fields)}\n";
+        return $"{thread?.Id ?? _process.Id} ({NameOf(main)}) {StateOf(main).Letter} {string.Join(' ', fields)}\n";
     }
 
     private void Show(string name, Func<string> content) => Link(name, new ProcessFile(FileSystem, _process, 0x124, content, isPrivate: false));

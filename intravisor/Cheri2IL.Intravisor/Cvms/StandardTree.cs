@@ -3,6 +3,7 @@ using System.Text;
 using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Events;
+using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Terminals;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -72,6 +73,13 @@ internal static class StandardTree
         kernel.Link("hostname", ComputedFile.OfText(tree, () => FileSystem.FromBytes(cvm.HostName) + "\n"));
         kernel.Link("domainname", ComputedFile.OfText(tree, () => FileSystem.FromBytes(cvm.DomainName) + "\n"));
         kernel.Link("pid_max", ComputedFile.OfText(tree, () => "4194304\n"));
+        kernel.Link("cap_last_cap", ComputedFile.OfText(tree, () => "40\n"));
+        kernel.Link("shmmax", ComputedFile.OfText(tree, () => $"{SharedSegments.LargestSize}\n"));
+        kernel.Link("shmmni", ComputedFile.OfText(tree, () => $"{SharedSegments.Most}\n"));
+        var boot = Identifier(cvm);
+        var random = tree.MakeDirectory("/proc/sys/kernel/random", 0x16d);
+        random.Link("boot_id", ComputedFile.OfText(tree, () => boot));
+        random.Link("uuid", ComputedFile.OfText(tree, () => Identifier(cvm)));
         var terminals = tree.MakeDirectory("/proc/sys/kernel/pty", 0x16d);
         terminals.Link("max", ComputedFile.OfText(tree, () => $"{TerminalTable.Most}\n"));
         terminals.Link("nr", ComputedFile.OfText(tree, () => $"{cvm.Terminals.Count}\n"));
@@ -93,6 +101,15 @@ internal static class StandardTree
         tree.MakeDirectory("/sys/devices/system/clocksource/clocksource0").Link("current_clocksource", ComputedFile.OfText(tree, () => "riscv_clocksource\n"));
         tree.MakeDirectory("/sys/kernel/mm/transparent_hugepage").Link("enabled", ComputedFile.OfText(tree, () => "always madvise [never]\n"));
         MarkMounts(tree);
+    }
+
+    /// <summary>A line with a random identifier (RFC 9562, version 4).</summary>
+    private static string Identifier(Cvm cvm)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        cvm.Host.FillRandom(bytes);
+        (bytes[6], bytes[8]) = ((byte)((bytes[6] & 0x0f) | 0x40), (byte)((bytes[8] & 0x3f) | 0x80));
+        return new Guid(bytes, bigEndian: true) + "\n";
     }
 
     /// <summary>What stands over the root as if it were mounted there.</summary>

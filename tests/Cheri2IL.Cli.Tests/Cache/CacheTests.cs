@@ -99,7 +99,7 @@ public sealed class CacheTests : IDisposable
     [Fact]
     public async Task Load_OthersDeleteMeanwhile_AlwaysGivesTheModule()
     {
-        var assembly = CorpusTranslations.Of("hello/bin/hello.elf", Translator.Passes.CheckMode.Optimized).Assembly;
+        var assembly = CorpusTranslations.Of("corpus/hello/bin/hello.elf", Translator.Passes.CheckMode.Optimized).Assembly;
         var cache = new TranslationCache(Folder);
         using var end = new CancellationTokenSource();
         var others = Task.Run(() =>

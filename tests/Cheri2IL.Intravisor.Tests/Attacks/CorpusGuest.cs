@@ -74,16 +74,22 @@ internal sealed class CorpusGuest
         private readonly Lazy<FileImage> _ordinary = new(() => Translate("g_" + name, elf, bias, new TranslationOptions(), inParts));
         private readonly Lazy<FileImage> _precise = new(() => Translate("p_" + name, elf, bias, new TranslationOptions { PreciseFaults = true }, inParts));
 
+        private static readonly System.Collections.Concurrent.ConcurrentDictionary<string, Lazy<TranslatedModule>> _made = [];
+
         public bool CanBePrecise => true;
 
         public ICodeImage? Find(ICodeMemory memory, long pc, bool isPrecise) => memory.FindCode(pc) is null ? null : (isPrecise ? _precise : _ordinary).Value;
+
+        /// <summary>What was translated at run time, for all processes.</summary>
+        private static TranslatedModule Keep(string name, Func<byte[]> make)
+            => _made.GetOrAdd(name, _ => new(() => new TranslatedModule(new AssemblyLoadContext("guest").LoadFromStream(new MemoryStream(make()))))).Value;
 
         private static FileImage Translate(string name, ElfImage elf, long bias, TranslationOptions options, bool inParts)
         {
             var image = elf.ToGuestImage(bias);
             var assembly = (inParts ? ModuleTranslator.TranslateNothing(image, options, name) : ModuleTranslator.Translate(image, options, name)).Assembly;
             var module = new TranslatedModule(new AssemblyLoadContext("guest").LoadFromStream(new MemoryStream(assembly)));
-            return new FileImage(module, new RegionTranslator(image, options, cache: null, module.IsInParts));
+            return new FileImage(module, new RegionTranslator(image, options, Keep, module.IsInParts));
         }
     }
 }

@@ -25,7 +25,7 @@ public sealed class LinuxProgramTests
     [Theory]
     [InlineData("segments")]
     [InlineData("processes")]
-    [InlineData("timers")]
+    [InlineData("exec")]
     [InlineData("mappings")]
     public void Program_TranslatedInParts_PrintsTheSame(string name) => Check(name, inParts: true);
 

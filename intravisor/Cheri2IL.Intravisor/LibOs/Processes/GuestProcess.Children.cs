@@ -237,6 +237,7 @@ public sealed partial class GuestProcess
         var code = _exit!.Signal == 0 ? Signal.CLD_EXITED : Signal.DumpsCore(_exit.Signal) ? Signal.CLD_DUMPED : Signal.CLD_KILLED;
         var status = _exit.Signal == 0 ? _exit.Status : _exit.Signal;
         var orphans = new List<GuestProcess>();
+        var bereaved = new List<(GuestProcess Process, int Signal)>();
         var groups = new List<int>();
         GuestProcess? parent;
         lock (Cvm.Tasks)
@@ -254,6 +255,8 @@ public sealed partial class GuestProcess
                 // As in a container whose first process is the reaper of all.
                 child.Parent = this == Cvm.Init ? null : Cvm.Init;
                 child.ExitSignal = Signal.SIGCHLD;
+                if (child.Attributes.ParentDeathSignal is var last and not 0 && !child._isZombie)
+                    bereaved.Add((child, last));
                 if (child._isZombie)
                     orphans.Add(child);
             }
@@ -269,6 +272,9 @@ public sealed partial class GuestProcess
             if (parent is null || !parent.KeepsZombies(ExitSignal))
                 Cvm.Remove(this);
         }
+
+        foreach (var (child, signal) in bereaved)
+            child.Send(SignalInfo.OfSender(signal, Signal.SI_USER, Id, Attributes.UserId));
 
         // Nobody could continue their stopped processes any more (kernel/exit.c, kill_orphaned_pgrp).
         foreach (var group in groups.Count == 0 ? Enumerable.Empty<int>() : groups.Distinct())

@@ -29,6 +29,7 @@ public sealed unsafe partial class GuestProcess
         Attributes = new ProcessAttributes(cvm.Options);
         Signals = new ProcessSignals();
         Timers = new ProcessTimers(this);
+        StartNanoseconds = cvm.Host.MonotonicNanoseconds;
     }
 
     /// <summary>A child of another.</summary>
@@ -41,6 +42,7 @@ public sealed unsafe partial class GuestProcess
         Signals = new ProcessSignals(parent.Signals);
         Timers = new ProcessTimers(this);
         ExitSignal = exitSignal;
+        StartNanoseconds = Cvm.Host.MonotonicNanoseconds;
         Terminal = parent.Terminal;
     }
 
@@ -63,7 +65,7 @@ public sealed unsafe partial class GuestProcess
     public ProcessAttributes Attributes { get; }
 
     /// <summary>It as one who walks paths.</summary>
-    internal FileCaller FileCaller => new(Id, Attributes.Credentials);
+    internal FileCaller FileCaller => new(Id, Attributes.Credentials, Files.Root);
 
     /// <summary>Timers that send it signals.</summary>
     internal ProcessTimers Timers { get; }
@@ -80,7 +82,7 @@ public sealed unsafe partial class GuestProcess
             {
                 var sum = _finishedCpu;
                 foreach (var thread in _threads)
-                    sum += thread.HostThread == 0 ? 0 : Cvm.Host.CpuNanoseconds(thread.HostThread);
+                    sum += thread.CpuNanoseconds;
                 return sum;
             }
         }
@@ -95,6 +97,16 @@ public sealed unsafe partial class GuestProcess
                 return _threads.Count;
         }
     }
+
+    /// <summary>Threads that have not ended, at this moment.</summary>
+    internal CvmThread[] ThreadSnapshot()
+    {
+        lock (Cvm.Tasks)
+            return [.. _threads];
+    }
+
+    /// <summary>When it began, by the host's monotonic clock.</summary>
+    internal long StartNanoseconds { get; }
 
     /// <summary>Threads that have not ended. Hold <see cref="Cvm.Tasks"/>.</summary>
     internal IReadOnlyList<CvmThread> Threads => _threads;
@@ -148,10 +160,7 @@ public sealed unsafe partial class GuestProcess
     /// <summary>Does something with every thread that has not ended.</summary>
     internal void ForEachThread(Action<CvmThread> action)
     {
-        CvmThread[] threads;
-        lock (Cvm.Tasks)
-            threads = [.. _threads];
-        foreach (var thread in threads)
+        foreach (var thread in ThreadSnapshot())
             action(thread);
     }
 

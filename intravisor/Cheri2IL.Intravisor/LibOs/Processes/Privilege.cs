@@ -30,11 +30,20 @@ internal enum Privilege
     /// <summary>Give capabilities to itself, and take them from the bounding set.</summary>
     SetCapabilities = 8,
 
+    /// <summary>Use System V shared memory regardless of rights.</summary>
+    OwnSystemV = 15,
+
+    /// <summary>Take another directory for the root.</summary>
+    ChangeRoot = 18,
+
     /// <summary>Look into any process.</summary>
     Trace = 19,
 
     /// <summary>Administration of every other kind.</summary>
     Administer = 21,
+
+    /// <summary>Give any process precedence over others.</summary>
+    Prioritize = 23,
 
     /// <summary>Make device files.</summary>
     MakeDevices = 27,

@@ -48,7 +48,7 @@ public sealed class ProcessAttributes
             Credentials = parent.Credentials;
         }
 
-        (Dumpable, NoNewPrivileges, Nice) = (parent.Dumpable, parent.NoNewPrivileges, parent.Nice);
+        (Dumpable, NoNewPrivileges, Nice, DiskPriority) = (parent.Dumpable, parent.NoNewPrivileges, parent.Nice, parent.DiskPriority);
     }
 
     /// <summary>Guards <see cref="Limits"/> and changes of ids.</summary>
@@ -63,7 +63,7 @@ public sealed class ProcessAttributes
             // kernel/cred.c, commit_creds: what it knows from before is not for its new ids to see.
             if (field is { } old && (value.Users.Effective != old.Users.Effective || value.Groups.Effective != old.Groups.Effective
                 || value.FileUser != old.FileUser || value.FileGroup != old.FileGroup || (value.Permitted & ~old.Permitted) != 0))
-                Dumpable = 0;
+                (Dumpable, ParentDeathSignal) = (0, 0);
             field = value;
         }
     }
@@ -108,6 +108,12 @@ public sealed class ProcessAttributes
 
     /// <summary>PR_SET_NO_NEW_PRIVS.</summary>
     public bool NoNewPrivileges { get; set; }
+
+    /// <summary>Signal that it gets when its parent ends; 0: none. A child has none, nor has who becomes another user.</summary>
+    public int ParentDeathSignal { get; set; }
+
+    /// <summary>Class and level of precedence at disks (ioprio_set(2)); kept and told.</summary>
+    public int DiskPriority { get; set; }
 
     /// <summary>Nice value, -20 to 19.</summary>
     public int Nice { get; set; }

@@ -36,6 +36,9 @@ internal sealed record ProcessCredentials(Ids Users, Ids Groups, int[] Supplemen
     /// <summary>Capabilities that it can get at all.</summary>
     public ulong Bounding { get; init; } = All;
 
+    /// <summary>Capabilities that a program it executes has without a user or file that gives it any (PR_CAP_AMBIENT).</summary>
+    public ulong Ambient { get; init; }
+
     /// <summary>PR_SET_KEEPCAPS.</summary>
     public bool KeepsCapabilities { get; init; }
 
@@ -54,15 +57,20 @@ internal sealed record ProcessCredentials(Ids Users, Ids Groups, int[] Supplemen
     /// <summary>With other user ids: capabilities follow (security/commoncap.c, cap_emulate_setxuid).</summary>
     public ProcessCredentials WithUsers(Ids next)
     {
-        var (permitted, effective) = (Permitted, Effective);
+        var (permitted, effective, ambient) = (Permitted, Effective, Ambient);
         var hadRoot = Users.Real == 0 || Users.Effective == 0 || Users.Saved == 0;
-        if (hadRoot && next is { Real: not 0, Effective: not 0, Saved: not 0 } && !KeepsCapabilities)
-            permitted = effective = 0;
+        if (hadRoot && next is { Real: not 0, Effective: not 0, Saved: not 0 })
+        {
+            ambient = 0;
+            if (!KeepsCapabilities)
+                permitted = effective = 0;
+        }
+
         if (Users.Effective == 0 && next.Effective != 0)
             effective = 0;
         if (Users.Effective != 0 && next.Effective == 0)
             effective = permitted;
-        return this with { Users = next, FileUser = next.Effective, Permitted = permitted, Effective = effective };
+        return this with { Users = next, FileUser = next.Effective, Permitted = permitted, Effective = effective, Ambient = ambient };
     }
 
     /// <summary>With another user id for files.</summary>
@@ -86,7 +94,8 @@ internal sealed record ProcessCredentials(Ids Users, Ids Groups, int[] Supplemen
         var user = !gainsNothing && (file.Mode & FileAbi.S_ISUID) != 0 ? file.UserId : Users.Effective;
         var group = !gainsNothing && (file.Mode & setGroupToExecute) == setGroupToExecute ? file.GroupId : Groups.Effective;
         var isRoot = user == 0 || Users.Real == 0;
-        var permitted = isRoot ? Bounding | Inheritable : 0;
+        var ambient = user != Users.Effective || group != Groups.Effective ? 0 : Ambient;
+        var permitted = (isRoot ? Bounding | Inheritable : 0) | ambient;
         return this with
         {
             Users = new Ids(Users.Real, user, user),
@@ -94,7 +103,8 @@ internal sealed record ProcessCredentials(Ids Users, Ids Groups, int[] Supplemen
             FileUser = user,
             FileGroup = group,
             Permitted = permitted,
-            Effective = user == 0 ? permitted : 0,
+            Effective = user == 0 ? permitted : ambient,
+            Ambient = ambient,
             KeepsCapabilities = false,
         };
     }
@@ -180,7 +190,8 @@ internal sealed record ProcessCredentials(Ids Users, Ids Groups, int[] Supplemen
 /// <summary>Who walks a path.</summary>
 /// <param name="Process">Id of the process: /proc/self is that.</param>
 /// <param name="Credentials">As whom it acts.</param>
-internal readonly record struct FileCaller(int Process, ProcessCredentials Credentials)
+/// <param name="Root">Where its absolute paths start; null: at the tree's root.</param>
+internal readonly record struct FileCaller(int Process, ProcessCredentials Credentials, DirectoryNode? Root = null)
 {
     /// <summary>The Intravisor, in the place of a process.</summary>
     public static FileCaller Host(int process) => new(process, ProcessCredentials.Root);

@@ -42,8 +42,12 @@ internal static class MemorySyscalls
             return thread.Space.Map(a.A0, (ulong)a.A1, (int)a.A2, flags, null, a.A5);
         if (thread.Files.Descriptors[(int)a.A4] is not { } file)
             return -Errno.EBADF;
+        if (a.A1 == 0)
+            return -Errno.EINVAL;
         if (!file.CanRead)
             return -Errno.EACCES;
+        if (file is MemoryDevice { Kind: MemoryDeviceKind.Zero })
+            return thread.Space.Map(a.A0, (ulong)a.A1, (int)a.A2, flags | MemoryFlags.MAP_ANONYMOUS, null, a.A5);
         if (file is CpOpenFile shared)
             return shared.Map(thread, a.A0, (ulong)a.A1, (int)a.A2, flags, a.A5);
         return file.Inode is RegularFile regular

@@ -218,6 +218,22 @@ internal static class PathSyscalls
         return error;
     }
 
+    public static long Chroot(CvmThread thread, in SyscallArguments a)
+    {
+        var error = Find(thread, FileAbi.AT_FDCWD, a.A0, 0, out var inode);
+        if (error != 0)
+            return error;
+        if (inode is not DirectoryNode directory)
+            return -Errno.ENOTDIR;
+        error = directory.Check(thread.Process.FileCaller, 1);
+        if (error != 0)
+            return error;
+        if (!thread.Process.Attributes.Credentials.Has(Privilege.ChangeRoot))
+            return -Errno.EPERM;
+        thread.Files.Root = directory;
+        return 0;
+    }
+
     public static long Fchdir(CvmThread thread, in SyscallArguments a)
     {
         var start = thread.Files.StartOf((int)a.A0, out var error);
@@ -231,7 +247,7 @@ internal static class PathSyscalls
     {
         string? name;
         lock (thread.Files.FileSystem.Gate)
-            name = thread.Files.FileSystem.PathOf(thread.Files.WorkingDirectory);
+            name = thread.Files.FileSystem.PathOf(thread.Files.WorkingDirectory, thread.Files.Root);
         if (name is null)
             return -Errno.ENAMETOOLONG;
         var path = FileSystem.ToBytes(name + "\0");
@@ -443,7 +459,7 @@ internal static class PathSyscalls
             return error;
         lock (thread.Files.FileSystem.Gate)
         {
-            var caller = new FileCaller(thread.Process.Id, who);
+            var caller = new FileCaller(thread.Process.Id, who, thread.Files.Root);
             error = Resolve(thread, caller, directory, path, (flags & FileAbi.AT_SYMLINK_NOFOLLOW) == 0, (flags & FileAbi.AT_EMPTY_PATH) != 0, out var at);
             return error != 0 || mode == 0 ? error : at.Inode!.Check(caller, mode);
         }

@@ -123,7 +123,7 @@ internal static partial class ProcessSyscalls
             if ((inheritable & ~(now.Inheritable | (now.Has(Privilege.SetCapabilities) ? now.Bounding : now.Permitted))) != 0
                 || (inheritable & ~(now.Inheritable | now.Bounding)) != 0 || (permitted & ~now.Permitted) != 0 || (effective & ~permitted) != 0)
                 return -Errno.EPERM;
-            process.Credentials = now with { Effective = effective, Permitted = permitted, Inheritable = inheritable };
+            process.Credentials = now with { Effective = effective, Permitted = permitted, Inheritable = inheritable, Ambient = now.Ambient & permitted & inheritable };
             return 0;
         }
     }

@@ -160,17 +160,6 @@ internal static partial class ProcessSyscalls
 
     public static long SchedGetPriorityMin(CvmThread thread, in SyscallArguments a) => PriorityBound((int)a.A0, 1);
 
-    public static long Getpriority(CvmThread thread, in SyscallArguments a)
-        => a.A0 is < 0 or > 2 ? -Errno.EINVAL : 20 - thread.Process.Attributes.Nice;
-
-    public static long Setpriority(CvmThread thread, in SyscallArguments a)
-    {
-        if (a.A0 is < 0 or > 2)
-            return -Errno.EINVAL;
-        thread.Process.Attributes.Nice = Math.Clamp((int)a.A2, -20, 19);
-        return 0;
-    }
-
     public static long Getcpu(CvmThread thread, in SyscallArguments a)
     {
         var processor = Thread.GetCurrentProcessorId() % thread.Cvm.Host.ProcessorCount;

@@ -87,6 +87,9 @@ internal static partial class ProcessSyscalls
     public static long Prctl(CvmThread thread, in SyscallArguments a)
     {
         const int PR_SET_PDEATHSIG = 1;
+        const int PR_GET_PDEATHSIG = 2;
+        const int PR_GET_SECUREBITS = 27;
+        const int PR_CAP_AMBIENT = 47;
         const int PR_GET_DUMPABLE = 3;
         const int PR_SET_DUMPABLE = 4;
         const int PR_SET_NAME = 15;
@@ -120,8 +123,16 @@ internal static partial class ProcessSyscalls
                     process.Credentials = process.Credentials with { Bounding = process.Credentials.Bounding & ~(1UL << (int)a.A1) };
                 return 0;
             case PR_SET_PDEATHSIG:
-                // The parent, outside the cVM, does not end before it.
-                return (ulong)a.A1 > Signal.Last ? -Errno.EINVAL : 0;
+                if ((ulong)a.A1 > Signal.Last)
+                    return -Errno.EINVAL;
+                process.ParentDeathSignal = (int)a.A1;
+                return 0;
+            case PR_GET_PDEATHSIG:
+                return thread.Memory.TryWrite(a.A1, process.ParentDeathSignal) ? 0 : -Errno.EFAULT;
+            case PR_GET_SECUREBITS:
+                return 0;
+            case PR_CAP_AMBIENT:
+                return ChangeAmbient(process, a);
             case PR_GET_DUMPABLE:
                 return process.Dumpable;
             case PR_SET_DUMPABLE:
@@ -150,6 +161,40 @@ internal static partial class ProcessSyscalls
                 return (a.A1 | a.A2 | a.A3 | a.A4) != 0 ? -Errno.EINVAL : process.NoNewPrivileges ? 1 : 0;
             default:
                 return -Errno.EINVAL;
+        }
+    }
+
+    /// <summary>PR_CAP_AMBIENT (security/commoncap.c, cap_task_prctl).</summary>
+    private static long ChangeAmbient(ProcessAttributes process, in SyscallArguments a)
+    {
+        const int isSet = 1, raise = 2, lower = 3, clearAll = 4;
+        const ulong lastCapability = 40;
+        lock (process.Gate)
+        {
+            var now = process.Credentials;
+            if (a.A1 == clearAll)
+            {
+                if ((a.A2 | a.A3 | a.A4) != 0)
+                    return -Errno.EINVAL;
+                process.Credentials = now with { Ambient = 0 };
+                return 0;
+            }
+
+            if ((ulong)a.A2 > lastCapability || (a.A3 | a.A4) != 0)
+                return -Errno.EINVAL;
+            var bit = 1UL << (int)a.A2;
+            switch (a.A1)
+            {
+                case isSet:
+                    return (now.Ambient & bit) != 0 ? 1 : 0;
+                case raise when (now.Permitted & now.Inheritable & bit) == 0:
+                    return -Errno.EPERM;
+                case raise or lower:
+                    process.Credentials = now with { Ambient = a.A1 == raise ? now.Ambient | bit : now.Ambient & ~bit };
+                    return 0;
+                default:
+                    return -Errno.EINVAL;
+            }
         }
     }
 

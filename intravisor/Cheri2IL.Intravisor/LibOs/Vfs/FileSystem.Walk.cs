@@ -20,7 +20,7 @@ public sealed partial class FileSystem
     /// <returns>0 or a negated errno. ENOENT with <see cref="PathResult.Parent"/> set when only the last name is missing.</returns>
     internal int Walk(in FileCaller caller, DirectoryNode start, string path, bool followLast, out PathResult result, int resolve = 0)
     {
-        var walk = new PathWalk(caller, resolve, (resolve & (FileAbi.RESOLVE_BENEATH | FileAbi.RESOLVE_IN_ROOT)) != 0 ? start : Root);
+        var walk = new PathWalk(caller, resolve, (resolve & (FileAbi.RESOLVE_BENEATH | FileAbi.RESOLVE_IN_ROOT)) != 0 ? start : caller.Root ?? Root);
         return Walk(ref walk, start, path, followLast, out result);
     }
 

@@ -211,13 +211,24 @@ public sealed partial class FileSystem
         }
     }
 
-    /// <summary>Absolute path of a directory, "(unreachable)" for a removed one, or null where it is longer than paths are. Call under <see cref="Gate"/>.</summary>
-    public string? PathOf(DirectoryNode directory)
+    /// <summary>
+    /// Absolute path of a directory below a root (null: the tree's), "(unreachable)" for a removed one, or null where it is longer than paths are. Call under
+    /// <see cref="Gate"/>.
+    /// </summary>
+    public string? PathOf(DirectoryNode directory, DirectoryNode? root = null)
     {
         var names = new List<string>();
         var length = 0;
-        for (var at = directory; at != Root; at = at.Parent)
+        var start = "/";
+        for (var at = directory; at != (root ?? Root); at = at.Parent)
         {
+            // It is not below that root: fs/d_path.c, prepend_unreachable.
+            if (at == Root)
+            {
+                start = "(unreachable)/";
+                break;
+            }
+
             var name = at.Home is { } home && home.Parent == at.Parent ? home.Name : at.Parent.Children.FirstOrDefault(c => c.Value == at).Key;
             if (at.IsRemoved || name is null)
                 return "(unreachable)";
@@ -228,7 +239,7 @@ public sealed partial class FileSystem
         }
 
         names.Reverse();
-        return "/" + string.Join('/', names);
+        return start + string.Join('/', names);
     }
 
     /// <summary>Bytes of a name as the guest passes them, to text with a character for each.</summary>

@@ -7,6 +7,9 @@ public sealed class MemoryDevice(DeviceNode node, int flags, MemoryDeviceKind ki
 {
     private const int PieceBytes = 4096;
 
+    /// <summary>Which of them it is.</summary>
+    public MemoryDeviceKind Kind => kind;
+
     /// <inheritdoc/>
     public override bool IsSeekable => true;
 

@@ -8,16 +8,19 @@ namespace Cheri2IL.Intravisor.LibOs.Vfs;
 public sealed class ProcessFiles
 {
     private DirectoryNode _workingDirectory;
+    private DirectoryNode? _root;
 
     /// <summary>Those of a first process.</summary>
     public ProcessFiles(FileSystem fileSystem)
-        : this(fileSystem, fileSystem.Root, new DescriptorTable())
+        : this(fileSystem, root: null, fileSystem.Root, new DescriptorTable())
     {
     }
 
-    private ProcessFiles(FileSystem fileSystem, DirectoryNode workingDirectory, DescriptorTable descriptors)
+    private ProcessFiles(FileSystem fileSystem, DirectoryNode? root, DirectoryNode workingDirectory, DescriptorTable descriptors)
     {
         FileSystem = fileSystem;
+        root?.Hold();
+        _root = root;
         workingDirectory.Hold();
         _workingDirectory = workingDirectory;
         Descriptors = descriptors;
@@ -37,6 +40,17 @@ public sealed class ProcessFiles
         }
     }
 
+    /// <summary>Where absolute paths start (chroot); null: at the tree's root.</summary>
+    internal DirectoryNode? Root
+    {
+        get => Volatile.Read(ref _root);
+        set
+        {
+            value!.Hold();
+            Interlocked.Exchange(ref _root, value)?.Release();
+        }
+    }
+
     /// <summary>Permission bits that creation clears.</summary>
     public int Umask { get; set; } = 0x12;
 
@@ -46,7 +60,7 @@ public sealed class ProcessFiles
     /// <summary>Those of a child.</summary>
     /// <param name="sharesDescriptors">The table is the same, rather than a copy of it (CLONE_FILES).</param>
     public ProcessFiles Fork(bool sharesDescriptors)
-        => new(FileSystem, WorkingDirectory, sharesDescriptors ? Descriptors.Hold() : Descriptors.Copy()) { Umask = Umask };
+        => new(FileSystem, Root, WorkingDirectory, sharesDescriptors ? Descriptors.Hold() : Descriptors.Copy()) { Umask = Umask };
 
     /// <summary>execve: the table is the process's own from now on, without what is to be closed.</summary>
     public void Execute()
@@ -66,6 +80,7 @@ public sealed class ProcessFiles
     {
         Descriptors.Release();
         WorkingDirectory.Release();
+        Root?.Release();
     }
 
     /// <summary>The directory that a path relative to <paramref name="descriptor"/> starts at; null with a negated errno.</summary>
@@ -204,10 +219,10 @@ public sealed class ProcessFiles
     internal string PathOf(in PathResult at)
     {
         if (at.Inode is DirectoryNode directory)
-            return FileSystem.PathOf(directory) ?? "";
+            return FileSystem.PathOf(directory, Root) ?? "";
         if (at.OpenPath is { } path)
             return path;
-        if (FileSystem.PathOf(at.Parent) is not { } parent)
+        if (FileSystem.PathOf(at.Parent, Root) is not { } parent)
             return "";
         var whole = parent == "/" ? "/" + at.Name : $"{parent}/{at.Name}";
         return whole.Length < FileAbi.PATH_MAX ? whole : "";
