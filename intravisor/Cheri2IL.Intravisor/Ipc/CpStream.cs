@@ -33,8 +33,11 @@ public sealed unsafe class CpStream : Publication
     /// <summary>Length in a header: the rest of the ring is unused, the next message is at its start.</summary>
     private const long Skip = -1;
 
-    /// <summary>Short waits in a row after which the receiver lets the senders get ahead.</summary>
+    /// <summary>Times in a row that the receiver has caught up with the senders, or nearly, after which it lets them get ahead.</summary>
     private const int Hurried = 8;
+
+    /// <summary>Nearly: when it looks again, no more have come.</summary>
+    private const int FewMessages = 4;
 
     private readonly byte* _ring;
     private readonly byte[]? _hostRing;
@@ -361,19 +364,19 @@ public sealed unsafe class CpStream : Publication
 
     /// <summary>
     /// A receiver that is faster than the senders would fetch the cache lines of each message from under them, which costs both more than the
-    /// message does: when it has waited shortly several times in a row, it lets them get some microseconds ahead before it looks. Not where they
+    /// message does: when it has caught up several times in a row, it lets them get some microseconds ahead before it looks. Not where they
     /// send one at a time, and wait for an answer.
     /// </summary>
     private void LetSendersAhead()
     {
         const int unhurried = -64;
         const int turnsAhead = 28;
-        if (_sides.ShortWaits < Hurried || _sides.SeenWritten != _sides.Taken)
+        if (_sides.CatchUps < Hurried || _sides.SeenWritten != _sides.Taken)
             return;
         Thread.SpinWait(2 * turnsAhead);
         var come = Volatile.Read(ref _sides.Written) - _sides.Taken;
         if (come > 0 && come <= _sides.LastTaken)
-            _sides.ShortWaits = unhurried;
+            _sides.CatchUps = unhurried;
     }
 
     /// <summary>Waits for something to receive.</summary>
@@ -384,9 +387,7 @@ public sealed unsafe class CpStream : Publication
             return IsReadable ? ParkResult.Woken : ParkResult.TimedOut;
         var turns = _sides.ReadSpins.Await(static s => s.IsReadable, this);
         if (turns is < 0 or > shortTurns)
-            _sides.ShortWaits = 0;
-        else if (turns > 0 && _sides.ShortWaits < Hurried)
-            _sides.ShortWaits++;
+            _sides.CatchUps = 0;
         return turns >= 0 ? ParkResult.Woken : Readable.Wait(who, deadline, static s => s.IsReadable, this);
     }
 
@@ -396,11 +397,14 @@ public sealed unsafe class CpStream : Publication
         while (true)
         {
             offset = _sides.TakeAt;
-            if (_sides.SeenWritten == _sides.Taken || !IsMessages)
+            var isCaughtUp = _sides.SeenWritten == _sides.Taken;
+            if (isCaughtUp || !IsMessages)
                 _sides.SeenWritten = Volatile.Read(ref _sides.Written);
             var left = _sides.SeenWritten - _sides.Taken;
             if (left == 0)
                 return 0;
+            if (isCaughtUp && IsMessages && left <= FewMessages * _sides.LastTaken && _sides.CatchUps < Hurried)
+                _sides.CatchUps++;
             if (!IsMessages)
                 return Take(Math.Min(Math.Min(left, Capacity - _sides.TakeAt), most));
             if (!TryLoad((long*)(_ring + _sides.TakeAt), out var length))
@@ -515,8 +519,8 @@ public sealed unsafe class CpStream : Publication
         [FieldOffset(304)]
         public long LastTaken;
 
-        /// <summary>Waits of the receiver in a row that were over almost at once; negative: for so many it does not count.</summary>
+        /// <summary>Times in a row that the receiver had caught up, with hardly a wait; negative: so many do not count.</summary>
         [FieldOffset(312)]
-        public int ShortWaits;
+        public int CatchUps;
     }
 }
