@@ -82,6 +82,39 @@ public sealed partial class EmissionEquivalenceTests
         Assert.Equal(Evaluate(function, input), Dispatch(TranslatedFunctions.Load([function]), function.EntryPc, input));
     }
 
+    /// <summary>Both ways of a branch meet before either has done anything that shows: RyuJIT drops it, and the sum that it depends on.</summary>
+    [Theory]
+    [InlineData("b1, b2")]
+    [InlineData("b2, b1")]
+    [InlineData("b1, b1")]
+    public void FloatResult_OnlyForABranchThatDecidesNothing_RaisesItsFlags(string blocks)
+    {
+        var source = $$"""
+            function 0x11000 {
+            b0 @0x11000:
+              %0 = get f1
+              %1 = get f2
+              %2 = fadd.f64 %0, %1, dyn
+              %3 = fle.f64 %2, %0
+              %4 = const.i32 0
+              %5 = ne.i32 %3, %4
+              branch %5, {{blocks}}
+            b1 @0x11004:
+              %0 = const.i64 1
+              set x5, %0
+              jump b2
+            b2 @0x11008:
+              %0 = const.i64 2
+              set x5, %0
+              tailcall 0x8000
+            }
+            """;
+        var function = IrParser.ParseFunction(source);
+        const string input = "x5=7 f1=0x7fefffffffffffff f2=0x7fefffffffffffff";
+        Assert.Contains("fflags=5 ", Evaluate(function, input), StringComparison.Ordinal);
+        Assert.Equal(Evaluate(function, input), Dispatch(TranslatedFunctions.Load([function]), function.EntryPc, input));
+    }
+
     [Theory]
     [InlineData("x5=0x100 x8=0x20000", "pc=0x11008")]
     [InlineData("x5=0x20000 x8=0x100", "pc=0x11004")]

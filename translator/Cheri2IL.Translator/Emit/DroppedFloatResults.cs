@@ -10,7 +10,8 @@ namespace Cheri2IL.Translator.Emit;
 /// <remarks>
 /// Backward over the function, as RyuJIT does it: a register is live where a path leads to a place that stores it or to a
 /// needed use of it, and a value is needed if a live register, memory or control flow depends on it. The cold paths of
-/// checks do not count as stores, for RyuJIT drops a check that repeats an earlier one.
+/// checks do not count as stores, for RyuJIT drops a check that repeats an earlier one, nor does a branch whose sides do nothing
+/// before they meet.
 /// </remarks>
 internal sealed class DroppedFloatResults
 {
@@ -19,6 +20,9 @@ internal sealed class DroppedFloatResults
     private readonly Dictionary<IrBlock, RegisterSet> _liveIn = [];
     private readonly HashSet<IrInstruction> _needed = [];
     private readonly HashSet<IrInstruction> _dropped = [];
+
+    /// <summary>Blocks that do nothing but go on, and where.</summary>
+    private readonly Dictionary<IrBlock, IrBlock> _onward = [];
 
     private DroppedFloatResults(IrFunction function, RegisterAnalysis registers)
     {
@@ -90,12 +94,41 @@ internal sealed class DroppedFloatResults
             before = _registers.DirtyAfter(code[k], before);
         }
 
-        var live = before & _registers.StoredAtEnd(block);
-        foreach (var successor in Followers(block))
+        var stored = before & _registers.StoredAtEnd(block);
+        var live = stored;
+        var followers = Followers(block);
+        foreach (var successor in followers)
             live |= _liveIn.GetValueOrDefault(successor);
+        var onward = block.Terminator.Op is IrOp.Jump or IrOp.Branch && followers.TrueForAll(f => Destination(f) == Destination(followers[0])) ? followers[0] : null;
+        var isIdle = onward is not null && stored == 0;
         for (var k = code.Count - 1; k >= 0; k--)
+        {
+            // Whichever way a branch goes, it comes to the same place: RyuJIT drops it, and what its condition was computed from.
+            if (code[k].Op == IrOp.Branch && onward is not null)
+                continue;
+            isIdle &= code[k].Op == IrOp.Jump || IsIdle(code[k], live);
             live = Before(code[k], live, dirty[k]);
+        }
+
+        if (isIdle)
+            _onward[block] = onward!;
+        else
+            _onward.Remove(block);
         return live;
+    }
+
+    /// <summary>Whether nothing is left of an instruction for RyuJIT, but for the flags that it raises.</summary>
+    private static bool IsIdle(IrInstruction i, RegisterSet live)
+        => i.Op == IrOp.Set ? (live & RegisterAnalysis.Bit(i.Register)) == 0
+            : IsCheck(i) || (i.Type != IrType.Void && (IrOpInfo.Effects(i.Op) & ~IrEffects.FloatStatus) == IrEffects.None);
+
+    /// <summary>The first block from <paramref name="block"/> on that does something.</summary>
+    private IrBlock Destination(IrBlock block)
+    {
+        // As many steps as there are such blocks lead through all of them, or round.
+        for (var step = 0; step < _onward.Count && _onward.TryGetValue(block, out var next); step++)
+            block = next;
+        return block;
     }
 
     private RegisterSet Before(IrInstruction i, RegisterSet live, RegisterSet dirty)
