@@ -134,13 +134,19 @@ static void signals(void) {
     signal(SIGCHLD, SIG_DFL);
 }
 
+static int seen[2];
+
+// Lives until its parent has seen that it goes on: of one that has ended, that is not told any more.
 static int stopped_and_continued(void) {
+    char byte;
     raise(SIGSTOP);
-    return 5;
+    return read(seen[0], &byte, 1) == 1 ? 5 : 6;
 }
 
 static void stops(void) {
     int status;
+    if (pipe(seen) != 0)
+        return;
     pid_t child = child_of(stopped_and_continued);
     show_ok("wait for the stop", waitpid(child, &status, WUNTRACED));
     show_status("stopped", status);
@@ -148,7 +154,10 @@ static void stops(void) {
     kill(child, SIGCONT);
     show_ok("wait for it to go on", waitpid(child, &status, WCONTINUED));
     show_status("continued", status);
+    show("told to end", write(seen[1], "", 1));
     wait_and_show("at the end", child);
+    close(seen[0]);
+    close(seen[1]);
 }
 
 static int leads(void) {

@@ -174,7 +174,8 @@ static void inheritance(void) {
     int status;
     waitpid(child, &status, 0);
     printf("child has %d seconds\n", WEXITSTATUS(status));
-    printf("parent has %u\n", alarm(0));
+    // The child may have taken more than half a second of them.
+    printf("parent has some %d\n", alarm(0) > 50);
 
     // Uncaught, it ends the process.
     child = fork();

@@ -9,6 +9,19 @@ namespace Cheri2IL.Translator.RunTime;
 /// <remarks>Thread-safe; shared by the address spaces that have the file at the same load bias.</remarks>
 public sealed unsafe class RegionTranslator : IRegionTranslator
 {
+    /// <summary>
+    /// Bytes from which on a function is evaluated for a while before a region in it is translated. That takes seconds for an interpreter's main loop, and
+    /// signals interrupt it at ever other places; evaluation soon comes to one of those that have a region already, or to the function's end.
+    /// </summary>
+    private const int LargeFunction = 16 << 10;
+
+    /// <summary>Evaluations for each byte of such a function: about as long as its translation takes.</summary>
+    private const int EvaluationsPerByte = 2;
+
+    /// <summary>Most functions whose evaluations are counted.</summary>
+    private const int MostCounted = 4096;
+
+    private readonly Dictionary<long, long> _evaluations = [];
     private readonly GuestImage _image;
     private readonly Func<string, Func<byte[]>, TranslatedModule>? _cache;
     private readonly Lock _gate = new();
@@ -49,9 +62,26 @@ public sealed unsafe class RegionTranslator : IRegionTranslator
             var isa = CodeEvaluator.IsaOf(state);
             if (_parts is not null && isa == _image.Isa && FindPart(pc) is { } part && part.FindRow(pc) != 0)
                 return part;
+            if (IsEvaluated(pc))
+                return null;
             var name = isa == _image.Isa ? ModuleFormat.RegionName(_key, pc) : $"{ModuleFormat.RegionName(_key, pc)}_{isa}";
             return Load(name, () => ModuleTranslator.TranslateRegion(_image.DecodedAs(isa), pc, _options, "r_" + name).Assembly);
         }
+    }
+
+    /// <summary>Whether the code at a pc inside a large function is evaluated once more. Counts.</summary>
+    private bool IsEvaluated(long pc)
+    {
+        var range = _image.RangeOf(pc);
+        var length = range.End - range.Start;
+        if (length < LargeFunction)
+            return false;
+        if (_evaluations.Count == MostCounted)
+            _evaluations.Clear();
+        var evaluations = _evaluations.GetValueOrDefault(range.Start);
+        var isPatient = evaluations < length * EvaluationsPerByte;
+        _evaluations[range.Start] = isPatient ? evaluations + 1 : 0;
+        return isPatient;
     }
 
     /// <summary>The part with an address; null: it has none.</summary>
