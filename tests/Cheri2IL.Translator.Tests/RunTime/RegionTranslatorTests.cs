@@ -1,0 +1,56 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator.RunTime;
+using Xunit;
+
+namespace Cheri2IL.Translator.Tests.RunTime;
+
+/// <summary>When a region inside a function is translated.</summary>
+public sealed unsafe class RegionTranslatorTests
+{
+    private const long Start = 0x11000;
+    private const uint Nop = 0x00000013;
+    private const uint Return = 0x00008067;
+
+    [Fact]
+    public void Translate_InASmallFunction_TranslatesAtOnce()
+        => Assert.NotNull(Translate(New(15 << 10), Start + 4));
+
+    [Theory]
+    [InlineData(16 << 10)]
+    [InlineData(20 << 10)]
+    public void Translate_InALargeFunction_EvaluatesTwiceItsBytesBeforeEachRegion(int length)
+    {
+        var translator = New(length);
+        for (var round = 0; round < 2; round++)
+        {
+            // Wherever it is interrupted: the function counts, not the place.
+            for (var k = 0; k < 2 * length; k++)
+                Assert.Null(Translate(translator, Start + (4 * ((k * 7) % (length / 4)))));
+            Assert.NotEqual(0, Translate(translator, Start + length - 8)!.Find(Start + length - 8));
+        }
+    }
+
+    private static RegionTranslator New(int length)
+    {
+        var code = new byte[length];
+        for (var at = 0; at < length; at += sizeof(uint))
+            BinaryPrimitives.WriteUInt32LittleEndian(code.AsSpan(at), at + sizeof(uint) < length ? Nop : Return);
+        var image = new GuestImage(code, 0, [new GuestSegment(Start, length, code, IsExecutable: true, IsWritable: false)], [new GuestRange(Start, Start + length, "large")], []);
+        return new RegionTranslator(image, new TranslationOptions { Parallelism = 1 }, cache: null);
+    }
+
+    private static TranslatedModule? Translate(RegionTranslator translator, long pc)
+    {
+        var state = (GuestState*)NativeMemory.AllocZeroed((nuint)sizeof(GuestState));
+        try
+        {
+            return translator.Translate(state, pc);
+        }
+        finally
+        {
+            NativeMemory.Free(state);
+        }
+    }
+}
