@@ -33,9 +33,15 @@ public sealed record ImageUser(int UserId, int GroupId, IReadOnlyList<int> Group
             groupId = chosen;
         }
 
-        // Who names a group is in no other.
-        int[] others = parts.Length > 1 || user is null ? [] : [.. groups.Where(g => g[3].Split(',').Contains(user[0])).Select(g => Number(g[2])).OfType<int>()];
-        return new ImageUser(userId, groupId, [groupId, .. others.Where(g => g != groupId).Distinct()], user is { } known && known[5].Length > 0 ? known[5] : "/");
+        // Who names a group is in no other. No query over integers: every start would compile it.
+        List<int> all = [groupId];
+        foreach (var group in parts.Length > 1 || user is null ? [] : groups)
+        {
+            if (Array.IndexOf(group[3].Split(','), user![0]) >= 0 && Number(group[2]) is { } other && !all.Contains(other))
+                all.Add(other);
+        }
+
+        return new ImageUser(userId, groupId, [.. all], user is { } known && known[5].Length > 0 ? known[5] : "/");
     }
 
     private static int? Number(string text)

@@ -29,6 +29,7 @@ public sealed partial class Cvm : IDisposable
     private readonly Lock _starting = new();
     private readonly TaskCompletionSource<CvmExit> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly IHostUpper? _upper;
+    private CallEntries? _entries; // made at first use: a start without it compiles less
     private bool _started;
     private bool _launched;
     private bool _released;
@@ -109,7 +110,7 @@ public sealed partial class Cvm : IDisposable
     internal Exchange Exchange { get; }
 
     /// <summary>Functions of others that its programs enter by CInvoke.</summary>
-    internal CallEntries Entries { get; } = new();
+    internal CallEntries Entries => LazyInitializer.EnsureInitialized(ref _entries, () => new CallEntries());
 
     /// <summary>What is told about it; null where it belongs to no Intravisor.</summary>
     internal IntravisorTelemetry? Telemetry => Exchange.Telemetry;

@@ -76,9 +76,9 @@ internal static class StandardTree
         kernel.Link("cap_last_cap", ComputedFile.OfText(tree, () => "40\n"));
         kernel.Link("shmmax", ComputedFile.OfText(tree, () => $"{SharedSegments.LargestSize}\n"));
         kernel.Link("shmmni", ComputedFile.OfText(tree, () => $"{SharedSegments.Most}\n"));
-        var boot = Identifier(cvm);
+        string? boot = null;
         var random = tree.MakeDirectory("/proc/sys/kernel/random", 0x16d);
-        random.Link("boot_id", ComputedFile.OfText(tree, () => boot));
+        random.Link("boot_id", ComputedFile.OfText(tree, () => boot ??= Identifier(cvm)));
         random.Link("uuid", ComputedFile.OfText(tree, () => Identifier(cvm)));
         var terminals = tree.MakeDirectory("/proc/sys/kernel/pty", 0x16d);
         terminals.Link("max", ComputedFile.OfText(tree, () => $"{TerminalTable.Most}\n"));

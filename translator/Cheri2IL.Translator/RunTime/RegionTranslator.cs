@@ -10,10 +10,13 @@ namespace Cheri2IL.Translator.RunTime;
 public sealed unsafe class RegionTranslator : IRegionTranslator
 {
     /// <summary>
-    /// Bytes from which on a function is evaluated for a while before a region in it is translated. That takes seconds for an interpreter's main loop, and
-    /// signals interrupt it at ever other places; evaluation soon comes to one of those that have a region already, or to the function's end.
+    /// Bytes from which on a function that has had regions translated is evaluated for a while before the next. That takes seconds for an interpreter's main
+    /// loop, and signals interrupt it at ever other places; evaluation soon comes to one of those that have a region already, or to the function's end.
     /// </summary>
     private const int LargeFunction = 16 << 10;
+
+    /// <summary>Regions of a function that are translated at once: one that every run enters at the same place, without signals, is to have them in the cache.</summary>
+    private const int FirstRegions = 2;
 
     /// <summary>Evaluations for each byte of such a function: about as long as its translation takes.</summary>
     private const int EvaluationsPerByte = 2;
@@ -21,7 +24,7 @@ public sealed unsafe class RegionTranslator : IRegionTranslator
     /// <summary>Most functions whose evaluations are counted.</summary>
     private const int MostCounted = 4096;
 
-    private readonly Dictionary<long, long> _evaluations = [];
+    private readonly Dictionary<long, (int Regions, long Evaluations)> _largeFunctions = [];
     private readonly GuestImage _image;
     private readonly Func<string, Func<byte[]>, TranslatedModule>? _cache;
     private readonly Lock _gate = new();
@@ -76,11 +79,11 @@ public sealed unsafe class RegionTranslator : IRegionTranslator
         var length = range.End - range.Start;
         if (length < LargeFunction)
             return false;
-        if (_evaluations.Count == MostCounted)
-            _evaluations.Clear();
-        var evaluations = _evaluations.GetValueOrDefault(range.Start);
-        var isPatient = evaluations < length * EvaluationsPerByte;
-        _evaluations[range.Start] = isPatient ? evaluations + 1 : 0;
+        if (_largeFunctions.Count == MostCounted)
+            _largeFunctions.Clear();
+        var (regions, evaluations) = _largeFunctions.GetValueOrDefault(range.Start);
+        var isPatient = regions >= FirstRegions && evaluations < length * EvaluationsPerByte;
+        _largeFunctions[range.Start] = isPatient ? (regions, evaluations + 1) : (regions + 1, 0);
         return isPatient;
     }
 

@@ -5,7 +5,7 @@ namespace Cheri2IL.Intravisor.LibOs.Net;
 internal sealed class NetlinkPorts
 {
     private readonly Lock _gate = new();
-    private readonly HashSet<uint> _taken = [];
+    private HashSet<uint>? _taken; // made at first use: a start without it compiles less
     private uint _next = uint.MaxValue;
 
     /// <summary>Takes a number, or of 0 that of the process or else a free one; false if it is taken.</summary>
@@ -13,6 +13,7 @@ internal sealed class NetlinkPorts
     {
         lock (_gate)
         {
+            _taken ??= [];
             taken = wanted != 0 ? wanted : (uint)process;
             if (wanted != 0)
                 return _taken.Add(taken);
@@ -26,6 +27,6 @@ internal sealed class NetlinkPorts
     public void Release(uint port)
     {
         lock (_gate)
-            _taken.Remove(port);
+            _taken?.Remove(port);
     }
 }
