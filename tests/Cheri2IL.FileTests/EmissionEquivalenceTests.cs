@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using System.Text.RegularExpressions;
 using Cheri2IL.Translator.Emit;
 using Cheri2IL.Translator.Ir;
@@ -112,6 +114,31 @@ public sealed partial class EmissionEquivalenceTests
         var function = IrParser.ParseFunction(source);
         const string input = "x5=7 f1=0x7fefffffffffffff f2=0x7fefffffffffffff";
         Assert.Contains("fflags=5 ", Evaluate(function, input), StringComparison.Ordinal);
+        Assert.Equal(Evaluate(function, input), Dispatch(TranslatedFunctions.Load([function]), function.EntryPc, input));
+    }
+
+    /// <summary>Guests make such code as long as they like: what branches that decide nothing lead to is found in one go.</summary>
+    [Fact]
+    public void FloatResult_BeforeThousandsOfBranchesThatDecideNothing_RaisesItsFlags()
+    {
+        const int branches = 4000;
+        var source = new StringBuilder("""
+            function 0x11000 {
+            b0 @0x11000:
+              %0 = get f1
+              %1 = get f2
+              %2 = fadd.f64 %0, %1, dyn
+              %3 = fle.f64 %2, %0
+              %4 = const.i32 0
+              %5 = ne.i32 %3, %4
+              branch %5, b1, b2
+
+            """);
+        for (var b = 1; b <= branches; b++)
+            source.Append(CultureInfo.InvariantCulture, $"b{b} @0x{0x11000 + (4 * b):x}:\n  %0 = get x5\n  %1 = const.i64 {b}\n  %2 = ltu.i64 %0, %1\n  branch %2, b{b + 1}, b{Math.Min(b + 2, branches + 1)}\n");
+        source.Append(CultureInfo.InvariantCulture, $"b{branches + 1} @0x20000:\n  tailcall 0x8000\n}}\n");
+        var function = IrParser.ParseFunction(source.ToString());
+        const string input = "x5=7 f1=0x7fefffffffffffff f2=0x7fefffffffffffff";
         Assert.Equal(Evaluate(function, input), Dispatch(TranslatedFunctions.Load([function]), function.EntryPc, input));
     }
 

@@ -24,6 +24,9 @@ internal sealed class DroppedFloatResults
     /// <summary>Blocks that do nothing but go on, and where.</summary>
     private readonly Dictionary<IrBlock, IrBlock> _onward = [];
 
+    /// <summary>Where they lead in the end, as far as this round has asked.</summary>
+    private readonly Dictionary<IrBlock, IrBlock> _destinations = [];
+
     private DroppedFloatResults(IrFunction function, RegisterAnalysis registers)
     {
         _function = function;
@@ -66,17 +69,26 @@ internal sealed class DroppedFloatResults
 
     private void Solve()
     {
+        foreach (var block in _function.Blocks)
+        {
+            if (block.Terminator.Op is IrOp.Jump or IrOp.Branch && block.Instructions.TrueForAll(i => IrOpInfo.IsTerminator(i.Op) || IsIdle(i, live: 0)))
+                _onward.Add(block, Followers(block)[0]);
+        }
+
+        // Live registers only become more, and blocks that do nothing fewer: it ends.
         bool changed;
         do
         {
             changed = false;
             _needed.Clear();
             _dropped.Clear();
+            _destinations.Clear();
             for (var b = _function.Blocks.Count - 1; b >= 0; b--)
             {
                 var block = _function.Blocks[b];
+                var idle = _onward.Count;
                 var live = Walk(block);
-                changed |= live != _liveIn.GetValueOrDefault(block);
+                changed |= live != _liveIn.GetValueOrDefault(block) || idle != _onward.Count;
                 _liveIn[block] = live;
             }
         }
@@ -99,20 +111,18 @@ internal sealed class DroppedFloatResults
         var followers = Followers(block);
         foreach (var successor in followers)
             live |= _liveIn.GetValueOrDefault(successor);
-        var onward = block.Terminator.Op is IrOp.Jump or IrOp.Branch && followers.TrueForAll(f => Destination(f) == Destination(followers[0])) ? followers[0] : null;
-        var isIdle = onward is not null && stored == 0;
+        var decidesNothing = block.Terminator.Op is IrOp.Jump or IrOp.Branch && followers.TrueForAll(f => Destination(f) == Destination(followers[0]));
+        var isIdle = decidesNothing && stored == 0;
         for (var k = code.Count - 1; k >= 0; k--)
         {
             // Whichever way a branch goes, it comes to the same place: RyuJIT drops it, and what its condition was computed from.
-            if (code[k].Op == IrOp.Branch && onward is not null)
+            if (code[k].Op == IrOp.Branch && decidesNothing)
                 continue;
             isIdle &= code[k].Op == IrOp.Jump || IsIdle(code[k], live);
             live = Before(code[k], live, dirty[k]);
         }
 
-        if (isIdle)
-            _onward[block] = onward!;
-        else
+        if (!isIdle)
             _onward.Remove(block);
         return live;
     }
@@ -120,15 +130,29 @@ internal sealed class DroppedFloatResults
     /// <summary>Whether nothing is left of an instruction for RyuJIT, but for the flags that it raises.</summary>
     private static bool IsIdle(IrInstruction i, RegisterSet live)
         => i.Op == IrOp.Set ? (live & RegisterAnalysis.Bit(i.Register)) == 0
-            : IsCheck(i) || (i.Type != IrType.Void && (IrOpInfo.Effects(i.Op) & ~IrEffects.FloatStatus) == IrEffects.None);
+            : (IsCheck(i) && !i.Polls) || (i.Type != IrType.Void && (IrOpInfo.Effects(i.Op) & ~IrEffects.FloatStatus) == IrEffects.None);
 
-    /// <summary>The first block from <paramref name="block"/> on that does something.</summary>
+    /// <summary>The first block from <paramref name="block"/> on that does something. Every loop has one: it polls.</summary>
     private IrBlock Destination(IrBlock block)
     {
-        // As many steps as there are such blocks lead through all of them, or round.
-        for (var step = 0; step < _onward.Count && _onward.TryGetValue(block, out var next); step++)
-            block = next;
-        return block;
+        var end = block;
+        for (var step = 0; step <= _onward.Count; step++)
+        {
+            if (_destinations.TryGetValue(end, out var known))
+            {
+                end = known;
+                break;
+            }
+
+            if (!_onward.TryGetValue(end, out var next))
+                break;
+            end = next;
+        }
+
+        // What leads there need not be followed again, however long a chain a guest makes.
+        for (var at = block; at != end && !_destinations.ContainsKey(at) && _onward.TryGetValue(at, out var next); at = next)
+            _destinations.Add(at, end);
+        return end;
     }
 
     private RegisterSet Before(IrInstruction i, RegisterSet live, RegisterSet dirty)
