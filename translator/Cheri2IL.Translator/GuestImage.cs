@@ -71,6 +71,9 @@ public sealed class GuestImage : ICodeSource
     /// <remarks>The mode in which a program with capabilities starts. It may change it, which only running it shows.</remarks>
     public RiscVIsa Isa { get; init; }
 
+    /// <summary>Those of <see cref="Seeds"/> that are no more than words of data which look like addresses.</summary>
+    public IReadOnlySet<long> Candidates { get; init; } = new HashSet<long>();
+
     /// <summary>The ELF file.</summary>
     public byte[] File { get; }
 
@@ -94,7 +97,7 @@ public sealed class GuestImage : ICodeSource
 
     /// <summary>The same image, decoded as <paramref name="isa"/>: code with capabilities has two encoding modes.</summary>
     public GuestImage DecodedAs(RiscVIsa isa)
-        => isa == Isa ? this : new GuestImage(File, LoadBias, _segments, _ranges, _seeds, _code, _lines, _pointers) { Isa = isa };
+        => isa == Isa ? this : new GuestImage(File, LoadBias, _segments, _ranges, _seeds, _code, _lines, _pointers) { Isa = isa, Candidates = Candidates };
 
     /// <summary>Whether an even guest address lies in an executable segment.</summary>
     public bool IsExecutable(long address) => (address & 1) == 0 && Find(address) is { IsExecutable: true };

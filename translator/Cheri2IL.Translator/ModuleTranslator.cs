@@ -195,7 +195,7 @@ public sealed class ModuleTranslator
         translator.DiscoverFrom(image.Seeds, start: 0, bytes: long.MaxValue);
 
         // A program that reaches an instruction of CHERI is a hybrid one, even if the file does not say so.
-        return image.Isa == RiscVIsa.Rv64 && translator.Regions.Any(r => r.HasCapabilityInstructions)
+        return image.Isa == RiscVIsa.Rv64 && translator.ReachesCapabilityInstructions()
             ? Discover(image.DecodedAs(RiscVIsa.CheriV9Integer), options, assemblyName)
             : translator;
     }
@@ -242,6 +242,27 @@ public sealed class ModuleTranslator
             _options.Progress?.Invoke(0, _regions.Count + found.Count);
             round = [.. found];
         }
+    }
+
+    /// <summary>Whether code that certainly is code has instructions of CHERI: a word of data that looks like an address may lead to anything.</summary>
+    private bool ReachesCapabilityInstructions()
+    {
+        var reached = new HashSet<long>(_image.Seeds.Where(s => !_image.Candidates.Contains(s)));
+        var work = new Stack<long>(reached);
+        while (work.TryPop(out var pc))
+        {
+            if (!_regions.TryGetValue(pc, out var region))
+                continue;
+            if (region.HasCapabilityInstructions)
+                return true;
+            foreach (var target in region.CallTargets.Concat(region.TailTargets).Concat(region.Addresses))
+            {
+                if (reached.Add(target))
+                    work.Push(target);
+            }
+        }
+
+        return false;
     }
 
     private RegionBuilder Build(long pc)

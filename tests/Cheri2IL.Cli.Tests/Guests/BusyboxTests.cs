@@ -36,6 +36,15 @@ public sealed class BusyboxTests(Workloads workloads)
         Assert.True(expected.Output.AsSpan().SequenceEqual(actual.Output), Difference(expected.Output, actual.Output) + actual.Error);
     }
 
+    /// <summary>It has none, and would run with tags, or from a root not as translated at all, if it were taken for a program that has.</summary>
+    [Fact]
+    public void Info_UnmodifiedProgram_HasNoCapabilities()
+    {
+        var actual = ToolProcess.Run(Data.Value, "info", Busybox("riscv64"));
+        Assert.Equal(0, actual.ExitCode);
+        Assert.DoesNotContain("capabilities", actual.Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Cases_CoverTheAppletsThatUsersExpect()
     {

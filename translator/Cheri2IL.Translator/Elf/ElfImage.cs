@@ -128,7 +128,8 @@ public sealed partial class ElfImage
             .Concat(UnwindRanges.Select(r => (r.Start, r.Length, Name: (string?)null)))
             .Select(r => (Start: r.Item1, Length: Inside(r.Item1, r.Item2), r.Name))
             .Where(r => r.Length > 0)
-            .Select(r => new GuestRange(r.Start + loadBias, r.Start + r.Length + loadBias, r.Name));
+            .Select(r => new GuestRange(r.Start + loadBias, r.Start + r.Length + loadBias, r.Name))
+            .ToArray();
         var code = Sections.Where(s => s.IsCode && Inside(s.Address, s.Size) == s.Size).Select(s => new GuestRange(s.Address + loadBias, s.Address + s.Size + loadBias, s.Name));
         var pointers = new Dictionary<long, long>();
         foreach (var relocation in Relocations)
@@ -137,9 +138,12 @@ public sealed partial class ElfImage
                 pointers[relocation.Offset + loadBias] = relocation.Addend + loadBias;
         }
 
+        long[] seeds = [.. Seeds(functions).Select(a => a + loadBias)];
+        long[] candidates = [.. PointersIn(".data.rel.ro", ".got").Select(a => a + loadBias)];
         return new GuestImage(
-            _data, loadBias, segments, ranges, Seeds(functions).Select(a => a + loadBias), code, Lines is { } lines ? pc => lines.Find(pc - loadBias) : null, pointers)
+            _data, loadBias, segments, ranges, seeds.Concat(candidates), code, Lines is { } lines ? pc => lines.Find(pc - loadBias) : null, pointers)
         {
+            Candidates = candidates.Except(seeds).Except(ranges.Select(r => r.Start)).ToHashSet(),
             Isa = Executable.Capabilities switch
             {
                 CapabilityAbi.None => RiscVIsa.Rv64,
@@ -178,24 +182,25 @@ public sealed partial class ElfImage
         foreach (var pointer in InitializerPointers)
             yield return pointer;
 
-        // A static program has no dynamic section; these are where linkers put pointers to functions.
-        foreach (var name in (string[])[".init_array", ".fini_array", ".preinit_array", ".data.rel.ro", ".got"])
-        {
-            foreach (var pointer in PointersIn(name))
-                yield return pointer;
-        }
+        // A static program has no dynamic section.
+        foreach (var pointer in PointersIn(".init_array", ".fini_array", ".preinit_array"))
+            yield return pointer;
     }
 
-    /// <summary>Words of a section that a fixed-address image holds ready; candidates only.</summary>
-    private List<long> PointersIn(string name)
+    /// <summary>Words of sections that a fixed-address image holds ready, among which linkers put pointers to functions.</summary>
+    private List<long> PointersIn(params ReadOnlySpan<string> names)
     {
-        var pointers = new List<long>();
-        if (Executable.IsPositionIndependent || FindSection(name) is not { } section)
-            return pointers;
-        var reader = new ElfReader(Content(section));
-        while (reader.Remaining >= 8)
-            pointers.Add(reader.I64());
-        return pointers;
+        var words = new List<long>();
+        foreach (var name in names)
+        {
+            if (Executable.IsPositionIndependent || FindSection(name) is not { } section)
+                continue;
+            var reader = new ElfReader(Content(section));
+            while (reader.Remaining >= 8)
+                words.Add(reader.I64());
+        }
+
+        return words;
     }
 
     private void ReadSections()
