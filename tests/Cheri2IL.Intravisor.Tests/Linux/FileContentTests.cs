@@ -70,6 +70,23 @@ public sealed class FileContentTests(ITestOutputHelper output)
         Assert.InRange(_files.MemoryUsed, 8 * Chunk, 9 * Chunk);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Shifting_WhatIsNotInTheFile_IsRefusedAndChangesNothing(bool isShared)
+    {
+        var content = new FileContent(_files, null);
+        Assert.Equal(0, content.Allocate(0, 2 * Chunk, keepsSize: false));
+        Assert.True(!isShared || content.Share() >= 0);
+        var used = _files.MemoryUsed;
+        Assert.Equal(-Errno.EINVAL, content.Shift(Chunk, -Chunk));
+        Assert.Equal(-Errno.EINVAL, content.Shift(0, -4 * Chunk));
+        Assert.Equal(-Errno.EINVAL, content.Shift(2 * Chunk, Block));
+        Assert.Equal(-Errno.EFBIG, content.Shift(0, FileContent.MostBytes - (2 * Chunk) + Block));
+        Assert.Equal(-Errno.EFBIG, content.Shift(2 * Chunk, FileContent.MostBytes));
+        Assert.Equal((2 * Chunk, used), (content.Length, _files.MemoryUsed));
+    }
+
     [Fact]
     public void Budget_IsNotOverrunByASumThatOverflows()
     {

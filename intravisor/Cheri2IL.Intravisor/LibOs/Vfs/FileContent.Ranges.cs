@@ -103,12 +103,17 @@ public sealed partial class FileContent
     /// <summary>
     /// Takes a range out, so that what follows comes to its place, or makes room for one by a hole: 0 or a negated errno, and then nothing has changed.
     /// </summary>
-    /// <param name="offset">Start, within the file.</param>
-    /// <param name="count">Bytes to take out, if negative, which do not reach the end; else bytes of the hole.</param>
+    /// <param name="offset">Start. EINVAL unless it is within the file.</param>
+    /// <param name="count">Bytes to take out, if negative: EINVAL where they reach the end; else bytes of the hole: EFBIG where the file would be too long.</param>
     internal int Shift(long offset, long count)
     {
         lock (_gate)
         {
+            // Here, and not by who calls: another may cut the file off at any moment before.
+            if (count > 0 && count > MostBytes - _length)
+                return -Errno.EFBIG;
+            if ((count < 0 ? offset - count : offset) >= _length)
+                return -Errno.EINVAL;
             if (!TryBeginChange(out var isBacked))
                 return -Errno.ENOSPC;
             var error = isBacked ? ShiftBacking(offset, count) : TryShiftChunks(offset, count) ? 0 : -Errno.ENOSPC;

@@ -51,13 +51,9 @@ public sealed class RegularFile : Inode
             case FileAbi.FALLOC_FL_ZERO_RANGE:
                 return Content.Punch(offset, end) is var error and not 0 ? error : Content.Allocate(offset, end, keepsSize);
             case FileAbi.FALLOC_FL_COLLAPSE_RANGE:
-                return ((offset | length) & (blockSize - 1)) != 0 || end >= Size ? -Errno.EINVAL : Content.Shift(offset, -length);
+                return ((offset | length) & (blockSize - 1)) != 0 ? -Errno.EINVAL : Content.Shift(offset, -length);
             case FileAbi.FALLOC_FL_INSERT_RANGE:
-                if (((offset | length) & (blockSize - 1)) != 0)
-                    return -Errno.EINVAL;
-                if (length > FileContent.MostBytes - Size)
-                    return -Errno.EFBIG;
-                return offset >= Size ? -Errno.EINVAL : Content.Shift(offset, length);
+                return ((offset | length) & (blockSize - 1)) != 0 ? -Errno.EINVAL : Content.Shift(offset, length);
             default:
                 return -Errno.EOPNOTSUPP;
         }
