@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Vfs;
@@ -71,6 +72,28 @@ public sealed class FileSystemTests
         Assert.False(file.TrySetAttribute(Attribute, new byte[4000]));
         Assert.Equal(1000, file.Attributes![Attribute].Length);
         Assert.Equal(Attribute.Length + 1000, small.MemoryUsed);
+    }
+
+    [Fact]
+    public void PagesOfAFileThatNeverHadAName_AreGivenBackWhenTheBudgetRunsOut()
+    {
+        // Collections have a second between them.
+        var files = new FileSystem(() => 2_000_000_000, lower: null, memoryLimit: 1 << 20);
+        ShareAndClose(files);
+        Assert.True(files.Charge(1 << 20));
+
+        // What refers to the file is gone with the call.
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        static void ShareAndClose(FileSystem files)
+        {
+            var file = new RegularFile(files, 0x180) { Links = 0 };
+            var open = file.Open(FileAbi.O_RDWR, out _)!;
+            open.AddReference();
+            Assert.Equal(0, file.Content.Truncate(1 << 19));
+            Assert.True(file.Content.Share() >= 0);
+            open.Release();
+            Assert.Equal(1 << 19, files.MemoryUsed);
+        }
     }
 
     private RegularFile Make(string name)

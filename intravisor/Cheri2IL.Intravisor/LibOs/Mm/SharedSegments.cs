@@ -63,6 +63,7 @@ internal sealed class SharedSegments(Cvm cvm)
         var node = new RegularFile(cvm.FileSystem, mode) { Links = 0 };
         credentials.Own(node, directory: null);
         var file = node.Open(FileAbi.O_RDWR, out _)!;
+        file.AddReference();
 
         // Memory for all of it is taken now: what attaches it later shall not fail for that.
         if (size > cvm.Options.Limits.FileBytes || node.Content.Truncate((size + 4095) & -4096) != 0 || node.Content.Share() < 0)

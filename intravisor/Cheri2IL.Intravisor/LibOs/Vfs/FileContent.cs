@@ -225,7 +225,7 @@ public sealed partial class FileContent
         }
     }
 
-    /// <summary>The file is deleted and open nowhere: gives back its memory. Pages that are mapped stay.</summary>
+    /// <summary>The file is deleted and open nowhere, or never had a name: gives back its memory. Pages that mappings share are the collector's to find.</summary>
     internal void Discard()
     {
         lock (_gate)
@@ -233,6 +233,8 @@ public sealed partial class FileContent
             DropChunks(0);
             if (_isKept)
                 _charge?.Release();
+            else if (_backing is not null)
+                _fileSystem.Unlinked();
         }
     }
 

@@ -129,11 +129,11 @@ public sealed partial class FileSystem
         if (TryCharge(bytes))
             return true;
 
-        // What mappings share of unlinked files is given back when the collector has found out that nobody has them (BackingFile).
+        // What mappings share of files without name is given back when the collector has found out that nobody has them (BackingFile).
         return Interlocked.Exchange(ref _unlinked, 0) != 0 && TryCollect() && TryCharge(bytes);
     }
 
-    /// <summary>A file has lost its last name.</summary>
+    /// <summary>A file has lost a name, or is given up without one: there may be something to collect.</summary>
     public void Unlinked() => Interlocked.Exchange(ref _unlinked, 1);
 
     /// <summary>Collects what nobody has any more, unless that was done a moment ago: it stops every cVM, and guests bring it about.</summary>
