@@ -282,7 +282,13 @@ internal static class PathSyscalls
         lock (thread.Files.FileSystem.Gate)
             error = thread.Files.FileSystem.Upper?.Opening(file) == false ? -Errno.ENOSPC : file.RemovePrivileges(thread.Process.Attributes.Credentials);
         if (error == 0)
+        {
+            // As if it were opened: its content comes to rest again.
+            file.Hold();
             error = file.Truncate(a.A1);
+            file.Release();
+        }
+
         if (error != 0)
             return error;
         file.Touch();

@@ -18,8 +18,15 @@ public sealed partial class FileContent
         {
             lock (_gate)
             {
-                if (HasBacking)
-                    return Backing()?.AllocatedBytes ?? 0;
+                if (_backing is not null)
+                    return _backing.AllocatedBytes;
+                if (_isKept)
+                {
+                    // It is at rest, and nobody would close again what is opened only to look.
+                    using var opened = _upper!.OpenContent(_upperId);
+                    return opened?.AllocatedBytes ?? 0;
+                }
+
                 var lower = WholeBlocks(_lowerLength);
                 var bytes = lower;
                 foreach (var index in _chunks.Keys)
