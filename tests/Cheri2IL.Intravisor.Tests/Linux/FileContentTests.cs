@@ -37,7 +37,21 @@ public sealed class FileContentTests(ITestOutputHelper output)
                 Assert.Equal(expected.Length, content.Read(0, ref to));
                 Assert.True(expected.AsSpan().SequenceEqual(read.AsSpan(0, expected.Length)));
                 Assert.Equal(expected.Length, content.Length);
-                Walk(content, expected);
+                var taken = Walk(content, expected);
+                if (content.Descriptor >= 0)
+                    continue;
+
+                // Besides, there may be chunks behind the end.
+                Assert.Equal(0, (content.Allocated - taken) % Chunk);
+                Assert.InRange(content.Allocated - taken, 0, _files.MemoryUsed);
+            }
+
+            if (!isShared)
+            {
+                // Which go when it is cut off.
+                Assert.Equal(0, content.Truncate(expected.Length + 1));
+                Assert.Equal(0, content.Truncate(expected.Length));
+                Assert.Equal(Walk(content, expected), content.Allocated);
             }
 
             content.Discard();
@@ -55,6 +69,33 @@ public sealed class FileContentTests(ITestOutputHelper output)
         Assert.Equal(0, content.Punch(Chunk - 1, (7 * Chunk) + 1));
         Assert.Equal(2 * Chunk, _files.MemoryUsed);
         Assert.Equal(2 * Chunk, content.Allocated);
+    }
+
+    [Fact]
+    public void Allocated_CountsTheHostsBytesAndChunksOnce()
+    {
+        var content = new FileContent(_files, new Lower(new byte[(2 * Chunk) + 5000]));
+        Assert.Equal((2 * Chunk) + (2 * Block), content.Allocated);
+        Write(Chunk);
+        Assert.Equal((2 * Chunk) + (2 * Block), content.Allocated);
+        Write(2 * Chunk);
+        Assert.Equal((2 * Chunk) + (2 * Block), content.Allocated);
+        Write(3 * Chunk);
+        Assert.Equal((3 * Chunk) + Block, content.Allocated);
+        Assert.Equal(0, content.Allocate(5 * Chunk, 6 * Chunk, keepsSize: true));
+        Assert.Equal((4 * Chunk) + Block, content.Allocated);
+        Assert.Equal(0, content.Punch(2 * Chunk, 3 * Chunk));
+        Assert.Equal((3 * Chunk) + Block, content.Allocated);
+        Assert.Equal(0, content.Truncate(Chunk + 1));
+        Assert.Equal(Chunk + Block, content.Allocated);
+        Assert.Equal(0, content.Truncate(0));
+        Assert.Equal((0, 0), (content.Allocated, _files.MemoryUsed));
+
+        void Write(long offset)
+        {
+            var from = new IoVector(new byte[1].AsSpan());
+            Assert.Equal(1, content.Write(offset, ref from));
+        }
     }
 
     [Theory]
@@ -141,9 +182,10 @@ public sealed class FileContentTests(ITestOutputHelper output)
         }
     }
 
-    /// <summary>Data and holes follow each other to the end, and there are zeros in the holes.</summary>
-    private static void Walk(FileContent content, byte[] expected)
+    /// <summary>Data and holes follow each other to the end, and there are zeros in the holes. Bytes of the data, in whole blocks.</summary>
+    private static long Walk(FileContent content, byte[] expected)
     {
+        var taken = 0L;
         for (var at = 0L; at < expected.Length;)
         {
             var data = content.Find(at, hole: false) ?? expected.Length;
@@ -153,8 +195,11 @@ public sealed class FileContentTests(ITestOutputHelper output)
                 break;
             var hole = content.Find(data, hole: true)!.Value;
             Assert.InRange(hole, data + 1, expected.Length);
+            taken += ((hole + Block - 1) & -Block) - data;
             at = hole;
         }
+
+        return taken;
     }
 
     private sealed class Lower(byte[] bytes) : IHostFile

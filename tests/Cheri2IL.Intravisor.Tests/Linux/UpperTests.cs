@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Cheri2IL.Cli;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Intravisor.Tests.Attacks;
 using Microsoft.Win32.SafeHandles;
@@ -209,6 +210,23 @@ public sealed partial class UpperTests : IDisposable
         Assert.Contains("another cVM", Assert.Throws<IOException>(() => new HostUpper(Path.Combine(_folder, "upper"))).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void FileAtRest_IsMeasuredWithoutKeepingADescriptor()
+    {
+        for (var run = 0; run < 2; run++)
+        {
+            using var upper = Upper();
+            var files = new FileSystem(() => 0, Lower(), memoryLimit: 1 << 20);
+            files.KeepIn(upper);
+            if (run == 0)
+                WriteAndClose(files, new byte[5000]);
+            var file = (RegularFile)files.Root.Lookup("kept")!;
+            Assert.Equal(5000, file.Size);
+            Assert.True(file.IsKept && file.Content.Allocated > 0);
+            Assert.DoesNotContain(Directory.GetFiles("/proc/self/fd"), f => TargetOf(f)?.StartsWith(Path.Combine(_folder, "upper", "data"), StringComparison.Ordinal) == true);
+        }
+    }
+
     /// <summary>As in a process that is being started, until it executes its program: it has a copy of each descriptor.</summary>
     [Fact]
     public void UpperLayer_ThatWasClosed_IsFreeThoughACopyOfItsDescriptorIsOpen()
@@ -228,6 +246,15 @@ public sealed partial class UpperTests : IDisposable
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static void WriteAndClose(FileSystem files, byte[] bytes)
+    {
+        var open = new ProcessFiles(files).Open(FileCaller.Host(1), files.Root, "/kept", FileAbi.O_CREAT | FileAbi.O_RDWR, 0x1a4, out _)!;
+        open.AddReference();
+        var from = new IoVector(bytes.AsSpan());
+        Assert.Equal(bytes.Length, open.Write(ref from));
+        open.Release();
+    }
 
     /// <summary>What a descriptor leads to; null: another test has closed it meanwhile.</summary>
     private static string? TargetOf(string descriptor)

@@ -27,16 +27,9 @@ public sealed partial class FileContent
                     return opened?.AllocatedBytes ?? 0;
                 }
 
-                var lower = WholeBlocks(_lowerLength);
-                var bytes = lower;
-                foreach (var index in _chunks.Keys)
-                {
-                    var start = index << ChunkShift;
-                    var end = start < _length ? Math.Min(start + ChunkSize, WholeBlocks(_length)) : start + ChunkSize;
-                    bytes += end - Math.Clamp(lower, start, end);
-                }
-
-                return bytes;
+                // Chunks behind the host's bytes, the rest of one where those end, and none behind the file's end in the chunk that it is in.
+                var (lower, end) = (WholeBlocks(_lowerLength), WholeBlocks(_length));
+                return lower + ((_chunks.Count - _lowerChunks) * (long)ChunkSize) + RestOfChunk(lower) - RestOfChunk(end);
             }
         }
     }
@@ -83,7 +76,7 @@ public sealed partial class FileContent
             if (isBacked)
                 return Result(Backing()?.Punch(offset, end - offset));
             if (end >= _lowerLength)
-                _lowerLength = Math.Min(_lowerLength, offset);
+                CutLower(offset);
 
             // What is left below the range are bytes of the host's file, over which zeros have to lie.
             for (var at = offset; at < Math.Min(end, _lowerLength); at = (at | (ChunkSize - 1)) + 1)
@@ -133,6 +126,9 @@ public sealed partial class FileContent
     private static int Result(int? error) => error is Errno.EOPNOTSUPP ? -Errno.EOPNOTSUPP : error == 0 ? 0 : -Errno.ENOSPC;
 
     private static long WholeBlocks(long length) => (length + BlockSize - 1) & -BlockSize;
+
+    /// <summary>Bytes of the chunk that an offset is inside of from there on; 0 where there is none.</summary>
+    private long RestOfChunk(long offset) => _chunks.ContainsKey(offset >> ChunkShift) ? -offset & (ChunkSize - 1) : 0;
 
     private bool IsHole(long offset) => offset >= _lowerLength && !_chunks.ContainsKey(offset >> ChunkShift);
 
@@ -210,7 +206,7 @@ public sealed partial class FileContent
         foreach (var (index, chunk) in moved)
             _chunks.Add(index, chunk);
         _fileSystem.Release(most + ((old.Length - moved.Count) * (long)ChunkSize));
-        _lowerLength = Math.Min(_lowerLength, offset);
+        CutLower(offset);
         return true;
 
         byte[] At(long index) => moved.TryGetValue(index, out var chunk) ? chunk : moved[index] = new byte[ChunkSize];

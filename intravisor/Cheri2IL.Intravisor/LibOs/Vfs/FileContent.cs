@@ -32,6 +32,9 @@ public sealed partial class FileContent
     private long _lowerLength;
     private long _length;
 
+    /// <summary>Chunks that begin within what is left of the host's file.</summary>
+    private int _lowerChunks;
+
     /// <summary>End of what the backing file has room for beyond its length.</summary>
     private long _reserved;
 
@@ -217,7 +220,7 @@ public sealed partial class FileContent
                 DropChunks((length + ChunkSize - 1) >> ChunkShift);
                 if ((length & (ChunkSize - 1)) != 0 && _chunks.TryGetValue(length >> ChunkShift, out var last))
                     last.AsSpan((int)(length & (ChunkSize - 1))).Clear();
-                _lowerLength = Math.Min(_lowerLength, length);
+                CutLower(length);
             }
 
             _length = length;
@@ -337,6 +340,7 @@ public sealed partial class FileContent
         chunk = new byte[ChunkSize];
         ReadLower(index << ChunkShift, chunk);
         _chunks[index] = chunk;
+        _lowerChunks += index << ChunkShift < _lowerLength ? 1 : 0;
         return true;
     }
 
@@ -345,9 +349,21 @@ public sealed partial class FileContent
     {
         foreach (var index in _chunks.Keys)
         {
-            if (index >= first && _chunks.Remove(index))
-                _fileSystem.Release(ChunkSize);
+            if (index < first || !_chunks.Remove(index))
+                continue;
+            _fileSystem.Release(ChunkSize);
+            _lowerChunks -= index << ChunkShift < _lowerLength ? 1 : 0;
         }
+    }
+
+    /// <summary>No more than so many bytes of the host's file are left.</summary>
+    private void CutLower(long length)
+    {
+        if (length >= _lowerLength)
+            return;
+        (_lowerLength, _lowerChunks) = (length, 0);
+        foreach (var index in _chunks.Keys)
+            _lowerChunks += index << ChunkShift < length ? 1 : 0;
     }
 
     private void ReadLower(long offset, Span<byte> destination)
