@@ -146,16 +146,15 @@ public sealed partial class FileContent
 
     private bool TryAllocateChunks(long offset, long end)
     {
-        // The budget is asked first for all, so that nothing has to be undone; chunks are at most as many as that has room for.
+        // All are charged first, so that nothing has to be undone; chunks are at most as many as the budget has room for.
         var (first, last) = (offset >> ChunkShift, (end - 1) >> ChunkShift);
         var missing = last - first + 1 - _chunks.Keys.LongCount(index => index >= first && index <= last);
         if (missing > long.MaxValue / ChunkSize || !_fileSystem.Charge(missing * ChunkSize))
             return false;
-        _fileSystem.Release(missing * ChunkSize);
         for (var index = first; index <= last; index++)
         {
-            if (!TryOwn(index, out _))
-                return false;
+            if (!_chunks.ContainsKey(index))
+                Own(index);
         }
 
         return true;

@@ -337,11 +337,18 @@ public sealed partial class FileContent
             return true;
         if (!_fileSystem.Charge(ChunkSize))
             return false;
-        chunk = new byte[ChunkSize];
-        ReadLower(index << ChunkShift, chunk);
-        _chunks[index] = chunk;
-        _lowerChunks += index << ChunkShift < _lowerLength ? 1 : 0;
+        chunk = Own(index);
         return true;
+    }
+
+    /// <summary>Makes a chunk that there is not, which has been charged.</summary>
+    private byte[] Own(long index)
+    {
+        var chunk = new byte[ChunkSize];
+        ReadLower(index << ChunkShift, chunk);
+        _chunks.Add(index, chunk);
+        _lowerChunks += index << ChunkShift < _lowerLength ? 1 : 0;
+        return chunk;
     }
 
     /// <summary>Gives up the chunks from an index on.</summary>
