@@ -1,5 +1,6 @@
 using System.Buffers;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -103,7 +104,7 @@ public sealed partial class FileContent
     /// <summary>
     /// Takes a range out, so that what follows comes to its place, or makes room for one by a hole: 0 or a negated errno, and then nothing has changed.
     /// </summary>
-    /// <param name="offset">Start. EINVAL unless it is within the file.</param>
+    /// <param name="offset">Start, as the count in whole blocks. EINVAL unless it is within the file.</param>
     /// <param name="count">Bytes to take out, if negative: EINVAL where they reach the end; else bytes of the hole: EFBIG where the file would be too long.</param>
     internal int Shift(long offset, long count)
     {
@@ -162,10 +163,14 @@ public sealed partial class FileContent
 
     private int AllocateBacking(long offset, long end, bool keepsSize)
     {
-        if (!_charge!.Set(Math.Max(Math.Max(_length, _reserved), end)))
+        var charged = _charge!.Bytes;
+        if (!_charge.Set(Math.Max(Math.Max(_length, _reserved), end)))
             return -Errno.ENOSPC;
         var error = Result(Backing()?.Allocate(offset, end - offset, keepsSize));
-        _reserved = error == 0 && keepsSize ? Math.Max(_reserved, end) : _reserved;
+        if (error != 0)
+            _charge.Set(charged);
+        else if (keepsSize)
+            _reserved = Math.Max(_reserved, end);
         return error;
     }
 
@@ -214,15 +219,19 @@ public sealed partial class FileContent
     /// <summary>Copies within the host's file, which is charged for all its length, beginning where nothing is lost.</summary>
     private int ShiftBacking(long offset, long count)
     {
-        var (from, length) = (count < 0 ? offset - count : offset, _length + count);
-        if (Backing() is not { } backing || !_charge!.Set(Math.Max(length, Math.Max(_length, _reserved))))
+        var (from, length, charged) = (count < 0 ? offset - count : offset, _length + count, _charge!.Bytes);
+        if (Backing() is not { } backing || !_charge.Set(Math.Max(length, Math.Max(_length, _reserved))))
             return -Errno.ENOSPC;
 
         // Whatever is to be written has its room before anything is.
         var left = _length - from;
         var error = Result(backing.Allocate(from + count, left, keepsSize: true));
         if (error != 0)
+        {
+            _charge.Set(charged);
             return error;
+        }
+
         var buffer = ArrayPool<byte>.Shared.Rent(ChunkSize);
         for (var done = 0L; done < left;)
         {
@@ -234,9 +243,25 @@ public sealed partial class FileContent
         }
 
         ArrayPool<byte>.Shared.Return(buffer);
-        error = count > 0 ? Result(backing.Punch(offset, count)) : backing.SetLength(length) ? 0 : -Errno.ENOSPC;
+        if (count < 0 && !backing.SetLength(length))
+            return -Errno.ENOSPC;
+        if (count > 0 && backing.Punch(offset, count) != 0)
+            Zero(backing, offset, Math.Min(offset + count, WholeBlocks(_length)));
         _reserved = 0;
         _charge.Set(length);
-        return error;
+        return 0;
+    }
+
+    /// <summary>Writes zeros over those of some whole blocks that have others: they have their room already, so that this cannot fail for want of it.</summary>
+    private static void Zero(BackingFile backing, long offset, long end)
+    {
+        Span<byte> block = stackalloc byte[BlockSize];
+        for (var at = offset; at < end; at += BlockSize)
+        {
+            if (!block[..backing.Read(at, block)].ContainsAnyExcept((byte)0))
+                continue;
+            block.Clear();
+            backing.Write(at, block);
+        }
     }
 }
