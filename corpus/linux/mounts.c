@@ -75,11 +75,13 @@ int main(void) {
     compare("/dev", "/dev/shm");
     compare("/dev", "/proc");
     compare("/proc", "/proc/self/status");
+    compare("/proc", "/proc/thread-self/comm");
     compare("/proc", "/sys");
     compare("/proc/self/fd", "/proc/sys/kernel/hostname");
     compare("/", "/proc");
     show_type("/proc");
     show_type("/proc/self/fd");
+    show_type("/proc/thread-self/status");
     show_type("/sys");
     show_type("/dev/pts");
     show_type("/dev/shm");

@@ -13,13 +13,16 @@ public sealed record ImageUser(int UserId, int GroupId, IReadOnlyList<int> Group
 {
     private const long LongestFile = 4 << 20;
 
+    /// <summary>Root, whom nobody has to ask for: whatever a tree's files say, only the home directory is theirs to choose.</summary>
+    public static ImageUser Root(IHostTree tree) => new(0, 0, [0], HomeOf(Array.Find(Lines(tree, "/etc/passwd", fields: 7), u => u[2] == "0")));
+
     /// <summary>Looks one up.</summary>
-    /// <param name="text">user, uid, user:group or uid:gid; null: root.</param>
+    /// <param name="text">user, uid, user:group or uid:gid.</param>
     /// <param name="tree">The image's tree.</param>
     /// <returns>Null if there is no such user or group.</returns>
-    public static ImageUser? Find(string? text, IHostTree tree)
+    public static ImageUser? Find(string text, IHostTree tree)
     {
-        var parts = (text ?? "0").Split(':', 2);
+        var parts = text.Split(':', 2);
         var users = Lines(tree, "/etc/passwd", fields: 7);
         var groups = Lines(tree, "/etc/group", fields: 4);
         var user = Array.Find(users, u => u[0] == parts[0]) ?? Array.Find(users, u => u[2] == parts[0]);
@@ -41,8 +44,10 @@ public sealed record ImageUser(int UserId, int GroupId, IReadOnlyList<int> Group
                 all.Add(other);
         }
 
-        return new ImageUser(userId, groupId, [.. all], user is { } known && known[5].Length > 0 ? known[5] : "/");
+        return new ImageUser(userId, groupId, [.. all], HomeOf(user));
     }
+
+    private static string HomeOf(string[]? user) => user is { } known && known[5].Length > 0 ? known[5] : "/";
 
     private static int? Number(string text)
         => uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var id) && id <= int.MaxValue ? (int)id : null;

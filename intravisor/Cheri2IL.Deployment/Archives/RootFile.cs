@@ -36,7 +36,7 @@ public sealed record RootFile(IHostTree Tree, ImageConfiguration Configuration)
     /// </summary>
     public CvmOptions? Apply(CvmOptions options)
     {
-        if (ImageUser.Find(Configuration.User, Tree) is not { } user)
+        if ((Configuration.User is { } wanted ? ImageUser.Find(wanted, Tree) : ImageUser.Root(Tree)) is not { } user)
             return null;
         var environment = new List<string>(Configuration.Environment);
         foreach (var variable in options.Environment)

@@ -198,6 +198,24 @@ public sealed class RootFileTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("root:x:0:0::/root:/bin/sh\n", "/root")]
+    [InlineData("root:x:0:none::/root:/bin/sh\n", "/root")]
+    [InlineData("root:x:0:5::/root:/bin/sh\n", "/root")]
+    [InlineData("root:x:0:0:::/bin/sh\n", "/")]
+    [InlineData("root\n", "/")]
+    [InlineData("", "/")]
+    public void Root_WithoutUser_IsRunAsRootWhateverItsFilesSay(string users, string home)
+    {
+        var folder = System.IO.Directory.CreateDirectory(In("etc")).FullName;
+        System.IO.File.WriteAllText(Path.Combine(folder, "passwd"), users);
+        System.IO.File.WriteAllText(Path.Combine(folder, "group"), "root:x:0:\ndisk:x:6:root\n");
+        var options = RootFile.Open(_directory, Store).Apply(new CvmOptions { Arguments = ["start"], ProgramPath = "start", CodeFactory = (_, _) => throw new NotSupportedException() })!;
+        Assert.Equal((0, 0), (options.UserId, options.GroupId));
+        Assert.Equal([0], options.Groups);
+        Assert.Contains("HOME=" + home, options.Environment);
+    }
+
     [Fact]
     public void Image_ForOtherArchitectures_IsRefused()
     {

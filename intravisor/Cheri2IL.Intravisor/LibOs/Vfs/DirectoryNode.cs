@@ -281,6 +281,9 @@ public class ComputedFile(FileSystem fileSystem, Func<byte[]> content) : Inode(f
     /// <summary>One of text with a character for each byte.</summary>
     public static ComputedFile OfText(FileSystem fileSystem, Func<string> content) => new(fileSystem, () => FileSystem.ToBytes(content()));
 
+    /// <summary>What a directory computes has no entry that is known, and all such directories that have files are in /proc.</summary>
+    internal override Mount? FindMount() => base.FindMount() ?? Mount.Proc;
+
     /// <inheritdoc/>
     public override OpenFile? Open(int flags, out int error)
     {
