@@ -144,6 +144,51 @@ static void try_four(void) {
     close(server), close(client);
 }
 
+static int bound_to(const char *address) {
+    struct sockaddr_in6 name = { .sin6_family = AF_INET6 };
+    inet_pton(AF_INET6, address, &name.sin6_addr);
+    int file = socket(AF_INET6, SOCK_DGRAM, 0);
+    if (bind(file, (void *)&name, sizeof name) != 0)
+        show("bind", -1);
+    return file;
+}
+
+static struct sockaddr_in6 name_of(int file) {
+    struct sockaddr_in6 name;
+    socklen_t length = sizeof name;
+    getsockname(file, (void *)&name, &length);
+    return name;
+}
+
+static void try_sources(void) {
+    printf("-- sources\n");
+    int one = bound_to("::ffff:127.0.0.1"), six = bound_to("::1");
+    struct sockaddr_in6 name1 = name_of(one), name6 = name_of(six);
+    show("IPv4 to IPv6", sendto(one, "x", 1, 0, (void *)&name6, sizeof name6));
+    show("IPv6 to IPv4", sendto(six, "x", 1, 0, (void *)&name1, sizeof name1));
+    show("IPv4 connects to IPv6", connect(one, (void *)&name6, sizeof name6));
+    show("IPv6 connects to IPv4", connect(six, (void *)&name1, sizeof name1));
+
+    // Who is connected to another address of the sender gets what comes from that.
+    struct sockaddr_in to = { .sin_family = AF_INET }, name;
+    socklen_t length = sizeof name;
+    int sender = socket(AF_INET, SOCK_DGRAM, 0), receiver = server_of(AF_INET);
+    bind(sender, (void *)&to, sizeof to);
+    getsockname(sender, (void *)&to, &length);
+    getsockname(receiver, (void *)&name, &length);
+    to.sin_addr.s_addr = htonl(0x7f000002);
+    show("connect", connect(receiver, (void *)&to, sizeof to));
+    show("connect", connect(sender, (void *)&name, sizeof name));
+    struct { int index; struct in_addr local, header; } info = { 0, { htonl(0x7f000002) }, { 0 } };
+    send_with(sender, "from there", IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
+    receive(receiver, 0);
+    struct sockaddr none = { .sa_family = AF_UNSPEC };
+    show("disconnect", connect(sender, &none, sizeof none));
+    getsockname(sender, (void *)&name, &length);
+    printf("as %s\n", inet_ntoa(name.sin_addr));
+    close(one), close(six), close(sender), close(receiver);
+}
+
 static void ask(int file, const char *what, unsigned long request, const char *name) {
     struct ifreq interface = { 0 };
     strncpy(interface.ifr_name, name, sizeof interface.ifr_name - 1);
@@ -199,6 +244,7 @@ int main(void) {
 
     try_six();
     try_four();
+    try_sources();
     try_interfaces();
     printf("-- names\n");
     show("sethostname, too long", sethostname("x", 65));

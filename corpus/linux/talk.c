@@ -2,6 +2,8 @@
 //
 //   talk serve PORT              answers one connection
 //   talk ask HOST PORT BYTES     sends so many bytes, and compares the answer
+//   talk hear PORT               tells from where the first datagram comes, and answers it
+//   talk pretend HOST PORT       sends datagrams and connects as 127.0.0.1 and ::1, and then as itself
 #include "show.h"
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -82,8 +84,111 @@ static int ask(const char *host, const char *port) {
     return 0;
 }
 
+static int hear(int port) {
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) }, peer;
+    socklen_t length = sizeof peer;
+    char buffer[100];
+    int server = socket(AF_INET, SOCK_DGRAM, 0);
+    show("bind", bind(server, (struct sockaddr *)&address, sizeof address));
+    long part = recvfrom(server, buffer, sizeof buffer, 0, (struct sockaddr *)&peer, &length);
+    printf("%.*s from %s\n", (int)part, buffer, inet_ntoa(peer.sin_addr));
+    show("answer", sendto(server, buffer, part, 0, (struct sockaddr *)&peer, length));
+    return 0;
+}
+
+static struct sockaddr_in there;
+static struct sockaddr_in6 there6;
+
+static void name(const char *host, const char *port) {
+    struct addrinfo *found, hints = { .ai_family = AF_INET, .ai_socktype = SOCK_DGRAM };
+    if (getaddrinfo(host, port, &hints, &found) != 0) {
+        printf("%s is not found\n", host);
+        exit(1);
+    }
+    memcpy(&there, found->ai_addr, sizeof there);
+    there6 = (struct sockaddr_in6) { .sin6_family = AF_INET6, .sin6_port = there.sin_port };
+    inet_pton(AF_INET6, "::ffff:0.0.0.0", &there6.sin6_addr);
+    memcpy(there6.sin6_addr.s6_addr + 12, &there.sin_addr, 4);
+}
+
+// A socket that is bound to an address as itself.
+static int bound(int family, int type, const char *address) {
+    struct sockaddr_in one = { .sin_family = AF_INET };
+    struct sockaddr_in6 six = { .sin6_family = AF_INET6 };
+    int file = socket(family, type, 0);
+    inet_pton(family, address, family == AF_INET ? (void *)&one.sin_addr : &six.sin6_addr);
+    if (family == AF_INET ? bind(file, (void *)&one, sizeof one) : bind(file, (void *)&six, sizeof six))
+        show("bind", -1);
+    return file;
+}
+
+static long send_there(int file, int family) {
+    return family == AF_INET ? sendto(file, "false", 5, 0, (void *)&there, sizeof there) : sendto(file, "false", 5, 0, (void *)&there6, sizeof there6);
+}
+
+static long connect_there(int file, int family) {
+    return family == AF_INET ? connect(file, (void *)&there, sizeof there) : connect(file, (void *)&there6, sizeof there6);
+}
+
+// Sends with an address to send from.
+static long post(int family, int level, int type, const void *data, size_t length) {
+    char control[256] = { 0 };
+    struct iovec vector = { "false", 5 };
+    struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = CMSG_SPACE(length),
+        .msg_name = family == AF_INET ? (void *)&there : &there6, .msg_namelen = family == AF_INET ? sizeof there : sizeof there6 };
+    struct cmsghdr *one = CMSG_FIRSTHDR(&message);
+    one->cmsg_level = level, one->cmsg_type = type, one->cmsg_len = CMSG_LEN(length);
+    memcpy(CMSG_DATA(one), data, length);
+    return sendmsg(socket(family, SOCK_DGRAM, 0), &message, 0);
+}
+
+static int pretend(const char *host, const char *port) {
+    name(host, port);
+    show("send", send_there(bound(AF_INET, SOCK_DGRAM, "127.0.0.1"), AF_INET));
+    show("send from 127.1.2.3", send_there(bound(AF_INET, SOCK_DGRAM, "127.1.2.3"), AF_INET));
+    show("send by IPv6", send_there(bound(AF_INET6, SOCK_DGRAM, "::ffff:127.0.0.1"), AF_INET6));
+    show("send from ::1", send_there(bound(AF_INET6, SOCK_DGRAM, "::1"), AF_INET6));
+    struct { int index; struct in_addr local, header; } info = { 0, { htonl(INADDR_LOOPBACK) }, { 0 } };
+    show("post", post(AF_INET, IPPROTO_IP, IP_PKTINFO, &info, sizeof info));
+    struct { struct in6_addr address; int index; } info6 = { IN6ADDR_LOOPBACK_INIT, 0 };
+    show("post from ::1", post(AF_INET6, IPPROTO_IPV6, 50, &info6, sizeof info6));
+    inet_pton(AF_INET6, "::ffff:127.0.0.1", &info6.address);
+    show("post by IPv6", post(AF_INET6, IPPROTO_IPV6, 50, &info6, sizeof info6));
+    show("connect", connect_there(bound(AF_INET, SOCK_DGRAM, "127.0.0.1"), AF_INET));
+    show("connect by IPv6", connect_there(bound(AF_INET6, SOCK_DGRAM, "::ffff:127.0.0.1"), AF_INET6));
+    show("connect a stream", connect_there(bound(AF_INET, SOCK_STREAM, "127.0.0.1"), AF_INET));
+    show("connect a stream by IPv6", connect_there(bound(AF_INET6, SOCK_STREAM, "::ffff:127.0.0.1"), AF_INET6));
+
+    // One that was connected to itself may go elsewhere when it is so no more.
+    struct sockaddr_in self = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr none = { .sa_family = AF_UNSPEC };
+    int file = socket(AF_INET, SOCK_DGRAM, 0);
+    show("connect to itself", connect(file, (void *)&self, sizeof self));
+    show("and elsewhere", connect_there(file, AF_INET));
+    show("disconnect", connect(file, &none, sizeof none));
+    show("connect", connect_there(file, AF_INET));
+
+    // Until the other is there, nobody gets it.
+    struct timeval patience = { .tv_usec = 20000 };
+    setsockopt(file, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    char answer[10];
+    long length = -1;
+    for (int tries = 0; length < 0 && tries < 500; tries++) {
+        send(file, "true", 4, 0);
+        length = recv(file, answer, sizeof answer, 0);
+        if (length < 0 && errno == ECONNREFUSED)
+            pause_for(10);
+    }
+    show("answered", length);
+    return 0;
+}
+
 int main(int count, char **arguments) {
     setvbuf(stdout, NULL, _IONBF, 0);
+    if (count == 3 && strcmp(arguments[1], "hear") == 0)
+        return hear(atoi(arguments[2]));
+    if (count == 4)
+        return pretend(arguments[2], arguments[3]);
     if (count == 3)
         return serve(atoi(arguments[2]));
     if (count != 5)

@@ -27,6 +27,39 @@ public sealed class NetworkTests
         Assert.Empty(intravisor.Exchange.Network.Names);
     }
 
+    /// <summary>What comes from 127.0.0.1 or ::1 comes from the cVM itself, as its neighbours may rely on.</summary>
+    [Fact]
+    public void Neighbour_ThatPretendsToBeTheCvmItself_IsRefused()
+    {
+        using var intravisor = new IntravisorInstance();
+        var (server, said) = Start(intravisor, "server", ["hear", "80"]);
+        var (client, heard) = Start(intravisor, "client", ["pretend", "server", "80"]);
+        Assert.Equal(0, client.Wait().ShellStatus);
+        Assert.Equal(
+            """
+            send: EINVAL
+            send from 127.1.2.3: EINVAL
+            send by IPv6: EINVAL
+            send from ::1: ENETUNREACH
+            post: EINVAL
+            post from ::1: EINVAL
+            post by IPv6: EINVAL
+            connect: EINVAL
+            connect by IPv6: EINVAL
+            connect a stream: EINVAL
+            connect a stream by IPv6: EINVAL
+            connect to itself: 0
+            and elsewhere: EINVAL
+            disconnect: 0
+            connect: 0
+            answered: 4
+
+            """,
+            heard.Output);
+        Assert.Equal(0, server.Wait().ShellStatus);
+        Assert.Equal("bind: 0\ntrue from 10.0.0.2\nanswer: 4\n", said.Output);
+    }
+
     [Fact]
     public void Port_ThatNobodyListensAtInAnotherCvm_RefusesAndOthersAreUnreachable()
     {

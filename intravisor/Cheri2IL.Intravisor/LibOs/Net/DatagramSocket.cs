@@ -12,6 +12,7 @@ internal sealed class DatagramSocket : Socket
 
     private readonly Lock _gate = new();
     private SocketAddress _remote;
+    private InternetAddress _bound;
     private DatagramSocket? _peer;
     private bool _isSendShut;
 
@@ -69,7 +70,13 @@ internal sealed class DatagramSocket : Socket
         if (peer?.MayReceiveFrom(this) == false)
             return -Errno.EPERM;
         lock (_gate)
+        {
+            // The address that it was connected from goes with the connection (net/ipv4/udp.c, __udp_disconnect).
+            if (_remote.Family != SocketAbi.AF_UNSPEC && destination.Family == SocketAbi.AF_UNSPEC)
+                LocalAddress = LocalAddress with { Ip = _bound };
             (_remote, _peer) = (destination, peer);
+        }
+
         Waiters.Wake();
         return 0;
     }
@@ -98,13 +105,9 @@ internal sealed class DatagramSocket : Socket
             return -pending;
         if (_isSendShut)
             return -Errno.EPIPE;
-        var error = FindReceiver(thread, message.To, from.Left, out var receiver, out var source, out var destination);
-        if (error == 0 && message.Posting.Source != InternetAddress.Any6 && !IsUnix)
-            error = Stack.InetNames.IsOwn(message.Posting.Source) ? 0 : -Errno.EINVAL;
+        var error = FindReceiver(thread, message, from.Left, out var receiver, out var source, out var destination);
         if (error != 0)
             return error;
-        if (message.Posting.Source != InternetAddress.Any6)
-            source = source with { Ip = message.Posting.Source };
         if (receiver is null)
             return Lose(ref from, message.To);
         var ancillary = message.Ancillary;
@@ -155,11 +158,18 @@ internal sealed class DatagramSocket : Socket
     {
         destination = InetNames.Destination(address);
         var error = Names.BindFor(this, destination);
-        if (error == 0 && !Stack.InetNames.Reaches(destination))
-            error = -Errno.ENETUNREACH;
         if (error == 0)
+            error = Stack.InetNames.CheckRoute(this, destination);
+        if (error != 0)
+            return error;
+        lock (_gate)
+        {
+            if (_remote.Family == SocketAbi.AF_UNSPEC)
+                _bound = LocalAddress.Ip;
             LocalAddress = Stack.InetNames.SourceFor(this, destination);
-        return error;
+        }
+
+        return 0;
     }
 
     private bool MayReceiveFrom(DatagramSocket other)
@@ -169,8 +179,9 @@ internal sealed class DatagramSocket : Socket
     }
 
     /// <summary>Who receives what is sent there; 0 with null where nobody does and that is no error at once.</summary>
-    private int FindReceiver(CvmThread? thread, in SocketAddress to, long length, out DatagramSocket? receiver, out SocketAddress source, out InternetAddress address)
+    private int FindReceiver(CvmThread? thread, in Outgoing message, long length, out DatagramSocket? receiver, out SocketAddress source, out InternetAddress address)
     {
+        var to = message.To;
         (source, address) = (LocalAddress, default);
         SocketAddress destination;
         lock (_gate)
@@ -188,9 +199,10 @@ internal sealed class DatagramSocket : Socket
         var error = Names.BindFor(this, destination);
         if (error != 0)
             return error;
-        error = Names.Find(thread, this, destination, out var found);
+        error = IsUnix
+            ? Names.Find(thread, this, destination, out var found)
+            : Stack.InetNames.Find(this, destination, message.Posting.Source, out source, out found);
         (receiver, address) = ((DatagramSocket?)found, destination.Ip);
-        source = IsUnix ? LocalAddress : Stack.InetNames.SourceFor(this, destination);
         if (error == -Errno.ECONNREFUSED && !IsUnix)
             return 0;
         return error == 0 && IsUnix && !receiver!.MayReceiveFrom(this) ? -Errno.EPERM : error;

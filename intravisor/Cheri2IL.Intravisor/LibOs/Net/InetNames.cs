@@ -53,13 +53,33 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
     }
 
     /// <inheritdoc/>
-    public int Find(CvmThread? thread, Socket from, in SocketAddress to, out Socket? found)
+    public int Find(CvmThread? thread, Socket from, in SocketAddress to, out Socket? found) => Find(from, to, InternetAddress.Any6, out _, out found);
+
+    /// <summary>Finds the socket that a name stands for, and as whom another sends there: 0 or a negated errno.</summary>
+    /// <param name="from">Who looks for it.</param>
+    /// <param name="to">Its name.</param>
+    /// <param name="posted">Address that the message is to come from; ::: that of the socket.</param>
+    /// <param name="source">As whom it sends.</param>
+    /// <param name="found">The socket.</param>
+    public int Find(Socket from, in SocketAddress to, InternetAddress posted, out SocketAddress source, out Socket? found)
     {
         found = null;
         var destination = Destination(to);
-        if (Route(destination.Ip) is not { } host)
-            return from is StreamSocket ? 0 : -Errno.ENETUNREACH;
-        found = host.InetNames.Lookup(from.Protocol, destination, SourceFor(from, destination));
+        source = SourceFor(from, destination);
+        if (posted != InternetAddress.Any6)
+        {
+            if (!IsOwn(posted) || posted.IsMapped != destination.Ip.IsMapped)
+                return -Errno.EINVAL;
+            source = source with { Ip = posted };
+        }
+
+        var host = Route(destination.Ip);
+        if (host is null && from is not StreamSocket)
+            return -Errno.ENETUNREACH;
+        var error = CheckSource(posted != InternetAddress.Any6 ? posted : from.LocalAddress.Ip, destination.Ip);
+        if (error != 0 || host is null)
+            return error;
+        found = host.InetNames.Lookup(from.Protocol, destination, source);
         return found is null ? -Errno.ECONNREFUSED : 0;
     }
 
@@ -89,8 +109,9 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
     public StreamSocket? Listener(ushort port)
         => Lookup(SocketAbi.IPPROTO_TCP, SocketAddress.OfInet(SocketAbi.AF_INET, stack.Address, port), default) as StreamSocket;
 
-    /// <summary>Whether there is a host with an address that is no other's than one of these cVMs'.</summary>
-    public bool Reaches(in SocketAddress destination) => Route(destination.Ip) is not null;
+    /// <summary>Whether a socket may send to an address, which has to be that of a cVM: 0 or a negated errno.</summary>
+    public int CheckRoute(Socket from, in SocketAddress destination)
+        => Route(destination.Ip) is null ? -Errno.ENETUNREACH : CheckSource(from.LocalAddress.Ip, destination.Ip);
 
     /// <summary>What an accepted socket is called that was connected to by <paramref name="address"/>.</summary>
     public static SocketAddress Seen(StreamSocket listener, in SocketAddress address) => Destination(address) with { Family = listener.Family };
@@ -108,6 +129,17 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
 
     /// <summary>Whether an address is one of this cVM.</summary>
     internal bool IsOwn(InternetAddress address) => address.IsLoopback || address == stack.Address;
+
+    /// <summary>Whether what comes from an address, which is chosen yet if it stands for any, may go to another: 0, or why not in Linux' words.</summary>
+    /// <remarks>Others trust that what comes from 127.0.0.1 comes from themselves (net/ipv4/route.c, __mkroute_output).</remarks>
+    private int CheckSource(InternetAddress source, InternetAddress destination)
+    {
+        if (source.IsAny)
+            return 0;
+        if (source.IsMapped != destination.IsMapped)
+            return source.IsMapped ? -Errno.EAFNOSUPPORT : -Errno.ENETUNREACH;
+        return source.IsLoopback && !IsOwn(destination) ? -Errno.EINVAL : 0;
+    }
 
     private NetworkStack? Route(InternetAddress address) => IsOwn(address) ? stack : stack.Network.Find(address);
 
