@@ -70,7 +70,10 @@ internal sealed class SharedSegment(int id, int key, OpenFile file, long size)
     public IMappingSource Attach(bool canWrite) => new Attachment(this, new FileMapping((RegularFile)file.Inode, $"/SYSV{Key:x8} (deleted)", canWrite));
 
     /// <summary>Mappings of it in an address space.</summary>
-    public int CountIn(AddressSpace space) => space.Snapshot().Count(m => m.Source is Attachment attached && attached.Segment == this);
+    public int CountIn(AddressSpace space) => AttachedIn(space).Count(s => s == this);
+
+    /// <summary>The segments that are mapped in an address space, each as often as it is.</summary>
+    public static IEnumerable<SharedSegment> AttachedIn(AddressSpace space) => space.Snapshot().Select(m => m.Source).OfType<Attachment>().Select(a => a.Segment);
 
     /// <summary>The segment that was attached at an address, of which something is still mapped there; null: there is none.</summary>
     public static (SharedSegment Segment, IMappingSource Source)? AttachedAt(AddressSpace space, long address)

@@ -18,6 +18,9 @@ internal sealed class SharedSegments(Cvm cvm)
     private const int LastSequence = (1 << (31 - IndexBits)) - 1;
 
     private readonly SharedSegment?[] _table = new SharedSegment?[Most];
+
+    /// <summary>Those that go when nothing is attached to them any more.</summary>
+    private readonly HashSet<SharedSegment> _removed = [];
     private int _count;
     private int _sequence;
 
@@ -53,7 +56,6 @@ internal sealed class SharedSegments(Cvm cvm)
     /// <summary>A new segment, or a negated errno: its identifier.</summary>
     public int Create(CvmThread thread, int key, long size, int mode)
     {
-        RemoveUnused();
         if (size is < 1 or > LargestSize)
             return -Errno.EINVAL;
         var index = Array.IndexOf(_table, null);
@@ -91,6 +93,7 @@ internal sealed class SharedSegments(Cvm cvm)
     {
         segment.Key = 0;
         segment.Mode |= SharedSegment.SHM_DEST;
+        _removed.Add(segment);
         RemoveUnused();
     }
 
@@ -106,11 +109,15 @@ internal sealed class SharedSegments(Cvm cvm)
     /// </summary>
     private void RemoveUnused()
     {
-        for (var k = 0; k < Most; k++)
+        if (_removed.Count == 0)
+            return;
+        var attached = cvm.Spaces.SelectMany(SharedSegment.AttachedIn).ToHashSet();
+        foreach (var segment in _removed)
         {
-            if (_table[k] is not { } segment || (segment.Mode & SharedSegment.SHM_DEST) == 0 || AttachmentsOf(segment) > 0)
+            if (attached.Contains(segment))
                 continue;
-            _table[k] = null;
+            _removed.Remove(segment);
+            _table[Array.IndexOf(_table, segment)] = null;
             _count--;
             segment.File.Release();
         }
