@@ -10,6 +10,7 @@
 // expect write-call: exit 0
 // expect clock-call: exit 0
 // expect unmap-call: exit 0
+// expect detach-call: exit 0
 // expect refused-call: exit 0
 // expect refused-exit: exit 0
 // expect refused-handler: LengthViolation of ddc
@@ -17,6 +18,7 @@
 // expect handled: exit 0
 #include <cheri/hybrid.h>
 #include <corpus/syscall.h>
+#include <corpus/thread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -27,7 +29,7 @@ enum { MEMORY = 65536, CODE_TYPE = 17, RETURN_TYPE = 18, EPERM = 1, EFAULT = 14,
 // Those from WRITE_CALL on make system calls; from REFUSED_CALL on they have no permission to.
 enum operation {
     SUM, READ, WRITE, CALL, USE_RETURN_DATA, JUMP_TO_RETURN, SWAP_RETURN, FRAME_ON_HOST,
-    WRITE_CALL, CLOCK_CALL, UNMAP_CALL, REFUSED_CALL, REFUSED_EXIT, REFUSED_HANDLER,
+    WRITE_CALL, CLOCK_CALL, UNMAP_CALL, DETACH_CALL, REFUSED_CALL, REFUSED_EXIT, REFUSED_HANDLER,
 };
 
 // What host and plugin share: the lowest bytes of the plugin's memory.
@@ -81,6 +83,8 @@ PLUGIN long plugin_main(enum operation operation, struct request *request, const
         return plugin_call(SYS_clock_gettime, 1, request->address, 0);
     case UNMAP_CALL:
         return plugin_call(SYS_munmap, request->address & -4096, 4096, 0);
+    case DETACH_CALL:
+        return plugin_call(SYS_shmdt, request->address, 0, 0);
     case REFUSED_CALL:
         return plugin_call(SYS_getpid, 0, 0, 0);
     case REFUSED_EXIT:
@@ -172,12 +176,18 @@ static int handled(void)
     return faults == 3 ? 0 : 6;
 }
 
+static void nothing(void *argument)
+{
+    (void)argument;
+}
+
 int main(int argc, char **argv)
 {
     static const char *const names[] = {
         [READ] = "read-host", [WRITE] = "write-host", [CALL] = "call-host", [USE_RETURN_DATA] = "use-return-data",
         [JUMP_TO_RETURN] = "jump-to-return", [SWAP_RETURN] = "swap-return", [FRAME_ON_HOST] = "frame-on-host",
         [WRITE_CALL] = "write-call", [CLOCK_CALL] = "clock-call", [UNMAP_CALL] = "unmap-call",
+        [DETACH_CALL] = "detach-call",
         [REFUSED_CALL] = "refused-call", [REFUSED_EXIT] = "refused-exit", [REFUSED_HANDLER] = "refused-handler",
     };
     struct request *request = (struct request *)memory;
@@ -194,6 +204,12 @@ int main(int argc, char **argv)
                 request->address = (long)(signal_memory + sizeof signal_memory);
             if (operation == FRAME_ON_HOST && signal_install(SIGSEGV, on_fault, 0) != 0)
                 return 8;
+            // Only memory that threads share can be shared at all.
+            static struct thread other;
+            if (operation == DETACH_CALL && thread_start(&other, nothing, NULL, 0) != 0)
+                return 7;
+            if (operation == DETACH_CALL)
+                request->address = corpus_syscall(SYS_shmat, corpus_syscall(SYS_shmget, 0, 4096, 0600, 0, 0, 0), 0, 0, 0, 0, 0);
             long result = call_plugin(operation);
             return operation >= WRITE_CALL && result == (operation < REFUSED_CALL ? -EFAULT : -EPERM) && secret == 42 ? 0 : 1;
         }

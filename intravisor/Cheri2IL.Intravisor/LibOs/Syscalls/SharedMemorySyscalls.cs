@@ -88,6 +88,8 @@ internal static class SharedMemorySyscalls
         {
             if (SharedSegment.AttachedAt(thread.Space, a.A0) is not var (segment, source))
                 return -Errno.EINVAL;
+            if (!thread.MayChangeMappings(a.A0, (ulong)segment.Size))
+                return -Errno.EFAULT;
             var end = a.A0 + segment.Size;
             foreach (var mapping in thread.Space.Snapshot())
             {
