@@ -207,6 +207,11 @@ static void try_limit(void) {
     show_limited("extend to the limit", ftruncate(file, 1000));
     show_limited("allocate", fallocate(file, 0, 0, 1001));
     show_limited("allocate, keeping the size", fallocate(file, KEEP_SIZE, 0, 1001));
+    show_limited("insert, offset inside a block", fallocate(other, INSERT_RANGE, 1, BLOCK));
+    show_limited("insert at the end", fallocate(other, INSERT_RANGE, 8 * CHUNK, BLOCK));
+    show_limited("collapse beyond the end", fallocate(other, COLLAPSE_RANGE, 8 * CHUNK, BLOCK));
+    show_limited("collapse, offset inside a block", fallocate(other, COLLAPSE_RANGE, 1, 9 * CHUNK));
+    show_limited("collapse", fallocate(other, COLLAPSE_RANGE, 7 * CHUNK, BLOCK));
     lseek(file, 0, SEEK_END);
     show_limited("copy", copy_file_range(other, NULL, file, NULL, 100, 0));
     show_limited("a longer file, inside", pwrite(other, bytes, 600, 0));

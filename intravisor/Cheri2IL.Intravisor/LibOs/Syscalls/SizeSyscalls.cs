@@ -40,13 +40,12 @@ internal static class SizeSyscalls
             return -Errno.EBADF;
         if (file.Inode.Type == FileAbi.S_IFIFO)
             return -Errno.ESPIPE;
-        if (file is not RegularOpenFile regular)
+        if (file is not RegularOpenFile { Inode: RegularFile inode } regular)
             return -Errno.ENODEV;
         if (offset > FileContent.MostBytes - length)
             return -Errno.EFBIG;
-        var isPunch = (mode & FileAbi.FALLOC_FL_PUNCH_HOLE) != 0;
-        var isSizeKept = keepsSize && (isPunch || file.Inode is not RegularFile { Seals: not null });
-        var error = isSizeKept ? 0 : thread.CheckSize(file.Inode, offset + length);
+        var size = inode.SizeFor(mode, offset, length);
+        var error = size < 0 ? (int)size : thread.CheckSize(inode, size);
         if (error == 0)
             error = thread.Modifying(file);
         return error != 0 ? error : regular.Allocate(mode, offset, length);

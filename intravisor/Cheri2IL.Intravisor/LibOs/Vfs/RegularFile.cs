@@ -34,14 +34,40 @@ public sealed class RegularFile : Inode
     }
 
     /// <summary>
-    /// fallocate: 0 or a negated errno. Files of memfd_create are a tmpfs' (mm/shmem.c, shmem_fallocate), others do what ext4's do (fs/ext4/extents.c).
+    /// How long it has to be allowed to become for fallocate, whose offset and length are those of a file, or the negated errno of what that cannot do.
+    /// Files of memfd_create are a tmpfs' (mm/shmem.c, shmem_fallocate), others do what ext4's do (fs/ext4/extents.c).
     /// </summary>
-    internal int Allocate(int mode, long offset, long length)
+    internal long SizeFor(int mode, long offset, long length)
     {
         const int blockSize = 4096;
-        var (end, keepsSize, seals) = (offset + length, (mode & FileAbi.FALLOC_FL_KEEP_SIZE) != 0, Seals ?? 0);
+        var (size, isAligned) = (Size, ((offset | length) & (blockSize - 1)) == 0);
         if (Seals is not null && (mode & ~(FileAbi.FALLOC_FL_KEEP_SIZE | FileAbi.FALLOC_FL_PUNCH_HOLE)) != 0)
             return -Errno.EOPNOTSUPP;
+        switch (mode & ~FileAbi.FALLOC_FL_KEEP_SIZE)
+        {
+            case FileAbi.FALLOC_FL_PUNCH_HOLE:
+                return size;
+            case FileAbi.FALLOC_FL_COLLAPSE_RANGE:
+                return !isAligned || offset + length >= size ? -Errno.EINVAL : size - length;
+            case FileAbi.FALLOC_FL_INSERT_RANGE:
+                if (!isAligned)
+                    return -Errno.EINVAL;
+                if (length > FileContent.MostBytes - size)
+                    return -Errno.EFBIG;
+                // ext4 does not ask whether it may become so long, but f2fs does, and a limit is meant to hold.
+                return offset >= size ? -Errno.EINVAL : size + length;
+            default:
+                // A tmpfs asks even where the size is kept.
+                return (mode & FileAbi.FALLOC_FL_KEEP_SIZE) != 0 && Seals is null ? size : offset + length;
+        }
+    }
+
+    /// <summary>fallocate: 0 or a negated errno.</summary>
+    internal int Allocate(int mode, long offset, long length)
+    {
+        var (end, keepsSize, seals) = (offset + length, (mode & FileAbi.FALLOC_FL_KEEP_SIZE) != 0, Seals ?? 0);
+        if (SizeFor(mode, offset, length) is < 0 and var cannot)
+            return (int)cannot;
         switch (mode & ~FileAbi.FALLOC_FL_KEEP_SIZE)
         {
             case 0:
@@ -51,9 +77,9 @@ public sealed class RegularFile : Inode
             case FileAbi.FALLOC_FL_ZERO_RANGE:
                 return Content.Punch(offset, end) is var error and not 0 ? error : Content.Allocate(offset, end, keepsSize);
             case FileAbi.FALLOC_FL_COLLAPSE_RANGE:
-                return ((offset | length) & (blockSize - 1)) != 0 ? -Errno.EINVAL : Content.Shift(offset, -length);
+                return Content.Shift(offset, -length);
             case FileAbi.FALLOC_FL_INSERT_RANGE:
-                return ((offset | length) & (blockSize - 1)) != 0 ? -Errno.EINVAL : Content.Shift(offset, length);
+                return Content.Shift(offset, length);
             default:
                 return -Errno.EOPNOTSUPP;
         }
