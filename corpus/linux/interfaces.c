@@ -95,6 +95,12 @@ int main(void) {
     char bytes[4] = { 0 };
     show("too short to be one", send(file, bytes, sizeof bytes, 0));
     show("nothing came", recv(file, bytes, sizeof bytes, MSG_DONTWAIT));
-    close(file), close(other);
+    struct { struct nlmsghdr head; struct ifinfomsg info; } request = { { sizeof request, RTM_GETLINK, NLM_F_REQUEST, 1, 0 }, { .ifi_index = 1 } };
+    int written = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+    close(file);
+    show("written", write(written, &request, sizeof request));
+    getsockname(written, (void *)&name, &length);
+    printf("number of the process: %d\n", name.nl_pid == (unsigned)getpid());
+    close(written), close(other);
     return 0;
 }

@@ -36,7 +36,7 @@ internal sealed class NetlinkSocket(NetworkStack stack, int type) : Socket(stack
     public override int Bind(CvmThread thread, in SocketAddress address)
     {
         lock (_gate)
-            return !IsBound ? BindTo(thread, address.NetlinkPort) : address.NetlinkPort == LocalAddress.NetlinkPort ? 0 : -Errno.EINVAL;
+            return !IsBound ? BindTo(thread.Process.Id, address.NetlinkPort) : address.NetlinkPort == LocalAddress.NetlinkPort ? 0 : -Errno.EINVAL;
     }
 
     /// <inheritdoc/>
@@ -44,7 +44,7 @@ internal sealed class NetlinkSocket(NetworkStack stack, int type) : Socket(stack
     {
         // Others than the kernel are not reached.
         full = null;
-        return address.NetlinkPort != 0 ? -Errno.EPERM : BindAnywhere(thread);
+        return address.NetlinkPort != 0 ? -Errno.EPERM : BindAnywhere(thread.Process.Id);
     }
 
     /// <inheritdoc/>
@@ -56,7 +56,7 @@ internal sealed class NetlinkSocket(NetworkStack stack, int type) : Socket(stack
         full = null;
         if (message.To.Family != SocketAbi.AF_UNSPEC && message.To.NetlinkPort != 0)
             return -Errno.ECONNREFUSED;
-        if (thread is not null && BindAnywhere(thread) is var error and not 0)
+        if (BindAnywhere(thread?.Process.Id ?? Self.Process) is var error and not 0)
             return error;
         if (from.Left > MostBytes)
             return -Errno.EMSGSIZE;
@@ -103,15 +103,15 @@ internal sealed class NetlinkSocket(NetworkStack stack, int type) : Socket(stack
         Inbox.Close();
     }
 
-    private int BindAnywhere(CvmThread thread)
+    private int BindAnywhere(int process)
     {
         lock (_gate)
-            return IsBound ? 0 : BindTo(thread, 0);
+            return IsBound ? 0 : BindTo(process, 0);
     }
 
-    private int BindTo(CvmThread thread, uint port)
+    private int BindTo(int process, uint port)
     {
-        if (!Stack.NetlinkPorts.TryTake(port, thread.Process.Id, out var taken))
+        if (!Stack.NetlinkPorts.TryTake(port, process, out var taken))
             return -Errno.EADDRINUSE;
         (LocalAddress, IsBound) = (SocketAddress.OfNetlink(taken), true);
         return 0;
