@@ -20,10 +20,9 @@ internal readonly record struct Posting(InternetAddress Source, int? HopLimit, i
         var (level, hops, traffic) = destination.IsMapped
             ? (Abi.SocketAbi.IPPROTO_IP, Abi.SocketAbi.IP_TTL, Abi.SocketAbi.IP_TOS)
             : (Abi.SocketAbi.IPPROTO_IPV6, Abi.SocketAbi.IPV6_UNICAST_HOPS, Abi.SocketAbi.IPV6_TCLASS);
-        options.TryGet(level, hops, out var ownHops);
-        options.TryGet(level, traffic, out var ownTraffic);
         // -1 stands for what is usual.
-        var (hopLimit, trafficClass) = (HopLimit is >= 0 and var asked ? asked : ownHops, TrafficClass is >= 0 and var askedTraffic ? askedTraffic : ownTraffic);
+        var hopLimit = HopLimit is >= 0 and var asked ? asked : options.ValueOr(level, hops, DefaultHops);
+        var trafficClass = TrafficClass is >= 0 and var askedTraffic ? askedTraffic : options.ValueOr(level, traffic, 0);
         return new Delivery(destination, hopLimit < 0 ? DefaultHops : (byte)hopLimit, (byte)Math.Max(trafficClass, 0));
     }
 }

@@ -96,7 +96,10 @@ internal sealed class SocketOptions
     public static int BufferFor(int value) => (int)Math.Clamp(2L * (uint)value, SmallestBuffer, LargestBuffer);
 
     /// <summary>Whether an option is on, of those that are off at first.</summary>
-    public bool IsOn(int level, int option) => _stored is { } stored && stored.TryGetValue((level, option), out var value) && value != 0;
+    public bool IsOn(int level, int option) => ValueOr(level, option, 0) != 0;
+
+    /// <summary>What an option that is only stored was set to; until it was, what it is at first, which the caller knows.</summary>
+    public int ValueOr(int level, int option, int initial) => _stored is { } stored && stored.TryGetValue((level, option), out var value) ? value : initial;
 
     /// <summary>The value of an option that is only stored; false if it is none.</summary>
     public bool TryGet(int level, int option, out int value)
@@ -106,7 +109,7 @@ internal sealed class SocketOptions
         {
             if (row.Level != level || row.Option != option)
                 continue;
-            value = _stored is { } stored && stored.TryGetValue((level, option), out var set) ? set : row.Initial;
+            value = ValueOr(level, option, row.Initial);
             return true;
         }
 
