@@ -34,14 +34,16 @@ internal static partial class ProcessSyscalls
     public static long Sethostname(CvmThread thread, in SyscallArguments a)
     {
         var error = ReadUtsName(thread, a, out var name);
-        thread.Cvm.HostName = name ?? thread.Cvm.HostName;
+        if (error == 0)
+            thread.Cvm.HostName = name!;
         return error;
     }
 
     public static long Setdomainname(CvmThread thread, in SyscallArguments a)
     {
         var error = ReadUtsName(thread, a, out var name);
-        thread.Cvm.DomainName = name ?? thread.Cvm.DomainName;
+        if (error == 0)
+            thread.Cvm.DomainName = name!;
         return error;
     }
 
