@@ -240,7 +240,8 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
         if (length > Size)
             return -Errno.ENOMEM;
         length = RoundUp(length);
-        if (source is not null && (offset < 0 || offset > long.MaxValue - (long)length))
+        var isOfFile = source is not (null or SharedPages);
+        if (isOfFile && (offset < 0 || offset > long.MaxValue - (long)length))
             return -Errno.EOVERFLOW;
         var shared = type != MAP_PRIVATE;
         protection &= AllProtections;
@@ -250,7 +251,7 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
                 return -Errno.EACCES;
 
             // Pages that are at two places, or that file writes change, have tags only as memory that others use (TagTable.Share).
-            if (Tags is { Copies: null })
+            if (isOfFile && Tags is { Copies: null })
                 return -Errno.ENODEV;
         }
 

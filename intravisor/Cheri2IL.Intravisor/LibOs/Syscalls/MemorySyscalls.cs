@@ -47,7 +47,12 @@ internal static class MemorySyscalls
         if (!file.CanRead)
             return -Errno.EACCES;
         if (file is MemoryDevice { Kind: MemoryDeviceKind.Zero })
-            return thread.Space.Map(a.A0, (ulong)a.A1, (int)a.A2, flags | MemoryFlags.MAP_ANONYMOUS, null, a.A5);
+        {
+            // Each mapping of it has pages of its own; whether they may be written is as with other files.
+            var pages = (flags & MemoryFlags.MAP_TYPE) == MemoryFlags.MAP_PRIVATE ? null : new SharedPages(file.CanWrite);
+            return thread.Space.Map(a.A0, (ulong)a.A1, (int)a.A2, flags | MemoryFlags.MAP_ANONYMOUS, pages, a.A5);
+        }
+
         if (file is CpOpenFile shared)
             return shared.Map(thread, a.A0, (ulong)a.A1, (int)a.A2, flags, a.A5);
         return file.Inode is RegularFile regular
