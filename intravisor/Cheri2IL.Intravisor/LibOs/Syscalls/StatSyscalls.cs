@@ -38,20 +38,14 @@ internal static class StatSyscalls
         BinaryPrimitives.WriteInt64LittleEndian(buffer[32..], inode.Number);
         BinaryPrimitives.WriteInt64LittleEndian(buffer[40..], inode.Size);
         BinaryPrimitives.WriteInt64LittleEndian(buffer[48..], Blocks(inode));
-        Time(buffer[64..], inode.AccessTime);
-        Time(buffer[80..], inode.ChangeTime);
-        Time(buffer[96..], inode.ChangeTime);
-        Time(buffer[112..], inode.ModifyTime);
+        WriteTime(buffer[64..], inode.AccessTime);
+        WriteTime(buffer[80..], inode.ChangeTime);
+        WriteTime(buffer[96..], inode.ChangeTime);
+        WriteTime(buffer[112..], inode.ModifyTime);
         BinaryPrimitives.WriteInt32LittleEndian(buffer[128..], (int)(inode.Device >> 8) & 0xfff);
         BinaryPrimitives.WriteInt32LittleEndian(buffer[132..], (int)((inode.Device & 0xff) | ((inode.Device >> 12) & 0xfff00)));
         BinaryPrimitives.WriteInt32LittleEndian(buffer[140..], inode.FileSystemNumber);
         return thread.Memory.TryWrite(a.A4, buffer) ? 0 : -Errno.EFAULT;
-
-        static void Time(Span<byte> at, long nanoseconds)
-        {
-            BinaryPrimitives.WriteInt64LittleEndian(at, nanoseconds / 1_000_000_000);
-            BinaryPrimitives.WriteInt32LittleEndian(at[8..], (int)(nanoseconds % 1_000_000_000));
-        }
     }
 
     public static long Statfs(CvmThread thread, in SyscallArguments a)
@@ -86,10 +80,13 @@ internal static class StatSyscalls
         return thread.Memory.TryWrite(address, buffer) ? 0 : -Errno.EFAULT;
     }
 
+    /// <summary>Seconds and nanoseconds, which are never negative; 0 in what is padding of struct statx_timestamp.</summary>
     private static void WriteTime(Span<byte> to, long time)
     {
-        BinaryPrimitives.WriteInt64LittleEndian(to, time / 1_000_000_000);
-        BinaryPrimitives.WriteInt64LittleEndian(to[8..], time % 1_000_000_000);
+        const long second = 1_000_000_000;
+        var nanoseconds = ((time % second) + second) % second;
+        BinaryPrimitives.WriteInt64LittleEndian(to, (time - nanoseconds) / second);
+        BinaryPrimitives.WriteInt64LittleEndian(to[8..], nanoseconds);
     }
 
     /// <summary>struct statfs. What can hold files has the cVM's limit of their memory.</summary>
