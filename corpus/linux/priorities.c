@@ -1,4 +1,5 @@
-// Precedence of processes at processors (nice) and disks, their own and others'; what can be mapped of devices.
+// Precedence of processes at processors (nice) and disks, their own and others'; what can be mapped of devices;
+// times before 1970.
 #include "show.h"
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -87,6 +88,31 @@ int main(void) {
         _exit(0);
     }
     waitpid(other, NULL, 0);
+    other = fork();
+    if (other == 0) {
+        // The limit that counts is that of the one that is changed. Not every root may raise its own.
+        struct rlimit none = {0, 0}, some = {40, 40};
+        int may = setrlimit(RLIMIT_NICE, &some) == 0 ? 0 : EACCES;
+        if (setgid(1234) || setuid(1234))
+            _exit(1);
+        int limited = fork();
+        if (limited == 0) {
+            setrlimit(RLIMIT_NICE, &none);
+            printf("one that may: %d\n", reaches(getppid(), 2) == may);
+            printf("itself, that may not: %s\n", outcome(reaches(0, 2)));
+            fflush(stdout);
+            kill(getpid(), SIGSTOP);
+            _exit(0);
+        }
+        waitpid(limited, NULL, WUNTRACED);
+        printf("one that may not: %s\n", outcome(reaches(limited, 1)));
+        printf("itself, that may: %d\n", reaches(0, 1) == may);
+        fflush(stdout);
+        kill(limited, SIGKILL);
+        waitpid(limited, NULL, 0);
+        _exit(0);
+    }
+    waitpid(other, NULL, 0);
     close(to[1]);
     int status;
     waitpid(pid, &status, 0);
@@ -98,6 +124,15 @@ int main(void) {
     printf("zero: %d\n", p != MAP_FAILED && p[0] == 0 && (p[8191] = 1));
     char *q = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, zero, 0);
     printf("zero, shared: %d\n", q != MAP_FAILED && q[0] == 0 && (q[1] = 1));
+    int zero_read = open("/dev/zero", O_RDONLY), zero_written = open("/dev/zero", O_WRONLY);
+    TRY(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, zero_read, 0));
+    TRY(mmap(NULL, 4096, PROT_WRITE, MAP_SHARED_VALIDATE, zero_read, 0));
+    TRY(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, zero_written, 0));
+    TRY(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, zero_written, 0));
+    printf("zero, for itself: %d\n", mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, zero_read, 0) != MAP_FAILED);
+    q = mmap(NULL, 4096, PROT_READ, MAP_SHARED, zero_read, 0);
+    printf("zero, shared to read: %d\n", q != MAP_FAILED && q[0] == 0);
+    TRY(mprotect(q, 4096, PROT_READ | PROT_WRITE));
     TRY(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, null, 0));
     TRY(mmap(NULL, 0, PROT_READ, MAP_PRIVATE, null, 0));
     TRY(mmap(NULL, 0, PROT_READ, MAP_PRIVATE, 99, 0));
@@ -110,5 +145,13 @@ int main(void) {
     struct stat s;
     if (write(file, "x", 1) == 1 && fstat(file, &s) == 0)
         printf("%d blocks\n", (int)s.st_blocks);
+
+    // Times before 1970.
+    struct timespec times[2] = { { -2, 500000000 }, { -1, 0 } };
+    TRY(futimens(file, times));
+    struct statx x;
+    if (fstat(file, &s) == 0 && statx(file, "", AT_EMPTY_PATH, STATX_ATIME | STATX_MTIME, &x) == 0)
+        printf("%ld %ld, %ld %ld; %ld %ld, %ld %ld\n", (long)s.st_atim.tv_sec, s.st_atim.tv_nsec, (long)s.st_mtim.tv_sec, s.st_mtim.tv_nsec,
+            (long)x.stx_atime.tv_sec, (long)x.stx_atime.tv_nsec, (long)x.stx_mtime.tv_sec, (long)x.stx_mtime.tv_nsec);
     return 0;
 }

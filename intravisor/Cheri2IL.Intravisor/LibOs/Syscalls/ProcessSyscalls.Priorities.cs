@@ -24,8 +24,7 @@ internal static partial class ProcessSyscalls
         if ((int)a.A0 is < 0 or > 2)
             return -Errno.EINVAL;
         var nice = Math.Clamp((int)a.A2, -20, 19);
-        var self = thread.Process.Attributes;
-        var credentials = self.Credentials;
+        var credentials = thread.Process.Attributes.Credentials;
         long result = -Errno.ESRCH;
         foreach (var process in Choose(thread, (int)a.A0, (int)a.A1))
         {
@@ -34,7 +33,7 @@ internal static partial class ProcessSyscalls
             {
                 result = -Errno.EPERM;
             }
-            else if (nice < process.Attributes.Nice && !MayRaise(self, nice) && !credentials.Has(Privilege.Prioritize))
+            else if (nice < process.Attributes.Nice && !MayRaise(process.Attributes, nice) && !credentials.Has(Privilege.Prioritize))
             {
                 result = -Errno.EACCES;
             }
@@ -47,6 +46,7 @@ internal static partial class ProcessSyscalls
 
         return result;
 
+        // What the limit allows is that of the process that is changed (kernel/sched/syscalls.c, can_nice).
         static bool MayRaise(ProcessAttributes who, int nice)
         {
             lock (who.Gate)
