@@ -9,8 +9,11 @@ namespace Cheri2IL.Intravisor.LibOs.Processes;
 /// <param name="SupplementaryGroups">Supplementary groups; never changed.</param>
 internal sealed record ProcessCredentials(Ids Users, Ids Groups, int[] SupplementaryGroups)
 {
-    /// <summary>Every capability (CAP_LAST_CAP is 40).</summary>
-    public const ulong All = (1UL << 41) - 1;
+    /// <summary>The capability with the highest number (CAP_LAST_CAP).</summary>
+    public const ulong LastCapability = 40;
+
+    /// <summary>Every capability.</summary>
+    public const ulong All = (2UL << (int)LastCapability) - 1;
 
     /// <summary>Those that go and come with the user id for files (CAP_FS_MASK).</summary>
     private const ulong OfFiles = 0x1f | (1UL << 9) | (1UL << 27) | (1UL << 32);

@@ -207,26 +207,14 @@ internal static class PathSyscalls
 
     public static long Chdir(CvmThread thread, in SyscallArguments a)
     {
-        var error = Find(thread, FileAbi.AT_FDCWD, a.A0, 0, out var inode);
-        if (error != 0)
-            return error;
-        if (inode is not DirectoryNode directory)
-            return -Errno.ENOTDIR;
-        error = directory.Check(thread.Process.FileCaller, 1);
-        if (error == 0)
+        if (FindDirectory(thread, a.A0, out var error) is { } directory)
             thread.Files.WorkingDirectory = directory;
         return error;
     }
 
     public static long Chroot(CvmThread thread, in SyscallArguments a)
     {
-        var error = Find(thread, FileAbi.AT_FDCWD, a.A0, 0, out var inode);
-        if (error != 0)
-            return error;
-        if (inode is not DirectoryNode directory)
-            return -Errno.ENOTDIR;
-        error = directory.Check(thread.Process.FileCaller, 1);
-        if (error != 0)
+        if (FindDirectory(thread, a.A0, out var error) is not { } directory)
             return error;
         if (!thread.Process.Attributes.Credentials.Has(Privilege.ChangeRoot))
             return -Errno.EPERM;
@@ -393,6 +381,17 @@ internal static class PathSyscalls
             inode = at.Inode;
             return error;
         }
+    }
+
+    /// <summary>A directory that the caller may search; null with a negated errno if there is none.</summary>
+    private static DirectoryNode? FindDirectory(CvmThread thread, long pathAddress, out int error)
+    {
+        error = Find(thread, FileAbi.AT_FDCWD, pathAddress, 0, out var inode);
+        if (error != 0)
+            return null;
+        var directory = inode as DirectoryNode;
+        error = directory?.Check(thread.Process.FileCaller, 1) ?? -Errno.ENOTDIR;
+        return error == 0 ? directory : null;
     }
 
     /// <summary>Makes an entry, of a new file or of <paramref name="linked"/>.</summary>

@@ -102,21 +102,13 @@ internal static partial class ProcessSyscalls
     private static GuestProcess[] Choose(CvmThread thread, int kind, int who)
     {
         var self = thread.Process;
-        if (kind == 0 && who == 0)
-            return [self];
+        if (kind == 0)
+            return (who == 0 ? self : thread.Cvm.FindProcess(who) ?? thread.Cvm.FindThread(who)?.Process) is { } found ? [found] : [];
         var user = who == 0 ? self.Attributes.Credentials.Users.Real : who;
         lock (thread.Cvm.Tasks)
         {
             var group = who == 0 ? self.Group : who;
-            return
-            [
-                .. thread.Cvm.Processes.Where(p => kind switch
-                {
-                    0 => p.Id == who || p.Threads.Any(t => t.Id == who),
-                    1 => p.Group == group,
-                    _ => p.Attributes.Credentials.Users.Real == user,
-                }),
-            ];
+            return [.. thread.Cvm.Processes.Where(p => kind == 1 ? p.Group == group : p.Attributes.Credentials.Users.Real == user)];
         }
     }
 }

@@ -102,7 +102,6 @@ internal static partial class ProcessSyscalls
         const int PR_SET_KEEPCAPS = 8;
         const int PR_CAPBSET_READ = 23;
         const int PR_CAPBSET_DROP = 24;
-        const ulong lastCapability = 40;
         var process = thread.Process.Attributes;
         switch ((int)a.A0)
         {
@@ -115,11 +114,11 @@ internal static partial class ProcessSyscalls
                     process.Credentials = process.Credentials with { KeepsCapabilities = a.A1 != 0 };
                 return 0;
             case PR_CAPBSET_READ:
-                return (ulong)a.A1 > lastCapability ? -Errno.EINVAL : (long)(process.Credentials.Bounding >> (int)a.A1) & 1;
+                return (ulong)a.A1 > ProcessCredentials.LastCapability ? -Errno.EINVAL : (long)(process.Credentials.Bounding >> (int)a.A1) & 1;
             case PR_CAPBSET_DROP:
                 if (!process.Credentials.Has(Privilege.SetCapabilities))
                     return -Errno.EPERM;
-                if ((ulong)a.A1 > lastCapability)
+                if ((ulong)a.A1 > ProcessCredentials.LastCapability)
                     return -Errno.EINVAL;
                 lock (process.Gate)
                     process.Credentials = process.Credentials with { Bounding = process.Credentials.Bounding & ~(1UL << (int)a.A1) };
@@ -170,7 +169,6 @@ internal static partial class ProcessSyscalls
     private static long ChangeAmbient(ProcessAttributes process, in SyscallArguments a)
     {
         const int isSet = 1, raise = 2, lower = 3, clearAll = 4;
-        const ulong lastCapability = 40;
         lock (process.Gate)
         {
             var now = process.Credentials;
@@ -182,7 +180,7 @@ internal static partial class ProcessSyscalls
                 return 0;
             }
 
-            if ((ulong)a.A2 > lastCapability || (a.A3 | a.A4) != 0)
+            if ((ulong)a.A2 > ProcessCredentials.LastCapability || (a.A3 | a.A4) != 0)
                 return -Errno.EINVAL;
             var bit = 1UL << (int)a.A2;
             switch (a.A1)
