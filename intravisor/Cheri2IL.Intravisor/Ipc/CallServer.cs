@@ -104,7 +104,8 @@ internal sealed unsafe partial class CallServer : IDisposable
         _ownStackLimit = _thread.HostStackLimit;
         var own = *state;
         _own = &own;
-        Interlocked.Exchange(ref _word, (_word & ~StateMask) | Idle);
+        // Another number: whoever has looked at the word while the thread served another function does not get it.
+        Interlocked.Exchange(ref _word, (_word & ~StateMask) + NextCall + Idle);
         call.Add(this);
         try
         {
@@ -146,12 +147,12 @@ internal sealed unsafe partial class CallServer : IDisposable
         }
     }
 
-    /// <summary>Takes it for a call, if it is idle.</summary>
-    public bool TryClaim()
+    /// <summary>Takes it for a call of a function, if it is idle and serves that one.</summary>
+    public bool TryClaim(CpCall call)
     {
         var word = Volatile.Read(ref _word);
         // A posted call is announced when its arguments are there: until then it looks like a visit.
-        return (word & StateMask) == Idle && Interlocked.CompareExchange(ref _word, (word & ~StateMask) + NextCall + Visited, word) == word;
+        return (word & StateMask) == Idle && _call == call && Interlocked.CompareExchange(ref _word, (word & ~StateMask) + NextCall + Visited, word) == word;
     }
 
     /// <summary>Runs the function on the calling thread, after <see cref="TryClaim"/>, and gives the server back.</summary>

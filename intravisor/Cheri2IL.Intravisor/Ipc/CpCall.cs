@@ -96,13 +96,13 @@ public sealed unsafe class CpCall : Publication
     /// <param name="deadline">Until when it waits.</param>
     internal int Claim(IWaiter who, ref CallServer? server, long deadline)
     {
-        if (server is not null && server.TryClaim())
+        if (server is not null && server.TryClaim(this))
             return 0;
         while (true)
         {
             foreach (var candidate in Volatile.Read(ref _servers))
             {
-                if (candidate.TryClaim())
+                if (candidate.TryClaim(this))
                 {
                     server = candidate;
                     return 0;

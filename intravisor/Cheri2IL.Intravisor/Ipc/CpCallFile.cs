@@ -55,13 +55,10 @@ internal sealed unsafe class CpCallFile(CpCall call, CpAccess access, Inode inod
 
         var deadline = Timeout < 0 ? long.MaxValue : Deadlines.After(thread.Cvm.Host, Timeout);
         var server = _last;
-        if (server is null || !server.TryClaim())
-        {
-            var error = call.Claim(thread, ref server, IsNonBlocking ? 0 : deadline);
-            if (error != 0)
-                return IsNonBlocking && error == -Errno.ETIMEDOUT ? -Errno.EAGAIN : error;
-            _last = server;
-        }
+        var error = call.Claim(thread, ref server, IsNonBlocking ? 0 : deadline);
+        if (error != 0)
+            return IsNonBlocking && error == -Errno.ETIMEDOUT ? -Errno.EAGAIN : error;
+        _last = server;
 
         if (length != 0)
             server!.Lend(new LentBuffer((nint)(thread.Space.Base + buffer), (ulong)length, LendsWritable, thread.Space.Tags, (ulong)buffer));

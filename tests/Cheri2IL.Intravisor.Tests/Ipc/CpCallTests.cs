@@ -494,4 +494,56 @@ public sealed unsafe class CpCallTests : IDisposable
         });
         Assert.Empty(_reports);
     }
+
+    /// <summary>The thread that served the last call of the descriptor serves another function now, for which the caller has no grant.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(Carrier)]
+    public void ThreadThatServesAnotherFunction_IsNotFoundByTheFirst(long flags)
+    {
+        const long other = Entry + 0x200;
+        using var isAgain = new ManualResetEventSlim();
+        var runs = 0;
+        var guest = new ScriptedGuest();
+        guest[Function] = state =>
+        {
+            state->X10 = 1;
+            state->Pc = state->X1;
+        };
+        guest[other] = state =>
+        {
+            Interlocked.Increment(ref runs);
+            state->X10 = 2;
+            state->Pc = state->X1;
+        };
+        guest[Entry] = state =>
+        {
+            var first = Result(state, Publish, Name(state, "first"), Function);
+            Result(state, Grant, Name(state, "first"), Name(state, "caller", 1), 4);
+            state->X19 = Result(state, Publish, Name(state, "other"), other);
+            ServeOn(state, first);
+        };
+
+        // A signal made it leave: it serves the other one from now on.
+        guest[Entry + 0x10] = state =>
+        {
+            isAgain.Set();
+            ServeOn(state, state->X19);
+        };
+        var callee = guest.StartIn(_intravisor, "both", _reports);
+        RunCaller(pointer =>
+        {
+            var state = (GuestState*)pointer;
+            var call = OpenCall(state, "first", flags);
+            Assert.Equal(0, Result(state, CallNumber, call));
+            Assert.Equal(1, state->X11);
+            callee.Init.ThreadSnapshot()[0].Interrupt();
+            Assert.True(isAgain.Wait(TimeSpan.FromMinutes(2)));
+            Assert.Equal(2, ((CpCall)_intravisor.Exchange.Find("other")!).Invoke());
+            Assert.Equal(0, Result(state, Set, call, flags, 50 * Millisecond));
+            Assert.Equal(-Errno.ETIMEDOUT, Result(state, CallNumber, call));
+        });
+        Assert.Equal(1, runs);
+        Assert.Empty(_reports);
+    }
 }
