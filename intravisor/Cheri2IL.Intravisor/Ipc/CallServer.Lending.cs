@@ -67,8 +67,8 @@ internal sealed unsafe partial class CallServer
         return error;
     }
 
-    /// <summary>Copies from what is lent, for the pages of a window; bytes, or a negated errno.</summary>
-    public int ReadLent(ulong offset, Span<byte> destination)
+    /// <summary>Copies from what is lent, for the pages of a window of the same call; bytes, or a negated errno.</summary>
+    public int ReadLent(LentWindow window, ulong offset, Span<byte> destination)
     {
         fixed (byte* to = destination)
         {
@@ -77,7 +77,7 @@ internal sealed unsafe partial class CallServer
                 _lending.Enter();
                 var left = offset + (ulong)done < _lent.Length ? _lent.Length - offset - (ulong)done : 0;
                 var step = (int)Math.Min(Math.Min(left, (ulong)(destination.Length - done)), CpFile.LargestStep);
-                var isCopied = _lent.Bytes != 0 && GuestCopy.TryCopy((byte*)_lent.Bytes + offset + done, to + done, (ulong)step);
+                var isCopied = _lent.Bytes != 0 && !window.IsGone && GuestCopy.TryCopy((byte*)_lent.Bytes + offset + done, to + done, (ulong)step);
                 _lending.Exit();
                 if (!isCopied)
                     return -Errno.EFAULT;
@@ -93,11 +93,17 @@ internal sealed unsafe partial class CallServer
         const int protection = MemoryFlags.PROT_READ | MemoryFlags.PROT_WRITE;
         var result = thread.Space.Map(window.Address, window.Length, protection, MemoryFlags.MAP_PRIVATE | MemoryFlags.MAP_FIXED_NOREPLACE, window, 0);
         if (result < 0)
+        {
+            window.End();
             return result == -Errno.EEXIST ? -Errno.ENOMEM : (int)result;
+        }
+
         _lending.Enter();
         var isLent = _lent.Bytes != 0;
         if (isLent)
             _window = window;
+        else
+            window.End();
         _lending.Exit();
         if (isLent)
             return 0;
@@ -113,10 +119,32 @@ internal sealed unsafe partial class CallServer
         if (_window is { IsWritten: true } written && isReturned)
             CopyBack(written);
         _lending.Enter();
-        var window = _window;
-        (_lent, _window) = (default, null);
+        var window = TakeBack();
         _lending.Exit();
         window?.Close(_thread.Space);
+    }
+
+    /// <summary>
+    /// The caller waits no more for a function on the server's own thread; whether that has not returned yet. Then it goes on alone, without what was lent:
+    /// that is taken back in the same step, so that what the next caller lends is not, and the thread is not inside a copy of it any more.
+    /// </summary>
+    private bool TryAbandon(long number)
+    {
+        _lending.Enter();
+        var isAbandoned = Interlocked.CompareExchange(ref _word, number | Abandoned, number | Posted) == (number | Posted);
+        var window = isAbandoned ? TakeBack() : null;
+        _lending.Exit();
+        window?.Close(_thread.Space);
+        return isAbandoned;
+    }
+
+    /// <summary>Nothing is lent any more; the window to be closed, or null. Within the gate.</summary>
+    private LentWindow? TakeBack()
+    {
+        var window = _window;
+        window?.End();
+        (_lent, _window) = (default, null);
+        return window;
     }
 
     private void CopyBack(LentWindow window)

@@ -195,11 +195,8 @@ internal sealed unsafe partial class CallServer : IDisposable
         while (Volatile.Read(ref _word) != (number | Finished))
         {
             var result = waiter.Park(deadline);
-            if (result == ParkResult.Woken || Interlocked.CompareExchange(ref _word, number | Abandoned, number | Posted) != (number | Posted))
+            if (result == ParkResult.Woken || !TryAbandon(number))
                 continue;
-
-            // The callee's thread goes on alone. It is not inside a copy of the buffer once the gate is passed.
-            EndLending(isReturned: false);
             return new CallOutcome(result == ParkResult.TimedOut ? -Errno.ETIMEDOUT : -Errno.EINTR, 0);
         }
 
@@ -239,9 +236,15 @@ internal sealed unsafe partial class CallServer : IDisposable
         if (_window is not null)
             EndLending(_outcome.Error == 0);
         if (Interlocked.CompareExchange(ref _word, number | Finished, number | Posted) == (number | Posted))
+        {
             _waiter!.Unpark();
-        else
-            GiveBack();
+            return;
+        }
+
+        // The caller takes back what it has lent within the gate: only then may the next one lend.
+        _lending.Enter();
+        _lending.Exit();
+        GiveBack();
     }
 
     /// <summary>Sets up the registers, of which the caller gives the arguments alone, and runs the function.</summary>

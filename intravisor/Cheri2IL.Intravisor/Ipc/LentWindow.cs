@@ -42,12 +42,17 @@ internal sealed class LentWindow(CallServer server, long address, ulong length) 
     public bool IsGone => Volatile.Read(ref _isGone);
 
     /// <inheritdoc/>
-    public int ReadAt(long offset, Span<byte> destination) => server.ReadLent((ulong)offset, destination);
+    public int ReadAt(long offset, Span<byte> destination) => server.ReadLent(this, (ulong)offset, destination);
 
-    /// <summary>The call is over: when this returns, the pages are without access.</summary>
+    /// <summary>
+    /// Nothing is read through it any more: pages of it that the callee has elsewhere, such as in a child, are not filled from what the next caller lends.
+    /// Before the next one may lend.
+    /// </summary>
+    public void End() => Volatile.Write(ref _isGone, true);
+
+    /// <summary>After <see cref="End"/>: when this returns, the pages are without access.</summary>
     public void Close(AddressSpace space)
     {
-        Volatile.Write(ref _isGone, true);
         space.Withdraw(source => source == this);
         space.Unmap(address, length);
     }

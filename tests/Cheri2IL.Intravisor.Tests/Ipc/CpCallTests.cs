@@ -546,4 +546,60 @@ public sealed unsafe class CpCallTests : IDisposable
         Assert.Equal(1, runs);
         Assert.Empty(_reports);
     }
+
+    /// <summary>Pages of a window may be filled again after the call, in a child for one.</summary>
+    [Fact]
+    public void WindowOfACallThatIsOver_ReadsNothingOfTheNext()
+    {
+        LentWindow? window = null;
+        var results = new List<long>();
+        StartCallee("window", state =>
+        {
+            window ??= new LentWindow(((CvmThread)GuestThread.Of(state).Host).Server!, 0, 8);
+            results.Add(window.ReadAt(0, new byte[8]));
+        });
+        CpCall? function = null;
+        Assert.True(SpinWait.SpinUntil(() => (function = (CpCall?)_intravisor.Exchange.Find("window")) is not null, TimeSpan.FromMinutes(2)));
+        function!.Invoke(buffer: new byte[8]);
+        window!.End();
+        function.Invoke(buffer: new byte[8]);
+        Assert.Equal([8, -Errno.EFAULT], results);
+        Assert.Empty(_reports);
+    }
+
+    /// <summary>Callers give up just when the function returns, while another one comes.</summary>
+    [Fact]
+    public void CallerThatIsLate_LeavesAloneWhatTheNextHasLent()
+    {
+        using var isOver = new CancellationTokenSource();
+        var lost = 0;
+        StartCallee("late", state =>
+        {
+            var isPatient = state->X10 != 0;
+            if (!isPatient)
+                Thread.SpinWait(200);
+            if (Result(state, LentRead, 0, Data, 8) != 8 && isPatient)
+                lost++;
+        });
+        var hasty = new ScriptedGuest();
+        hasty[Entry] = state =>
+        {
+            var call = OpenCall(state, "late", Carrier, 5_000);
+            while (!isOver.IsCancellationRequested)
+                Result(state, CallNumber, call, 0, 0, 0, Data, 8);
+            Exit(state);
+        };
+        var others = Enumerable.Range(0, 2).Select(k => hasty.StartIn(_intravisor, $"hasty{k}", _reports)).ToArray();
+        RunCaller(pointer =>
+        {
+            var state = (GuestState*)pointer;
+            var call = OpenCall(state, "late", Carrier);
+            for (var k = 0; k < 5000; k++)
+                Assert.Equal(0, Result(state, CallNumber, call, 1, 0, 0, Data, 8));
+        });
+        isOver.Cancel();
+        Assert.All(others, o => Assert.True(Ends(o)));
+        Assert.Equal(0, lost);
+        Assert.Empty(_reports);
+    }
 }
