@@ -168,9 +168,15 @@ internal sealed unsafe partial class CallServer : IDisposable
         caller?.BeginVisit(this);
         if (nanoseconds >= 0)
             Arm(nanoseconds);
-        var isContinued = caller is not null && FloatStatus.Continue(caller.State, _thread.State);
-        var outcome = !isCompleted && caller is { IsOver: true } ? new CallOutcome(-Errno.EINTR, 0) : Run(arguments, hostStackLimit);
-        if (isContinued && outcome.Error == 0)
+        var isOver = !isCompleted && caller is { IsOver: true };
+        var isContinued = !isOver && caller is not null && FloatStatus.Continue(caller.State, _thread.State);
+        var outcome = isOver ? new CallOutcome(-Errno.EINTR, 0) : Run(arguments, hostStackLimit);
+        if (outcome.Error != 0)
+        {
+            // The guest's code may not have been entered: what this host thread's status was is not for the next one.
+            FloatStatus.Forget(_thread.State);
+        }
+        else if (isContinued)
             FloatStatus.Continue(_thread.State, caller!.State);
         if (_lent.Bytes != 0)
             EndLending(outcome.Error == 0);
