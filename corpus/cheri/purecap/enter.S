@@ -124,6 +124,10 @@
     cmove   ca3, cnull
     li      a4, 0
     jal     enter
+    cgettag t0, ct6
+    cgetaddr t1, ct6
+    require_value t0, 0
+    require_value t1, 0
     require_value a0, -EBADF
     li      s1, 0
 failed:

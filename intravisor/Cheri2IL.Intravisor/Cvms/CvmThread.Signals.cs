@@ -1,6 +1,7 @@
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Signals;
+using Cheri2IL.Intravisor.LibOs.Syscalls;
 using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Execution;
 
@@ -207,7 +208,7 @@ public sealed unsafe partial class CvmThread
 
             if (restart != 0 && (restart == Errno.ERESTARTNOHAND || (action.Flags & Signal.SA_RESTART) == 0))
             {
-                SetResult(state, -Errno.EINTR);
+                SetInterrupted(state);
                 state->Pc += 4;
             }
 
@@ -225,6 +226,14 @@ public sealed unsafe partial class CvmThread
         }
 
         return delivered;
+    }
+
+    /// <summary>The system call is not made again.</summary>
+    private void SetInterrupted(GuestState* state)
+    {
+        SetResult(state, -Errno.EINTR);
+        if (state->X17 == HostcallTable.Enter && TryGetEntry(out _))
+            ForgetEntry();
     }
 
     /// <summary>Delivers a fault's signal now, or kills the cVM when the guest ignores or blocks it (force_sig_fault).</summary>

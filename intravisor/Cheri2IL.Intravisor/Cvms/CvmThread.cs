@@ -336,7 +336,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
         if (restart && Server is { IsCallerInterrupted: true })
         {
             // The inner cVM's thread whose system call this thread serves has a signal or is to end: it would only wait again.
-            SetResult(state, -Errno.EINTR);
+            SetInterrupted(state);
             restart = false;
         }
 

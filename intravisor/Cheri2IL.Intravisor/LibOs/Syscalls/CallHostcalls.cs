@@ -84,10 +84,12 @@ internal static unsafe class CallHostcalls
     /// </summary>
     public static long Enter(CvmThread thread, in SyscallArguments a)
     {
-        if (!thread.TryGetEntry(out var number) || thread.Cvm.Entries.Find(number) is not { } file)
+        if (!thread.TryGetEntry(out var number))
             return -Errno.EBADF;
         thread.LendBy(thread.Argument(3));
-        var result = file.Call(thread, new CallArguments(a.A0, a.A1, a.A2, a.A4), a.A3, a.A4);
+        var result = thread.Cvm.Entries.Find(number)?.Call(thread, new CallArguments(a.A0, a.A1, a.A2, a.A4), a.A3, a.A4) ?? -Errno.EBADF;
+
+        // One that is made again needs it; if a handler says otherwise, it is forgotten then.
         if (result != -Errno.ERESTARTSYS && !thread.IsRedirected)
             thread.ForgetEntry();
         return result;

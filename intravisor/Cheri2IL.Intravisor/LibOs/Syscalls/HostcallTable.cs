@@ -25,6 +25,9 @@ public static class HostcallTable
     /// <summary>cp_copy.</summary>
     internal const int Copy = Own + 13;
 
+    /// <summary>cp_enter.</summary>
+    internal const int Enter = Own + 15;
+
     private const int Own = FirstNumber + 0x200;
 
     private static readonly SyscallRow?[] ByNumber = new SyscallRow?[0x2c0];
@@ -66,7 +69,7 @@ public static class HostcallTable
         Own + 10 => Row(number, "cp_map", "fd address protection", IpcHostcalls.Map),
         HandlerServe => Row(number, "cp_handler_serve", "hex", LayerHostcalls.Serve),
         Own + 14 => Row(number, "cp_entry", "fd address", CallHostcalls.Entry),
-        Own + 15 => Row(number, "cp_enter", "long long long address size", CallHostcalls.Enter),
+        Enter => Row(number, "cp_enter", "long long long address size", CallHostcalls.Enter),
         Own + 16 => Row(number, "cp_lent_map", "address protection", CallHostcalls.LentMap),
         Copy => Row(number, "cp_copy", "address address size", LayerHostcalls.Copy),
         InnerKill => Row(number, "cp_inner_kill", "hex signal", LayerHostcalls.Kill),
