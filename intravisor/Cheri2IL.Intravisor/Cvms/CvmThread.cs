@@ -87,13 +87,16 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     /// <summary>Name (PR_SET_NAME), at most 15 bytes.</summary>
     public byte[] Name { get; set; } = [];
 
-    /// <summary>Whether it waits for something (<see cref="Park"/>).</summary>
-    internal bool IsWaiting => Volatile.Read(ref _isWaiting);
+    /// <summary>Whether it waits for something (<see cref="Park"/>), or for calls of others.</summary>
+    internal bool IsWaiting => Volatile.Read(ref _isWaiting) || Server is { IsIdle: true };
 
     /// <summary>Host thread, for CPU clocks; 0 before it runs.</summary>
     public int HostThread { get; private set; }
 
-    /// <summary>CPU time that it has taken, in nanoseconds. Hold <see cref="Cvm.Tasks"/>, or it may have ended.</summary>
+    /// <summary>
+    /// CPU time that it has taken, in nanoseconds. For the thread itself, or while <see cref="Cvm.Tasks"/> is held and it is among those of its process:
+    /// of one that has ended, the host may have given the number to another.
+    /// </summary>
     internal long CpuNanoseconds => HostThread == 0 ? 0 : Cvm.Host.CpuNanoseconds(HostThread);
 
     /// <summary>Status that exit gave.</summary>

@@ -22,7 +22,7 @@ internal sealed class ProcDirectory : DirectoryNode
         Link("mounts", new SymbolicLink(tree, "self/mounts"));
         Show("filesystems", () => "nodev\tproc\nnodev\ttmpfs\n");
         Show("uptime", () => string.Create(CultureInfo.InvariantCulture, $"{cvm.Host.MonotonicNanoseconds / 1e9:f2} 0.00\n"));
-        Show("loadavg", () => $"0.00 0.00 0.00 1/{cvm.ThreadCount} {Cvm.FirstProcessId}\n");
+        Show("loadavg", () => $"0.00 0.00 0.00 1/{cvm.ThreadCount} {cvm.LastProcessId}\n");
         Show("version", () => "Linux version 6.6.0 (cheri2il)\n");
         Show("stat", Stat);
         Show("vmstat", () => $"nr_free_pages {Free / 4}\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n");

@@ -12,6 +12,7 @@ internal sealed class ProcessDirectory : DirectoryNode
     private const long TickNanoseconds = 10_000_000;
 
     private readonly GuestProcess _process;
+    private readonly Dictionary<CvmThread, DirectoryNode> _tasks = [];
 
     public ProcessDirectory(GuestProcess process, FileSystem tree, DirectoryNode proc)
         : base(tree, proc, 0x16d)
@@ -32,8 +33,7 @@ internal sealed class ProcessDirectory : DirectoryNode
         Show("mounts", () => string.Concat(Mount.All.Select(m => $"{m.Source} {m.Path} {m.Type} rw 0 0\n")));
         Show("mountinfo", () => string.Concat(Mount.All.Select(m => $"{m.Number} {m.Parent} 0:{m.Number} / {m.Path} rw - {m.Type} {m.Source} rw\n")));
         Link("fd", new DescriptorDirectory(process, tree, this));
-        Link("task", new ComputedDirectory(tree, this, task => process.ThreadSnapshot().Select(t => KeyValuePair.Create<string, Inode>(
-            t.Id.ToString(CultureInfo.InvariantCulture), new ComputedDirectory(tree, task, _ => FilesOf(t))))));
+        Link("task", new ComputedDirectory(tree, this, Tasks));
     }
 
     /// <summary>The process.</summary>
@@ -58,11 +58,27 @@ internal sealed class ProcessDirectory : DirectoryNode
     private (char Letter, string Word) StateOf(CvmThread? thread)
         => _process.HasEnded || thread is null ? ('Z', "zombie") : _process.IsStopped ? ('T', "stopped") : thread.IsWaiting ? ('S', "sleeping") : ('R', "running");
 
-    /// <summary>/proc/PID/task/TID.</summary>
-    private IEnumerable<KeyValuePair<string, Inode>> FilesOf(CvmThread thread)
+    /// <summary>/proc/PID/task: the same directory for as long as a thread lasts. The caller holds the file system's gate.</summary>
+    private IEnumerable<KeyValuePair<string, Inode>> Tasks(DirectoryNode task)
     {
-        foreach (var (name, content) in ((string, Func<string>)[])[("comm", () => NameOf(thread) + "\n"), ("stat", () => Stat(thread)), ("status", () => Status(thread))])
-            yield return KeyValuePair.Create<string, Inode>(name, new ProcessFile(FileSystem, _process, 0x124, content, isPrivate: false));
+        var threads = _process.ThreadSnapshot();
+        foreach (var ended in _tasks.Keys.Except(threads))
+            _tasks.Remove(ended);
+        foreach (var thread in threads)
+        {
+            if (!_tasks.ContainsKey(thread))
+                _tasks.Add(thread, DirectoryOf(thread, task));
+        }
+
+        return [.. threads.Select(t => KeyValuePair.Create<string, Inode>(t.Id.ToString(CultureInfo.InvariantCulture), _tasks[t]))];
+    }
+
+    /// <summary>/proc/PID/task/TID, empty when the thread has ended.</summary>
+    private ComputedDirectory DirectoryOf(CvmThread thread, DirectoryNode task)
+    {
+        KeyValuePair<string, Inode> File(string name, Func<string> content) => KeyValuePair.Create<string, Inode>(name, new ProcessFile(FileSystem, _process, 0x124, content, isPrivate: false));
+        KeyValuePair<string, Inode>[] files = [File("comm", () => NameOf(thread) + "\n"), File("stat", () => Stat(thread)), File("status", () => Status(thread))];
+        return new ComputedDirectory(FileSystem, task, _ => _process.FindThread(thread.Id) == thread ? files : []);
     }
 
     private static string Zeroed(IReadOnlyList<byte[]>? strings)
@@ -156,9 +172,12 @@ internal sealed class ProcessDirectory : DirectoryNode
             // The device of the terminal, and the group in its foreground.
             fields[7 - 4] = _process.Terminal?.Device ?? 0;
             fields[8 - 4] = _process.Terminal?.ForegroundGroup ?? -1;
+
+            // A file that was open before the thread ended says nothing of whom the host gave its number.
+            var cpu = thread is null ? _process.CpuNanoseconds : _process.FindThread(thread.Id) == thread ? thread.CpuNanoseconds : 0;
+            fields[14 - 4] = cpu / TickNanoseconds;
         }
 
-        fields[14 - 4] = (thread is null ? _process.CpuNanoseconds : thread.CpuNanoseconds) / TickNanoseconds;
         fields[18 - 4] = 20 + _process.Attributes.Nice;
         fields[19 - 4] = _process.Attributes.Nice;
         fields[20 - 4] = _process.ThreadCount;

@@ -537,6 +537,7 @@ public sealed unsafe class CpCallTests : IDisposable
             var call = OpenCall(state, "first", flags);
             Assert.Equal(0, Result(state, CallNumber, call));
             Assert.Equal(1, state->X11);
+            Assert.True(SpinWait.SpinUntil(() => callee.Init.ThreadSnapshot()[0].IsWaiting, TimeSpan.FromMinutes(2)), "a thread that serves does not look idle");
             callee.Init.ThreadSnapshot()[0].Interrupt();
             Assert.True(isAgain.Wait(TimeSpan.FromMinutes(2)));
             Assert.Equal(2, ((CpCall)_intravisor.Exchange.Find("other")!).Invoke());

@@ -227,7 +227,7 @@ public sealed unsafe partial class GuestProcess
         {
             // The host thread of one that is replaced goes on: its time is counted when that one ends.
             if (thread.Successor is null)
-                _finishedCpu += Cvm.Host.CpuNanoseconds(thread.HostThread);
+                _finishedCpu += thread.CpuNanoseconds;
             _checks += thread.State->Counts;
             _threads.Remove(thread);
             last = _threads.Count == 0;

@@ -111,7 +111,7 @@ internal static class TimeSyscalls
         var cpu = who switch
         {
             RUSAGE_SELF => thread.Process.CpuNanoseconds,
-            RUSAGE_THREAD => thread.Cvm.Host.CpuNanoseconds(thread.HostThread),
+            RUSAGE_THREAD => thread.CpuNanoseconds,
             _ => thread.Process.ChildrenCpuNanoseconds,
         };
         return TryWriteUsage(thread, a.A1, cpu) ? 0 : -Errno.EFAULT;
