@@ -75,13 +75,18 @@ int main(void) {
     compare("/dev", "/dev/shm");
     compare("/dev", "/proc");
     compare("/proc", "/proc/self/status");
-    compare("/proc", "/proc/thread-self/comm");
     compare("/proc", "/sys");
     compare("/proc/self/fd", "/proc/sys/kernel/hostname");
     compare("/", "/proc");
     show_type("/proc");
     show_type("/proc/self/fd");
-    show_type("/proc/thread-self/status");
+    // What /proc computes for a thread.
+    char task[64];
+    snprintf(task, sizeof task, "/proc/self/task/%d", getpid());
+    show("chdir to the thread's", chdir(task));
+    compare("/proc", "comm");
+    show_type("status");
+    show("chdir back", chdir("/"));
     show_type("/sys");
     show_type("/dev/pts");
     show_type("/dev/shm");
