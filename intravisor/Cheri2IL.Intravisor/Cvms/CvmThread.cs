@@ -324,7 +324,11 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     }
 
     /// <summary>Whether what it executes is not to go on: the thread, its cVM, or the call that another cVM makes of it is over.</summary>
-    internal bool IsOver => _ending || Process.IsEnding || Server is { IsAborted: true };
+    internal bool IsOver
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => _ending || Process.IsEnding || Server is { IsAborted: true };
+    }
 
     /// <summary>
     /// After a system call that was interrupted, or during which something came up. Returns whether to go on in line.

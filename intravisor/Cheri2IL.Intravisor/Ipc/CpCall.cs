@@ -6,6 +6,7 @@ using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Intravisor.LibOs.Waiting;
 using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Capabilities;
+using Cheri2IL.Runtime.Execution;
 
 namespace Cheri2IL.Intravisor.Ipc;
 
@@ -94,10 +95,17 @@ public sealed unsafe class CpCall : Publication
     /// <param name="who">The calling thread.</param>
     /// <param name="server">The one that it had last, and then the one that it has.</param>
     /// <param name="deadline">Until when it waits.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal int Claim(IWaiter who, ref CallServer? server, long deadline)
+        => server is not null && server.TryClaim(this) ? 0 : ClaimAny(who, ref server, deadline);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int ClaimAny(IWaiter who, ref CallServer? server, long deadline)
     {
-        if (server is not null && server.TryClaim(this))
-            return 0;
+        // Before the first call by a descriptor, when what calls go through may have to be compiled, and before one that has to wait: not what the
+        // thread's next transition may take for next to nothing.
+        if (who is CvmThread thread)
+            FloatStatus.Forget(thread.State);
         while (true)
         {
             foreach (var candidate in Volatile.Read(ref _servers))

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Syscalls;
@@ -39,6 +40,8 @@ internal sealed unsafe class CpCallFile(CpCall call, CpAccess access, Inode inod
     }
 
     /// <summary>cp_call; 0 with the value in the thread's a1, or a negated errno.</summary>
+    // Left to the JIT compiler: see CallServer.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public long Call(CvmThread thread, in CallArguments arguments, long buffer, long length)
     {
         if (length != 0 && !(thread.Memory.Permits(buffer, (ulong)length, isWrite: false) && (!LendsWritable || thread.Memory.Permits(buffer, (ulong)length, isWrite: true))))
@@ -58,7 +61,8 @@ internal sealed unsafe class CpCallFile(CpCall call, CpAccess access, Inode inod
         var error = call.Claim(thread, ref server, IsNonBlocking ? 0 : deadline);
         if (error != 0)
             return IsNonBlocking && error == -Errno.ETIMEDOUT ? -Errno.EAGAIN : error;
-        _last = server;
+        if (_last != server)
+            _last = server;
 
         if (length != 0)
             server!.Lend(new LentBuffer((nint)(thread.Space.Base + buffer), (ulong)length, LendsWritable, thread.Space.Tags, (ulong)buffer));

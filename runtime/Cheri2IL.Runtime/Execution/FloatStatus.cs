@@ -31,14 +31,14 @@ public static unsafe class FloatStatus
         var mode = state->RoundingMode;
         var status = state->HostFloatStatus;
         state->HostFloatStatus = 0;
-        HostFloatEnvironment.Prepare((int)status < 0 ? status & ~IsCurrent : HostFloatEnvironment.Status, mode <= LastHostMode ? mode : 0, state->FloatFlags);
+        HostFloatEnvironment.Prepare((int)status < 0 ? status & ~IsCurrent : HostFloatEnvironment.StatusBy(InstructionsFor(state)), mode <= LastHostMode ? mode : 0, state->FloatFlags);
     }
 
     /// <summary>After translated code ran: banks the flags it raised and restores round-to-nearest.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Leave(GuestState* state)
     {
-        var status = HostFloatEnvironment.Status;
+        var status = HostFloatEnvironment.StatusBy(InstructionsFor(state));
         state->FloatFlags |= HostFloatEnvironment.FlagsOf((int)status);
         state->HostFloatStatus = status;
         if (state->RoundingMode is > 0 and <= LastHostMode)
@@ -94,6 +94,13 @@ public static unsafe class FloatStatus
         state->FloatFlags = (int)flags & 31;
         HostFloatEnvironment.ClearFlags();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static byte* InstructionsFor(GuestState* state)
+        => state->HostFloatInstructions != null ? state->HostFloatInstructions : KeepInstructions(state);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static byte* KeepInstructions(GuestState* state) => state->HostFloatInstructions = HostFloatEnvironment.Instructions;
 
     /// <summary>The runtime's part at the first write of flags; the guest's functions, which may be many, at the first that clears some.</summary>
     private static void CompileAhead(GuestState* state, bool isClearing)

@@ -197,6 +197,9 @@ public unsafe struct GuestState
     /// <summary>The host's floating-point status as it was left last (<see cref="FloatStatus.Continue"/>); 0: not known.</summary>
     public uint HostFloatStatus;
 
+    /// <summary>The instructions that read it, for <see cref="FloatStatus"/> alone; null: not looked up yet.</summary>
+    public byte* HostFloatInstructions;
+
     /// <summary>Bytes (4 or 8) of the reservation that LR took; 0 when none is held.</summary>
     public int ReservationSize;
 

@@ -116,6 +116,9 @@ public sealed unsafe class GuestThread : IDisposable
     /// <param name="hostStackLimit">Lowest host stack address that translated frames may use.</param>
     /// <returns>True: it returned, and the state block is complete. False: the host ended it.</returns>
     /// <remarks>Afterwards the limit of the host stack is the one of here, until <see cref="UseHostStack"/>.</remarks>
+    // Left to the JIT compiler, for which no guest waits that is not called: precompiled code takes half as long again for calls between assemblies, and
+    // for looks at static fields.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool Invoke(long returnPc, ulong hostStackLimit)
     {
         byte marker;
@@ -124,9 +127,20 @@ public sealed unsafe class GuestThread : IDisposable
         (_returnPc, DispatcherStack) = (returnPc, (ulong)&marker);
         try
         {
-            while (RunToFault())
+            bool goesOn;
+            do
             {
+                try
+                {
+                    Enter();
+                    goesOn = false;
+                }
+                catch (Exception exception) when (EndsTranslatedCode(exception))
+                {
+                    goesOn = Recover(exception);
+                }
             }
+            while (goesOn);
 
             if (_state->Pc == returnPc)
                 return true;
@@ -169,96 +183,119 @@ public sealed unsafe class GuestThread : IDisposable
     }
 
     /// <summary>Enters translated methods until the guest ends (false) or faults and goes on (true).</summary>
-    /// <remarks>
-    /// The guest's floating-point environment is entered anew after an exception, not in its handler: the end of a handler
-    /// runs host code that raises flags. On return the flags are banked.
-    /// </remarks>
     private bool RunToFault()
     {
-        var state = _state;
         try
         {
-            FloatStatus.Enter(state);
-            var pc = state->Pc;
-            while (true)
-            {
-                if (GuestState.IsExitRequested(state))
-                {
-                    state->Pc = pc;
-                    GuestState.AcknowledgeExit(state, _hostStackLimit);
-                    FloatStatus.Leave(state);
-                    if (!_host.Poll(state))
-                        return false;
-                    FloatStatus.Enter(state);
-                    pc = state->Pc;
-                }
-
-                if (state->RoundingMode > FloatStatus.LastHostMode || state->Capabilities.EvaluatesNext != 0)
-                {
-                    // Round-to-nearest-max-magnitude and the invalid modes have no host equivalent.
-                    state->Capabilities.EvaluatesNext = 0;
-                    state->Pc = pc;
-                    FloatStatus.Leave(state);
-                    FloatStatus.Forget(state);
-                    try
-                    {
-                        _code.Interpret(state);
-                    }
-                    finally
-                    {
-                        FloatStatus.Enter(state);
-                    }
-
-                    pc = state->Pc;
-                    if (pc != _returnPc)
-                        continue;
-                    FloatStatus.Leave(state);
-                    return false;
-                }
-
-                var entry = _dispatch.Of(state).Lookup(pc);
-                if (entry == 0)
-                    entry = GuestRuntime.Resolve(state, pc);
-                var sp = state->X2;
-                var result = ((delegate* managed<GuestState*, long, long, long, long, long, GuestReturn>)entry)(
-                    state, sp, state->X1, state->X10, state->X11, state->X12);
-                state->X10 = result.A0;
-                if (state->Unwinding == 0)
-                {
-                    state->X1 = result.Pc;
-                    state->X2 = sp;
-                }
-
-                state->Unwinding = 0;
-                pc = result.Pc & ~1L;
-                if (pc == _returnPc)
-                {
-                    FloatStatus.Leave(state);
-                    state->Pc = pc;
-                    return false;
-                }
-            }
+            Enter();
+            return false;
         }
-        catch (GuestExit)
+        catch (Exception exception) when (EndsTranslatedCode(exception))
         {
-            return true;
-        }
-        catch (GuestFault fault)
-        {
-            FloatStatus.Stop(state, fault.FloatFlags);
-            return HandleFault(fault);
-        }
-        catch (NullReferenceException exception)
-        {
-            // The hardware trapped inside the arena; the fault trap turned it into this exception.
-            var fault = HardwareFault.Locate(state, exception);
-            FloatStatus.Stop(state, fault.FloatFlags);
-            return HandleFault(fault);
+            return Recover(exception);
         }
     }
 
-    private bool HandleFault(GuestFault fault)
+    /// <summary>Enters translated methods until the guest ends. Then the flags are banked.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Enter()
     {
+        var state = _state;
+        FloatStatus.Enter(state);
+        var pc = state->Pc;
+        while (true)
+        {
+            if (GuestState.IsExitRequested(state))
+            {
+                if (!Poll(state, pc))
+                    return;
+                pc = state->Pc;
+            }
+
+            if (state->RoundingMode > FloatStatus.LastHostMode || state->Capabilities.EvaluatesNext != 0)
+            {
+                pc = Evaluate(state, pc);
+                if (pc != _returnPc)
+                    continue;
+                FloatStatus.Leave(state);
+                return;
+            }
+
+            var entry = _dispatch.Of(state).Lookup(pc);
+            if (entry == 0)
+                entry = GuestRuntime.Resolve(state, pc);
+            var sp = state->X2;
+            var result = ((delegate* managed<GuestState*, long, long, long, long, long, GuestReturn>)entry)(
+                state, sp, state->X1, state->X10, state->X11, state->X12);
+            state->X10 = result.A0;
+            if (state->Unwinding == 0)
+            {
+                state->X1 = result.Pc;
+                state->X2 = sp;
+            }
+
+            state->Unwinding = 0;
+            pc = result.Pc & ~1L;
+            if (pc == _returnPc)
+            {
+                FloatStatus.Leave(state);
+                state->Pc = pc;
+                return;
+            }
+        }
+    }
+
+    /// <summary>Serves a request to leave at <paramref name="pc"/>; false: the guest is to end.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool Poll(GuestState* state, long pc)
+    {
+        state->Pc = pc;
+        GuestState.AcknowledgeExit(state, _hostStackLimit);
+        FloatStatus.Leave(state);
+        if (!_host.Poll(state))
+            return false;
+        FloatStatus.Enter(state);
+        return true;
+    }
+
+    /// <summary>
+    /// Evaluates from <paramref name="pc"/> on: round-to-nearest-max-magnitude and the invalid modes have no host equivalent, or translated code asked for
+    /// it. Where it goes on.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private long Evaluate(GuestState* state, long pc)
+    {
+        state->Capabilities.EvaluatesNext = 0;
+        state->Pc = pc;
+        FloatStatus.Leave(state);
+        FloatStatus.Forget(state);
+        try
+        {
+            _code.Interpret(state);
+        }
+        finally
+        {
+            FloatStatus.Enter(state);
+        }
+
+        return state->Pc;
+    }
+
+    private static bool EndsTranslatedCode(Exception exception) => exception is GuestExit or GuestFault or NullReferenceException;
+
+    /// <summary>After an exception that ended translated code; true: the guest goes on.</summary>
+    /// <remarks>
+    /// The guest's floating-point environment is entered anew after an exception, not in its handler: the end of a handler
+    /// runs host code that raises flags.
+    /// </remarks>
+    private bool Recover(Exception exception)
+    {
+        if (exception is GuestExit)
+            return true;
+
+        // Otherwise the hardware trapped inside the arena; the fault trap turned it into this exception.
+        var fault = exception as GuestFault ?? HardwareFault.Locate(_state, (NullReferenceException)exception);
+        FloatStatus.Stop(_state, fault.FloatFlags);
         _state->Pc = fault.Pc;
         return _host.Fault(_state, fault);
     }

@@ -6,8 +6,9 @@ namespace Cheri2IL.Runtime.Execution;
 /// <summary>Rounding mode and sticky flags of the calling host thread: its MXCSR. Modes and flags are RISC-V encoded.</summary>
 /// <remarks>
 /// .NET has no intrinsic for stmxcsr and ldmxcsr, and libm's functions go through the x87 state as well, which costs ten
-/// times as much. So both instructions stand in a page of their own and are called without a transition to unmanaged
-/// code: they are leaves of three instructions that touch nothing but the red zone of the stack. x86-64 only.
+/// times as much. So both instructions stand in a page of their own and are called as managed code is: they are leaves of three
+/// instructions that touch nothing but the red zone of the stack, and leave all registers as they were. A thread that is to stop for a
+/// garbage collection there does so behind them, as with SuppressGCTransition, which takes a stub where there is an exception handler. x86-64 only.
 /// </remarks>
 internal static unsafe class HostFloatEnvironment
 {
@@ -20,18 +21,22 @@ internal static unsafe class HostFloatEnvironment
 
     private static readonly byte* Code = WriteCode();
 
-    private static readonly delegate* unmanaged[SuppressGCTransition]<uint> Load
-        = (delegate* unmanaged[SuppressGCTransition]<uint>)Code;
+    private static readonly delegate* managed<uint> Load
+        = (delegate* managed<uint>)Code;
 
-    private static readonly delegate* unmanaged[SuppressGCTransition]<uint, void> Store
-        = (delegate* unmanaged[SuppressGCTransition]<uint, void>)(Code + LoadCode.Length);
+    private static readonly delegate* managed<uint, void> Store
+        = (delegate* managed<uint, void>)(Code + LoadCode.Length);
+
+    /// <summary>
+    /// Where the instructions stand, for <see cref="StatusBy"/>: what is kept of it at hand needs no look at a static field, which takes a call in code that
+    /// is compiled ahead of time.
+    /// </summary>
+    public static byte* Instructions => Code;
 
     /// <summary>All of it: never 0.</summary>
-    public static uint Status
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Load();
-    }
+    /// <param name="instructions"><see cref="Instructions"/>.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint StatusBy(byte* instructions) => ((delegate* managed<uint>)instructions)();
 
     /// <summary>Sticky flags, as fflags bits.</summary>
     public static int Flags
@@ -40,12 +45,11 @@ internal static unsafe class HostFloatEnvironment
         get => FlagsOf((int)Load());
     }
 
-    /// <summary>fflags bits by MXCSR's: five shifts would be half of a transition's instructions.</summary>
-    private static ReadOnlySpan<byte> Flag =>
-    [
-        0, 16, 0, 16, 8, 24, 8, 24, 4, 20, 4, 20, 12, 28, 12, 28, 2, 18, 2, 18, 10, 26, 10, 26, 6, 22, 6, 22, 14, 30, 14, 30,
-        1, 17, 1, 17, 9, 25, 9, 25, 5, 21, 5, 21, 13, 29, 13, 29, 3, 19, 3, 19, 11, 27, 11, 27, 7, 23, 7, 23, 15, 31, 15, 31,
-    ];
+    /// <summary>
+    /// fflags bits by MXCSR's divide, overflow, underflow and inexact, which count the other way round: a digit for each of their values. A constant, because
+    /// a table is another call in code that is compiled ahead of time, and five shifts would be half of a transition's instructions.
+    /// </summary>
+    private const ulong Reversed = 0xf7b3_d591_e6a2_c480;
 
     private static ReadOnlySpan<byte> LoadCode =>
     [
@@ -66,7 +70,7 @@ internal static unsafe class HostFloatEnvironment
     public static int FlagsOf(int mxcsr)
     {
         // MXCSR: invalid 0x01, denormal 0x02 (no RISC-V flag), divide 0x04, overflow 0x08, underflow 0x10, inexact 0x20.
-        return Flag[mxcsr & (int)FlagBits];
+        return ((int)(Reversed >> (mxcsr & 0x3c)) & 15) | ((mxcsr & 1) << 4);
     }
 
     /// <summary>Clears every sticky flag.</summary>

@@ -22,6 +22,36 @@ public sealed unsafe class FloatStatusTests
     }
 
     [Fact]
+    public void Leave_AfterAnyOperations_BanksTheFlagsOfAll()
+    {
+        (double A, double B, int Flags)[] operations =
+        [
+            (1, 3, ExactFloat.NX),
+            (double.Epsilon, 3, ExactFloat.UF | ExactFloat.NX),
+            (double.MaxValue, 0.1, ExactFloat.OF | ExactFloat.NX),
+            (1, 0, ExactFloat.DZ),
+            (0, 0, ExactFloat.NV),
+        ];
+        using var status = new FloatStatusScope();
+        for (var chosen = 0; chosen < 1 << operations.Length; chosen++)
+        {
+            var expected = 0;
+            FloatStatus.WriteFlags(status.State, 0);
+            for (var k = 0; k < operations.Length; k++)
+            {
+                if ((chosen >> k & 1) == 0)
+                    continue;
+                Divide(operations[k].A, operations[k].B);
+                expected |= operations[k].Flags;
+            }
+
+            FloatStatus.Leave(status.State);
+            Assert.Equal(expected, status.State->FloatFlags);
+            FloatStatus.Enter(status.State);
+        }
+    }
+
+    [Fact]
     public void Enter_HostRaisedFlags_GuestDoesNotSeeThem()
     {
         using var status = new FloatStatusScope();

@@ -54,7 +54,9 @@ internal static unsafe class CallHostcalls
     }
 
     /// <summary>cp_call(fd, a0, a1, a2, buffer, length): 0 with what the function returned in a1, or a negated errno.</summary>
+    // Left to the JIT compiler: see CallServer.
     [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static long Call(CvmThread thread, in SyscallArguments a)
     {
         if (thread.Files.Descriptors[(int)a.A0] is not CpCallFile file)

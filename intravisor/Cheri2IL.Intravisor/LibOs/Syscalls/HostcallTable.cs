@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Cheri2IL.Intravisor.LibOs.Syscalls;
 
 /// <summary>
@@ -37,11 +39,15 @@ public static class HostcallTable
         => field ??= [.. Enumerable.Range(FirstNumber, ByNumber.Length).Select(n => Find(n)).OfType<SyscallRow>()];
 
     /// <summary>The row for <paramref name="number"/>, or null when there is no such hostcall.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SyscallRow? Find(long number)
     {
         var index = number - FirstNumber;
-        return (ulong)index < (ulong)ByNumber.Length ? ByNumber[index] ??= Make((int)number) : null;
+        return (ulong)index < (ulong)ByNumber.Length ? ByNumber[index] ?? Add((int)number) : null;
     }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static SyscallRow? Add(int number) => ByNumber[number - FirstNumber] = Make(number);
 
     private static SyscallRow Row(int number, string name, string arguments, SyscallHandler handler)
         => new(number, name, arguments, SyscallSupport.Supported, "", handler);

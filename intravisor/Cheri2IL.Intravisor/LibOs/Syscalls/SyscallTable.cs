@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Cheri2IL.Intravisor.LibOs.Syscalls;
 
 /// <summary>
@@ -17,7 +19,12 @@ public static class SyscallTable
     /// <summary>
     /// The row for <paramref name="number"/>, also that of a hostcall (<see cref="HostcallTable"/>); null when there is no such call.
     /// </summary>
-    public static SyscallRow? Find(long number) => (ulong)number <= LastNumber ? ByNumber[number] ??= Make((int)number) : HostcallTable.Find(number);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SyscallRow? Find(long number)
+        => (ulong)number <= LastNumber ? ByNumber[number] ?? Add((int)number) : HostcallTable.Find(number);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static SyscallRow? Add(int number) => ByNumber[number] = Make(number);
 
     private static SyscallRow Yes(int number, string name, string arguments, SyscallHandler handler)
         => new(number, name, arguments, SyscallSupport.Supported, "", handler);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Cheri2IL.Intravisor.LibOs.Abi;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
@@ -28,6 +29,7 @@ public sealed class DescriptorTable
     // larger one only lacks what came later.
     public OpenFile? this[long descriptor]
     {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get
         {
             var slots = Volatile.Read(ref _slots);
