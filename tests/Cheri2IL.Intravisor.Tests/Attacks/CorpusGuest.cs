@@ -68,25 +68,34 @@ internal sealed class CorpusGuest
     private TranslatedCode NewCode(Intravisor.LibOs.Mm.AddressSpace space, DispatchTable dispatch)
         => new(dispatch, space, _images, new CodeEvaluator(space));
 
-    /// <summary>The program's translations, made when they are needed.</summary>
+    /// <summary>The translations of the program, and of the vDSO, made when they are needed.</summary>
     private sealed class CorpusImages(string name, ElfImage elf, long bias, bool inParts) : ICodeImages
     {
-        private readonly Lazy<FileImage> _ordinary = new(() => Translate("g_" + name, elf, bias, new TranslationOptions(), inParts));
-        private readonly Lazy<FileImage> _precise = new(() => Translate("p_" + name, elf, bias, new TranslationOptions { PreciseFaults = true }, inParts));
-
         private static readonly System.Collections.Concurrent.ConcurrentDictionary<string, Lazy<TranslatedModule>> _made = [];
+        private static readonly System.Collections.Concurrent.ConcurrentDictionary<(long Bias, bool IsPrecise), Lazy<FileImage>> _vdso = [];
+
+        private readonly Lazy<FileImage> _ordinary = new(() => Translate("g_" + name, elf, bias, false, inParts));
+        private readonly Lazy<FileImage> _precise = new(() => Translate("p_" + name, elf, bias, true, inParts));
 
         public bool CanBePrecise => true;
 
-        public ICodeImage? Find(ICodeMemory memory, long pc, bool isPrecise) => memory.FindCode(pc) is null ? null : (isPrecise ? _precise : _ordinary).Value;
+        public ICodeImage? Find(ICodeMemory memory, long pc, bool isPrecise)
+        {
+            if (memory.FindCode(pc) is not { } mapping)
+                return null;
+            return mapping.File is { Name: "[vdso]", Bytes: { } file } && CodeLayout.TryFindBias(mapping, out var at)
+                ? _vdso.GetOrAdd((at, isPrecise), _ => new(() => Translate((isPrecise ? "p_vdso_" : "g_vdso_") + at, ElfImage.Parse(file.ToArray(), "vdso"), at, isPrecise, false))).Value
+                : (isPrecise ? _precise : _ordinary).Value;
+        }
 
         /// <summary>What was translated at run time, for all processes.</summary>
         private static TranslatedModule Keep(string name, Func<byte[]> make)
             => _made.GetOrAdd(name, _ => new(() => new TranslatedModule(new AssemblyLoadContext("guest").LoadFromStream(new MemoryStream(make()))))).Value;
 
-        private static FileImage Translate(string name, ElfImage elf, long bias, TranslationOptions options, bool inParts)
+        private static FileImage Translate(string name, ElfImage elf, long bias, bool isPrecise, bool inParts)
         {
             var image = elf.ToGuestImage(bias);
+            var options = new TranslationOptions { PreciseFaults = isPrecise };
             var assembly = (inParts ? ModuleTranslator.TranslateNothing(image, options, name) : ModuleTranslator.Translate(image, options, name)).Assembly;
             var module = new TranslatedModule(new AssemblyLoadContext("guest").LoadFromStream(new MemoryStream(assembly)));
             return new FileImage(module, new RegionTranslator(image, options, Keep, module.IsInParts));

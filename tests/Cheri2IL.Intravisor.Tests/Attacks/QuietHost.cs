@@ -13,11 +13,28 @@ internal sealed unsafe class QuietHost : IHostInterface
     /// <summary>What was printed to standard output.</summary>
     public string Output => Encoding.UTF8.GetString(_output.ToArray());
 
+    /// <summary>Called at each reading of a clock, by who reads it.</summary>
+    public Action? OnClock { get; init; }
+
     public int ProcessorCount => Host.ProcessorCount;
 
-    public long MonotonicNanoseconds => Host.MonotonicNanoseconds;
+    public long MonotonicNanoseconds
+    {
+        get
+        {
+            OnClock?.Invoke();
+            return Host.MonotonicNanoseconds;
+        }
+    }
 
-    public long RealtimeNanoseconds => Host.RealtimeNanoseconds;
+    public long RealtimeNanoseconds
+    {
+        get
+        {
+            OnClock?.Invoke();
+            return Host.RealtimeNanoseconds;
+        }
+    }
 
     public int CurrentThread => Host.CurrentThread;
 

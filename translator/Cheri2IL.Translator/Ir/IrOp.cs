@@ -369,7 +369,7 @@ public enum IrOp : byte
     /// <summary>Sets frm to the low 3 bits of A.</summary>
     WriteRounding,
 
-    /// <summary>Counter CSR imm (0xC00 cycle, 0xC01 time, 0xC02 instret), as I64.</summary>
+    /// <summary>Counter CSR imm (0xC00 cycle, 0xC01 time, 0xC02 instret, 0xCC0 for the vDSO), as I64.</summary>
     ReadCounter,
 
     // ---- capabilities (CHERI ISAv9): values. Operations are those of Runtime.Capabilities.Capability and never fault.

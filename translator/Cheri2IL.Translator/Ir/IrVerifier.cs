@@ -244,7 +244,7 @@ public static class IrVerifier
                 case IrOp.CheckAlignment when immediate is not (4 or 8):
                     Report(instruction, "alignment must be 4 or 8");
                     break;
-                case IrOp.ReadCounter when immediate is not (>= 0xC00 and <= 0xC02):
+                case IrOp.ReadCounter when immediate is not (>= 0xC00 and <= 0xC02 or 0xCC0):
                     Report(instruction, "there is no such counter");
                     break;
                 case IrOp.Fence when immediate is not (>= 0 and <= 0xff):
