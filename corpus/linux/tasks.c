@@ -1,4 +1,4 @@
-// /proc/PID/task: a directory for each thread, the same for as long as the thread lasts; the last id in /proc/loadavg.
+// /proc/PID/task: a directory for each thread, the same for as long as the thread lasts; /proc/thread-self; the last id in /proc/loadavg.
 #include "show.h"
 #include <limits.h>
 #include <sys/syscall.h>
@@ -9,7 +9,11 @@ static int tid, to[2];
 static void *waiter(void *argument)
 {
     char c;
+    char self[64] = "", wanted[64];
     tid = syscall(SYS_gettid);
+    snprintf(wanted, sizeof wanted, "%d/task/%d", getpid(), tid);
+    readlink("/proc/thread-self", self, sizeof self - 1);
+    printf("thread-self of another thread: %d\n", strcmp(self, wanted) == 0);
     write(to[1], "x", 1);
     read(*(int *)argument, &c, 1);
     return NULL;

@@ -69,6 +69,9 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
     /// <summary>Thread id; the main thread's is the process id.</summary>
     public int Id { get; }
 
+    /// <summary>It as one who walks paths.</summary>
+    internal FileCaller FileCaller => Process.FileCaller with { Thread = Id };
+
     /// <summary>Processors that sched_setaffinity allows, a bit each; kept and told, and nothing else.</summary>
     internal ulong Affinity { get; set; }
 

@@ -18,7 +18,8 @@ internal sealed class ProcDirectory : DirectoryNode
         : base(tree, tree.Root, 0x16d)
     {
         _cvm = cvm;
-        Link("self", new SymbolicLink(tree, caller => caller.ToString(CultureInfo.InvariantCulture)));
+        Link("self", new SymbolicLink(tree, (process, _) => process.ToString(CultureInfo.InvariantCulture)));
+        Link("thread-self", new SymbolicLink(tree, (process, thread) => string.Create(CultureInfo.InvariantCulture, $"{process}/task/{thread}")));
         Link("mounts", new SymbolicLink(tree, "self/mounts"));
         Show("filesystems", () => "nodev\tproc\nnodev\ttmpfs\n");
         Show("uptime", () => string.Create(CultureInfo.InvariantCulture, $"{cvm.Host.MonotonicNanoseconds / 1e9:f2} 0.00\n"));

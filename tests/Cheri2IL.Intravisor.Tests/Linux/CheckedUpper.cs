@@ -98,7 +98,7 @@ internal sealed class CheckedUpper(IHostUpper store, Func<IHostTree> lower, Acti
                     continue;
                 }
 
-                text.Append(CultureInfo.InvariantCulture, $" {child.Links} {child.ModifyTime} {(child is SymbolicLink link ? link.TargetFor(0) : "")}");
+                text.Append(CultureInfo.InvariantCulture, $" {child.Links} {child.ModifyTime} {(child is SymbolicLink link ? link.TargetFor(0, 0) : "")}");
                 if (child is RegularFile file)
                 {
                     var bytes = new byte[64];

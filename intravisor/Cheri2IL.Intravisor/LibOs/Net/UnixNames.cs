@@ -45,7 +45,7 @@ internal sealed class UnixNames : ISocketNames
         {
             lock (thread.Files.FileSystem.Gate)
             {
-                var error = thread.Files.FileSystem.Walk(thread.Process.FileCaller, thread.Files.WorkingDirectory, path, followLast: true, out var at);
+                var error = thread.Files.FileSystem.Walk(thread.FileCaller, thread.Files.WorkingDirectory, path, followLast: true, out var at);
                 if (error != 0)
                     return error;
                 found = (at.Inode as SocketNode)?.Socket;
@@ -101,7 +101,7 @@ internal sealed class UnixNames : ISocketNames
         var files = thread.Files;
         lock (files.FileSystem.Gate)
         {
-            var error = files.FileSystem.Walk(thread.Process.FileCaller, files.WorkingDirectory, path, followLast: false, out var at);
+            var error = files.FileSystem.Walk(thread.FileCaller, files.WorkingDirectory, path, followLast: false, out var at);
             if (error == 0)
                 return -Errno.EADDRINUSE;
             if (error != -Errno.ENOENT || at.Parent is null)

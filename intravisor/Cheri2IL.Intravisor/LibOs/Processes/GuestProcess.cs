@@ -65,7 +65,7 @@ public sealed unsafe partial class GuestProcess
     public ProcessAttributes Attributes { get; }
 
     /// <summary>It as one who walks paths.</summary>
-    internal FileCaller FileCaller => new(Id, Attributes.Credentials, Files.Root);
+    internal FileCaller FileCaller => new(Id, Id, Attributes.Credentials, Files.Root);
 
     /// <summary>Timers that send it signals.</summary>
     internal ProcessTimers Timers { get; }

@@ -192,12 +192,13 @@ internal sealed record ProcessCredentials(Ids Users, Ids Groups, int[] Supplemen
 
 /// <summary>Who walks a path.</summary>
 /// <param name="Process">Id of the process: /proc/self is that.</param>
+/// <param name="Thread">Id of its thread: /proc/thread-self is that.</param>
 /// <param name="Credentials">As whom it acts.</param>
 /// <param name="Root">Where its absolute paths start; null: at the tree's root.</param>
-internal readonly record struct FileCaller(int Process, ProcessCredentials Credentials, DirectoryNode? Root = null)
+internal readonly record struct FileCaller(int Process, int Thread, ProcessCredentials Credentials, DirectoryNode? Root = null)
 {
     /// <summary>The Intravisor, in the place of a process.</summary>
-    public static FileCaller Host(int process) => new(process, ProcessCredentials.Root);
+    public static FileCaller Host(int process) => new(process, process, ProcessCredentials.Root);
 
     /// <summary>Whether it may look into a process.</summary>
     public bool MayInspect(GuestProcess other) => other.Id == Process || Credentials.MayInspect(other.Attributes);

@@ -64,7 +64,7 @@ internal static class ExecSyscalls
                 return error;
             ProgramFile? interpreter = null;
             if (program.Elf.Interpreter is { } path
-                && (interpreter = ProgramFile.Open(thread.Files.FileSystem, thread.Process.FileCaller, thread.Files.WorkingDirectory, path, out error)) is null)
+                && (interpreter = ProgramFile.Open(thread.Files.FileSystem, thread.FileCaller, thread.Files.WorkingDirectory, path, out error)) is null)
                 return error;
             image = new ProcessImage(thread.Cvm);
             var loaded = image.Load(search.Start, program, interpreter);

@@ -61,7 +61,7 @@ internal static class IpcHostcalls
             return error;
         }
 
-        var open = thread.Files.Open(thread.Process.FileCaller, thread.Files.FileSystem.Root, "/cap/" + name, FileAbi.O_RDWR, 0, out error);
+        var open = thread.Files.Open(thread.FileCaller, thread.Files.FileSystem.Root, "/cap/" + name, FileAbi.O_RDWR, 0, out error);
         return open is null ? error : thread.Files.Descriptors.AddNew(open, closeOnExec: false);
     }
 
@@ -128,7 +128,7 @@ internal static class IpcHostcalls
         if (error != 0)
             return error;
         var files = thread.Files;
-        var file = files.Open(thread.Process.FileCaller, files.FileSystem.Root, "/cap/" + name, (int)a.A1, 0, out error);
+        var file = files.Open(thread.FileCaller, files.FileSystem.Root, "/cap/" + name, (int)a.A1, 0, out error);
         return file is null ? error : files.Descriptors.AddNew(file, (a.A1 & FileAbi.O_CLOEXEC) != 0);
     }
 

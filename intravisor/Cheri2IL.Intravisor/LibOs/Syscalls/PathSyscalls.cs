@@ -158,10 +158,10 @@ internal static class PathSyscalls
                 return error;
             if (at.Inode is not SymbolicLink link)
                 return -Errno.EINVAL;
-            error = link.CheckFollow(thread.Process.FileCaller);
+            error = link.CheckFollow(thread.FileCaller);
             if (error != 0)
                 return error;
-            target = FileSystem.ToBytes(link.TargetFor(thread.Process.Id));
+            target = FileSystem.ToBytes(link.TargetFor(thread.Process.Id, thread.Id));
         }
 
         // One of /proc leads to a file that is deeper than paths are long.
@@ -225,7 +225,7 @@ internal static class PathSyscalls
     public static long Fchdir(CvmThread thread, in SyscallArguments a)
     {
         var start = thread.Files.StartOf((int)a.A0, out var error);
-        if (start is null || (error = start.Check(thread.Process.FileCaller, 1)) != 0)
+        if (start is null || (error = start.Check(thread.FileCaller, 1)) != 0)
             return error;
         thread.Files.WorkingDirectory = start;
         return 0;
@@ -306,7 +306,7 @@ internal static class PathSyscalls
             : StartFor(thread, directory, path, out error);
         if (start is null)
             return error;
-        var file = thread.Files.Open(thread.Process.FileCaller, start, path, flags, mode, out error, resolve);
+        var file = thread.Files.Open(thread.FileCaller, start, path, flags, mode, out error, resolve);
         if (file is null)
             return error;
         if (file is TerminalFile terminal && (flags & FileAbi.O_NOCTTY) == 0)
@@ -349,7 +349,7 @@ internal static class PathSyscalls
     {
         at = default;
         var error = ReadPath(thread, pathAddress, out var path);
-        return error != 0 ? error : Resolve(thread, thread.Process.FileCaller, directory, path, followLast, allowEmpty, out at);
+        return error != 0 ? error : Resolve(thread, thread.FileCaller, directory, path, followLast, allowEmpty, out at);
     }
 
     private static int Resolve(CvmThread thread, in FileCaller caller, long directory, string path, bool followLast, bool allowEmpty, out PathResult at)
@@ -390,7 +390,7 @@ internal static class PathSyscalls
         if (error != 0)
             return null;
         var directory = inode as DirectoryNode;
-        error = directory?.Check(thread.Process.FileCaller, 1) ?? -Errno.ENOTDIR;
+        error = directory?.Check(thread.FileCaller, 1) ?? -Errno.ENOTDIR;
         return error == 0 ? directory : null;
     }
 
@@ -464,7 +464,7 @@ internal static class PathSyscalls
             return error;
         lock (thread.Files.FileSystem.Gate)
         {
-            var caller = new FileCaller(thread.Process.Id, who, thread.Files.Root);
+            var caller = thread.FileCaller with { Credentials = who };
             error = Resolve(thread, caller, directory, path, (flags & FileAbi.AT_SYMLINK_NOFOLLOW) == 0, (flags & FileAbi.AT_EMPTY_PATH) != 0, out var at);
             return error != 0 || mode == 0 ? error : at.Inode!.Check(caller, mode);
         }

@@ -124,7 +124,7 @@ internal static class TerminalSyscalls
     {
         if (thread.Cvm.Terminals.Find(terminal.Number) is not { } node || node.Terminal != terminal)
             return -Errno.EIO;
-        var file = node.OpenFor(thread.Process.FileCaller, flags, out var error);
+        var file = node.OpenFor(thread.FileCaller, flags, out var error);
         if (file is null)
             return error;
         if ((flags & FileAbi.O_NOCTTY) == 0)

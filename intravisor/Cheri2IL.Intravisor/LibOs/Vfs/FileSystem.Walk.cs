@@ -85,7 +85,7 @@ public sealed partial class FileSystem
                     return trailing && child is not DirectoryNode ? -Errno.ENOTDIR : 0;
                 }
 
-                error = Walk(ref walk, at, link.TargetFor(walk.Caller.Process), followLast: true, out var target);
+                error = Walk(ref walk, at, link.TargetFor(walk.Caller.Process, walk.Caller.Thread), followLast: true, out var target);
                 if (isLast)
                 {
                     result = target with { HasTrailingSlash = trailing || target.HasTrailingSlash };

@@ -230,23 +230,24 @@ public abstract class Inode
 }
 
 /// <summary>A symbolic link.</summary>
-public class SymbolicLink(FileSystem fileSystem, Func<int, string> target) : Inode(fileSystem, FileAbi.S_IFLNK | 0x1ff)
+public class SymbolicLink(FileSystem fileSystem, Func<int, int, string> target) : Inode(fileSystem, FileAbi.S_IFLNK | 0x1ff)
 {
     /// <summary>A link whose target is computed: one of /proc.</summary>
     public SymbolicLink(FileSystem fileSystem, Func<string> target)
-        : this(fileSystem, _ => target())
+        : this(fileSystem, (_, _) => target())
     {
     }
 
     /// <summary>A link with a constant target.</summary>
     public SymbolicLink(FileSystem fileSystem, string target)
-        : this(fileSystem, _ => target)
+        : this(fileSystem, (_, _) => target)
     {
     }
 
     /// <summary>Where it leads.</summary>
-    /// <param name="caller">Id of the process that asks: /proc/self is another for each.</param>
-    public string TargetFor(int caller) => target(caller);
+    /// <param name="process">Id of the process that asks: /proc/self is another for each.</param>
+    /// <param name="thread">Id of its thread that asks: so is /proc/thread-self.</param>
+    public string TargetFor(int process, int thread) => target(process, thread);
 
     /// <summary>Whether somebody may follow it, and read where it leads: 0 or a negated errno.</summary>
     internal virtual int CheckFollow(in FileCaller caller) => 0;
@@ -255,7 +256,7 @@ public class SymbolicLink(FileSystem fileSystem, Func<int, string> target) : Ino
     internal virtual OpenFile? Referent => null;
 
     /// <inheritdoc/>
-    public override long Size => target(0).Length;
+    public override long Size => target(0, 0).Length;
 
     /// <inheritdoc/>
     public override OpenFile? Open(int flags, out int error)

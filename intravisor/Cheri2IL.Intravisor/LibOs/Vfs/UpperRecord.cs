@@ -57,7 +57,7 @@ internal readonly record struct UpperRecord(UpperOperation Operation, long Node,
     public static UpperRecord Of(long id, Inode inode, int links = 0)
         => new(UpperOperation.Node, id, links, inode switch
         {
-            SymbolicLink link => link.TargetFor(0),
+            SymbolicLink link => link.TargetFor(0, 0),
             DeviceNode device => device.Device.ToString(CultureInfo.InvariantCulture),
             _ => "",
         }, "", UpperAttributes.Of(inode));
