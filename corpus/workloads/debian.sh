@@ -26,17 +26,16 @@ prepare() { # architecture
         [ -e "$tree/data/$file" ] || ln "$CACHE/workload-data/$file" "$tree/data/$file" || return
     done
     mkdir -p "$tree/scripts"
-    for file in "$scripts"/*.{dash,bash,py} "$CORPUS/workloads/python-tests.py"; do
+    for file in "$scripts"/*.{ash,dash,bash,py} "$CORPUS/workloads/python-tests.py"; do
         cmp -s "$file" "$tree/scripts/${file##*/}" || cp "$file" "$tree/scripts/" || return
     done
     echo "$tree"
 }
 
-# The words that run a script: its first line's interpreter and its path in the tree.
+# The words that run a script: those of its first line and its path in the tree.
 command_of() { # script
-    local interpreter
-    read -r interpreter < "$1"
-    command=("${interpreter#??}" "/scripts/${1##*/}")
+    read -r -a command < "$1"
+    command=("${command[0]#??}" "${command[@]:1}" "/scripts/${1##*/}")
 }
 
 if [ "$1" = --prepare ]; then
@@ -47,7 +46,7 @@ fi
 if [ "$1" = --bless ]; then
     tree=$(prepare amd64) || exit
     native=$CORPUS/workloads/native.sh
-    for script in "$scripts"/*.{dash,bash,py}; do
+    for script in "$scripts"/*.{ash,dash,bash,py}; do
         [[ ${script##*/} == "${ONLY:-}"* ]] || continue
         command_of "$script"
         "$native" "$tree" "${command[@]}" < /dev/null > "$script.out" || exit
@@ -84,7 +83,7 @@ while IFS=$'\t' read -r -a fields; do
         echo "${fields[0]}: status $status, hash ${hash%% *} instead of ${fields[1]}, ${fields[2]}"
     fi
 done < <(grep -v '^#' "$cases")
-for script in "$scripts"/*.{dash,bash,py}; do
+for script in "$scripts"/*.{ash,dash,bash,py}; do
     [[ ${script##*/} == "${ONLY:-}"* ]] || continue
     command_of "$script"
     if difference=$(timeout --foreground --signal=KILL "${LIMIT:-900}" "${engine[@]}" "${command[@]}" < /dev/null 2> /dev/null | diff "$script.out" -; exit $((PIPESTATUS[0] | PIPESTATUS[1]))); then
