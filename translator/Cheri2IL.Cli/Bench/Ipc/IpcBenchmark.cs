@@ -5,13 +5,17 @@ namespace Cheri2IL.Cli.Bench.Ipc;
 /// <param name="part">1: all of the work; k: a k-th of it, to see whether everything runs rather than how fast.</param>
 internal sealed class IpcBenchmark(string guest, int part)
 {
-    private const int Rounds = 3;
+    private const int Rounds = 5;
+
+    /// <summary>Copies of a size in a row, by guests and natively, of which each keeps the best of three: some milliseconds.</summary>
+    private const long CopyBudget = 200_000_000;
+    private const int MostCopies = 300_000;
 
     /// <summary>Bytes to move for each size of messages, about; enough for a tenth of a second where nothing is copied fast.</summary>
     private const long NativeBudget = 100_000_000;
     private const long GuestBudget = 1_000_000_000;
 
-    private const int RoundTrips = 20_000;
+    private const int RoundTrips = 5_000;
     private const int Calls = 1_000_000;
 
     private readonly List<Throughput> _throughput = [];
@@ -52,8 +56,8 @@ internal sealed class IpcBenchmark(string guest, int part)
                 for (var round = 0; round < (part == 1 ? Rounds : 1); round++)
                 {
                     foreach (var copy in NativePeers.Copies)
-                        Keep(native.MeasureThroughput(copy, [bytes], NativeBudget / part));
-                    Keep(guests.MeasureFile(bytes, Count(bytes)));
+                        Keep(native.MeasureThroughput(copy, [bytes], Copies(bytes) * bytes));
+                    Keep(guests.MeasureFile(bytes, Copies(bytes)));
                     Keep([guests.MeasureStream(bytes, Count(bytes))]);
                 }
             }
@@ -69,16 +73,17 @@ internal sealed class IpcBenchmark(string guest, int part)
             {
                 Keep(guests.MeasureLatency(Calls / part));
                 Keep(native.MeasureLatency("native_getppid", Calls / part));
+                foreach (var trip in NativePeers.RoundTrips)
+                    Keep(native.MeasureLatency(trip, RoundTrips / part));
             }
-
-            foreach (var trip in NativePeers.RoundTrips)
-                Keep(native.MeasureLatency(trip, RoundTrips / part));
         }
         finally
         {
             folder.Delete(recursive: true);
         }
     }
+
+    private long Copies(long bytes) => Math.Max(Math.Clamp(CopyBudget / bytes, 16, MostCopies) / part, 12);
 
     private long Count(long bytes) => Math.Max(Math.Clamp(GuestBudget / bytes, 16, 400_000) / part, 4);
 

@@ -1,6 +1,5 @@
 using Spectre.Console;
 
-
 namespace Cheri2IL.Cli.Bench.Ipc;
 
 /// <summary>Prints a finished <see cref="IpcBenchmark"/>.</summary>
@@ -21,7 +20,7 @@ internal static class IpcReport
         }
 
         ReportTable.Write(table);
-        Console.WriteLine("MB/s (millions of bytes a second), best of three rounds. cp_*: two cVMs of this process; memcpy, mmap_memcpy: one native process; others: two, on one processor or two, whichever is faster.");
+        Console.WriteLine("MB/s (millions of bytes a second), best of several rounds. cp_*: two cVMs of this process; memcpy, mmap_memcpy: one native process; others: two, on one processor or two, whichever is faster.");
         Console.WriteLine("cp_file: mapped.");
         Console.WriteLine();
         table = ReportTable.New("call or round trip", "ns");

@@ -1,7 +1,7 @@
 // The native side of "cheri2il bench ipc": what two processes of this machine exchange by the means of its kernel.
 //   native throughput NAME PINNED BUDGET SIZE...   prints "SIZE MBYTES-PER-SECOND" for each size
 //   native latency NAME PINNED COUNT               prints nanoseconds for one round trip, or call
-// PINNED 1: both processes run on one processor; 0: the kernel decides. BUDGET is how many bytes are moved for each size, about.
+// Copies within one process: memcpy and mmap_memcpy, for one SIZE alone. PINNED 1: both processes run on one processor; 0: the kernel decides. BUDGET is how many bytes are moved for each size, about.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -137,16 +137,20 @@ static void ring_receive(struct ring *r, char *data, size_t size)
 // The copy that everything is compared with. Through a pointer that is not known, or the compiler would do without.
 static void *(*volatile copy)(void *, const void *, size_t) = memcpy;
 
+// From pages of a file to anonymous ones of the same size, as what it is compared with.
 static double copy_seconds(size_t size, long count, int maps)
 {
     static char *from, *to;
     static int file = -1;
     if (from == NULL) {
-        from = shared(LARGEST), to = shared(LARGEST);
-        memset(from, 1, LARGEST), memset(to, 2, LARGEST);
         file = memfd_create("bench", 0);
         check(file >= 0 && ftruncate(file, LARGEST) == 0, "memfd_create");
-        write_all(file, from, LARGEST);
+        from = mmap(NULL, LARGEST, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        check(from != MAP_FAILED, "mmap");
+        memset(from, 1, LARGEST);
+        from = mmap(NULL, LARGEST, PROT_READ, MAP_SHARED, file, 0);
+        to = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        check(from != MAP_FAILED && to != MAP_FAILED, "mmap");
     }
     double start = 0;
     for (long k = -WARM_UP; k < count; k++) {
