@@ -2,6 +2,7 @@
 //   layer NAME          serves NAME until that has ended, and ends with its status
 //   layer NAME kill     kills it at its first write
 //   layer NAME crash    stores to where nothing is at its first write
+//   layer NAME fork     forks at its first write: the child has no inner cVM, and says so
 // What the inner one writes appears with "NAME: " in front. Call 5000 gives a string to look at, and to change.
 #include <cheri2il.h>
 #include <corpus/syscall.h>
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SYS_show = 5000, EFAULT = 14, ENOSYS = 38, SIGKILL = 9 };
+enum { SYS_wait4 = 260, SYS_show = 5000, ENOENT = 2, ESRCH = 3, EFAULT = 14, SIGCHLD = 17, ENOSYS = 38, SIGKILL = 9 };
 
 static const char *name, *mode;
 static size_t size;
@@ -46,6 +47,27 @@ static long show(char *text)
     return text[6] == 0 ? 6 : -1;
 }
 
+// What is not so in a child, a bit each: its parent's inner cVM is not there, and its range is free.
+static int look_around(char *inner, long mapped)
+{
+    char byte;
+    size_t bytes;
+    return (cp_inner(name, &bytes) != -ENOENT) | (cp_copy(&byte, inner + mapped, 1) != -EFAULT) << 1 | (cp_inner_kill(inner, 0) != -ESRCH) << 2
+        | (corpus_syscall(SYS_mmap, (long)inner, 4096, 3, 0x32, -1, 0) != (long)inner || *inner != 0) << 3;
+}
+
+// On the thread that serves. The child must not return from the handler: nobody has called it there.
+static void fork_once(char *inner, long mapped)
+{
+    int status = -1;
+    mode = "";
+    long child = corpus_syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0, 0);
+    if (child == 0)
+        exit(look_around(inner, mapped));
+    corpus_syscall(SYS_wait4, child, (long)&status, 0, 0, 0, 0);
+    printf("child: %d\n", status);
+}
+
 static long handle(long number, long a, long b, long c, long d, long e, long f, char *inner)
 {
     (void)d, (void)e, (void)f;
@@ -57,6 +79,8 @@ static long handle(long number, long a, long b, long c, long d, long e, long f, 
                 cp_inner_kill(inner, SIGKILL);
             if (mode[0] == 'c')
                 *(volatile int *)0x100 = 1;
+            if (mode[0] == 'f')
+                fork_once(inner, b);
             return has(b, c) ? print((int)a, inner + b, (size_t)c) : -EFAULT;
         case SYS_clock_gettime:
             return has(b, 16) ? corpus_syscall(number, a, (long)(inner + b), 0, 0, 0, 0) : -EFAULT;

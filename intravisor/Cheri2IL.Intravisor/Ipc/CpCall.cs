@@ -2,11 +2,12 @@ using System.Runtime.CompilerServices;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Processes;
+using Cheri2IL.Intravisor.LibOs.Syscalls;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Intravisor.LibOs.Waiting;
-using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Capabilities;
 using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Intravisor.Ipc;
 
@@ -90,7 +91,7 @@ public sealed unsafe class CpCall : Publication
     }
 
     /// <summary>
-    /// Takes a server that is idle, waiting for one if need be; 0, or -ETIMEDOUT, -ERESTARTSYS, -EPIPE.
+    /// Takes a server that is idle, waiting for one if need be; 0, or -ETIMEDOUT, what <see cref="Deadlines.Interrupted"/> says, -EPIPE.
     /// </summary>
     /// <param name="who">The calling thread.</param>
     /// <param name="server">The one that it had last, and then the one that it has.</param>
@@ -121,7 +122,7 @@ public sealed unsafe class CpCall : Publication
                 return -Errno.EPIPE;
             var result = Idle.Wait(who, deadline, static c => c.IsRevoked || c.HasIdle, this);
             if (result != ParkResult.Woken)
-                return result == ParkResult.TimedOut ? -Errno.ETIMEDOUT : -Errno.ERESTARTSYS;
+                return result == ParkResult.TimedOut ? -Errno.ETIMEDOUT : Deadlines.Interrupted(deadline);
         }
     }
 

@@ -1,5 +1,6 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Syscalls;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Intravisor.LibOs.Waiting;
 
@@ -121,13 +122,13 @@ internal sealed unsafe class CpOpenFile(CpFile file, CpAccess access, Inode inod
         return -Errno.EACCES;
     }
 
-    /// <summary>cp_wait: the count of events as soon as it is not <paramref name="seen"/>; -ETIMEDOUT, -ERESTARTSYS or, without right, -EACCES.</summary>
+    /// <summary>cp_wait: the count of events as soon as it is not <paramref name="seen"/>; -ETIMEDOUT, what <see cref="Deadlines.Interrupted"/> says or, without right, -EACCES.</summary>
     public long AwaitEvent(CvmThread thread, long seen, long deadline)
     {
         var result = file.Waiting.Wait(thread, deadline, static w => w.File.Events != w.Seen || w.Access.Rights == CpRights.None, (File: file, Access: access, Seen: seen));
         return access.Rights == CpRights.None ? -Errno.EACCES
             : result == ParkResult.Woken ? file.Events
-            : result == ParkResult.TimedOut ? -Errno.ETIMEDOUT : -Errno.ERESTARTSYS;
+            : result == ParkResult.TimedOut ? -Errno.ETIMEDOUT : Deadlines.Interrupted(deadline);
     }
 
     /// <summary>cp_wake: one event more; the count.</summary>

@@ -4,6 +4,7 @@ using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Processes;
+using Cheri2IL.Intravisor.LibOs.Syscalls;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Intravisor.LibOs.Waiting;
 using Cheri2IL.Runtime;
@@ -181,7 +182,7 @@ public sealed unsafe class CpStream : Publication
 
     /// <summary>
     /// Releases what was received before and waits for the next message, or bytes: how many, and where in the ring; 0 at the end.
-    /// -EAGAIN when the time is up, -ERESTARTSYS for a signal, -EMSGSIZE for a message of more than <paramref name="most"/> bytes, which stays,
+    /// -EAGAIN when the time is up, what <see cref="Deadlines.Interrupted"/> says for a signal, -EMSGSIZE for a message of more than <paramref name="most"/> bytes, which stays,
     /// -EBADMSG when the receiver has overwritten a header.
     /// </summary>
     internal long Receive(IWaiter who, long most, long deadline, out long offset)
@@ -206,7 +207,7 @@ public sealed unsafe class CpStream : Publication
 
             var result = AwaitNext(who, deadline);
             if (result != ParkResult.Woken)
-                return result == ParkResult.TimedOut ? -Errno.EAGAIN : -Errno.ERESTARTSYS;
+                return result == ParkResult.TimedOut ? -Errno.EAGAIN : Deadlines.Interrupted(deadline);
         }
     }
 
@@ -358,7 +359,7 @@ public sealed unsafe class CpStream : Publication
             ParkResult.Woken => 0,
             // With less than half of the ring free one does not go on, but one does not fail either.
             ParkResult.TimedOut => IsWritable(length) ? 0 : -Errno.EAGAIN,
-            _ => -Errno.ERESTARTSYS,
+            _ => Deadlines.Interrupted(deadline),
         };
     }
 

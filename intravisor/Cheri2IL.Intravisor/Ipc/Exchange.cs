@@ -2,6 +2,7 @@ using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Net;
 using Cheri2IL.Intravisor.LibOs.Processes;
+using Cheri2IL.Intravisor.LibOs.Syscalls;
 using Cheri2IL.Intravisor.LibOs.Waiting;
 
 namespace Cheri2IL.Intravisor.Ipc;
@@ -182,13 +183,13 @@ public sealed class Exchange
         return error == 0 ? found : null;
     }
 
-    /// <summary>Waits until a cVM may use something under a name; 0, -ETIMEDOUT or, for a signal, -ERESTARTSYS.</summary>
+    /// <summary>Waits until a cVM may use something under a name; 0, -ETIMEDOUT or, for a signal, what <see cref="Deadlines.Interrupted"/> says.</summary>
     internal int Await(CvmThread thread, string name, long deadline)
         => _waiting.Wait(thread, deadline, static w => w.Cvm.Exchange.Find(w.Cvm, w.Name, out _) is not null, (thread.Cvm, Name: name)) switch
         {
             ParkResult.Woken => 0,
             ParkResult.TimedOut => -Errno.ETIMEDOUT,
-            _ => -Errno.ERESTARTSYS,
+            _ => Deadlines.Interrupted(deadline),
         };
 
     /// <summary>Something was published or granted: who waits looks again.</summary>

@@ -568,6 +568,41 @@ public sealed unsafe class CpCallTests : IDisposable
         Assert.Empty(_reports);
     }
 
+    /// <summary>
+    /// What fork makes of a window: a copy that the child keeps, and may have filled anew while the call lasts (madvise), but not from what the next
+    /// caller lends.
+    /// </summary>
+    [Fact]
+    public void WindowInAForkedSpace_Discarded_IsFilledDuringTheCallAlone()
+    {
+        const long address = 0x4000_0000;
+        using var child = new TestSpace();
+        var (window, seen) = ((LentWindow?)null, new List<long>());
+        void Discard() => seen.AddRange([child.Space.Advise(address, 4096, MemoryFlags.MADV_DONTNEED), child.Memory.TryRead(address, new byte[1]) ? child.Space.Base[address] : -1]);
+        StartCallee("window", state =>
+        {
+            var space = ((CvmThread)GuestThread.Of(state).Host).Space;
+            if (window is null)
+            {
+                window = new LentWindow(((CvmThread)GuestThread.Of(state).Host).Server!, address, 8);
+                Assert.Equal(address, space.Map(address, 8, 3, MemoryFlags.MAP_PRIVATE | MemoryFlags.MAP_FIXED_NOREPLACE, window, 0));
+                Assert.True(space.TryForkTo(child.Space, () => false));
+                seen.Add(child.Space.Base[address]);
+                child.Space.Base[address] = 1;
+            }
+
+            Discard();
+        });
+        CpCall? function = null;
+        Assert.True(SpinWait.SpinUntil(() => (function = (CpCall?)_intravisor.Exchange.Find("window")) is not null, TimeSpan.FromMinutes(2)));
+        function!.Invoke(buffer: new byte[] { 7, 0, 0, 0, 0, 0, 0, 0 });
+        window!.End();
+        function.Invoke(buffer: new byte[] { 8, 0, 0, 0, 0, 0, 0, 0 });
+        Assert.Equal([7, 0, 7, -Errno.EFAULT], seen.Take(4));
+        Assert.DoesNotContain(8, seen);
+        Assert.Empty(_reports);
+    }
+
     /// <summary>Callers give up just when the function returns, while another one comes.</summary>
     [Fact]
     public void CallerThatIsLate_LeavesAloneWhatTheNextHasLent()

@@ -2,6 +2,7 @@ using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.Tests.Attacks;
 using Cheri2IL.Runtime;
+using Cheri2IL.Runtime.Capabilities;
 using Cheri2IL.Runtime.Execution;
 using Xunit;
 using static Cheri2IL.Intravisor.Tests.Ipc.Scripts;
@@ -115,6 +116,84 @@ public sealed unsafe class LayerTests : IDisposable
         Assert.Equal(new CvmExit(0, Signal.SIGKILL), EndOf(inner));
         Assert.Equal(128 + Signal.SIGKILL, EndOf(outer).Status);
         Assert.Contains("inner ended: status 0, signal 9", host.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TheOuterForks_WhileItServes_TheChildHasNoInnerAndTheParentGoesOn()
+    {
+        var (outer, host) = Start(Program("ipc", "layer"), "outer", null, "inner", "fork");
+        var (inner, _) = Start(Program("ipc", "inner"), "inner", outer, "show");
+        Assert.Equal(3, EndOf(inner).Status);
+        Assert.Equal(3, EndOf(outer).Status);
+        Assert.Equal("child: 0\ninner: 6 opened\ninner ended: status 3, signal 0\n", host.Output);
+        Assert.Empty(_reports);
+    }
+
+    /// <summary>Capabilities divide the inner one's slot; its outer one gets addresses, as from any other program.</summary>
+    [Theory]
+    [InlineData("purecap", "hello", "inner: Hello, world!\n")]
+    [InlineData("hybrid", "buffer", "")]
+    [InlineData("purecap", "tags", "")]
+    [InlineData("purecap", "threads", "")]
+    [InlineData("purecap", "signals", "")]
+    public void ProgramWithCapabilities_Nested_RunsAndIsServed(string folder, string program, string output)
+    {
+        var (outer, host) = Start(Program("ipc", "layer"), "outer", null, "inner");
+        var (inner, _) = Start(Program(Path.Combine("cheri", folder), program), "inner", outer);
+        Assert.Equal(new CvmExit(0, 0), EndOf(inner));
+        Assert.Equal(0, EndOf(outer).Status);
+        Assert.Equal(output + "inner ended: status 0, signal 0\n", host.Output);
+        Assert.Empty(_reports);
+    }
+
+    /// <summary>The outer one can store bytes, but make no capability of them.</summary>
+    [Fact]
+    public void TheOuterStores_WhereTheInnerHasACapability_ThatLosesItsTag()
+    {
+        const long changed = 1001;
+        var outer = Start(
+            Serving((state, number, address) =>
+            {
+                if (number == changed)
+                    *(long*)(((GuestState*)state)->MemoryBase + InnerStart + address) = 0x1234;
+                return 0;
+            }),
+            "outer");
+        var tags = new List<bool>();
+        var guest = new ScriptedGuest();
+        guest[Entry] = state =>
+        {
+            var space = ((CvmThread)GuestThread.Of(state).Host).Space;
+            var capability = space.Tags!.At(space.Base, Data);
+            CapabilityMemory.Store(capability, Capability.Omnipotent.SetBounds(64));
+            foreach (var number in (long[])[changed - 1, changed])
+            {
+                Result(state, number, Data);
+                tags.Add(CapabilityMemory.Load(capability, keepsTag: true).IsTagged);
+            }
+
+            Exit(state);
+        };
+        var inner = Create(guest, "inner", outer);
+        inner.Start(PureImage());
+        Assert.Equal(new CvmExit(0, 0), EndOf(inner));
+        Assert.Equal([true, false], tags);
+        Assert.Empty(_reports);
+    }
+
+    [Fact]
+    public void ProgramWithCapabilities_HasNoInnerCvms_WhicheverIsMadeFirst()
+    {
+        var outer = Create(new ScriptedGuest(), "outer");
+        using var inner = Create(new ScriptedGuest(), "inner", outer);
+        Assert.Contains("inner is nested in it", Assert.Throws<CvmLoadException>(() => outer.Start(PureImage())).Message, StringComparison.Ordinal);
+        outer.Dispose();
+
+        var guest = new ScriptedGuest();
+        guest[Entry] = state => state->Pc = Entry;
+        using var other = Create(guest, "other");
+        other.Start(PureImage());
+        Assert.Contains("has capabilities", Assert.Throws<InvalidOperationException>(() => Create(new ScriptedGuest(), "late", other)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Syscalls;
 
 namespace Cheri2IL.Intravisor.LibOs.Futexes;
 
@@ -50,7 +51,7 @@ internal sealed class FutexTable
             if (parked == ParkResult.TimedOut)
                 return -Errno.ETIMEDOUT;
             if (parked == ParkResult.Interrupted)
-                return deadline == long.MaxValue ? -Errno.ERESTARTSYS : -Errno.ERESTARTNOHAND;
+                return Deadlines.Interrupted(deadline);
         }
     }
 

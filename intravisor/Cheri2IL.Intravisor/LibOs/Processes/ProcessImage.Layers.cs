@@ -53,7 +53,6 @@ public sealed unsafe partial class ProcessImage
         {
             if (_isOver)
                 throw new InvalidOperationException($"{Cvm.Name} has ended");
-            // What the inner one stores would have to clear tags of this memory as well.
             if (Space.Tags is not null)
                 throw new InvalidOperationException($"{Cvm.Name} has capabilities: it cannot have inner cVMs");
             if (!Space.TryNest(size, $"[cvm:{inner.Name}]", out var start))
@@ -61,6 +60,24 @@ public sealed unsafe partial class ProcessImage
             _inner.Add(inner);
             return (_slot.Nest(start, size), start);
         }
+    }
+
+    /// <summary>
+    /// Its program has capabilities. With inner cVMs that cannot be: what those store would have to clear tags of this memory as well. In an inner cVM, the
+    /// outer one's stores may change what was tagged at any time.
+    /// </summary>
+    /// <exception cref="CvmLoadException">It has inner cVMs.</exception>
+    private void EnableTags()
+    {
+        lock (_layers)
+        {
+            if (_inner.Count > 0)
+                throw new CvmLoadException($"it has capabilities, and the cVM {_inner[0].Name} is nested in it: programs with capabilities cannot have inner cVMs");
+            Space.EnableTags();
+        }
+
+        if (Cvm.Outer is not null)
+            Space.ShareTags();
     }
 
     /// <summary>The slot of an inner cVM is given back.</summary>

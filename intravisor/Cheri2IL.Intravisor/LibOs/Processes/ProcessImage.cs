@@ -91,15 +91,13 @@ public sealed unsafe partial class ProcessImage
     internal ProcessCapabilities? Capabilities { get; private set; }
 
     /// <summary>Maps a program and its dynamic linker, and a stack with what <paramref name="start"/> says.</summary>
-    /// <exception cref="CvmLoadException">It does not fit.</exception>
+    /// <exception cref="CvmLoadException">It does not fit, or has capabilities where there are inner cVMs.</exception>
     internal LoadedProgram Load(ProgramStart start, ProgramFile program, ProgramFile? interpreter)
     {
         (Program, Start) = (program.Elf, start);
         if (program.Elf.Capabilities != CapabilityAbi.None)
         {
-            Space.EnableTags();
-            if (Cvm.Outer is not null)
-                Space.ShareTags();
+            EnableTags();
             Capabilities = new ProcessCapabilities(program.Elf.Capabilities, Space.Size);
         }
 

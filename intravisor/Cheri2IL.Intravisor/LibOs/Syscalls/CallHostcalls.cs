@@ -92,7 +92,7 @@ internal static unsafe class CallHostcalls
         var result = thread.Cvm.Entries.Find(number)?.Call(thread, new CallArguments(a.A0, a.A1, a.A2, a.A4), a.A3, a.A4) ?? -Errno.EBADF;
 
         // One that is made again needs it; if a handler says otherwise, it is forgotten then.
-        if (result != -Errno.ERESTARTSYS && !thread.IsRedirected)
+        if (result is not (-Errno.ERESTARTSYS or -Errno.ERESTARTNOHAND) && !thread.IsRedirected)
             thread.ForgetEntry();
         return result;
     }

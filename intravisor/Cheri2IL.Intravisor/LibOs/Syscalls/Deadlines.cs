@@ -17,6 +17,12 @@ public static class Deadlines
     public static long After(IHostInterface host, long nanoseconds)
         => nanoseconds < 0 ? long.MaxValue : After(host.MonotonicNanoseconds, TimeSpecification.From(nanoseconds));
 
+    /// <summary>
+    /// What a wait that a signal has ended returns: one without limit is made again if the handler says so, the others would begin anew with all of their
+    /// time, and are not, as on Linux.
+    /// </summary>
+    public static int Interrupted(long deadline) => deadline == long.MaxValue ? -Errno.ERESTARTSYS : -Errno.ERESTARTNOHAND;
+
     /// <summary>A point of the real-time or the monotonic clock.</summary>
     public static long At(IHostInterface host, in TimeSpecification time, bool realtime)
     {
