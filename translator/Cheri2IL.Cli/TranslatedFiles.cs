@@ -47,6 +47,7 @@ internal sealed class TranslatedFiles : ICodeImages
     private readonly Dictionary<string, Lazy<FileImage>> _byName = [];
     private readonly Dictionary<string, Lazy<TranslatedModule>> _regions = [];
     private readonly List<FileImage> _given = [];
+    private int _assemblies;
     private readonly List<string> _withoutNative = [];
     private readonly RunArguments _arguments;
     private TranslationCache? _cache;
@@ -70,10 +71,10 @@ internal sealed class TranslatedFiles : ICodeImages
     public bool CanBePrecise => _arguments.PreciseFaults == "auto";
 
     /// <summary>Whether they count the checks that they execute: assemblies are taken as they were translated.</summary>
-    public bool CountsChecks => _arguments.Stats && _given.Count == 0;
+    public bool CountsChecks => _arguments.Stats && _assemblies == 0;
 
     /// <summary>Assemblies loaded.</summary>
-    public int ModulesLoaded => _given.Count + _byName.Count + _regions.Count;
+    public int ModulesLoaded => _assemblies + _byName.Count + _regions.Count;
 
     /// <summary>Regions that were translated at run time, newly or from the cache.</summary>
     public int RegionsTranslated => _regions.Count;
@@ -89,7 +90,7 @@ internal sealed class TranslatedFiles : ICodeImages
     public FileImage Load(string path)
     {
         using var file = InputFile.Open(path);
-        return TryStart(file.Identity, path) ?? Read(file, path);
+        return Given(TryStart(file.Identity, path) ?? Read(file, path));
     }
 
     /// <summary>The image of a program that a root has, which on a warm start is not read.</summary>
@@ -98,16 +99,26 @@ internal sealed class TranslatedFiles : ICodeImages
     public FileImage Load(IHostFile file, string path)
     {
         var identity = file.Identity;
-        return (identity is null ? null : TryStart(identity, path)) ?? Read(file, identity, path);
+        return Given((identity is null ? null : TryStart(identity, path)) ?? Read(file, identity, path));
     }
 
     /// <summary>The image of an assembly that is loaded already.</summary>
     /// <param name="module">The assembly.</param>
     public FileImage Add(TranslatedModule module)
     {
-        var image = NewImage(module, module.Assembly.GetName().Name!);
+        Interlocked.Increment(ref _assemblies);
+        return Given(NewImage(module, module.Assembly.GetName().Name!));
+    }
+
+    /// <summary>Has a program's image found by its bytes, which are compared, not hashed, when its own are mapped.</summary>
+    private FileImage Given(FileImage image)
+    {
         lock (_gate)
-            _given.Add(image);
+        {
+            if (!_given.Contains(image))
+                _given.Add(image);
+        }
+
         return image;
     }
 
