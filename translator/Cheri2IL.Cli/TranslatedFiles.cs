@@ -107,7 +107,8 @@ internal sealed class TranslatedFiles : ICodeImages
     public FileImage Add(TranslatedModule module)
     {
         Interlocked.Increment(ref _assemblies);
-        return Given(NewImage(module, module.Assembly.GetName().Name!));
+        var name = module.Assembly.GetName().Name!;
+        return Given(NewImage(module, name, KeyOf(name)));
     }
 
     /// <summary>Has a program's image found by its bytes, which are compared, not hashed, when its own are mapped.</summary>
@@ -175,16 +176,20 @@ internal sealed class TranslatedFiles : ICodeImages
     public void KeepForNextStart()
     {
         if (System.Runtime.JitInfo.GetCompilationTime() > WorthCompiling && _withoutNative.Count > 0)
-            NativeCompiler.StartInBackground(_cache!, _withoutNative.OrderByDescending(_cache!.BytesOf).Take(MostCompiled));
+            CompileInBackground(_cache!);
     }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void CompileInBackground(TranslationCache cache)
+        => NativeCompiler.StartInBackground(cache, _withoutNative.OrderByDescending(cache.BytesOf).Take(MostCompiled));
 
     /// <summary>What tells the variants of a file's translation apart.</summary>
     private string Variant(long bias, bool isPrecise)
         => string.Concat(
-            _arguments.Checks,
-            _arguments.Stats ? "-counted" : "",
-            isPrecise ? "-precise" : "",
-            string.Concat(_arguments.Omitted != 0 ? $"-without-{_arguments.Omitted}" : "", $"-{bias:x}"));
+            string.Concat(_arguments.Checks, _arguments.Stats ? "-counted" : "", isPrecise ? "-precise" : ""),
+            _arguments.Omitted != 0 ? $"-without-{_arguments.Omitted}" : "",
+            "-",
+            bias.ToString("x"));
 
     private FileImage? FindGiven(ReadOnlySpan<byte> content, long bias, bool isPrecise)
     {
@@ -261,7 +266,7 @@ internal sealed class TranslatedFiles : ICodeImages
         lock (_gate)
         {
             if (!_byName.TryGetValue(name, out image))
-                _byName.Add(name, image = new Lazy<FileImage>(() => NewImage(load(), path)));
+                _byName.Add(name, image = new Lazy<FileImage>(() => NewImage(load(), path, name)));
         }
 
         return image.Value;
@@ -334,11 +339,12 @@ internal sealed class TranslatedFiles : ICodeImages
     private TranslationOptions Options(bool isPrecise)
         => new() { Checks = CommonOptions.ParseChecks(_arguments.Checks), CountChecks = _arguments.Stats, PreciseFaults = isPrecise, Omitted = (CapabilityCost)_arguments.Omitted };
 
-    private FileImage NewImage(TranslatedModule module, string path) => new(module, new LazyRegions(this, KeyOf(module), module.IsInParts, () => NewRegions(module, path)));
+    // key: of what it was made from, after which its regions are called; null: unknown.
+    private FileImage NewImage(TranslatedModule module, string path, string? key) => new(module, new LazyRegions(this, key, module.IsInParts, () => NewRegions(module, path)));
 
-    /// <summary>Name of a whole translation, after which those of its regions are called; null for an assembly that has another name.</summary>
-    private static string? KeyOf(TranslatedModule module)
-        => module.Assembly.GetName().Name is { Length: StartRecord.NameLength + 2 } name && name.StartsWith("g_", StringComparison.Ordinal) && StartRecord.IsName(name.AsSpan(2)) ? name[2..] : null;
+    /// <summary>The key in the name of the assembly of a whole translation; null for an assembly that has another name.</summary>
+    private static string? KeyOf(string name)
+        => name.Length == StartRecord.NameLength + 2 && name.StartsWith("g_", StringComparison.Ordinal) && StartRecord.IsName(name.AsSpan(2)) ? name[2..] : null;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private RegionTranslator NewRegions(TranslatedModule module, string path)

@@ -1,3 +1,4 @@
+using Cheri2IL.Intravisor.LibOs.Net;
 using Cheri2IL.Intravisor.LibOs.Processes;
 
 namespace Cheri2IL.Intravisor.Cvms;
@@ -96,11 +97,11 @@ public sealed partial class Cvm
 
     /// <summary>What it publishes can be connected to from now on; its program waits for what it may connect to itself to be found.</summary>
     /// <exception cref="CvmLoadException">A port of the host cannot be had.</exception>
-    private void OpenBridge()
+    private void Open(HostBridge bridge)
     {
         try
         {
-            Network.Bridge?.OpenAsync(Network, Options.Publish).GetAwaiter().GetResult();
+            bridge.OpenAsync(Network, Options.Publish).GetAwaiter().GetResult();
         }
         catch (System.Net.Sockets.SocketException error)
         {

@@ -186,7 +186,7 @@ public sealed partial class Cvm
         Disconnect();
         if (Telemetry is not null)
             IntravisorTelemetry.Ended(this, _exit!);
-        _completion.SetResult(_exit!);
+        Complete(_exit!);
     }
 
     private bool IsUsed(int id) => _processes.Exists(p => p.Id == id || p.Group == id || p.Session == id || p.Threads.Any(t => t.Id == id));

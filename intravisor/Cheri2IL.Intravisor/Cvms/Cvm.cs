@@ -28,6 +28,7 @@ public sealed partial class Cvm : IDisposable
     /// <summary>Held while its program is loaded, so that its memory does not go meanwhile.</summary>
     private readonly Lock _starting = new();
     private readonly TaskCompletionSource<CvmExit> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly object _completed = new();
     private readonly IHostUpper? _upper;
     private CallEntries? _entries; // made at first use: a start without it compiles less
     private bool _started;
@@ -53,7 +54,7 @@ public sealed partial class Cvm : IDisposable
         try
         {
             FileSystem = new FileSystem(() => options.Host.RealtimeNanoseconds, options.Root, options.Limits.FileBytes);
-            Network = new NetworkStack(Exchange.Network, Name, FileSystem, options.Limits.OpenFiles, options.Publish.Count + options.Reachable.Count == 0 ? null : new HostBridge(options.HostNetwork, options.Reachable));
+            Network = new NetworkStack(Exchange.Network, Name, FileSystem, options.Limits.OpenFiles, HostBridge.For(options));
             Terminals = new TerminalTable(this);
             SharedSegments = new SharedSegments(this);
             _nextId = FirstProcessId;
@@ -170,7 +171,8 @@ public sealed partial class Cvm : IDisposable
         }
 
         var interpreter = program.Elf.Interpreter is { } path ? OpenProgram(path) : null;
-        OpenBridge();
+        if (Network.Bridge is { } bridge)
+            Open(bridge);
         var loaded = Init.Image.Load(start with { Credentials = Init.Attributes.Credentials }, program, interpreter);
         var thread = Init.FirstThread() ?? throw new CvmLoadException("it has been killed");
         thread.Enter(loaded);
@@ -199,7 +201,17 @@ public sealed partial class Cvm : IDisposable
     internal static string DefaultName(int id) => $"cvm{id}";
 
     /// <summary>Waits for the end.</summary>
-    public CvmExit Wait() => Completion.GetAwaiter().GetResult();
+    /// <remarks>Not by the task: its way to wait brings up the thread pool, which the run of one program does without.</remarks>
+    public CvmExit Wait()
+    {
+        lock (_completed)
+        {
+            while (!_completion.Task.IsCompleted)
+                Monitor.Wait(_completed);
+        }
+
+        return _completion.Task.Result;
+    }
 
     /// <summary>Ends every process; the first one with that status, if its end has not been decided yet.</summary>
     public void Exit(int status) => EndProcesses(p => p.Exit(status));
@@ -220,7 +232,7 @@ public sealed partial class Cvm : IDisposable
             if (!_launched)
             {
                 Release();
-                _completion.TrySetResult(new CvmExit(0, Signal.SIGKILL));
+                Complete(new CvmExit(0, Signal.SIGKILL));
             }
         }
 
@@ -255,6 +267,15 @@ public sealed partial class Cvm : IDisposable
         Init.Image.Release();
         Terminal?.Dispose();
         Disconnect();
+    }
+
+    private void Complete(CvmExit exit)
+    {
+        lock (_completed)
+        {
+            _completion.TrySetResult(exit);
+            Monitor.PulseAll(_completed);
+        }
     }
 
     /// <summary>Gives back what it has of the network and of the host.</summary>

@@ -66,8 +66,8 @@ public sealed record CvmOptions
     /// <summary>Where it may connect to outside of the Intravisor.</summary>
     public IReadOnlyList<ReachableHost> Reachable { get; init; } = [];
 
-    /// <summary>The host's network, which only those two let it use.</summary>
-    public IHostNetwork HostNetwork { get; init; } = Cvms.HostNetwork.Instance;
+    /// <summary>The host's network, which only those two let it use; null: <see cref="Cvms.HostNetwork"/>.</summary>
+    public IHostNetwork? HostNetwork { get; init; }
 
     /// <summary>User id of the guest's process.</summary>
     public int UserId { get; init; }

@@ -68,7 +68,7 @@ internal sealed class ProcDirectory : DirectoryNode
     /// <inheritdoc/>
     public override Inode? Lookup(string name)
     {
-        if (!int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var id) || id.ToString(CultureInfo.InvariantCulture) != name)
+        if (!char.IsAsciiDigit(name[0]) || !int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var id) || id.ToString(CultureInfo.InvariantCulture) != name)
             return base.Lookup(name);
         if (_cvm.FindProcess(id) is { } process)
             return NodeOf(process);

@@ -117,9 +117,9 @@ internal static class StandardTree
     {
         lock (tree.Gate)
         {
-            foreach (var mount in Mount.All.Skip(1))
+            foreach (var mount in Mount.All)
             {
-                if (tree.Walk(Cvm.FirstProcessId, tree.Root, mount.Path, followLast: false, out var at) == 0 && at.Inode is DirectoryNode directory)
+                if (mount != Mount.Root && tree.Walk(Cvm.FirstProcessId, tree.Root, mount.Path, followLast: false, out var at) == 0 && at.Inode is DirectoryNode directory)
                     directory.MountedHere = mount;
             }
         }

@@ -205,9 +205,16 @@ public sealed class Exchange
     /// <summary>No thread uses that memory any more: what is published of it is revoked, before it goes to another.</summary>
     internal void Leave(ProcessImage image)
     {
-        Publication[] published;
+        List<Publication> published = [];
         lock (_gate)
-            published = [.. _published.Values.Where(p => p.OwnerImage == image)];
+        {
+            foreach (var publication in _published.Values)
+            {
+                if (publication.OwnerImage == image)
+                    published.Add(publication);
+            }
+        }
+
         foreach (var publication in published)
             publication.Revoke();
         lock (_gate)

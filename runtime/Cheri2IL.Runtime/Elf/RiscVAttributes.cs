@@ -88,7 +88,7 @@ public static class RiscVAttributes
                     return false;
             }
 
-            architecture = Encoding.ASCII.GetString(text);
+            architecture = Encoding.UTF8.GetString(text);
         }
 
         return !group.Failed;

@@ -154,6 +154,9 @@ public unsafe struct CapabilityState
         TagOf(state, address + size - 1) = 0;
     }
 
-    private static Capability At(ref CapabilityState state, int register, ulong address) =>
-        new(state.Metadata[Index(register)], address, state.Tags[Index(register)]);
+    // Not by the arrays' own index, which makes a span with a method that is not compiled ahead of time: each start of a guest reads PCC.
+    private static Capability At(ref CapabilityState state, int register, ulong address) => new(
+        Unsafe.Add(ref Unsafe.As<CapabilityWords, ulong>(ref state.Metadata), Index(register)),
+        address,
+        Unsafe.Add(ref Unsafe.As<CapabilityBits, bool>(ref state.Tags), Index(register)));
 }

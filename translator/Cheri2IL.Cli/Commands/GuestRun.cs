@@ -1,4 +1,5 @@
 using System.IO.Enumeration;
+using System.Runtime.CompilerServices;
 using Cheri2IL.Deployment.Archives;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Tracing;
@@ -38,7 +39,10 @@ internal static class GuestRun
 
     private static int Run(RunArguments arguments, TranslatedFiles files, RootFile? root, RunStatistics? statistics)
     {
-        IReadOnlyList<string> command = arguments.Program.Length > 0 ? [arguments.Program, .. arguments.Arguments] : root!.Configuration.Command;
+        List<string> command = [];
+        if (arguments.Program.Length > 0)
+            command.Add(arguments.Program);
+        command.AddRange(arguments.Program.Length > 0 ? arguments.Arguments : root!.Configuration.Command);
         if (command.Count == 0)
             throw new ToolException(ExitCode.Usage, $"no program given, and {arguments.Root} names none (see 'cheri2il run --help')");
         var inside = root is null ? null : FindInside(root, command[0], arguments);
@@ -49,7 +53,7 @@ internal static class GuestRun
         using var terminal = HostTerminal.Open();
         var options = new CvmOptions
         {
-            Arguments = [ProgramName(command[0]), .. command.Skip(1)],
+            Arguments = [ProgramName(command[0]), .. command[1..]],
             Environment = terminal is null ? arguments.Environment : WithTerminal(arguments.Environment),
             Terminal = terminal,
             ProgramPath = inside ?? GuestPath(arguments),
@@ -136,6 +140,7 @@ internal static class GuestRun
         }
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static SyscallTrace Trace(TextWriter output, IReadOnlyList<string> filter)
         => new(output.WriteLine, filter.Count == 0 ? null : name => filter.Any(f => FileSystemName.MatchesSimpleExpression(f, name, ignoreCase: false)));
 }

@@ -24,10 +24,11 @@ internal sealed class HostBridge : IDisposable
     private readonly List<IHostListener> _listeners = [];
     private readonly List<Grant> _granted = [];
 
-    /// <summary>Makes a bridge that passes nothing yet.</summary>
-    /// <param name="network">The host's network.</param>
-    /// <param name="reachable">Where the cVM may connect to.</param>
-    public HostBridge(IHostNetwork network, IReadOnlyList<ReachableHost> reachable) => (_network, _reachable) = (network, reachable);
+    private HostBridge(IHostNetwork network, IReadOnlyList<ReachableHost> reachable) => (_network, _reachable) = (network, reachable);
+
+    /// <summary>The bridge of a cVM, which passes nothing yet; null: nothing of the host is granted to it.</summary>
+    public static HostBridge? For(CvmOptions options)
+        => options.Publish.Count + options.Reachable.Count == 0 ? null : new HostBridge(options.HostNetwork ?? HostNetwork.Instance, options.Reachable);
 
     /// <summary>Names and addresses of what the cVM may connect to, as far as they were found.</summary>
     public IReadOnlyList<(string Name, string Address)> Names

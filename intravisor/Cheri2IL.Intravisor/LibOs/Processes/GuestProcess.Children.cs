@@ -250,7 +250,7 @@ public sealed partial class GuestProcess
             {
                 if (child.Parent != this)
                     continue;
-                if (child.HasParentOutside)
+                if (child.HasParentOutside && !groups.Contains(child.Group))
                     groups.Add(child.Group);
                 // As in a container whose first process is the reaper of all.
                 child.Parent = this == Cvm.Init ? null : Cvm.Init;
@@ -277,7 +277,7 @@ public sealed partial class GuestProcess
             child.Send(SignalInfo.OfSender(signal, Signal.SI_USER, Id, Attributes.UserId));
 
         // Nobody could continue their stopped processes any more (kernel/exit.c, kill_orphaned_pgrp).
-        foreach (var group in groups.Count == 0 ? Enumerable.Empty<int>() : groups.Distinct())
+        foreach (var group in groups)
         {
             Cvm.SignalGroup(group, Signal.SIGHUP);
             Cvm.SignalGroup(group, Signal.SIGCONT);

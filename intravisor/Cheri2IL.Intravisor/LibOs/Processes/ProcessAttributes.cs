@@ -21,8 +21,11 @@ public sealed class ProcessAttributes
     public ProcessAttributes(CvmOptions options)
     {
         var capabilities = options.UserId == 0 ? ProcessCredentials.All : 0;
+        var groups = new int[options.Groups.Count];
+        for (var k = 0; k < groups.Length; k++)
+            groups[k] = options.Groups[k];
         Credentials = new ProcessCredentials(
-            new Ids(options.UserId, options.UserId, options.UserId), new Ids(options.GroupId, options.GroupId, options.GroupId), [.. options.Groups])
+            new Ids(options.UserId, options.UserId, options.UserId), new Ids(options.GroupId, options.GroupId, options.GroupId), groups)
         { Permitted = capabilities, Effective = capabilities };
         for (var k = 0; k < LimitCount; k++)
             Limits[k] = new(ulong.MaxValue, ulong.MaxValue);

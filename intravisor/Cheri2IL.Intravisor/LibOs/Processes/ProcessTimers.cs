@@ -83,7 +83,8 @@ internal sealed class ProcessTimers(GuestProcess process) : IDisposable
         PosixTimer[] timers;
         lock (_gate)
         {
-            timers = [.. _timers.Values];
+            timers = new PosixTimer[_timers.Count];
+            _timers.Values.CopyTo(timers, 0);
             _timers.Clear();
         }
 

@@ -31,6 +31,14 @@ public sealed record ProgramStart(byte[] Path, string ExecutablePath, IReadOnlyL
     internal static ProgramStart Of(CvmOptions options)
     {
         var path = Encoding.UTF8.GetBytes(options.ProgramPath);
-        return new ProgramStart(path, FileSystem.FromBytes(path), [.. options.Arguments.Select(Encoding.UTF8.GetBytes)], [.. options.Environment.Select(Encoding.UTF8.GetBytes)]);
+        return new ProgramStart(path, FileSystem.FromBytes(path), ToBytes(options.Arguments), ToBytes(options.Environment));
+    }
+
+    private static byte[][] ToBytes(IReadOnlyList<string> strings)
+    {
+        var bytes = new byte[strings.Count][];
+        for (var k = 0; k < bytes.Length; k++)
+            bytes[k] = Encoding.UTF8.GetBytes(strings[k]);
+        return bytes;
     }
 }

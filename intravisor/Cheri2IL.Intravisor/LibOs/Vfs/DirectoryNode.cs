@@ -15,10 +15,8 @@ public class DirectoryNode : Inode
     /// <summary>Names that are looked up in the host tree one by one: a program needs a few of a large directory, or it looks for many.</summary>
     private const int MostFound = 16;
 
-    private readonly Dictionary<string, LinkedListNode<DirectoryEntry>> _byName = new(StringComparer.Ordinal);
-
-    /// <summary>In the order in which the host lists them, then that of their creation.</summary>
-    private readonly LinkedList<DirectoryEntry> _entries = [];
+    private readonly Dictionary<string, DirectoryEntry> _byName = new(StringComparer.Ordinal);
+    private long _lastPlace;
     private HashSet<string>? _hidden;
     private Mount? _mount;
     private IReadOnlyList<string>? _pendingHostPath;
@@ -79,12 +77,12 @@ public class DirectoryNode : Inode
         get
         {
             Load();
-            return _entries.Select(e => KeyValuePair.Create(e.Name, e.Child));
+            return KnownEntries.Select(e => KeyValuePair.Create(e.Name, e.Child));
         }
     }
 
     /// <summary>Entries as far as they have been looked for. Call under the gate.</summary>
-    internal IEnumerable<DirectoryEntry> KnownEntries => _entries;
+    internal IEnumerable<DirectoryEntry> KnownEntries => _byName.Values.OrderBy(e => e.Place);
 
     /// <summary>Names that entries of the layers below have, and whose entries are gone, or have others in their place. Call under the gate.</summary>
     internal IEnumerable<string> HiddenNames => _hidden ?? Enumerable.Empty<string>();
@@ -97,8 +95,8 @@ public class DirectoryNode : Inode
     {
         if (_pendingHostPath is not null && !_byName.ContainsKey(name) && _found++ == MostFound)
             Load();
-        if (_byName.TryGetValue(name, out var node))
-            return node.Value.Child;
+        if (_byName.TryGetValue(name, out var known))
+            return known.Child;
         if (_pendingHostPath is not { } path || FileSystem.Lower!.Find(path, name) is not { } entry)
             return null;
         var child = FileSystem.NodeOf(entry, this, [.. path, name]);
@@ -168,13 +166,12 @@ public class DirectoryNode : Inode
     {
         Load();
         var cost = 0;
-        if (_byName.Remove(name, out var node))
+        if (_byName.Remove(name, out var entry))
         {
-            _entries.Remove(node);
-            cost = node.Value.Cost;
-            Hide(node.Value);
-            node.Value.Child.RemoveHome(this, name);
-            if (node.Value.Child is DirectoryNode)
+            cost = entry.Cost;
+            Hide(entry);
+            entry.Child.RemoveHome(this, name);
+            if (entry.Child is DirectoryNode)
                 Links--;
         }
 
@@ -204,16 +201,13 @@ public class DirectoryNode : Inode
     /// <summary>Adds an entry at the end, or replaces one where it is.</summary>
     private void Add(string name, Inode child, int cost, bool isBase)
     {
-        if (_byName.TryGetValue(name, out var node))
+        if (_byName.TryGetValue(name, out var replaced))
         {
-            Hide(node.Value);
-            node.Value.Child.RemoveHome(this, name);
-            node.Value = new DirectoryEntry(name, child, node.Value.Cost + cost, isBase);
+            Hide(replaced);
+            replaced.Child.RemoveHome(this, name);
         }
-        else
-        {
-            _byName.Add(name, _entries.AddLast(new DirectoryEntry(name, child, cost, isBase)));
-        }
+
+        _byName[name] = new DirectoryEntry(name, child, (replaced?.Cost ?? 0) + cost, isBase, replaced?.Place ?? ++_lastPlace);
 
         child.AddHome(this, name);
         if (isBase)
@@ -228,23 +222,24 @@ public class DirectoryNode : Inode
 
     private void Load()
     {
-        if (_pendingHostPath is not { } path)
-            return;
+        if (_pendingHostPath is { } path)
+            Load(path);
+    }
+
+    private void Load(IReadOnlyList<string> path)
+    {
         _pendingHostPath = null;
-        Dictionary<string, LinkedListNode<DirectoryEntry>> found = new(_byName, StringComparer.Ordinal);
+        Dictionary<string, DirectoryEntry> found = new(_byName, StringComparer.Ordinal);
         foreach (var entry in FileSystem.Lower!.List(path))
         {
-            if (found.Remove(entry.Name, out var node))
-            {
-                // To its place in the host's order.
-                _entries.Remove(node);
-                _entries.AddLast(node);
-            }
+            // To its place in the host's order.
+            if (found.Remove(entry.Name, out var known))
+                _byName[entry.Name] = known with { Place = ++_lastPlace };
             else if (!_byName.ContainsKey(entry.Name))
                 Add(entry.Name, FileSystem.NodeOf(entry, this, [.. path, entry.Name]), cost: 0, isBase: true);
         }
 
-        Links += _entries.Count(e => e.Child is DirectoryNode);
+        Links += _byName.Values.Count(e => e.Child is DirectoryNode);
     }
 }
 
@@ -253,7 +248,8 @@ public class DirectoryNode : Inode
 /// <param name="Child">The file.</param>
 /// <param name="Cost">Bytes that were charged for it.</param>
 /// <param name="IsBase">Whether it is one of the layers below the changes that are kept.</param>
-internal sealed record DirectoryEntry(string Name, Inode Child, int Cost, bool IsBase);
+/// <param name="Place">Entries are listed as the host lists them, then as they were made: ascending.</param>
+internal sealed record DirectoryEntry(string Name, Inode Child, int Cost, bool IsBase, long Place);
 
 /// <summary>A directory whose entries are computed at each look: /proc and its like.</summary>
 public class ComputedDirectory(FileSystem fileSystem, DirectoryNode parent, Func<DirectoryNode, IEnumerable<KeyValuePair<string, Inode>>> entries)

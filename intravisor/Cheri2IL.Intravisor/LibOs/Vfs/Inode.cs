@@ -372,4 +372,11 @@ internal sealed record FileEntry(DirectoryNode Parent, string Name);
 /// <summary>What a device is known by.</summary>
 /// <param name="Type">S_IFCHR or S_IFBLK.</param>
 /// <param name="Number">Its number (makedev).</param>
-public sealed record DeviceNumber(int Type, long Number);
+public sealed record DeviceNumber(int Type, long Number)
+{
+    /// <inheritdoc/>
+    public bool Equals(DeviceNumber? other) => other is not null && other.Type == Type && other.Number == Number;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Type ^ Number.GetHashCode();
+}

@@ -15,14 +15,20 @@ public sealed record Mount(int Number, string Path, string Type, long Magic, boo
     private const long SysfsMagic = 0x62656572;
     private const long DevptsMagic = 0x1cd1;
 
+    /// <summary>/proc.</summary>
+    public static Mount Proc { get; } = new(5, "/proc", "proc", ProcMagic, IsFixed: true);
+
+    /// <summary>/dev/pts.</summary>
+    public static Mount Terminals { get; } = new(3, "/dev/pts", "devpts", DevptsMagic, IsFixed: true);
+
     /// <summary>All that there are, the root first; each behind the one that it stands in.</summary>
     public static IReadOnlyList<Mount> All { get; } =
     [
         new(1, "/", "tmpfs", TmpfsMagic),
         new(2, "/dev", "tmpfs", TmpfsMagic),
-        new(3, "/dev/pts", "devpts", DevptsMagic, IsFixed: true),
+        Terminals,
         new(4, "/dev/shm", "tmpfs", TmpfsMagic),
-        new(5, "/proc", "proc", ProcMagic, IsFixed: true),
+        Proc,
         new(6, "/sys", "sysfs", SysfsMagic, IsFixed: true),
         new(7, "/cap", "tmpfs", TmpfsMagic, IsFixed: true),
     ];
@@ -35,12 +41,6 @@ public sealed record Mount(int Number, string Path, string Type, long Magic, boo
 
     /// <summary>That of the root.</summary>
     public static Mount Root => All[0];
-
-    /// <summary>/proc.</summary>
-    public static Mount Proc { get; } = All.Single(m => m.Magic == ProcMagic);
-
-    /// <summary>/dev/pts.</summary>
-    public static Mount Terminals { get; } = All.Single(m => m.Magic == DevptsMagic);
 
     /// <summary>st_dev of a file that is in no directory of the tree: each kind is in a file system of its own, that nobody sees.</summary>
     public static int NumberWithout(int type) => All.Count + (type switch

@@ -78,7 +78,7 @@ internal sealed class UpperSnapshot
         while (pending.TryPop(out var directory))
         {
             gone.AddRange(directory.HiddenNames.Select(n => new FileEntry(directory, n)));
-            foreach (var (name, child, _, isBase) in directory.KnownEntries)
+            foreach (var (name, child, _, isBase, _) in directory.KnownEntries)
             {
                 if (child is DirectoryNode { MountedHere: not null })
                     continue;
