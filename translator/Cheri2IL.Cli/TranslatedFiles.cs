@@ -340,7 +340,7 @@ internal sealed class TranslatedFiles : ICodeImages
         => new() { Checks = CommonOptions.ParseChecks(_arguments.Checks), CountChecks = _arguments.Stats, PreciseFaults = isPrecise, Omitted = (CapabilityCost)_arguments.Omitted };
 
     // key: of what it was made from, after which its regions are called; null: unknown.
-    private FileImage NewImage(TranslatedModule module, string path, string? key) => new(module, new LazyRegions(this, key, module.IsInParts, () => NewRegions(module, path)));
+    private FileImage NewImage(TranslatedModule module, string path, string? key) => new(module, new LazyRegions(this, key, module.IsInParts, () => NewRegions(module, path)), path);
 
     /// <summary>The key in the name of the assembly of a whole translation; null for an assembly that has another name.</summary>
     private static string? KeyOf(string name)

@@ -68,12 +68,28 @@ internal sealed class ProcDirectory : DirectoryNode
     /// <inheritdoc/>
     public override Inode? Lookup(string name)
     {
-        if (!char.IsAsciiDigit(name[0]) || !int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var id) || id.ToString(CultureInfo.InvariantCulture) != name)
+        if (IdOf(name) is not (var id and >= 0))
             return base.Lookup(name);
         if (_cvm.FindProcess(id) is { } process)
             return NodeOf(process);
         _nodes.Remove(id);
         return null;
+    }
+
+    /// <summary>The number that a name is, written as the kernel writes it (fs/proc/util.c, name_to_int); -1: none.</summary>
+    private static int IdOf(string name)
+    {
+        if (name.Length is 0 or > 9 || (name[0] == '0' && name.Length > 1))
+            return -1;
+        var id = 0;
+        foreach (var digit in name)
+        {
+            if (!char.IsAsciiDigit(digit))
+                return -1;
+            id = (10 * id) + digit - '0';
+        }
+
+        return id;
     }
 
     /// <summary>The same directory for as long as the process lasts. The caller holds the file system's gate.</summary>

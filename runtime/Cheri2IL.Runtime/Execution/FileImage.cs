@@ -25,13 +25,14 @@ public sealed unsafe class FileImage : ICodeImage
     /// <summary>Wraps a translation.</summary>
     /// <param name="module">The file's translation, which has the file in it.</param>
     /// <param name="regions">Translates what that lacks; null: it is evaluated.</param>
+    /// <param name="name">What errors call it; null: the assembly's name, which takes .NET a while to make.</param>
     /// <exception cref="ElfFormatException">The file is malformed.</exception>
     /// <exception cref="BadImageFormatException">Its code is outside of what guests can address.</exception>
-    public FileImage(TranslatedModule module, IRegionTranslator? regions)
+    public FileImage(TranslatedModule module, IRegionTranslator? regions, string? name = null)
     {
         Module = module;
         _regions = regions;
-        Elf = ElfExecutable.Parse(module.Image, module.Assembly.GetName().Name!, module.HasCapabilities);
+        Elf = ElfExecutable.Parse(module.Image, name ?? module.Assembly.GetName().Name!, module.HasCapabilities);
         foreach (var segment in Elf.Segments)
         {
             if ((segment.Flags & SegmentFlags.Execute) != 0)
@@ -42,7 +43,7 @@ public sealed unsafe class FileImage : ICodeImage
             return;
         (Start, End) = (_code[0].VirtualAddress + module.LoadBias, _code[^1].VirtualAddress + _code[^1].FileSize + module.LoadBias);
         if (Start < 0 || End > ElfExecutable.AddressLimit)
-            throw new BadImageFormatException($"{module.Assembly.GetName().Name}: code at 0x{Start:x} to 0x{End:x}, where none can be");
+            throw new BadImageFormatException($"{name ?? module.Assembly.GetName().Name}: code at 0x{Start:x} to 0x{End:x}, where none can be");
     }
 
     /// <summary>The file, parsed.</summary>

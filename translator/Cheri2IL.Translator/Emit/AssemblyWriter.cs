@@ -23,7 +23,7 @@ public sealed record MethodImage(long EntryPc, string Name, EmittedMethod Body);
 public sealed class AssemblyWriter
 {
     /// <summary>Methods per class: small classes load lazily, and the runtime refuses more than 65,521.</summary>
-    public const int MethodsPerType = 512;
+    public const int MethodsPerType = 64;
 
     /// <summary>What the names of the classes begin with; a number follows.</summary>
     public const string TypePrefix = "Guest";
