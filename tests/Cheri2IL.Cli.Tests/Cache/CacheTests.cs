@@ -1,11 +1,13 @@
 using Cheri2IL.Cli.Cache;
+using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Xunit;
 
 namespace Cheri2IL.Cli.Tests.Cache;
 
 /// <summary>The cache of translations as users meet it.</summary>
-public sealed class CacheTests : IDisposable
+public sealed partial class CacheTests : IDisposable
 {
     private readonly TemporaryDirectory _directory = new();
 
@@ -168,6 +170,33 @@ public sealed class CacheTests : IDisposable
         Assert.DoesNotContain(File.ReadAllLines(compiledAtRunTime), l => l.Contains("Guest0:", StringComparison.Ordinal));
         Assert.Equal(expected, ToolProcess.RunWith(_directory.Path, [("CHERI2IL_NATIVE", "off")], "run", CorpusFiles.Hello));
     }
+
+    /// <summary>What a start loads and compiles is most of what it costs; .NET's own events and lists say what that is.</summary>
+    [Fact]
+    public void WarmStart_OfMachineCode_LoadsNeitherTranslatorNorLinqAndCompilesNothingOfTheTool()
+    {
+        (string, string)[] crossgen2 = [("CHERI2IL_CROSSGEN2", Crossgen2.Find())];
+        Assert.Equal(0, ToolProcess.RunWith(_directory.Path, crossgen2, "cache", "compile", CorpusFiles.Hello).ExitCode);
+        var expected = ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello);
+        var (events, compiled) = (Path.Combine(_directory.Path, "events"), Path.Combine(_directory.Path, "jit"));
+        Assert.Equal(expected, ToolProcess.RunWith(
+            _directory.Path,
+            [("DOTNET_EnableEventPipe", "1"), ("DOTNET_EventPipeOutputPath", events), ("DOTNET_EventPipeConfig", "Microsoft-Windows-DotNETRuntime:0x8:4")],
+            "run",
+            CorpusFiles.Hello));
+        var bytes = File.ReadAllBytes(events);
+        var text = Encoding.Unicode.GetString(bytes) + Encoding.Unicode.GetString(bytes, 1, bytes.Length - 1);
+        string[] loaded = [.. AssemblyFile().Matches(text).Select(m => m.Groups[1].Value).Distinct()];
+        Assert.Contains("Cheri2IL.Intravisor", loaded);
+        string[] unwanted = ["Cheri2IL.Translator", "Cheri2IL.Deployment", "System.CommandLine", "System.Linq", "System.Net.Primitives", "System.Security.Cryptography"];
+        Assert.Empty(loaded.Intersect(unwanted));
+
+        Assert.Equal(expected, ToolProcess.RunWith(_directory.Path, [("DOTNET_JitStdOutFile", compiled), ("DOTNET_JitDisasmSummary", "1")], "run", CorpusFiles.Hello));
+        Assert.DoesNotContain(File.ReadAllLines(compiled), l => l.Contains("Cheri2IL", StringComparison.Ordinal));
+    }
+
+    [GeneratedRegex(@"/([^/\0]+)\.dll")]
+    private static partial Regex AssemblyFile();
 
     /// <inheritdoc/>
     public void Dispose() => _directory.Dispose();
