@@ -49,6 +49,26 @@ enum { CP_CARRIER = 1, CP_LEND_WRITABLE = 2 };
 // Time-outs are in nanoseconds; negative: wait without limit.
 #define CP_FOREVER INT64_C(-1)
 
+// What hostcalls do, as ioctl(2) of an open /cap/NAME, for programs that cannot make hostcalls. Errors are those of the hostcalls, 0 otherwise.
+#define CP_IOCTL_WAIT 0xc010ca01u // struct cp_event: cp_wait; sets the count
+#define CP_IOCTL_WAKE 0xca02u     // no argument: cp_wake
+#define CP_IOCTL_CALL 0xc030ca03u // struct cp_invocation: cp_call; sets the value
+#define CP_IOCTL_SET 0x4010ca04u  // struct cp_manner: cp_call_set
+
+struct cp_event {
+    int64_t count, timeout;
+};
+
+struct cp_invocation {
+    int64_t arguments[3], buffer;
+    uint64_t length;
+    int64_t value;
+};
+
+struct cp_manner {
+    int64_t flags, timeout;
+};
+
 // The call itself: the result, and in *second what is in a1 afterwards.
 static inline long cheri2il_hostcall2(long number, long a, long b, long c, long d, long e, long f, long *second)
 {

@@ -146,6 +146,8 @@ public sealed unsafe class SyscallFuzzTests
         // What it writes beyond RLIMIT_FSIZE would end it.
         if (name == "prlimit64" && (int)a[1] == 1)
             a[2] = 0;
+        if (name == "setrlimit" && (int)a[0] == 1)
+            a[1] = 0;
         if (name == "rt_sigprocmask")
             a[1] = 0;
         // A time-out that ends.

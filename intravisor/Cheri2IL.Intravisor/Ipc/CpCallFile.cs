@@ -19,13 +19,24 @@ internal sealed unsafe class CpCallFile(CpCall call, CpAccess access, Inode inod
     private CallServer? _last;
 
     /// <summary>Whether the callee's own thread is to run the function, rather than the caller's.</summary>
-    public bool UsesCarrier { get; set; }
+    public bool UsesCarrier { get; private set; }
 
     /// <summary>Whether the callee may write what is lent to it.</summary>
-    public bool LendsWritable { get; set; }
+    public bool LendsWritable { get; private set; }
 
     /// <summary>Nanoseconds for the wait for a server, and then again for the function; negative: no limit.</summary>
-    public long Timeout { get; set; } = -1;
+    public long Timeout { get; private set; } = -1;
+
+    /// <summary>cp_call_set: how calls are made from now on; 0 or -EINVAL.</summary>
+    public int Set(long flags, long timeout)
+    {
+        const long carrier = 1;
+        const long lendsWritable = 2;
+        if ((flags & ~(carrier | lendsWritable)) != 0)
+            return -Errno.EINVAL;
+        (UsesCarrier, LendsWritable, Timeout) = ((flags & carrier) != 0, (flags & lendsWritable) != 0, timeout);
+        return 0;
+    }
 
     /// <summary>The number by which programs of the cVM enter it with CInvoke, until it is closed; false: it is.</summary>
     public bool TryGetEntry(CallEntries entries, out ulong number)
@@ -40,16 +51,26 @@ internal sealed unsafe class CpCallFile(CpCall call, CpAccess access, Inode inod
     }
 
     /// <summary>cp_call; 0 with the value in the thread's a1, or a negated errno.</summary>
-    // Left to the JIT compiler: see CallServer.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public long Call(CvmThread thread, in CallArguments arguments, long buffer, long length)
     {
+        var outcome = Invoke(thread, arguments, buffer, length);
+        if (outcome.Error == 0 && !thread.IsRedirected)
+            thread.ReturnSecond(outcome.Value);
+        return outcome.Error;
+    }
+
+    /// <summary>Makes a call. Without error and without value where it is to be made again (<see cref="CvmThread.IsRedirected"/>).</summary>
+    // Left to the JIT compiler: see CallServer.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public CallOutcome Invoke(CvmThread thread, in CallArguments arguments, long buffer, long length)
+    {
         if (length != 0 && !(thread.Memory.Permits(buffer, (ulong)length, isWrite: false) && (!LendsWritable || thread.Memory.Permits(buffer, (ulong)length, isWrite: true))))
-            return -Errno.EFAULT;
+            return new CallOutcome(-Errno.EFAULT, 0);
         if (!access.Allows(CpRights.Call))
-            return -Errno.EACCES;
+            return new CallOutcome(-Errno.EACCES, 0);
         if (!UsesCarrier && !thread.HasHostStack(CpCall.LeastHostStack))
-            return thread.TryUnwind(CpCall.LeastHostStack) ? 0 : -Errno.ELOOP;
+            return new CallOutcome(thread.TryUnwind(CpCall.LeastHostStack) ? 0 : -Errno.ELOOP, 0);
         if (LendsWritable && UsesCarrier)
         {
             // The caller goes on when its time is over, perhaps before the last copy is.
@@ -60,18 +81,15 @@ internal sealed unsafe class CpCallFile(CpCall call, CpAccess access, Inode inod
         var server = _last;
         var error = call.Claim(thread, ref server, IsNonBlocking ? 0 : deadline);
         if (error != 0)
-            return IsNonBlocking && error == -Errno.ETIMEDOUT ? -Errno.EAGAIN : error;
+            return new CallOutcome(IsNonBlocking && error == -Errno.ETIMEDOUT ? -Errno.EAGAIN : error, 0);
         if (_last != server)
             _last = server;
 
         if (length != 0)
             server!.Lend(new LentBuffer((nint)(thread.Space.Base + buffer), (ulong)length, LendsWritable, thread.Space.Tags, (ulong)buffer));
-        var outcome = UsesCarrier
+        return UsesCarrier
             ? server!.Post(arguments, thread, deadline)
             : server!.Visit(arguments, thread, thread.HostStackLimit, Timeout);
-        if (outcome.Error == 0)
-            thread.ReturnSecond(outcome.Value);
-        return outcome.Error;
     }
 
     /// <inheritdoc/>

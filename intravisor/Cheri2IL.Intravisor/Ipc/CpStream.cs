@@ -91,6 +91,21 @@ public sealed unsafe class CpStream : Publication
     /// <summary>Whether every sender there was has closed, or the stream is revoked: what is in the ring is all there will be.</summary>
     internal bool IsAtEnd => IsRevoked || (Volatile.Read(ref _hadSender) && Volatile.Read(ref _senders) == 0);
 
+    /// <summary>Bytes that the receiver would get at once: of the next message, or all; 0 where there is none.</summary>
+    internal long Available
+    {
+        get
+        {
+            _sides.Receiving.Enter();
+            var left = Volatile.Read(ref _sides.Written) - _sides.Taken;
+            var length = left;
+            if (IsMessages && left > 0 && !(TryLoad((long*)(_ring + _sides.TakeAt), out length) && (length != Skip || TryLoad((long*)_ring, out length))))
+                length = 0;
+            _sides.Receiving.Exit();
+            return Math.Clamp(length, 0, left);
+        }
+    }
+
     /// <summary>Sends, for the host, which needs no right.</summary>
     /// <param name="data">A message, or bytes.</param>
     /// <param name="timeout">How long to wait for room; negative: without limit.</param>

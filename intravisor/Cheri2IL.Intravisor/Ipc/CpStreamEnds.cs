@@ -64,6 +64,9 @@ internal sealed unsafe class CpStreamReceiver(CpStream stream, Inode inode, int 
         return count;
     }
 
+    /// <inheritdoc/>
+    public override long Available => stream.Available;
+
     /// <summary>cp_stream_receive: the next message in place.</summary>
     public long Receive(CvmThread thread, long deadline, out long offset)
         => stream.Receive(thread, long.MaxValue, IsNonBlocking ? 0 : deadline, out offset);

@@ -30,6 +30,13 @@ public sealed class IpcProgramTests : IDisposable
         Assert.Empty(_reports);
     }
 
+    [Fact]
+    public void OpenAndIoctl_DoWhatHostcallsDo()
+    {
+        Assert.Equal((0, ""), Run("control"));
+        Assert.Empty(_reports);
+    }
+
     /// <summary>A call: what it returns without SA_RESTART, with it, and with it where the call has a time-out.</summary>
     [Fact]
     public void CallsThatWait_InterruptedBySignals_FailOrAreMadeAgain()

@@ -99,16 +99,7 @@ internal static unsafe class CallHostcalls
 
     /// <summary>cp_call_set(fd, flags, timeout): how calls by this descriptor are made from now on.</summary>
     public static long Set(CvmThread thread, in SyscallArguments a)
-    {
-        const long carrier = 1;
-        const long lendsWritable = 2;
-        if (thread.Files.Descriptors[(int)a.A0] is not CpCallFile file)
-            return -Errno.EBADF;
-        if ((a.A1 & ~(carrier | lendsWritable)) != 0)
-            return -Errno.EINVAL;
-        (file.UsesCarrier, file.LendsWritable, file.Timeout) = ((a.A1 & carrier) != 0, (a.A1 & lendsWritable) != 0, a.A2);
-        return 0;
-    }
+        => thread.Files.Descriptors[(int)a.A0] is CpCallFile file ? file.Set(a.A1, a.A2) : -Errno.EBADF;
 
     /// <summary>cp_lent_read(offset, buffer, length): inside a function that was called, copies from what the caller lent.</summary>
     public static long LentRead(CvmThread thread, in SyscallArguments a)

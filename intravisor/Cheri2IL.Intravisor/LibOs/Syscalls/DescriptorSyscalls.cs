@@ -1,4 +1,5 @@
 using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -143,6 +144,8 @@ internal static class DescriptorSyscalls
             default:
                 if (file is Net.Socket socket)
                     return InterfaceSyscalls.Ioctl(thread, socket, (uint)a.A1, a.A2);
+                if (file is CpOpenFile or CpCallFile)
+                    return CapControl.Ioctl(thread, file, (uint)a.A1, a.A2);
                 return TerminalSyscalls.Ioctl(thread, file, (uint)a.A1, a.A2);
         }
     }

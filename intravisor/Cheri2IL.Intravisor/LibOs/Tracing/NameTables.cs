@@ -51,7 +51,8 @@ internal static class NameTables
     public static NameTable Ioctl { get; } = NameTable.Of(
         (0x5401, "TCGETS"), (0x5402, "TCSETS"), (0x5403, "TCSETSW"), (0x5404, "TCSETSF"), (0x540f, "TIOCGPGRP"), (0x5410, "TIOCSPGRP"), (0x5413, "TIOCGWINSZ"),
         (0x5409, "TCSBRK"), (0x540a, "TCXONC"), (0x540b, "TCFLSH"), (0x540e, "TIOCSCTTY"), (0x5411, "TIOCOUTQ"), (0x5414, "TIOCSWINSZ"), (0x541b, "FIONREAD"), (0x5420, "TIOCPKT"), (0x5422, "TIOCNOTTY"),
-        (0x5429, "TIOCGSID"), (0x5441, "TIOCGPTPEER"), (0x80045430, "TIOCGPTN"), (0x40045431, "TIOCSPTLCK"), (0x802c542a, "TCGETS2"), (0x402c542b, "TCSETS2"), (0x402c542c, "TCSETSW2"), (0x402c542d, "TCSETSF2"), (0x5421, "FIONBIO"), (0x5450, "FIONCLEX"), (0x5451, "FIOCLEX"));
+        (0x5429, "TIOCGSID"), (0x5441, "TIOCGPTPEER"), (0x80045430, "TIOCGPTN"), (0x40045431, "TIOCSPTLCK"), (0x802c542a, "TCGETS2"), (0x402c542b, "TCSETS2"), (0x402c542c, "TCSETSW2"), (0x402c542d, "TCSETSF2"), (0x5421, "FIONBIO"), (0x5450, "FIONCLEX"), (0x5451, "FIOCLEX"),
+        (0xc010ca01, "CP_IOCTL_WAIT"), (0xca02, "CP_IOCTL_WAKE"), (0xc030ca03, "CP_IOCTL_CALL"), (0x4010ca04, "CP_IOCTL_SET"));
 
     /// <summary>flock (asm-generic/fcntl.h).</summary>
     public static NameTable Flock { get; } = NameTable.OfBits((1, "LOCK_SH"), (2, "LOCK_EX"), (4, "LOCK_NB"), (8, "LOCK_UN"));
