@@ -50,27 +50,18 @@ internal sealed unsafe class CpCallFile(CpCall call, CpAccess access, Inode inod
         }
     }
 
-    /// <summary>cp_call; 0 with the value in the thread's a1, or a negated errno.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public long Call(CvmThread thread, in CallArguments arguments, long buffer, long length)
-    {
-        var outcome = Invoke(thread, arguments, buffer, length);
-        if (outcome.Error == 0 && !thread.IsRedirected)
-            thread.ReturnSecond(outcome.Value);
-        return outcome.Error;
-    }
-
-    /// <summary>Makes a call. Without error and without value where it is to be made again (<see cref="CvmThread.IsRedirected"/>).</summary>
+    /// <summary>cp_call: 0 with what the function returned, or a negated errno; 0 without a value where it is to be made again (<see cref="CvmThread.IsRedirected"/>).</summary>
     // Left to the JIT compiler: see CallServer.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public CallOutcome Invoke(CvmThread thread, in CallArguments arguments, long buffer, long length)
+    public long Invoke(CvmThread thread, in CallArguments arguments, long buffer, long length, out long value)
     {
+        value = 0;
         if (length != 0 && !(thread.Memory.Permits(buffer, (ulong)length, isWrite: false) && (!LendsWritable || thread.Memory.Permits(buffer, (ulong)length, isWrite: true))))
-            return new CallOutcome(-Errno.EFAULT, 0);
+            return -Errno.EFAULT;
         if (!access.Allows(CpRights.Call))
-            return new CallOutcome(-Errno.EACCES, 0);
+            return -Errno.EACCES;
         if (!UsesCarrier && !thread.HasHostStack(CpCall.LeastHostStack))
-            return new CallOutcome(thread.TryUnwind(CpCall.LeastHostStack) ? 0 : -Errno.ELOOP, 0);
+            return thread.TryUnwind(CpCall.LeastHostStack) ? 0 : -Errno.ELOOP;
         if (LendsWritable && UsesCarrier)
         {
             // The caller goes on when its time is over, perhaps before the last copy is.
@@ -81,15 +72,17 @@ internal sealed unsafe class CpCallFile(CpCall call, CpAccess access, Inode inod
         var server = _last;
         var error = call.Claim(thread, ref server, IsNonBlocking ? 0 : deadline);
         if (error != 0)
-            return new CallOutcome(IsNonBlocking && error == -Errno.ETIMEDOUT ? -Errno.EAGAIN : error, 0);
+            return IsNonBlocking && error == -Errno.ETIMEDOUT ? -Errno.EAGAIN : error;
         if (_last != server)
             _last = server;
 
         if (length != 0)
             server!.Lend(new LentBuffer((nint)(thread.Space.Base + buffer), (ulong)length, LendsWritable, thread.Space.Tags, (ulong)buffer));
-        return UsesCarrier
+        var outcome = UsesCarrier
             ? server!.Post(arguments, thread, deadline)
             : server!.Visit(arguments, thread, thread.HostStackLimit, Timeout);
+        value = outcome.Value;
+        return outcome.Error;
     }
 
     /// <inheritdoc/>

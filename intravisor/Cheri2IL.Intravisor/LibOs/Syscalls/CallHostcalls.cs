@@ -61,7 +61,16 @@ internal static unsafe class CallHostcalls
     {
         if (thread.Files.Descriptors[(int)a.A0] is not CpCallFile file)
             return -Errno.EBADF;
-        return file.Call(thread, new CallArguments(a.A1, a.A2, a.A3, a.A5), a.A4, a.A5);
+        return Returned(thread, file.Invoke(thread, new CallArguments(a.A1, a.A2, a.A3, a.A5), a.A4, a.A5, out var value), value);
+    }
+
+    /// <summary>What a call's caller gets: the error, and the value in a1 unless there is one, or the call is made again.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static long Returned(CvmThread thread, long error, long value)
+    {
+        if (error == 0 && !thread.IsRedirected)
+            thread.ReturnSecond(value);
+        return error;
     }
 
     /// <summary>
@@ -89,7 +98,8 @@ internal static unsafe class CallHostcalls
         if (!thread.TryGetEntry(out var number))
             return -Errno.EBADF;
         thread.LendBy(thread.Argument(3));
-        var result = thread.Cvm.Entries.Find(number)?.Call(thread, new CallArguments(a.A0, a.A1, a.A2, a.A4), a.A3, a.A4) ?? -Errno.EBADF;
+        var result = thread.Cvm.Entries.Find(number) is { } file
+            ? Returned(thread, file.Invoke(thread, new CallArguments(a.A0, a.A1, a.A2, a.A4), a.A3, a.A4, out var value), value) : -Errno.EBADF;
 
         // One that is made again needs it; if a handler says otherwise, it is forgotten then.
         if (result is not (-Errno.ERESTARTSYS or -Errno.ERESTARTNOHAND) && !thread.IsRedirected)

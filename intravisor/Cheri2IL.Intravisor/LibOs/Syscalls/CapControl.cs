@@ -46,9 +46,8 @@ internal static class CapControl
     {
         if (!thread.Memory.TryRead(argument, out Invocation call))
             return -Errno.EFAULT;
-        var outcome = function.Invoke(thread, new CallArguments(call.A0, call.A1, call.A2, call.Length), call.Buffer, call.Length);
-        return outcome.Error != 0 || thread.IsRedirected ? outcome.Error
-            : thread.Memory.TryWrite(argument + (5 * sizeof(long)), outcome.Value) ? 0 : -Errno.EFAULT;
+        var error = function.Invoke(thread, new CallArguments(call.A0, call.A1, call.A2, call.Length), call.Buffer, call.Length, out var value);
+        return error != 0 || thread.IsRedirected ? error : thread.Memory.TryWrite(argument + (5 * sizeof(long)), value) ? 0 : -Errno.EFAULT;
     }
 
     /// <summary>struct cp_event.</summary>
