@@ -25,6 +25,9 @@ public sealed partial class Cvm : IDisposable
     /// <summary>Process id of the guest's program, the same in every run; the ids of what it starts follow.</summary>
     public const int FirstProcessId = 100;
 
+    /// <summary>Most bytes of what uname calls it (__NEW_UTS_LEN).</summary>
+    private const int MostHostName = 64;
+
     /// <summary>Held while its program is loaded, so that its memory does not go meanwhile.</summary>
     private readonly Lock _starting = new();
     private readonly TaskCompletionSource<CvmExit> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -44,6 +47,7 @@ public sealed partial class Cvm : IDisposable
     {
         Id = id;
         Name = options.Name ?? DefaultName(id);
+        HostName = options.Name is { Length: > 0 and <= MostHostName } name && Ascii.IsValid(name) ? Encoding.ASCII.GetBytes(name) : "cheri2il"u8.ToArray();
         Options = options;
         Exchange = exchange ?? new Exchange();
         MemoryBudget = new MemoryBudget(options.Limits.MemoryBytes);
@@ -83,8 +87,8 @@ public sealed partial class Cvm : IDisposable
     /// <summary>Name, by which others grant it rights.</summary>
     public string Name { get; }
 
-    /// <summary>What uname calls it (sethostname(2)).</summary>
-    internal byte[] HostName { get; set; } = "cheri2il"u8.ToArray();
+    /// <summary>What uname calls it (sethostname(2)): at first its name, if it was given one that is not too long.</summary>
+    internal byte[] HostName { get; set; }
 
     /// <summary>Its domain of NIS (setdomainname(2)).</summary>
     internal byte[] DomainName { get; set; } = "(none)"u8.ToArray();

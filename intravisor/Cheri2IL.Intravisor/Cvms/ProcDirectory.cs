@@ -21,6 +21,7 @@ internal sealed class ProcDirectory : DirectoryNode
         Link("self", new SymbolicLink(tree, (process, _) => process.ToString(CultureInfo.InvariantCulture)));
         Link("thread-self", new SymbolicLink(tree, (process, thread) => string.Create(CultureInfo.InvariantCulture, $"{process}/task/{thread}")));
         Link("mounts", new SymbolicLink(tree, "self/mounts"));
+        Link("net", new SymbolicLink(tree, "self/net"));
         Show("filesystems", () => "nodev\tproc\nnodev\ttmpfs\n");
         Show("uptime", () => string.Create(CultureInfo.InvariantCulture, $"{cvm.Host.MonotonicNanoseconds / 1e9:f2} 0.00\n"));
         Show("loadavg", () => $"0.00 0.00 0.00 1/{cvm.ThreadCount} {cvm.LastProcessId}\n");

@@ -34,6 +34,7 @@ internal sealed class ProcessDirectory : DirectoryNode
         Show("mountinfo", () => string.Concat(Mount.All.Select(m => $"{m.Number} {m.Parent} 0:{m.Number} / {m.Path} rw - {m.Type} {m.Source} rw\n")));
         Link("fd", new DescriptorDirectory(process, tree, this));
         Link("task", new ComputedDirectory(tree, this, Tasks));
+        Link("net", new NetworkDirectory(process.Cvm, tree, this));
     }
 
     /// <summary>The process.</summary>

@@ -125,12 +125,13 @@ internal static class StandardTree
         }
     }
 
-    /// <summary>hosts(5): this cVM, the others, and what it may connect to outside.</summary>
+    /// <summary>hosts(5): this cVM, also by what uname calls it; the others, and what it may connect to outside.</summary>
     private static string Hosts(Cvm cvm)
     {
         var text = new StringBuilder("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+        var own = FileSystem.FromBytes(cvm.HostName);
         foreach (var (name, address) in cvm.Network.Network.Names.Concat(cvm.Network.Bridge?.Names ?? []))
-            text.Append(CultureInfo.InvariantCulture, $"{address}\t{name}\n");
+            text.Append(CultureInfo.InvariantCulture, $"{address}\t{name}{(name == cvm.Name && name != own ? " " + own : "")}\n");
         return text.ToString();
     }
 

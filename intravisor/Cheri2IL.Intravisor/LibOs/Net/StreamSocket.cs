@@ -53,6 +53,35 @@ internal sealed class StreamSocket : Socket
         }
     }
 
+    /// <summary>Connections that wait to be accepted.</summary>
+    internal StreamSocket[] Unaccepted
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _accepted];
+        }
+    }
+
+    /// <summary>State, in the words of TCP (include/net/tcp_states.h; 0: none that anybody is shown), the other end, and what waits to be read or accepted.</summary>
+    internal (byte State, SocketAddress Remote, long Waiting) Shown
+    {
+        get
+        {
+            const byte established = 1, synSent = 2, finWait2 = 5, closeWait = 8, listen = 10;
+            lock (_gate)
+            {
+                return _state switch
+                {
+                    State.Listening => (listen, default, _accepted.Count),
+                    State.Connecting => (synSent, _remote, 0),
+                    State.Connected when !_isReset && !(_isSendShut && Inbox.IsFinished) => (_isSendShut ? finWait2 : Inbox.IsFinished ? closeWait : established, _remote, Inbox.Available),
+                    _ => default,
+                };
+            }
+        }
+    }
+
     /// <summary>Whether no more can be sent: the other end is closed, or does not read.</summary>
     public bool IsBroken => _isSendShut || _isReset || _peer is null || _peer.Inbox.IsClosed;
 

@@ -153,11 +153,39 @@ internal static class DescriptorSyscalls
     /// <summary>fsync, fdatasync: there is something to do where an upper layer keeps files.</summary>
     public static long Fsync(CvmThread thread, in SyscallArguments a)
     {
-        if (thread.Files.Descriptors[(int)a.A0] is not { } file)
+        if (Find(thread, a.A0) is not { } file)
             return -Errno.EBADF;
         if (file.Inode is not (RegularFile or DirectoryNode))
             return -Errno.EINVAL;
         return thread.Files.FileSystem.Upper?.Sync(file.Inode) == false ? -Errno.ENOSPC : 0;
+    }
+
+    /// <summary>Pages may be written out, which promises nothing: fs/sync.c, sync_file_range.</summary>
+    public static long SyncFileRange(CvmThread thread, in SyscallArguments a)
+    {
+        const int allFlags = 7;
+        if (Find(thread, a.A0) is not { } file)
+            return -Errno.EBADF;
+        var end = unchecked(a.A1 + a.A2);
+        if (((int)a.A3 & ~allFlags) != 0 || a.A1 < 0 || end < a.A1)
+            return -Errno.EINVAL;
+        return (file.Inode.Mode & FileAbi.S_IFMT) is FileAbi.S_IFREG or FileAbi.S_IFDIR or FileAbi.S_IFBLK ? 0 : -Errno.ESPIPE;
+    }
+
+    public static long Syncfs(CvmThread thread, in SyscallArguments a)
+    {
+        if (Find(thread, a.A0) is null)
+            return -Errno.EBADF;
+        thread.Files.FileSystem.Upper?.SyncAll();
+        return 0;
+    }
+
+    /// <summary>What is read is in memory already, or is the host's to keep there.</summary>
+    public static long Readahead(CvmThread thread, in SyscallArguments a)
+    {
+        if (Find(thread, a.A0) is not { CanRead: true } file)
+            return -Errno.EBADF;
+        return file.Inode is RegularFile ? 0 : -Errno.EINVAL;
     }
 
     public static long Fadvise64(CvmThread thread, in SyscallArguments a)
@@ -166,4 +194,8 @@ internal static class DescriptorSyscalls
             return -Errno.EBADF;
         return file is PipeEnd ? -Errno.ESPIPE : (ulong)a.A3 > 5 ? -Errno.EINVAL : 0;
     }
+
+    /// <summary>A file that is open for more than its name; null: none.</summary>
+    private static OpenFile? Find(CvmThread thread, long descriptor)
+        => thread.Files.Descriptors[(int)descriptor] is { } file && (file.Flags & FileAbi.O_PATH) == 0 ? file : null;
 }
