@@ -3,6 +3,7 @@ using Cheri2IL.Deployment.Manifests;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Tracing;
 
 namespace Cheri2IL.Deployment.Running;
 
@@ -17,8 +18,9 @@ public sealed class Deployment : IDisposable
     /// <param name="manifest">The manifest.</param>
     /// <param name="source">Programs, roots, contents of buffers. What it throws is passed on.</param>
     /// <param name="output">Receives what cVMs print, line by line, from any thread.</param>
+    /// <param name="trace">Makes what traces a cVM's calls, given what receives the lines, which then go to the output as those of its stream 2; null: nothing.</param>
     /// <exception cref="ManifestException">The content of a buffer does not fit.</exception>
-    public Deployment(Manifest manifest, IDeploymentSource source, ConsoleLine output)
+    public Deployment(Manifest manifest, IDeploymentSource source, ConsoleLine output, Func<Action<string>, SyscallTrace>? trace = null)
     {
         Manifest = manifest;
         try
@@ -29,7 +31,7 @@ public sealed class Deployment : IDisposable
             {
                 // The manifest's rules have it stand in front.
                 var outer = ManifestRules.OutersOf(manifest, entry).FirstOrDefault();
-                cvms.Add(Load(entry, source, output, cvms.Find(c => c.Entry == outer)));
+                cvms.Add(Load(entry, source, output, trace, cvms.Find(c => c.Entry == outer)));
             }
 
             foreach (var buffer in manifest.CapFiles)
@@ -143,7 +145,7 @@ public sealed class Deployment : IDisposable
         _stopping.Dispose();
     }
 
-    private DeployedCvm Load(CvmEntry entry, IDeploymentSource source, ConsoleLine output, DeployedCvm? outer)
+    private DeployedCvm Load(CvmEntry entry, IDeploymentSource source, ConsoleLine output, Func<Action<string>, SyscallTrace>? trace, DeployedCvm? outer)
     {
         var choice = ProgramChoice.Of(entry) ?? throw new ArgumentException($"{entry.Name} runs nothing");
         var program = source.Program(entry);
@@ -157,6 +159,7 @@ public sealed class Deployment : IDisposable
             Publish = entry.Publish,
             Reachable = entry.Connect,
             Host = new LinuxHost(console),
+            Trace = trace?.Invoke(line => output(entry.Name, 2, Encoding.UTF8.GetBytes(line))),
             Report = text => console.WriteConsole(2, Encoding.UTF8.GetBytes(text)),
         };
         if (source.Root(entry) is { } root)

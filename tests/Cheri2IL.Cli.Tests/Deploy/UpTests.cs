@@ -44,6 +44,26 @@ public sealed class UpTests : IClassFixture<SharedCache>, IDisposable
     }
 
     [Fact]
+    public void Up_Traced_ShowsCallsBehindNames()
+    {
+        File.Copy(Path.Combine(Repository.Root(), "corpus", "ipc", "bin", "stream.elf"), Path.Combine(_directory.Path, "stream.elf"));
+        File.WriteAllText(
+            Path.Combine(_directory.Path, "t.yaml"),
+            """
+            cVMs:
+              - {name: recv, runtime: stream.elf, args: ch1 receive, ipc: {owns: ch1}}
+              - {name: send, runtime: stream.elf, args: ch1 send 3, ipc: {grants: [{name: ch1, rights: write}]}}
+            """);
+        var result = Tool("up", "--trace", "--trace-filter=cp_*,exit_group", "t.yaml");
+        Assert.True(result.ExitCode == 0, result.Error);
+        var lines = result.Error.Split('\n');
+        Assert.Contains(lines, l => l.StartsWith("recv | cp_stream_create(\"ch1\", ", StringComparison.Ordinal));
+        Assert.Contains(lines, l => l.StartsWith("send | cp_open(\"ch1\", O_WRONLY", StringComparison.Ordinal));
+        Assert.Contains(lines, l => l.StartsWith("send | exit_group(0)", StringComparison.Ordinal));
+        Assert.DoesNotContain(lines, l => l.Contains("write(", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Up_UngrantedBuffer_CannotBeOpened()
     {
         var result = Up("""

@@ -62,7 +62,7 @@ internal static class GuestRun
             Upper = arguments.Upper is { } upper ? () => new HostUpper(upper) : null,
             Publish = arguments.Publish,
             Reachable = arguments.Reachable,
-            Trace = arguments.Trace ? Trace(traceFile ?? Console.Error, arguments.TraceFilter) : null,
+            Trace = arguments.Trace ? Trace((traceFile ?? Console.Error).WriteLine, arguments.TraceFilter) : null,
             SystemCalls = statistics?.SystemCalls,
             // Not the method itself as a delegate: that would open the console's stream for a guest that has nothing to report.
             Report = text => Console.Error.Write(text.ReplaceLineEndings(Console.Error.NewLine)),
@@ -140,7 +140,8 @@ internal static class GuestRun
         }
     }
 
+    /// <summary>A trace of calls whose names match one of the patterns, or of all if there is none.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static SyscallTrace Trace(TextWriter output, IReadOnlyList<string> filter)
-        => new(output.WriteLine, filter.Count == 0 ? null : name => filter.Any(f => FileSystemName.MatchesSimpleExpression(f, name, ignoreCase: false)));
+    internal static SyscallTrace Trace(Action<string> output, IReadOnlyList<string> filter)
+        => new(output, filter.Count == 0 ? null : name => filter.Any(f => FileSystemName.MatchesSimpleExpression(f, name, ignoreCase: false)));
 }

@@ -5,6 +5,7 @@ using Cheri2IL.Deployment.Bundles;
 using Cheri2IL.Deployment.Control;
 using Cheri2IL.Deployment.Manifests;
 using Cheri2IL.Deployment.Running;
+using Cheri2IL.Intravisor.LibOs.Tracing;
 
 namespace Cheri2IL.Cli.Commands;
 
@@ -23,6 +24,8 @@ internal static class UpCommand
         });
         var json = CommonOptions.Json();
         json.Description = "Print the summary as JSON on stdout; what cVMs print goes to stderr.";
+        var trace = new Option<bool>("--trace") { Description = "Report hostcalls, system calls, signals and ends in the style of strace, on stderr, behind the cVMs' names." };
+        var filter = new Option<string>("--trace-filter") { Description = "Only these calls: names separated by commas, with * and ?.", HelpName = "names" };
         var command = new ToolCommand(
             "up",
             "Starts the cVMs of a manifest in order, prints what they print behind their names, and ends with a summary when all are over. "
@@ -30,12 +33,15 @@ internal static class UpCommand
             + "The first Ctrl-C stops them in order, the last started first; the second kills all at once.",
             "cheri2il up cvms.yaml",
             "cheri2il up --json app.cvm >summary.json",
-            "cheri2il up cvms.yaml & cheri2il ps") { path, grace, json };
+            "cheri2il up --trace --trace-filter='cp_*' cvms.yaml",
+            "cheri2il up cvms.yaml & cheri2il ps") { path, grace, json, trace, filter };
         command.SetAction(parsed =>
         {
             try
             {
-                return Run(parsed.GetRequiredValue(path), TimeSpan.FromSeconds(parsed.GetValue(grace)), parsed.GetValue(json));
+                var names = parsed.GetValue(filter)?.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [];
+                return Run(
+                    parsed.GetRequiredValue(path), TimeSpan.FromSeconds(parsed.GetValue(grace)), parsed.GetValue(json), parsed.GetValue(trace) || names.Length > 0 ? write => GuestRun.Trace(write, names) : null);
             }
             catch (ManifestException error)
             {
@@ -53,12 +59,12 @@ internal static class UpCommand
         return command;
     }
 
-    private static int Run(string path, TimeSpan grace, bool isJson)
+    private static int Run(string path, TimeSpan grace, bool isJson, Func<Action<string>, SyscallTrace>? trace)
     {
         var (manifest, source) = ManifestFile.Open(path);
         using var opened = source as IDisposable;
         var prefix = new ConsolePrefix([.. manifest.Cvms.Select(c => c.Name)], isErrorOnly: isJson);
-        using var deployment = new Cheri2IL.Deployment.Running.Deployment(manifest, source, prefix.Write);
+        using var deployment = new Cheri2IL.Deployment.Running.Deployment(manifest, source, prefix.Write, trace);
         using var control = new ControlServer(deployment);
         using var stop = new StopSignals(deployment, grace);
         deployment.Run().GetAwaiter().GetResult();
