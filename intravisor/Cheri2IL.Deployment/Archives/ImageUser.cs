@@ -14,7 +14,7 @@ public sealed record ImageUser(int UserId, int GroupId, IReadOnlyList<int> Group
     private const long LongestFile = 4 << 20;
 
     /// <summary>Root, whom nobody has to ask for: whatever a tree's files say, only the home directory is theirs to choose.</summary>
-    public static ImageUser Root(IHostTree tree) => new(0, 0, [0], HomeOf(Array.Find(Lines(tree, "/etc/passwd", fields: 7), u => u[2] == "0")));
+    public static ImageUser Root(IHostTree tree) => new(0, 0, [0], HomeOf(Lines(tree, "/etc/passwd", fields: 7).Find(u => u[2] == "0")));
 
     /// <summary>Looks one up.</summary>
     /// <param name="text">user, uid, user:group or uid:gid.</param>
@@ -25,12 +25,12 @@ public sealed record ImageUser(int UserId, int GroupId, IReadOnlyList<int> Group
         var parts = text.Split(':', 2);
         var users = Lines(tree, "/etc/passwd", fields: 7);
         var groups = Lines(tree, "/etc/group", fields: 4);
-        var user = Array.Find(users, u => u[0] == parts[0]) ?? Array.Find(users, u => u[2] == parts[0]);
+        var user = users.Find(u => u[0] == parts[0]) ?? users.Find(u => u[2] == parts[0]);
         if ((user is null ? Number(parts[0]) : Number(user[2])) is not { } userId || (user is null ? 0 : Number(user[3])) is not { } groupId)
             return null;
         if (parts.Length > 1)
         {
-            var group = Array.Find(groups, g => g[0] == parts[1]) ?? Array.Find(groups, g => g[2] == parts[1]);
+            var group = groups.Find(g => g[0] == parts[1]) ?? groups.Find(g => g[2] == parts[1]);
             if ((group is null ? Number(parts[1]) : Number(group[2])) is not { } chosen)
                 return null;
             groupId = chosen;
@@ -52,8 +52,17 @@ public sealed record ImageUser(int UserId, int GroupId, IReadOnlyList<int> Group
     private static int? Number(string text)
         => uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var id) && id <= int.MaxValue ? (int)id : null;
 
-    private static string[][] Lines(IHostTree tree, string path, int fields)
-        => TreeFile.Read(tree, path, LongestFile) is { } content
-            ? [.. Encoding.UTF8.GetString(content).Split('\n').Select(l => l.Split(':')).Where(l => l.Length >= fields)]
-            : [];
+    private static List<string[]> Lines(IHostTree tree, string path, int fields)
+    {
+        var lines = new List<string[]>();
+        if (TreeFile.Read(tree, path, LongestFile) is not { } content)
+            return lines;
+        foreach (var line in Encoding.UTF8.GetString(content).Split('\n'))
+        {
+            if (line.Split(':') is var parts && parts.Length >= fields)
+                lines.Add(parts);
+        }
+
+        return lines;
+    }
 }

@@ -1,43 +1,57 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime;
-using Microsoft.Win32.SafeHandles;
 
 namespace Cheri2IL.Intravisor.Cvms;
 
 /// <summary>A directory of the host, read-only: part of the host interface, with <see cref="IHostInterface"/>.</summary>
 /// <remarks>
-/// Paths are made of names that <see cref="List"/> or <see cref="Find"/> returned as directories, so neither ".." nor a link occurs in them. Names
-/// that are not UTF-8 cannot be expressed through .NET and are left out.
+/// Paths are made of names that <see cref="List"/> or <see cref="Find"/> returned as directories, so neither ".." nor a link occurs in them. By libc's calls:
+/// names are any bytes, and .NET's take several times as long, which is much of the start of a program that looks for many files.
 /// </remarks>
-public sealed class HostTree : IHostTree
+public sealed unsafe partial class HostTree : IHostTree
 {
-    private readonly string _root;
+    /// <summary>PATH_MAX.</summary>
+    private const int LongestPath = 4096;
+
+    /// <summary>Where struct dirent has its name (bits/dirent.h, with 64-bit offsets).</summary>
+    private const int NameOffset = 19;
+
+    private readonly byte[] _root;
 
     /// <summary>The tree under <paramref name="root"/>.</summary>
     /// <exception cref="DirectoryNotFoundException">It is not a directory.</exception>
     public HostTree(string root)
     {
-        _root = Path.GetFullPath(root);
-        if (!Directory.Exists(_root))
+        var path = Path.GetFullPath(root);
+        if (!Directory.Exists(path))
             throw new DirectoryNotFoundException($"{root}: not a directory");
+        _root = Encoding.UTF8.GetBytes(path);
     }
 
     /// <inheritdoc/>
     public IReadOnlyList<HostEntry> List(IReadOnlyList<string> path)
     {
         var entries = new List<HostEntry>();
+        nint directory;
+        fixed (byte* host = HostPath(path, ""))
+            directory = NativeOpenDirectory(host);
+        if (directory == 0)
+            return entries;
         try
         {
-            foreach (var info in new DirectoryInfo(HostPath(path)).EnumerateFileSystemInfos("*", new EnumerationOptions { AttributesToSkip = 0, IgnoreInaccessible = true }))
+            byte* next;
+            while ((next = NativeReadDirectory(directory)) != null)
             {
-                if (Describe(info) is { } entry)
+                var name = FileSystem.FromBytes(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(next + NameOffset));
+                if (name is not ("." or "..") && Describe(HostPath(path, name), name) is { } entry)
                     entries.Add(entry);
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        finally
         {
-            // A directory that went or cannot be read is empty to the guest.
+            _ = NativeCloseDirectory(directory);
         }
 
         return entries;
@@ -46,84 +60,114 @@ public sealed class HostTree : IHostTree
     /// <inheritdoc/>
     public HostEntry? Find(IReadOnlyList<string> path, string name)
     {
-        // One name as the host has it, which must be the guest's again: replaced characters would name another file.
-        var hostName = Utf8(name);
-        if (name is "" or "." or ".." || name.AsSpan().ContainsAny('/', '\0') || Latin1(hostName) != name)
+        if (name is "" or "." or "..")
             return null;
-        try
+        foreach (var character in name)
         {
-            var host = $"{HostPath(path)}/{hostName}";
-            var file = new FileInfo(host);
-            if (file.Attributes == (FileAttributes)(-1))
+            if (character is '/' or '\0' or > '\xff')
                 return null;
-            return Describe((file.Attributes & FileAttributes.Directory) != 0 ? new DirectoryInfo(host) : file);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
+
+        return Describe(HostPath(path, name), name);
     }
 
     /// <inheritdoc/>
     public IHostFile? Open(IReadOnlyList<string> path)
+        => Runtime.HostFile.TryOpenUnfollowed(HostPath(path, ""), out _) is { } file ? new HostFile(file) : null;
+
+    /// <summary>An entry by its path; null: it went, or is a device, a socket or a FIFO of the host, which are not shown.</summary>
+    private static HostEntry? Describe(ReadOnlySpan<byte> path, string name)
     {
-        try
-        {
-            var host = HostPath(path);
-            if (new FileInfo(host).LinkTarget is not null)
-                return null;
-            return new HostFile(File.OpenHandle(host, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
+        if (HostStatus.Of(path) is not { } status)
             return null;
+        switch (status.Format)
+        {
+            case HostStatus.SymbolicLink:
+                return ReadLink(path) is { } target ? new HostEntry(name, HostEntryKind.SymbolicLink, 0x1ff, status.ModifyTime, target) : null;
+            case HostStatus.Directory:
+                return new HostEntry(name, HostEntryKind.Directory, status.Permissions, status.ModifyTime, null);
+            case HostStatus.Regular:
+                return new HostEntry(name, HostEntryKind.File, status.Permissions, status.ModifyTime, null);
+            default:
+                return null;
         }
     }
 
-    private static HostEntry? Describe(FileSystemInfo info)
+    private static string? ReadLink(ReadOnlySpan<byte> path)
     {
-        var name = Latin1(info.Name);
-        var time = (info.LastWriteTimeUtc - DateTime.UnixEpoch).Ticks * 100;
-        if (info.LinkTarget is { } target)
-            return new HostEntry(name, HostEntryKind.SymbolicLink, 0x1ff, time, Latin1(target));
-        if (info is DirectoryInfo)
-            return new HostEntry(name, HostEntryKind.Directory, (int)info.UnixFileMode, time, null);
-        // Devices, sockets and FIFOs of the host are not shown.
-        return (info.Attributes & FileAttributes.Device) != 0 ? null : new HostEntry(name, HostEntryKind.File, (int)info.UnixFileMode, time, null);
+        Span<byte> target = stackalloc byte[LongestPath];
+        fixed (byte* name = path)
+        fixed (byte* buffer = target)
+            return (int)NativeReadLink(name, buffer, LongestPath) is var length and >= 0 ? FileSystem.FromBytes(target[..length]) : null;
     }
 
-    private static string Latin1(string text) => Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(text));
-
-    private static string Utf8(string name) => Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(name));
-
-    private string HostPath(IReadOnlyList<string> path)
+    /// <summary>Bytes of the path of an entry, or, where its name is empty, of the directory itself, with a zero at the end.</summary>
+    private byte[] HostPath(IReadOnlyList<string> path, string name)
     {
-        var result = new StringBuilder(_root);
-        foreach (var name in path)
-            result.Append('/').Append(Utf8(name));
-        return result.ToString();
+        var length = _root.Length + (name.Length > 0 ? 1 + name.Length : 0) + 1;
+        foreach (var directory in path)
+            length += 1 + directory.Length;
+        var result = new byte[length];
+        _root.CopyTo(result, 0);
+        var at = _root.Length;
+        foreach (var directory in path)
+            Append(directory);
+        if (name.Length > 0)
+            Append(name);
+        return result;
+
+        void Append(string part)
+        {
+            result[at++] = (byte)'/';
+            foreach (var character in part)
+                result[at++] = (byte)character;
+        }
     }
+
+    [LibraryImport("libc", EntryPoint = "opendir")]
+    private static partial nint NativeOpenDirectory(byte* path);
+
+    [LibraryImport("libc", EntryPoint = "readdir")]
+    private static partial byte* NativeReadDirectory(nint directory);
+
+    [LibraryImport("libc", EntryPoint = "closedir")]
+    private static partial int NativeCloseDirectory(nint directory);
+
+    [LibraryImport("libc", EntryPoint = "readlink")]
+    private static partial nint NativeReadLink(byte* path, byte* buffer, nuint length);
 
     /// <summary>An open host file; closed when the guest's file is collected.</summary>
-    private sealed class HostFile(SafeFileHandle handle) : IHostFile
+    private sealed class HostFile(Runtime.HostFile file) : IHostFile
     {
-        public long Length { get; } = RandomAccess.GetLength(handle);
+        ~HostFile() => file.Dispose();
+
+        public long Length => file.Length;
 
         // By its descriptor: the path may lead elsewhere by now.
-        public FileIdentity? Identity => Runtime.HostFile.IdentityOf($"/proc/self/fd/{(int)handle.DangerousGetHandle()}");
+        public FileIdentity? Identity
+        {
+            get
+            {
+                var identity = file.IdentityNow;
+                GC.KeepAlive(this);
+                return identity;
+            }
+        }
 
         public int Read(long offset, Span<byte> destination)
         {
-            var done = 0;
-            while (done < destination.Length)
+            try
             {
-                var count = RandomAccess.Read(handle, destination[done..], offset + done);
-                if (count == 0)
-                    break;
-                done += count;
+                return file.Read(offset, destination);
             }
-
-            return done;
+            catch (IOException)
+            {
+                return 0;
+            }
+            finally
+            {
+                GC.KeepAlive(this);
+            }
         }
     }
 }

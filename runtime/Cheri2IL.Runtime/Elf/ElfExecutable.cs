@@ -338,7 +338,7 @@ public sealed class ElfExecutable
         if (Find(SegmentType.Interpreter) is not { } header)
             return;
         var path = Content(header).Span;
-        if (path.Length is < 2 or > 4096 || path[^1] != 0 || path[..^1].Contains((byte)0))
+        if (path.Length is < 2 or > 4096 || path[^1] != 0 || path[..^1].IndexOf((byte)0) >= 0)
             throw Error(header.Offset, "PT_INTERP is not a path of at most 4095 bytes with one zero byte at its end");
         Interpreter = Encoding.UTF8.GetString(path[..^1]);
     }

@@ -33,12 +33,8 @@ public sealed unsafe partial class HostFile : IDisposable
     private const int OpenReadOnly = 0;
     private const int OpenNonBlocking = 0x800;
     private const int OpenCloseOnExec = 0x80000;
-    private const int WorkingDirectory = -100;
     private const int EmptyPath = 0x1000;
-    private const uint BasicStats = 0x7ff;
-    private const int FormatMask = 0xf000;
-    private const int RegularFormat = 0x8000;
-    private const int DirectoryFormat = 0x4000;
+    private const int NotFollowing = 0x20000;
     private const int Interrupted = 4;
 
     private int _descriptor;
@@ -56,11 +52,16 @@ public sealed unsafe partial class HostFile : IDisposable
     public long Length => Identity.Size;
 
     /// <summary>Opens a file; null, and the errno, when that is impossible or it is not a regular file.</summary>
-    public static HostFile? TryOpen(string path, out int error)
+    public static HostFile? TryOpen(string path, out int error) => TryOpen(Encoding.UTF8.GetBytes(path + "\0"), 0, out error);
+
+    /// <summary>The same by a path of bytes with a zero at its end, which is not followed where it ends in a symbolic link.</summary>
+    public static HostFile? TryOpenUnfollowed(ReadOnlySpan<byte> path, out int error) => TryOpen(path, NotFollowing, out error);
+
+    private static HostFile? TryOpen(ReadOnlySpan<byte> path, int flags, out int error)
     {
         int descriptor;
-        fixed (byte* name = Encoding.UTF8.GetBytes(path + "\0"))
-            descriptor = NativeOpen(name, OpenReadOnly | OpenNonBlocking | OpenCloseOnExec);
+        fixed (byte* name = path)
+            descriptor = NativeOpen(name, OpenReadOnly | OpenNonBlocking | OpenCloseOnExec | flags);
         if (descriptor < 0)
         {
             error = Marshal.GetLastPInvokeError();
@@ -75,11 +76,21 @@ public sealed unsafe partial class HostFile : IDisposable
         return null;
     }
 
+    /// <summary>What it is now; null if it cannot be looked at.</summary>
+    public FileIdentity? IdentityNow
+    {
+        get
+        {
+            byte none = 0;
+            return Identify(_descriptor, &none, EmptyPath, out _);
+        }
+    }
+
     /// <summary>What a file is now; null if it does not exist, cannot be looked at or is not a regular file.</summary>
     public static FileIdentity? IdentityOf(string path)
     {
         fixed (byte* name = Encoding.UTF8.GetBytes(path + "\0"))
-            return Identify(WorkingDirectory, name, 0, out _);
+            return Identify(HostStatus.WorkingDirectory, name, 0, out _);
     }
 
     /// <summary>Reads from <paramref name="offset"/> on until <paramref name="destination"/> is full or the file ends; returns the bytes read.</summary>
@@ -109,8 +120,7 @@ public sealed unsafe partial class HostFile : IDisposable
     public byte[] ReadAll()
     {
         var bytes = GC.AllocateUninitializedArray<byte>(checked((int)Length));
-        byte none = 0;
-        if (Read(0, bytes) != bytes.Length || Identify(_descriptor, &none, EmptyPath, out _) != Identity)
+        if (Read(0, bytes) != bytes.Length || IdentityNow != Identity)
             throw new IOException("the file changed while it was read");
         return bytes;
     }
@@ -126,22 +136,15 @@ public sealed unsafe partial class HostFile : IDisposable
 
     private static FileIdentity? Identify(int directory, byte* path, int flags, out int error)
     {
-        Status status;
-        if (NativeStatx(directory, path, flags, BasicStats, &status) != 0)
-        {
-            error = Marshal.GetLastPInvokeError();
+        if (!HostStatus.TryGet(directory, path, flags, out var status, out error))
             return null;
-        }
-
-        var format = status.Mode & FormatMask;
-        error = format switch
+        error = status.Format switch
         {
-            RegularFormat => 0,
-            DirectoryFormat => IsDirectory,
+            HostStatus.Regular => 0,
+            HostStatus.Directory => IsDirectory,
             _ => Invalid,
         };
-        return error != 0 ? null : new FileIdentity(
-            ((ulong)status.DeviceMajor << 32) | status.DeviceMinor, status.Inode, (long)status.Size, status.ModifyTime.Nanoseconds, status.ChangeTime.Nanoseconds);
+        return error != 0 ? null : status.Identity;
     }
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true)]
@@ -152,35 +155,4 @@ public sealed unsafe partial class HostFile : IDisposable
 
     [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
     private static partial nint NativeRead(int descriptor, byte* buffer, nuint count, long offset);
-
-    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true)]
-    private static partial int NativeStatx(int directory, byte* path, int flags, uint mask, Status* status);
-
-    /// <summary>struct statx (include/uapi/linux/stat.h): the fields that are used, at their offsets.</summary>
-    [StructLayout(LayoutKind.Explicit, Size = 256)]
-    private struct Status
-    {
-        [FieldOffset(28)]
-        public ushort Mode;
-        [FieldOffset(32)]
-        public ulong Inode;
-        [FieldOffset(40)]
-        public ulong Size;
-        [FieldOffset(96)]
-        public Time ChangeTime;
-        [FieldOffset(112)]
-        public Time ModifyTime;
-        [FieldOffset(136)]
-        public uint DeviceMajor;
-        [FieldOffset(140)]
-        public uint DeviceMinor;
-    }
-
-    private struct Time
-    {
-        public long Seconds;
-        public uint Fraction;
-
-        public readonly long Nanoseconds => (Seconds * 1_000_000_000) + Fraction;
-    }
 }

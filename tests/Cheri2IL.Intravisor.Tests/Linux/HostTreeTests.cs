@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Vfs;
@@ -50,6 +51,34 @@ public sealed class HostTreeTests : IDisposable
         IHostTree tree = new HostTree(_root);
         Assert.Null(tree.Find([], "\u00ff"));
         Assert.NotNull(tree.Find([], Encoding.Latin1.GetString(Encoding.UTF8.GetBytes("\ufffd"))));
+    }
+
+    [Fact]
+    public void Names_OfAnyBytes_AreListedFoundOpenedAndFollowed()
+    {
+        Shell(@"d=$(printf '\377'); mkdir ""$d"" && printf content > ""$d/$d"" && ln -s ""$d/$d"" to");
+        IHostTree tree = new HostTree(_root);
+        Assert.Equal("\u00ff", Assert.Single(tree.List([]), e => e.Kind == HostEntryKind.Directory && e.Name != "inner").Name);
+        Assert.Equal("\u00ff", Assert.Single(tree.List(["\u00ff"])).Name);
+        Assert.Equal(HostEntryKind.File, tree.Find(["\u00ff"], "\u00ff")!.Kind);
+        Assert.Equal("\u00ff/\u00ff", tree.Find([], "to")!.LinkTarget);
+        var file = tree.Open(["\u00ff", "\u00ff"])!;
+        var bytes = new byte[10];
+        Assert.Equal(7, file.Length);
+        Assert.Equal("content", Encoding.ASCII.GetString(bytes, 0, file.Read(0, bytes)));
+        Assert.Null(tree.Open(["to"]));
+        Assert.Null(tree.Open(["inner"]));
+        Assert.NotNull(file.Identity);
+
+        // .NET cannot name it.
+        Shell(@"rm -r ""$(printf '\377')""");
+
+        void Shell(string command)
+        {
+            using var shell = Process.Start(new ProcessStartInfo("sh", ["-c", command]) { WorkingDirectory = _root })!;
+            shell.WaitForExit();
+            Assert.Equal(0, shell.ExitCode);
+        }
     }
 
     [Fact]
