@@ -5,20 +5,13 @@ using Cheri2IL.Intravisor.LibOs.Syscalls;
 namespace Cheri2IL.Intravisor.LibOs.Futexes;
 
 /// <summary>The futexes of a cVM.</summary>
-/// <remarks>Thread-safe. Waiting and waking allocate nothing.</remarks>
+/// <remarks>Thread-safe. Waiting and waking allocate nothing but buckets, each when it is first used: most cVMs use few, and there may be thousands of cVMs.</remarks>
 internal sealed class FutexTable
 {
     private const int BucketShift = 8;
     private const int BucketCount = 1 << BucketShift;
 
-    private readonly FutexBucket[] _buckets = new FutexBucket[BucketCount];
-
-    /// <summary>Makes an empty table.</summary>
-    public FutexTable()
-    {
-        for (var k = 0; k < BucketCount; k++)
-            _buckets[k] = new FutexBucket();
-    }
+    private readonly FutexBucket?[] _buckets = new FutexBucket?[BucketCount];
 
     /// <summary>
     /// Sleeps when the word at <paramref name="address"/>, of which <paramref name="key"/> is the futex, is <paramref name="expected"/>, until woken or
@@ -203,7 +196,11 @@ internal sealed class FutexTable
         return woken;
     }
 
-    private FutexBucket BucketOf(in FutexKey key) => _buckets[Index(key)];
+    private FutexBucket BucketOf(in FutexKey key)
+    {
+        ref var bucket = ref _buckets[Index(key)];
+        return Volatile.Read(ref bucket) ?? Interlocked.CompareExchange(ref bucket, new FutexBucket(), null) ?? bucket;
+    }
 
     private static int Index(in FutexKey key) => (int)((uint)key.GetHashCode() * 0x9E3779B97F4A7C15UL >> (64 - BucketShift));
 }

@@ -17,7 +17,8 @@ internal sealed class SharedSegments(Cvm cvm)
     private const int IndexBits = 15;
     private const int LastSequence = (1 << (31 - IndexBits)) - 1;
 
-    private readonly SharedSegment?[] _table = new SharedSegment?[Most];
+    /// <summary>By place; grows up to <see cref="Most"/>, because most programs have none.</summary>
+    private SharedSegment?[] _table = [];
 
     /// <summary>Those that go when nothing is attached to them any more.</summary>
     private readonly HashSet<SharedSegment> _removed = [];
@@ -44,7 +45,7 @@ internal sealed class SharedSegments(Cvm cvm)
     }
 
     /// <summary>The segment at a place of the table, whatever its identifier says besides; null: there is none.</summary>
-    public SharedSegment? At(int index) => (index & ((1 << IndexBits) - 1)) is < Most and var place ? _table[place] : null;
+    public SharedSegment? At(int index) => (index & ((1 << IndexBits) - 1)) is var place && place < _table.Length ? _table[place] : null;
 
     /// <summary>The segment with a key; null: there is none.</summary>
     public SharedSegment? FindKey(int key)
@@ -58,8 +59,7 @@ internal sealed class SharedSegments(Cvm cvm)
     {
         if (size is < 1 or > LargestSize)
             return -Errno.EINVAL;
-        var index = Array.IndexOf(_table, null);
-        if (index < 0)
+        if (_count == Most)
             return -Errno.ENOSPC;
         var credentials = thread.Process.Attributes.Credentials;
         var node = new RegularFile(cvm.FileSystem, mode) { Links = 0 };
@@ -75,6 +75,9 @@ internal sealed class SharedSegments(Cvm cvm)
         }
 
         _sequence = _sequence == LastSequence ? 0 : _sequence + 1;
+        if (_count == _table.Length)
+            Array.Resize(ref _table, Math.Min(Math.Max(2 * _count, 16), Most));
+        var index = Array.IndexOf(_table, null);
         var owner = (credentials.Users.Effective, credentials.Groups.Effective);
         _table[index] = new SharedSegment((_sequence << IndexBits) | index, key, file, size)
         {
