@@ -6,6 +6,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 static void list(void) {
@@ -71,6 +72,47 @@ static void ask(int file, const char *what, int type, int flags, int index) {
     }
 }
 
+// Asks for the link of a name.
+static void ask_name(int file, const char *what, int attribute, const char *name) {
+    struct { struct nlmsghdr header; struct ifinfomsg info; struct rtattr attribute; char name[16]; } request = {
+        { .nlmsg_len = sizeof request, .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST, .nlmsg_seq = 9 }, { .ifi_index = 0 }, { .rta_type = attribute, .rta_len = 4 + strlen(name) + 1 }, "",
+    };
+    strcpy(request.name, name);
+    request.header.nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)) + RTA_ALIGN(request.attribute.rta_len);
+    static char bytes[65536];
+    send(file, &request, request.header.nlmsg_len, 0);
+    recv(file, bytes, sizeof bytes, MSG_DONTWAIT);
+    struct nlmsghdr *answer = (void *)bytes;
+    if (answer->nlmsg_type == NLMSG_ERROR) {
+        struct nlmsgerr *error = NLMSG_DATA(answer);
+        printf("%s: %s\n", what, error_name(-error->error));
+        return;
+    }
+
+    struct ifinfomsg *info = NLMSG_DATA(answer);
+    int left = IFLA_PAYLOAD(answer);
+    printf("%s: type %d, index %d, mtu and queue:", what, answer->nlmsg_type, info->ifi_index);
+    for (struct rtattr *one = IFLA_RTA(info); RTA_OK(one, left); one = RTA_NEXT(one, left))
+        if (one->rta_type == IFLA_MTU || one->rta_type == IFLA_TXQLEN)
+            printf(" %u", *(unsigned *)RTA_DATA(one));
+    printf("\n");
+}
+
+// Asks for sockets what is refused everywhere.
+static void ask_sockets(const char *what, int type, int family, int length) {
+    struct { struct nlmsghdr header; struct { unsigned char family, protocol; char rest[54]; } body; } request = {
+        { .nlmsg_len = NLMSG_LENGTH(length), .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP, .nlmsg_seq = 3 }, { .family = family },
+    };
+    char bytes[4096] = "";
+    int file = socket(AF_NETLINK, SOCK_RAW, 4);
+    send(file, &request, NLMSG_LENGTH(length), 0);
+    recv(file, bytes, sizeof bytes, MSG_DONTWAIT);
+    struct nlmsghdr *answer = (void *)bytes;
+    struct nlmsgerr *error = NLMSG_DATA(answer);
+    printf("%s: %s\n", what, answer->nlmsg_type == NLMSG_ERROR ? error_name(-error->error) : "an answer");
+    close(file);
+}
+
 int main(void) {
     list();
     show("stream", socket(AF_NETLINK, SOCK_STREAM, NETLINK_ROUTE));
@@ -92,6 +134,17 @@ int main(void) {
     ask(file, "no request", RTM_GETLINK, 0, 1);
     ask(file, "unknown type", 1000, NLM_F_REQUEST, 1);
     ask(file, "control", 3, NLM_F_REQUEST | NLM_F_ACK, 1);
+    ask_name(file, "lo by name", IFLA_IFNAME, "lo");
+    ask_name(file, "lo by another name", 53, "lo");
+    ask_name(file, "no such name", IFLA_IFNAME, "nothing0");
+    ask(file, "neither name nor number", RTM_GETLINK, NLM_F_REQUEST, 0);
+    ask_sockets("sockets of no family", 20, 255, 56);
+    ask_sockets("sockets of a family that has none to tell of", 20, 5, 56);
+    ask_sockets("too short", 20, 2, 1);
+    ask_sockets("unknown", 100, 2, 56);
+    struct ifreq queue = { .ifr_name = "lo" };
+    show("queue length", ioctl(socket(AF_INET, SOCK_DGRAM, 0), 0x8942, &queue));
+    printf("%d\n", queue.ifr_ifru.ifru_ivalue);
     char bytes[4] = { 0 };
     show("too short to be one", send(file, bytes, sizeof bytes, 0));
     show("nothing came", recv(file, bytes, sizeof bytes, MSG_DONTWAIT));

@@ -10,6 +10,7 @@ internal static class SocketAbi
     public const int AF_NETLINK = 16;
 
     public const int NETLINK_ROUTE = 0;
+    public const int NETLINK_SOCK_DIAG = 4;
 
     public const int SOCK_STREAM = 1;
     public const int SOCK_DGRAM = 2;

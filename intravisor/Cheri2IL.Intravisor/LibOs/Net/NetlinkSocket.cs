@@ -5,8 +5,11 @@ using Cheri2IL.Intravisor.LibOs.Vfs;
 
 namespace Cheri2IL.Intravisor.LibOs.Net;
 
-/// <summary>A socket that asks for network interfaces and their addresses (netlink(7), rtnetlink(7)). Nothing can be changed by it.</summary>
-internal sealed class NetlinkSocket(NetworkStack stack, int type) : Socket(stack, SocketAbi.AF_NETLINK, type, SocketAbi.NETLINK_ROUTE, new SocketOptions())
+/// <summary>
+/// A socket that asks for network interfaces, their addresses and routes (netlink(7), rtnetlink(7)), of which nothing can be changed by it; or for sockets
+/// (sock_diag(7)), as in a kernel that has no module to answer that: programs then read /proc/net.
+/// </summary>
+internal sealed class NetlinkSocket(NetworkStack stack, int type, int protocol) : Socket(stack, SocketAbi.AF_NETLINK, type, protocol, new SocketOptions())
 {
     private const int HeaderBytes = 16;
     private const int MostBytes = 32768;
@@ -17,6 +20,7 @@ internal sealed class NetlinkSocket(NetworkStack stack, int type) : Socket(stack
     private const ushort FirstType = 16;
     private const ushort RTM_GETLINK = 18;
     private const ushort RTM_GETADDR = 22;
+    private const ushort RTM_GETROUTE = 26;
     private const ushort LastType = 123;
 
     private const int NLM_F_REQUEST = 1;
@@ -153,6 +157,8 @@ internal sealed class NetlinkSocket(NetworkStack stack, int type) : Socket(stack
     private int Describe(ushort type, bool isDump, ReadOnlySpan<byte> asked, ref NetlinkWriter to)
     {
         const int kindMask = 3, getKind = 2;
+        if (Protocol == SocketAbi.NETLINK_SOCK_DIAG)
+            return RefuseSockets(type, asked);
         if (type > LastType)
             return -Errno.EOPNOTSUPP;
         if ((type & kindMask) != getKind)
@@ -161,13 +167,15 @@ internal sealed class NetlinkSocket(NetworkStack stack, int type) : Socket(stack
             return -Errno.EINVAL;
         if (isDump)
         {
-            // Of routes, neighbours and rules there are none.
+            // Of neighbours and rules there are none.
             foreach (var one in NetworkInterface.Of(Stack))
             {
                 if (type == RTM_GETLINK)
                     one.DescribeLink(ref to);
                 else if (type == RTM_GETADDR)
                     one.DescribeAddresses(asked[0], ref to);
+                else if (type == RTM_GETROUTE)
+                    one.DescribeRoute(asked[0], ref to);
             }
 
             return 0;
@@ -178,10 +186,41 @@ internal sealed class NetlinkSocket(NetworkStack stack, int type) : Socket(stack
         if (asked.Length < HeaderBytes)
             return -Errno.EINVAL;
         var index = BinaryPrimitives.ReadInt32LittleEndian(asked[4..]);
-        if (Array.Find(NetworkInterface.Of(Stack), i => i.Index == index) is not { } found)
-            return index > 0 ? -Errno.ENODEV : -Errno.EINVAL;
+        var name = index == 0 ? NameIn(asked[HeaderBytes..]) : null;
+        if (Array.Find(NetworkInterface.Of(Stack), i => index == 0 ? i.Name == name : i.Index == index) is not { } found)
+            return index > 0 || name is not null ? -Errno.ENODEV : -Errno.EINVAL;
         found.DescribeLink(ref to);
         return 0;
+    }
+
+    /// <summary>The name of an interface among attributes (IFLA_IFNAME, or IFLA_ALT_IFNAME, which ip asks by); null: none.</summary>
+    private static string? NameIn(ReadOnlySpan<byte> attributes)
+    {
+        const int header = 4, name = 3, otherName = 53, typeMask = 0x3fff;
+        while (attributes.Length >= header)
+        {
+            var length = BinaryPrimitives.ReadUInt16LittleEndian(attributes);
+            if (length < header || length > attributes.Length)
+                return null;
+            if ((BinaryPrimitives.ReadUInt16LittleEndian(attributes[2..]) & typeMask) is name or otherName)
+                return System.Text.Encoding.Latin1.GetString(attributes[header..length]).TrimEnd('\0');
+            attributes = attributes[Math.Min(attributes.Length, (length + 3) & ~3)..];
+        }
+
+        return null;
+    }
+
+    /// <summary>What is answered about sockets (net/core/sock_diag.c, sock_diag_rcv_msg).</summary>
+    private static int RefuseSockets(ushort type, ReadOnlySpan<byte> asked)
+    {
+        const ushort tcpGetSock = 18, dccpGetSock = 19, byFamily = 20, destroy = 21;
+        const int requestBytes = 2, familyLimit = 46;
+        return type switch
+        {
+            tcpGetSock or dccpGetSock => -Errno.EOPNOTSUPP,
+            byFamily or destroy => asked.Length < requestBytes || asked[0] >= familyLimit ? -Errno.EINVAL : -Errno.ENOENT,
+            _ => -Errno.EINVAL,
+        };
     }
 
     private bool Deliver(Span<byte> bytes)

@@ -20,6 +20,9 @@ internal sealed record NetworkInterface(int Index, string Name, uint Address, us
     /// <summary>Both networks are /8.</summary>
     public const uint Mask = 0xff000000;
 
+    /// <summary>Most packets that would wait to be sent.</summary>
+    public const int QueueLength = 1000;
+
     private const ushort ARPHRD_ETHER = 1;
     private const ushort ARPHRD_LOOPBACK = 772;
     private const short IFF_UP = 1;
@@ -44,15 +47,21 @@ internal sealed record NetworkInterface(int Index, string Name, uint Address, us
     /// <summary>RTM_NEWLINK (rtnetlink(7)): struct ifinfomsg and attributes.</summary>
     public void DescribeLink(ref NetlinkWriter to)
     {
-        const ushort newLink = 16, address = 1, broadcast = 2, name = 3, mtu = 4;
+        const ushort newLink = 16, address = 1, broadcast = 2, name = 3, mtu = 4, discipline = 6, queueLength = 13, state = 16, mode = 17, group = 27;
         const int lowerUp = 0x10000;
+        const byte unknown = 0, up = 6;
         to.Begin(newLink);
         to.Put(Type << 16);
         to.Put(Index);
         to.Put((ushort)Flags | lowerUp);
         to.Put(0);
         to.PutAttribute(name, Name);
+        to.PutAttribute(queueLength, QueueLength);
+        to.PutAttribute(state, [Index == LoopbackIndex ? unknown : up]);
+        to.PutAttribute(mode, [0]);
         to.PutAttribute(mtu, Mtu);
+        to.PutAttribute(group, 0);
+        to.PutAttribute(discipline, "noqueue");
         to.PutAttribute(address, HardwareAddress);
         to.PutAttribute(broadcast, Index == LoopbackIndex ? new byte[6] : [255, 255, 255, 255, 255, 255]);
         to.End();
@@ -61,9 +70,12 @@ internal sealed record NetworkInterface(int Index, string Name, uint Address, us
     /// <summary>RTM_NEWADDR, of one family or of all (0): struct ifaddrmsg and attributes.</summary>
     public void DescribeAddresses(byte family, ref NetlinkWriter to)
     {
-        const ushort newAddress = 20, address = 1, local = 2, label = 3, broadcast = 4;
+        const ushort newAddress = 20, address = 1, local = 2, label = 3, broadcast = 4, cacheInfo = 6, flags = 8;
         const int permanent = 0x80, hostScope = 254, prefix = 8, wholePrefix = 128;
         var scope = Index == LoopbackIndex ? hostScope : 0;
+
+        // struct ifa_cacheinfo: preferred and valid for ever.
+        ReadOnlySpan<byte> forEver = [255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0];
         if (family is SocketAbi.AF_UNSPEC or SocketAbi.AF_INET)
         {
             to.Begin(newAddress);
@@ -74,6 +86,8 @@ internal sealed record NetworkInterface(int Index, string Name, uint Address, us
             if (Broadcast != 0)
                 PutAddress(ref to, broadcast, Broadcast);
             to.PutAttribute(label, Name);
+            to.PutAttribute(flags, permanent);
+            to.PutAttribute(cacheInfo, forEver);
             to.End();
         }
 
@@ -85,8 +99,28 @@ internal sealed record NetworkInterface(int Index, string Name, uint Address, us
             to.Put(SocketAbi.AF_INET6 | (wholePrefix << 8) | (permanent << 16) | (scope << 24));
             to.Put(Index);
             to.PutAttribute(address, bytes);
+            to.PutAttribute(cacheInfo, forEver);
+            to.PutAttribute(flags, permanent);
             to.End();
         }
+    }
+
+    /// <summary>RTM_NEWROUTE of IPv4, where there is one: to the others of its network. struct rtmsg and attributes.</summary>
+    public void DescribeRoute(byte family, ref NetlinkWriter to)
+    {
+        const ushort newRoute = 24, destination = 1, outgoing = 4, source = 7, table = 15;
+        const int prefix = 8, main = 254, kernel = 2, linkScope = 253, unicast = 1;
+        if (Index == LoopbackIndex || family is not (SocketAbi.AF_UNSPEC or SocketAbi.AF_INET))
+            return;
+        to.Begin(newRoute);
+        to.Put(SocketAbi.AF_INET | (prefix << 8));
+        to.Put(main | (kernel << 8) | (linkScope << 16) | (unicast << 24));
+        to.Put(0);
+        to.PutAttribute(table, main);
+        PutAddress(ref to, destination, Address & Mask);
+        PutAddress(ref to, source, Address);
+        to.PutAttribute(outgoing, Index);
+        to.End();
     }
 
     private static void PutAddress(ref NetlinkWriter to, ushort type, uint value)

@@ -18,6 +18,7 @@ internal static class InterfaceSyscalls
     private const uint SIOCGIFMTU = 0x8921;
     private const uint SIOCGIFHWADDR = 0x8927;
     private const uint SIOCGIFINDEX = 0x8933;
+    private const uint SIOCGIFTXQLEN = 0x8942;
 
     private const int NameBytes = 16;
     private const int AddressBytes = 16;
@@ -31,7 +32,7 @@ internal static class InterfaceSyscalls
         var isInet = request is SIOCGIFADDR or SIOCGIFBRDADDR or SIOCGIFNETMASK;
         if (request == SIOCGIFCONF)
             return List(thread, socket, argument);
-        if (request is not (SIOCGIFNAME or SIOCGIFFLAGS or SIOCGIFMTU or SIOCGIFHWADDR or SIOCGIFINDEX) && !(isInet && socket.Family == SocketAbi.AF_INET))
+        if (request is not (SIOCGIFNAME or SIOCGIFFLAGS or SIOCGIFMTU or SIOCGIFHWADDR or SIOCGIFINDEX or SIOCGIFTXQLEN) && !(isInet && socket.Family == SocketAbi.AF_INET))
             return -Errno.ENOTTY;
         Span<byte> bytes = stackalloc byte[RequestBytes(thread)];
         if (!thread.Memory.TryRead(argument, bytes))
@@ -57,6 +58,9 @@ internal static class InterfaceSyscalls
                 break;
             case SIOCGIFMTU:
                 BinaryPrimitives.WriteInt32LittleEndian(value, asked.Mtu);
+                break;
+            case SIOCGIFTXQLEN:
+                BinaryPrimitives.WriteInt32LittleEndian(value, NetworkInterface.QueueLength);
                 break;
             case SIOCGIFINDEX:
                 BinaryPrimitives.WriteInt32LittleEndian(value, asked.Index);

@@ -23,7 +23,7 @@ internal static class SocketSyscalls
         var error = Validate(family, ref type, protocol);
         if (error != 0)
             return error;
-        Net.Socket socket = family == SocketAbi.AF_NETLINK ? new NetlinkSocket(thread.Cvm.Network, type)
+        Net.Socket socket = family == SocketAbi.AF_NETLINK ? new NetlinkSocket(thread.Cvm.Network, type, protocol)
             : type == SocketAbi.SOCK_DGRAM
             ? new DatagramSocket(thread.Cvm.Network, family, protocol == SocketAbi.IPPROTO_UDPLITE ? protocol : SocketAbi.IPPROTO_UDP)
             : new StreamSocket(thread.Cvm.Network, family, type);
@@ -174,7 +174,7 @@ internal static class SocketSyscalls
                 };
             case SocketAbi.AF_NETLINK:
                 return type is not (SocketAbi.SOCK_RAW or SocketAbi.SOCK_DGRAM) ? -Errno.ESOCKTNOSUPPORT
-                    : protocol == SocketAbi.NETLINK_ROUTE ? 0 : -Errno.EPROTONOSUPPORT;
+                    : protocol is SocketAbi.NETLINK_ROUTE or SocketAbi.NETLINK_SOCK_DIAG ? 0 : -Errno.EPROTONOSUPPORT;
             default:
                 return -Errno.EAFNOSUPPORT;
         }
