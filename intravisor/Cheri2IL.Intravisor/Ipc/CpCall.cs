@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Runtime.CompilerServices;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
@@ -23,6 +24,17 @@ public sealed unsafe class CpCall : Publication
 
     private readonly Lock _gate = new();
     private CallServer[] _servers = [];
+
+    /// <summary>What every call goes through is compiled before the first function is published, because it takes milliseconds, of which a call may not have so many.</summary>
+    static CpCall()
+    {
+        const BindingFlags all = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+        foreach (var method in ((Type[])[typeof(CallHostcalls), typeof(CpCallFile), typeof(CallServer), typeof(GuestThread)]).SelectMany(t => t.GetMethods(all)))
+        {
+            if (method.MethodImplementationFlags.HasFlag(MethodImplAttributes.AggressiveOptimization))
+                RuntimeHelpers.PrepareMethod(method.MethodHandle);
+        }
+    }
 
     internal CpCall(Exchange exchange, string name, ProcessImage owner, long function)
         : base(exchange, name, owner, CpRights.Call, CpRights.Call) => Function = function;
