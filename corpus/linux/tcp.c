@@ -270,6 +270,16 @@ static void options(void) {
     show("IP_TTL", option(fd, IPPROTO_IP, IP_TTL));
     show("IPV6_V6ONLY of IPv4", option(fd, IPPROTO_IPV6, IPV6_V6ONLY));
     show("unknown level", option(fd, 99, 1));
+    char device[16] = "x";
+    socklen_t device_length = sizeof device;
+    show("SO_BINDTODEVICE", getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, &device_length));
+    printf("%u bytes\n", device_length);
+    device_length = 1;
+    show("without room", getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, &device_length));
+    show("no device", setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "", 0));
+    show("a name without letters", setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "\0\0", 2));
+    show("none of this name", setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "nothing0", 8));
+    show("nowhere", setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, (void *)8, 4));
     show("unknown level is not set", setsockopt(fd, 99, 1, &on, 4));
     show("IPV6_V6ONLY is not set", setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, 4));
     show("TCP level of UDP", option(socket(AF_INET, SOCK_DGRAM, 0), IPPROTO_TCP, TCP_NODELAY));

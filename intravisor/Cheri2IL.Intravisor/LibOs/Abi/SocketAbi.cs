@@ -64,6 +64,7 @@ internal static class SocketAbi
     public const int SO_SNDLOWAT = 19;
     public const int SO_RCVTIMEO = 20;
     public const int SO_SNDTIMEO = 21;
+    public const int SO_BINDTODEVICE = 25;
     public const int SO_TIMESTAMP = 29;
     public const int SO_ACCEPTCONN = 30;
     public const int SO_SNDBUFFORCE = 32;

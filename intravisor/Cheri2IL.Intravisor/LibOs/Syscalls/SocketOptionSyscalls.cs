@@ -45,6 +45,8 @@ internal static class SocketOptionSyscalls
         error = Allows(socket!, level);
         if (error != 0)
             return error;
+        if ((level, option) == (SocketAbi.SOL_SOCKET, SocketAbi.SO_BINDTODEVICE))
+            return SetDevice(thread, socket!, a.A3, length);
         if (length < sizeof(int))
             return -Errno.EINVAL;
         Span<byte> value = stackalloc byte[16];
@@ -71,6 +73,8 @@ internal static class SocketOptionSyscalls
         {
             switch (option)
             {
+                case SocketAbi.SO_BINDTODEVICE:
+                    return 0;
                 case SocketAbi.SO_LINGER:
                     BinaryPrimitives.WriteInt32LittleEndian(value, options.LingerSeconds >= 0 ? 1 : 0);
                     BinaryPrimitives.WriteInt32LittleEndian(value[4..], Math.Max(options.LingerSeconds, 0));
@@ -169,6 +173,19 @@ internal static class SocketOptionSyscalls
             default:
                 return options.Set(level, option, integer);
         }
+    }
+
+    /// <summary>SO_BINDTODEVICE: no socket is bound to an interface, and none may be.</summary>
+    private static long SetDevice(CvmThread thread, Socket socket, long address, int length)
+    {
+        const int mostName = 15;
+        Span<byte> name = stackalloc byte[mostName];
+        name = name[..Math.Min(length, mostName)];
+        if (!thread.Memory.TryRead(address, name))
+            return -Errno.EFAULT;
+        var end = name.IndexOf((byte)0);
+        var text = System.Text.Encoding.Latin1.GetString(end < 0 ? name : name[..end]);
+        return text.Length == 0 ? 0 : Array.Exists(NetworkInterface.Of(socket.Stack), i => i.Name == text) ? -Errno.EPERM : -Errno.ENODEV;
     }
 
     private static long SetTimeout(SocketOptions options, int option, ReadOnlySpan<byte> value, int length)

@@ -245,7 +245,7 @@ public static class SyscallTable
         205 => Yes(number, "getpeername", "fd address address", SocketSyscalls.Getpeername),
         206 => Yes(number, "sendto", "fd data size hex address int", MessageSyscalls.Sendto),
         207 => Yes(number, "recvfrom", "fd data> size hex address address", MessageSyscalls.Recvfrom),
-        208 => Part(number, "setsockopt", "fd int int address int", SocketOptionSyscalls.Setsockopt, "Keep-alive, TCP_NODELAY, TCP_CORK, priorities and time to live are stored: there is nothing for them to have an effect on."),
+        208 => Part(number, "setsockopt", "fd int int address int", SocketOptionSyscalls.Setsockopt, "Keep-alive, TCP_NODELAY, TCP_CORK, priorities and time to live are stored: there is nothing for them to have an effect on. No socket may be bound to an interface."),
         209 => Part(number, "getsockopt", "fd int int address address", SocketOptionSyscalls.Getsockopt, "TCP_INFO has the state alone."),
         210 => Yes(number, "shutdown", "fd int", SocketSyscalls.Shutdown),
         211 => Yes(number, "sendmsg", "fd address hex", MessageSyscalls.Sendmsg),
