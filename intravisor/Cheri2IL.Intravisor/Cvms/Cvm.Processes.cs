@@ -76,8 +76,17 @@ public sealed partial class Cvm
         get
         {
             lock (Tasks)
-                return _processes.Sum(p => p.Threads.Count);
+                return CountThreads(least: 0);
         }
+    }
+
+    /// <summary>Threads, of each process at least so many. Hold <see cref="Tasks"/>.</summary>
+    private int CountThreads(int least)
+    {
+        var count = 0;
+        foreach (var process in _processes)
+            count += Math.Max(least, process.Threads.Count);
+        return count;
     }
 
     /// <summary>Whether it has more than one process, or a process with several threads.</summary>
@@ -140,7 +149,7 @@ public sealed partial class Cvm
     internal int? NewId()
     {
         // As on Linux, a process that has ended counts until it is reaped.
-        if (_ending || _processes.Sum(p => Math.Max(1, p.Threads.Count)) >= Options.Limits.Threads)
+        if (_ending || CountThreads(least: 1) >= Options.Limits.Threads)
             return null;
         do
             _nextId = _nextId == LastId ? FirstProcessId + 1 : _nextId + 1;

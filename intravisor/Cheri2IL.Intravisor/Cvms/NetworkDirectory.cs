@@ -31,7 +31,7 @@ internal sealed class NetworkDirectory : DirectoryNode
         : base(tree, parent, 0x16d) => _cvm = cvm;
 
     /// <inheritdoc/>
-    public override IEnumerable<KeyValuePair<string, Inode>> Children
+    public override IEnumerable<NamedInode> Children
     {
         get
         {

@@ -55,14 +55,14 @@ internal sealed class ProcDirectory : DirectoryNode
     }
 
     /// <inheritdoc/>
-    public override IEnumerable<KeyValuePair<string, Inode>> Children
+    public override IEnumerable<NamedInode> Children
     {
         get
         {
             GuestProcess[] processes;
             lock (_cvm.Tasks)
                 processes = [.. _cvm.Processes];
-            return processes.Select(p => KeyValuePair.Create<string, Inode>(p.Id.ToString(CultureInfo.InvariantCulture), NodeOf(p))).Concat(base.Children);
+            return processes.Select(p => new NamedInode(p.Id.ToString(CultureInfo.InvariantCulture), NodeOf(p))).Concat(base.Children);
         }
     }
 

@@ -60,7 +60,7 @@ internal sealed class ProcessDirectory : DirectoryNode
         => _process.HasEnded || thread is null ? ('Z', "zombie") : _process.IsStopped ? ('T', "stopped") : thread.IsWaiting ? ('S', "sleeping") : ('R', "running");
 
     /// <summary>/proc/PID/task: the same directory for as long as a thread lasts. The caller holds the file system's gate.</summary>
-    private IEnumerable<KeyValuePair<string, Inode>> Tasks(DirectoryNode task)
+    private IEnumerable<NamedInode> Tasks(DirectoryNode task)
     {
         var threads = _process.ThreadSnapshot();
         foreach (var ended in _tasks.Keys.Except(threads))
@@ -71,14 +71,14 @@ internal sealed class ProcessDirectory : DirectoryNode
                 _tasks.Add(thread, DirectoryOf(thread, task));
         }
 
-        return [.. threads.Select(t => KeyValuePair.Create<string, Inode>(t.Id.ToString(CultureInfo.InvariantCulture), _tasks[t]))];
+        return [.. threads.Select(t => new NamedInode(t.Id.ToString(CultureInfo.InvariantCulture), _tasks[t]))];
     }
 
     /// <summary>/proc/PID/task/TID, empty when the thread has ended.</summary>
     private ComputedDirectory DirectoryOf(CvmThread thread, DirectoryNode task)
     {
-        KeyValuePair<string, Inode> File(string name, Func<string> content) => KeyValuePair.Create<string, Inode>(name, new ProcessFile(FileSystem, _process, 0x124, content, isPrivate: false));
-        KeyValuePair<string, Inode>[] files = [File("comm", () => NameOf(thread) + "\n"), File("stat", () => Stat(thread)), File("status", () => Status(thread))];
+        NamedInode File(string name, Func<string> content) => new NamedInode(name, new ProcessFile(FileSystem, _process, 0x124, content, isPrivate: false));
+        NamedInode[] files = [File("comm", () => NameOf(thread) + "\n"), File("stat", () => Stat(thread)), File("status", () => Status(thread))];
         return new ComputedDirectory(FileSystem, task, _ => _process.FindThread(thread.Id) == thread ? files : []);
     }
 
@@ -90,8 +90,10 @@ internal sealed class ProcessDirectory : DirectoryNode
         var text = new StringBuilder();
         foreach (var m in _process.Image.Space.Snapshot())
         {
-            char Flag(int bit, char c) => (m.Protection & bit) != 0 ? c : '-';
-            text.Append(CultureInfo.InvariantCulture, $"{m.Start:x8}-{m.End:x8} {Flag(1, 'r')}{Flag(2, 'w')}{Flag(4, 'x')}{(m.IsShared ? 's' : 'p')} {m.Offset:x8} 00:00 0 {m.Source?.Name ?? m.Name}\n");
+            // No interpolated string: programs that look for the bounds of their stack read this, and its methods for numbers are compiled at run time only.
+            text.Append(m.Start.ToString("x8", CultureInfo.InvariantCulture)).Append('-').Append(m.End.ToString("x8", CultureInfo.InvariantCulture)).Append(' ');
+            text.Append((m.Protection & 1) != 0 ? 'r' : '-').Append((m.Protection & 2) != 0 ? 'w' : '-').Append((m.Protection & 4) != 0 ? 'x' : '-').Append(m.IsShared ? 's' : 'p');
+            text.Append(' ').Append(m.Offset.ToString("x8", CultureInfo.InvariantCulture)).Append(" 00:00 0 ").Append(m.Source?.Name ?? m.Name).Append('\n');
         }
 
         return text.ToString();
@@ -232,7 +234,7 @@ internal sealed class DescriptorDirectory : ComputedDirectory
     private readonly GuestProcess _process;
 
     public DescriptorDirectory(GuestProcess process, FileSystem tree, DirectoryNode parent)
-        : base(tree, parent, _ => process.Files.Descriptors.Snapshot().Select(d => KeyValuePair.Create<string, Inode>(
+        : base(tree, parent, _ => process.Files.Descriptors.Snapshot().Select(d => new NamedInode(
             d.Descriptor.ToString(CultureInfo.InvariantCulture), new DescriptorLink(tree, process, d.File))))
     {
         _process = process;

@@ -10,14 +10,14 @@ internal sealed class CapDirectory(FileSystem fileSystem, DirectoryNode parent, 
     private readonly Dictionary<string, CapNode> _nodes = new(StringComparer.Ordinal);
 
     /// <inheritdoc/>
-    public override IEnumerable<KeyValuePair<string, Inode>> Children
+    public override IEnumerable<NamedInode> Children
     {
         get
         {
             foreach (var publication in exchange.Published)
             {
                 if (publication.AccessOf(cvm) is not null)
-                    yield return KeyValuePair.Create<string, Inode>(publication.Name, NodeOf(publication));
+                    yield return new NamedInode(publication.Name, NodeOf(publication));
             }
         }
     }

@@ -97,7 +97,7 @@ public unsafe struct CapabilityState
         {
             case Pcc:
                 // Windows say where PCC has the bounds that they show: the address of a capability with the same words does not matter.
-                if (capabilities.Metadata[index] != value.Metadata || capabilities.Tags[index] != value.IsTagged)
+                if (MetadataAt(ref capabilities, index) != value.Metadata || TagAt(ref capabilities, index) != value.IsTagged)
                     capabilities.IntegerCode = capabilities.CapabilityCode = default;
                 if (capabilities.CapabilityDispatch != null)
                     state->Dispatch = value.IsCapabilityMode ? capabilities.CapabilityDispatch : capabilities.IntegerDispatch;
@@ -110,8 +110,8 @@ public unsafe struct CapabilityState
                 break;
         }
 
-        capabilities.Metadata[index] = value.Metadata;
-        capabilities.Tags[index] = value.IsTagged;
+        MetadataAt(ref capabilities, index) = value.Metadata;
+        TagAt(ref capabilities, index) = value.IsTagged;
     }
 
     /// <summary>What else an integer write of x<paramref name="register"/> (1..31) does: metadata of NULL, no tag.</summary>
@@ -154,9 +154,11 @@ public unsafe struct CapabilityState
         TagOf(state, address + size - 1) = 0;
     }
 
+    private static Capability At(ref CapabilityState state, int register, ulong address) =>
+        new(MetadataAt(ref state, Index(register)), address, TagAt(ref state, Index(register)));
+
     // Not by the arrays' own index, which makes a span with a method that is not compiled ahead of time: each start of a guest reads PCC.
-    private static Capability At(ref CapabilityState state, int register, ulong address) => new(
-        Unsafe.Add(ref Unsafe.As<CapabilityWords, ulong>(ref state.Metadata), Index(register)),
-        address,
-        Unsafe.Add(ref Unsafe.As<CapabilityBits, bool>(ref state.Tags), Index(register)));
+    private static ref ulong MetadataAt(ref CapabilityState state, int index) => ref Unsafe.Add(ref Unsafe.As<CapabilityWords, ulong>(ref state.Metadata), index);
+
+    private static ref bool TagAt(ref CapabilityState state, int index) => ref Unsafe.Add(ref Unsafe.As<CapabilityBits, bool>(ref state.Tags), index);
 }

@@ -200,7 +200,7 @@ public static partial class FloatOps
     private static long RoundToW(double value, int roundingMode)
         => value > int.MinValue && value < int.MaxValue
             ? RoundInRange(value, roundingMode)
-            : (long)SoftFloat.ToInteger(value, roundingMode, int.MinValue, int.MaxValue);
+            : SoftFloat.ToInteger(value, roundingMode, int.MinValue, int.MaxValue);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static long RoundToWU(double value, int roundingMode)
@@ -213,13 +213,13 @@ public static partial class FloatOps
     private static long RoundToL(double value, int roundingMode)
         => value >= -TwoTo63 && value < TwoTo63
             ? RoundInRange(value, roundingMode)
-            : (long)SoftFloat.ToInteger(value, roundingMode, long.MinValue, long.MaxValue);
+            : SoftFloat.ToInteger(value, roundingMode, long.MinValue, long.MaxValue);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static long RoundToLU(double value, int roundingMode)
         => value >= 0 && value < TwoTo63
             ? RoundInRange(value, roundingMode)
-            : (long)SoftFloat.ToInteger(value, roundingMode, 0, ulong.MaxValue);
+            : SoftFloat.ToInteger(value, roundingMode, 0, ulong.MaxValue);
 
     /// <summary>Rounds a value of magnitude at most 2^63; the truncation raises NX just when the value has a fraction.</summary>
     private static long RoundInRange(double value, int roundingMode)

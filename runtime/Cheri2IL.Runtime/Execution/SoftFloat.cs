@@ -84,9 +84,9 @@ internal static class SoftFloat
 
     /// <summary>
     /// <paramref name="value"/> rounded to an integer of [<paramref name="minimum"/>, <paramref name="maximum"/>]; outside it,
-    /// the nearer end and NV alone; NaN gives the maximum.
+    /// the nearer end and NV alone; NaN gives the maximum. The bits of it: unsigned where the minimum is 0.
     /// </summary>
-    public static Int128 ToInteger(double value, int roundingMode, Int128 minimum, Int128 maximum)
+    public static long ToInteger(double value, int roundingMode, long minimum, ulong maximum)
     {
         var a = Unpack(value);
         if (a.Kind == Kind.Zero)
@@ -95,7 +95,7 @@ internal static class SoftFloat
         if (a.Kind == Kind.Finite && a.Exponent + Length(a.Significand) <= 64)
         {
             var shift = Math.Min(-a.Exponent, 64);
-            var magnitude = shift <= 0 ? (UInt128)a.Significand << -shift : shift < 64 ? a.Significand >> shift : 0;
+            var magnitude = shift <= 0 ? a.Significand << -shift : shift < 64 ? a.Significand >> shift : 0;
             var inexact = false;
             if (shift > 0)
             {
@@ -107,17 +107,16 @@ internal static class SoftFloat
                     magnitude++;
             }
 
-            var result = a.Negative ? -(Int128)magnitude : (Int128)magnitude;
-            if (result >= minimum && result <= maximum)
+            if (magnitude <= (a.Negative ? 0 - (ulong)minimum : maximum))
             {
                 if (inexact)
                     FloatFlags.Raise(FloatFlags.Inexact);
-                return result;
+                return a.Negative ? -(long)magnitude : (long)magnitude;
             }
         }
 
         FloatFlags.Raise(FloatFlags.Invalid);
-        return a.Negative && !a.IsNaN ? minimum : maximum;
+        return a.Negative && !a.IsNaN ? minimum : (long)maximum;
     }
 
     private static Packed Add(Unpacked a, Unpacked b, Format format, int roundingMode)
@@ -145,7 +144,7 @@ internal static class SoftFloat
                 : new Packed(format.Infinity(negative), 0);
         }
 
-        return Round(negative, (UInt128)a.Significand * b.Significand, a.Exponent + b.Exponent, format, roundingMode);
+        return Round(negative, Unsigned128.Product(a.Significand, b.Significand), a.Exponent + b.Exponent, format, roundingMode);
     }
 
     private static Packed Divide(Unpacked a, Unpacked b, Format format, int roundingMode)
@@ -164,10 +163,10 @@ internal static class SoftFloat
 
         // Both significands with their top bit at 63 make a quotient of 63 or 64 bits.
         var (dividend, divisor) = (a.Normalized(), b.Normalized());
-        var (quotient, remainder) = UInt128.DivRem((UInt128)dividend.Significand << 63, divisor.Significand);
+        var (quotient, remainder) = ((Unsigned128)dividend.Significand << 63).DividedBy(divisor.Significand);
         return Round(
             negative,
-            (quotient << 1) | (remainder != 0 ? UInt128.One : 0),
+            ((Unsigned128)quotient << 1) | (remainder != 0 ? 1UL : 0),
             dividend.Exponent - divisor.Exponent - 64,
             format,
             roundingMode);
@@ -187,10 +186,9 @@ internal static class SoftFloat
         // The radicand has 126 or 127 bits and an even exponent; its root has 63 or 64 bits.
         var operand = a.Normalized();
         var shift = (operand.Exponent & 1) == 0 ? 62 : 63;
-        var radicand = (UInt128)operand.Significand << shift;
-        var root = UInt128.Zero;
-        var rest = radicand;
-        for (var bit = UInt128.One << 126; bit != 0; bit >>= 2)
+        var rest = (Unsigned128)operand.Significand << shift;
+        Unsigned128 root = 0;
+        for (var bit = (Unsigned128)1 << 126; !bit.IsZero; bit >>= 2)
         {
             var trial = root + bit;
             root >>= 1;
@@ -203,7 +201,7 @@ internal static class SoftFloat
 
         return Round(
             false,
-            (root << 1) | (rest != 0 ? UInt128.One : 0),
+            (root << 1) | (rest.IsZero ? 0UL : 1),
             ((operand.Exponent - shift) / 2) - 1,
             format,
             roundingMode);
@@ -228,21 +226,21 @@ internal static class SoftFloat
 
         if (c.Kind == Kind.Infinite)
             return Special(c, format);
-        var product = new Wide(negative, (UInt128)a.Significand * b.Significand, a.Exponent + b.Exponent);
+        var product = new Wide(negative, Unsigned128.Product(a.Significand, b.Significand), a.Exponent + b.Exponent);
         return Sum(product, c.Wide(), format, roundingMode);
     }
 
     private static Packed Sum(Wide a, Wide b, Format format, int roundingMode)
     {
-        if (a.Significand == 0 && b.Significand == 0)
+        if (a.Significand.IsZero && b.Significand.IsZero)
         {
             var negative = a.Negative == b.Negative ? a.Negative : roundingMode == FloatOps.Down;
             return new Packed(format.Zero(negative), 0);
         }
 
-        if (a.Significand == 0)
+        if (a.Significand.IsZero)
             return Round(b.Negative, b.Significand, b.Exponent, format, roundingMode);
-        if (b.Significand == 0)
+        if (b.Significand.IsZero)
             return Round(a.Negative, a.Significand, a.Exponent, format, roundingMode);
 
         // Top bits at 126 leave room for the carry. A product's 106 bits then end at bit 21: what the alignment shifts
@@ -255,21 +253,21 @@ internal static class SoftFloat
         if (a.Negative == b.Negative)
             return Round(a.Negative, a.Significand + aligned, a.Exponent, format, roundingMode);
         var difference = a.Significand - aligned;
-        return difference == 0
+        return difference.IsZero
             ? new Packed(format.Zero(roundingMode == FloatOps.Down), 0)
             : Round(a.Negative, difference, a.Exponent, format, roundingMode);
     }
 
     /// <summary>Rounds significand * 2^exponent, of which bit 0 may be sticky, to the format.</summary>
-    private static Packed Round(bool negative, UInt128 significand, int exponent, Format format, int roundingMode)
+    private static Packed Round(bool negative, Unsigned128 significand, int exponent, Format format, int roundingMode)
     {
-        if (significand == 0)
+        if (significand.IsZero)
             return new Packed(format.Zero(negative), 0);
-        var length = (int)(128 - UInt128.LeadingZeroCount(significand));
+        var length = 128 - significand.LeadingZeros;
         var top = exponent + length - 1;
         var last = Math.Max(top, format.MinExponent) - format.Precision + 1;
         var (kept, inexact) = RoundAt(negative, significand, last - exponent, roundingMode);
-        if (kept == UInt128.One << format.Precision)
+        if (kept == (Unsigned128)1 << format.Precision)
         {
             kept >>= 1;
             last++;
@@ -280,7 +278,7 @@ internal static class SoftFloat
         {
             // Tiny unless rounding to full precision, as if the exponent had no lower bound, reaches the smallest normal.
             var (unbounded, _) = RoundAt(negative, significand, length - format.Precision, roundingMode);
-            if (top < format.MinExponent - 1 || unbounded != UInt128.One << format.Precision)
+            if (top < format.MinExponent - 1 || unbounded != (Unsigned128)1 << format.Precision)
                 flags |= FloatFlags.Underflow;
         }
 
@@ -299,21 +297,21 @@ internal static class SoftFloat
 
         // The hidden bit of a normal number adds one to the exponent field by itself.
         var field = (long)(last - (format.MinExponent - format.Precision + 1)) << (format.Precision - 1);
-        return new Packed(format.Zero(negative) | (field + (long)kept), flags);
+        return new Packed(format.Zero(negative) | (field + (long)kept.Low), flags);
     }
 
     /// <summary>significand / 2^shift rounded to an integer, and whether that lost anything.</summary>
-    private static (UInt128 Kept, bool Inexact) RoundAt(bool negative, UInt128 significand, int shift, int roundingMode)
+    private static (Unsigned128 Kept, bool Inexact) RoundAt(bool negative, Unsigned128 significand, int shift, int roundingMode)
     {
         if (shift <= 0)
             return (significand << -shift, false);
         if (shift > 128)
-            return (RoundsAway(roundingMode, negative, false, true, -1) ? UInt128.One : 0, true);
+            return (RoundsAway(roundingMode, negative, false, true, -1) ? 1UL : 0, true);
         var kept = shift == 128 ? 0 : significand >> shift;
         var rest = significand - (shift == 128 ? 0 : kept << shift);
-        var half = UInt128.One << (shift - 1);
-        var away = RoundsAway(roundingMode, negative, (kept & 1) != 0, rest != 0, rest.CompareTo(half));
-        return (away ? kept + 1 : kept, rest != 0);
+        var half = (Unsigned128)1 << (shift - 1);
+        var away = RoundsAway(roundingMode, negative, kept.IsOdd, !rest.IsZero, rest < half ? -1 : rest == half ? 0 : 1);
+        return (away ? kept + 1 : kept, !rest.IsZero);
     }
 
     private static bool RoundsAway(int roundingMode, bool negative, bool odd, bool inexact, int comparedWithHalf)
@@ -327,14 +325,14 @@ internal static class SoftFloat
             _ => throw new ArgumentOutOfRangeException(nameof(roundingMode), roundingMode, "not a rounding mode"),
         };
 
-    private static UInt128 ShiftRightSticky(UInt128 value, int shift)
+    private static Unsigned128 ShiftRightSticky(Unsigned128 value, int shift)
     {
         if (shift == 0)
             return value;
         if (shift > 127)
-            return UInt128.One;
+            return 1;
         var kept = value >> shift;
-        return kept << shift == value ? kept : kept | UInt128.One;
+        return kept << shift == value ? kept : kept | 1;
     }
 
     private static int Length(ulong value) => 64 - BitOperations.LeadingZeroCount(value);
@@ -406,12 +404,12 @@ internal static class SoftFloat
         }
     }
 
-    private readonly record struct Wide(bool Negative, UInt128 Significand, int Exponent)
+    private readonly record struct Wide(bool Negative, Unsigned128 Significand, int Exponent)
     {
         /// <summary>The same value with the significand's top bit at 126; not for zero.</summary>
         public Wide Normalized()
         {
-            var shift = (int)UInt128.LeadingZeroCount(Significand) - 1;
+            var shift = Significand.LeadingZeros - 1;
             return new(Negative, Significand << shift, Exponent - shift);
         }
     }

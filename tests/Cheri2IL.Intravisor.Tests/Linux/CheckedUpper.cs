@@ -85,7 +85,7 @@ internal sealed class CheckedUpper(IHostUpper store, Func<IHostTree> lower, Acti
 
         void Show(DirectoryNode directory, string path)
         {
-            foreach (var (name, child) in directory.Children.OrderBy(c => c.Key, StringComparer.Ordinal))
+            foreach (var (name, child) in directory.Children.OrderBy(c => c.Name, StringComparer.Ordinal))
             {
                 text.Append(CultureInfo.InvariantCulture, $"{path}/{name} {Convert.ToString(child.Mode, 8)} {child.UserId}:{child.GroupId} {child.Device}");
                 foreach (var (attribute, value) in child.Attributes ?? new Dictionary<string, byte[]>())

@@ -93,7 +93,7 @@ public sealed class HostTreeTests : IDisposable
         Assert.Equal(4, tree.Finds);
         Assert.Same(found[0], directory.Lookup("file7"));
         Assert.Equal(4, tree.Finds);
-        Assert.Equal(tree.List([]).Select(e => e.Name), directory.Children.Select(c => c.Key));
+        Assert.Equal(tree.List([]).Select(e => e.Name), directory.Children.Select(c => c.Name));
         Assert.Equal(found, from name in (string[])["file7", "inner", "file3"] select directory.Lookup(name));
         Assert.Equal(3, directory.Links);
         Assert.Equal(4, tree.Finds);

@@ -33,8 +33,8 @@ internal static class AttributeSyscalls
     public static long Utimensat(CvmThread thread, in SyscallArguments a)
     {
         const long Now = 0x3fffffff, Omit = 0x3ffffffe;
-        Span<long> times = [0, Now, 0, Now];
-        if (a.A2 != 0 && !thread.Memory.TryRead(a.A2, MemoryMarshal.AsBytes(times)))
+        Span<long> times = stackalloc long[] { 0, Now, 0, Now };
+        if (a.A2 != 0 && !thread.Memory.TryRead(a.A2, Words.AsBytes(times)))
             return -Errno.EFAULT;
         if (times[1] == Omit && times[3] == Omit)
             return 0;

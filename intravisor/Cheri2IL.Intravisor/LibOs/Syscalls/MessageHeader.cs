@@ -120,8 +120,8 @@ internal readonly ref struct MessageHeader
         {
             if (socket.Options.PassesCredentials && ancillary.Sender is { } sender)
             {
-                Span<int> fields = [sender.Process, sender.User, sender.Group];
-                writer.Put(SocketAbi.SOL_SOCKET, SocketAbi.SCM_CREDENTIALS, MemoryMarshal.AsBytes(fields));
+                Span<int> fields = stackalloc int[] { sender.Process, sender.User, sender.Group };
+                writer.Put(SocketAbi.SOL_SOCKET, SocketAbi.SCM_CREDENTIALS, Words.AsBytes(fields));
             }
 
             if ((flags & SocketAbi.MSG_PEEK) == 0)
@@ -159,7 +159,7 @@ internal readonly ref struct MessageHeader
         if (count < files.Length)
             writer.Flags |= SocketAbi.MSG_CTRUNC;
         if (count > 0)
-            writer.Put(SocketAbi.SOL_SOCKET, SocketAbi.SCM_RIGHTS, MemoryMarshal.AsBytes(descriptors[..count]));
+            writer.Put(SocketAbi.SOL_SOCKET, SocketAbi.SCM_RIGHTS, Words.AsBytes(descriptors[..count]));
     }
 
     private static int Parse(CvmThread thread, ReadOnlySpan<byte> bytes, out Ancillary? ancillary)

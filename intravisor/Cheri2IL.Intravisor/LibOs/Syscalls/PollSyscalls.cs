@@ -106,14 +106,14 @@ internal static class PollSyscalls
     {
         Span<ulong> wanted = stackalloc ulong[3 * MaxSelect / 64];
         Span<ulong> found = stackalloc ulong[3 * MaxSelect / 64];
-        Span<long> sets = [a.A1, a.A2, a.A3];
+        Span<long> sets = stackalloc long[] { a.A1, a.A2, a.A3 };
         var table = thread.Files.Descriptors;
         // Descriptors beyond the table's end cannot be open (max_select_fd).
         var words = (Math.Min((int)a.A0, MaxSelect) + 63) / 64;
         wanted.Clear();
         for (var s = 0; s < 3; s++)
         {
-            if (sets[s] != 0 && !thread.Memory.TryRead(sets[s], MemoryMarshal.AsBytes(wanted.Slice(s * MaxSelect / 64, words))))
+            if (sets[s] != 0 && !thread.Memory.TryRead(sets[s], Words.AsBytes(wanted.Slice(s * MaxSelect / 64, words))))
                 return -Errno.EFAULT;
         }
 
@@ -142,7 +142,7 @@ internal static class PollSyscalls
                 {
                     for (var s = 0; s < 3; s++)
                     {
-                        if (sets[s] != 0 && !thread.Memory.TryWrite(sets[s], MemoryMarshal.AsBytes(found.Slice(s * MaxSelect / 64, words))))
+                        if (sets[s] != 0 && !thread.Memory.TryWrite(sets[s], Words.AsBytes(found.Slice(s * MaxSelect / 64, words))))
                             return -Errno.EFAULT;
                     }
 

@@ -63,7 +63,7 @@ internal static partial class ProcessSyscalls
         var groups = thread.Process.Attributes.Credentials.SupplementaryGroups;
         if ((int)a.A0 < 0 || ((int)a.A0 != 0 && (int)a.A0 < groups.Length))
             return -Errno.EINVAL;
-        return (int)a.A0 == 0 || thread.Memory.TryWrite(a.A1, MemoryMarshal.AsBytes(groups.AsSpan())) ? groups.Length : -Errno.EFAULT;
+        return (int)a.A0 == 0 || thread.Memory.TryWrite(a.A1, Words.AsBytes(groups.AsSpan())) ? groups.Length : -Errno.EFAULT;
     }
 
     public static long Setgroups(CvmThread thread, in SyscallArguments a)
@@ -74,7 +74,7 @@ internal static partial class ProcessSyscalls
         if ((uint)a.A0 > MostGroups)
             return -Errno.EINVAL;
         var groups = new int[(int)a.A0];
-        if (!thread.Memory.TryRead(a.A1, MemoryMarshal.AsBytes(groups.AsSpan())))
+        if (!thread.Memory.TryRead(a.A1, Words.AsBytes(groups.AsSpan())))
             return -Errno.EFAULT;
         // As the kernel keeps them.
         Array.Sort(groups, (x, y) => ((uint)x).CompareTo((uint)y));
@@ -99,7 +99,7 @@ internal static partial class ProcessSyscalls
         Span<uint> words = stackalloc uint[6];
         (words[0], words[1], words[2]) = ((uint)now.Effective, (uint)now.Permitted, (uint)now.Inheritable);
         (words[3], words[4], words[5]) = ((uint)(now.Effective >> 32), (uint)(now.Permitted >> 32), (uint)(now.Inheritable >> 32));
-        return thread.Memory.TryWrite(a.A1, MemoryMarshal.AsBytes(isShort ? words[..3] : words)) ? 0 : -Errno.EFAULT;
+        return thread.Memory.TryWrite(a.A1, Words.AsBytes(isShort ? words[..3] : words)) ? 0 : -Errno.EFAULT;
     }
 
     /// <summary>capset: takes away, and gives of what is permitted.</summary>
@@ -111,7 +111,7 @@ internal static partial class ProcessSyscalls
             return -Errno.EPERM;
         Span<uint> words = stackalloc uint[6];
         words.Clear();
-        if (!thread.Memory.TryRead(a.A1, MemoryMarshal.AsBytes(isShort ? words[..3] : words)))
+        if (!thread.Memory.TryRead(a.A1, Words.AsBytes(isShort ? words[..3] : words)))
             return -Errno.EFAULT;
         var effective = (words[0] | ((ulong)words[3] << 32)) & ProcessCredentials.All;
         var permitted = (words[1] | ((ulong)words[4] << 32)) & ProcessCredentials.All;

@@ -77,7 +77,7 @@ internal static partial class ProcessSyscalls
             return -Errno.E2BIG;
         Span<long> words = stackalloc long[11];
         words.Clear();
-        var given = System.Runtime.InteropServices.MemoryMarshal.AsBytes(words)[..(int)Math.Min(a.A1, words.Length * sizeof(long))];
+        var given = Words.AsBytes(words)[..(int)Math.Min(a.A1, words.Length * sizeof(long))];
         if (!thread.Memory.TryRead(a.A0, given))
             return -Errno.EFAULT;
 

@@ -49,16 +49,15 @@ internal static partial class ProcessSyscalls
 
     public static long Sysinfo(CvmThread thread, in SyscallArguments a)
     {
-        Span<byte> bytes = stackalloc byte[SysinfoSize];
-        bytes.Clear();
-        var words = MemoryMarshal.Cast<byte, ulong>(bytes);
+        Span<ulong> words = stackalloc ulong[SysinfoSize / sizeof(ulong)];
+        words.Clear();
         var total = thread.Cvm.Options.Limits.MemoryBytes;
         words[0] = (ulong)(thread.Cvm.Host.MonotonicNanoseconds / 1_000_000_000);
         words[4] = total;
         words[5] = total - Math.Min(total, thread.Space.AccessibleBytes);
         words[10] = (ulong)thread.Process.ThreadCount;
         words[13] = 1;
-        return thread.Memory.TryWrite(a.A0, bytes) ? 0 : -Errno.EFAULT;
+        return thread.Memory.TryWrite(a.A0, Words.AsBytes(words)) ? 0 : -Errno.EFAULT;
     }
 
     public static long Getrandom(CvmThread thread, in SyscallArguments a)

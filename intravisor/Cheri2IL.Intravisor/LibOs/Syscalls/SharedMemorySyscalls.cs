@@ -166,10 +166,10 @@ internal static class SharedMemorySyscalls
     {
         Span<byte> buffer = stackalloc byte[112];
         buffer.Clear();
-        Span<int> head = [segment.Key, segment.Owner.User, segment.Owner.Group, segment.Creator.User, segment.Creator.Group, segment.Mode, segment.Id >> 15];
-        System.Runtime.InteropServices.MemoryMarshal.AsBytes(head).CopyTo(buffer);
-        Span<long> numbers = [segment.Size, segment.AttachTime, segment.DetachTime, segment.ChangeTime];
-        System.Runtime.InteropServices.MemoryMarshal.AsBytes(numbers).CopyTo(buffer[48..]);
+        Span<int> head = stackalloc int[] { segment.Key, segment.Owner.User, segment.Owner.Group, segment.Creator.User, segment.Creator.Group, segment.Mode, segment.Id >> 15 };
+        Words.AsBytes(head).CopyTo(buffer);
+        Span<long> numbers = stackalloc long[] { segment.Size, segment.AttachTime, segment.DetachTime, segment.ChangeTime };
+        Words.AsBytes(numbers).CopyTo(buffer[48..]);
         BinaryPrimitives.WriteInt32LittleEndian(buffer[80..], segment.CreatorProcess);
         BinaryPrimitives.WriteInt32LittleEndian(buffer[84..], segment.LastProcess);
         BinaryPrimitives.WriteInt64LittleEndian(buffer[88..], segments.AttachmentsOf(segment));
@@ -182,6 +182,6 @@ internal static class SharedMemorySyscalls
         Span<long> numbers = isLimits
             ? [SharedSegments.LargestSize, 1, SharedSegments.Most, SharedSegments.Most, SharedSegments.LargestSize, 0, 0, 0, 0]
             : [segments.Count, segments.Bytes / Page, segments.Bytes / Page, 0, 0, 0];
-        return thread.Memory.TryWrite(address, System.Runtime.InteropServices.MemoryMarshal.AsBytes(numbers)) ? Math.Max(0, segments.HighestIndex) : -Errno.EFAULT;
+        return thread.Memory.TryWrite(address, Words.AsBytes(numbers)) ? Math.Max(0, segments.HighestIndex) : -Errno.EFAULT;
     }
 }

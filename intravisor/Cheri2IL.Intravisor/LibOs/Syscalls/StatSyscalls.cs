@@ -106,7 +106,7 @@ internal static class StatSyscalls
         };
         var (blocks, inodes) = magic == Mount.Root.Magic ? (files.MemoryLimit / 4096, 1L << 20) : (0, 0);
         var free = Math.Clamp((files.MemoryLimit - files.MemoryUsed) / 4096, 0, blocks);
-        ReadOnlySpan<long> values = [magic, 4096, blocks, free, free, inodes, inodes / 2, mount?.Number ?? 0, FileAbi.NAME_MAX, 4096, 0, 0, 0, 0, 0];
-        return thread.Memory.TryWrite(address, MemoryMarshal.AsBytes(values)) ? 0 : -Errno.EFAULT;
+        Span<long> values = stackalloc long[] { magic, 4096, blocks, free, free, inodes, inodes / 2, mount?.Number ?? 0, FileAbi.NAME_MAX, 4096, 0, 0, 0, 0, 0 };
+        return thread.Memory.TryWrite(address, Words.AsBytes(values)) ? 0 : -Errno.EFAULT;
     }
 }

@@ -97,8 +97,8 @@ internal static class TimeSyscalls
     public static long Times(CvmThread thread, in SyscallArguments a)
     {
         // User time alone is known.
-        Span<long> times = [thread.Process.CpuNanoseconds / TickNanoseconds, 0, thread.Process.ChildrenCpuNanoseconds / TickNanoseconds, 0];
-        return a.A0 == 0 || thread.Memory.TryWrite(a.A0, System.Runtime.InteropServices.MemoryMarshal.AsBytes(times))
+        Span<long> times = stackalloc long[] { thread.Process.CpuNanoseconds / TickNanoseconds, 0, thread.Process.ChildrenCpuNanoseconds / TickNanoseconds, 0 };
+        return a.A0 == 0 || thread.Memory.TryWrite(a.A0, Words.AsBytes(times))
             ? thread.Cvm.Host.MonotonicNanoseconds / TickNanoseconds
             : -Errno.EFAULT;
     }
@@ -120,11 +120,10 @@ internal static class TimeSyscalls
     /// <summary>Writes a struct rusage of which the user time alone is known.</summary>
     public static bool TryWriteUsage(CvmThread thread, long address, long cpu)
     {
-        Span<byte> usage = stackalloc byte[RusageSize];
+        Span<long> usage = stackalloc long[RusageSize / sizeof(long)];
         usage.Clear();
-        var words = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, long>(usage);
-        (words[0], words[1]) = (cpu / 1_000_000_000, cpu % 1_000_000_000 / 1000);
-        return thread.Memory.TryWrite(address, usage);
+        (usage[0], usage[1]) = (cpu / 1_000_000_000, cpu % 1_000_000_000 / 1000);
+        return thread.Memory.TryWrite(address, Words.AsBytes(usage));
     }
 
     /// <summary>Sleeps; when a handler interrupts, tells what was left.</summary>

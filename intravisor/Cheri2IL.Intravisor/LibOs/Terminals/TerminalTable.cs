@@ -185,8 +185,8 @@ internal sealed class TerminalDirectory(Cvm cvm, DirectoryNode parent) : Directo
     private readonly MultiplexerNode _multiplexer = new(cvm);
 
     /// <inheritdoc/>
-    public override IEnumerable<KeyValuePair<string, Inode>> Children
-        => cvm.Terminals.Nodes.Select(n => KeyValuePair.Create<string, Inode>(n.Name, n)).Append(KeyValuePair.Create<string, Inode>("ptmx", _multiplexer));
+    public override IEnumerable<NamedInode> Children
+        => cvm.Terminals.Nodes.Select(n => new NamedInode(n.Name, n)).Append(new NamedInode("ptmx", _multiplexer));
 
     /// <inheritdoc/>
     public override Inode? Lookup(string name)

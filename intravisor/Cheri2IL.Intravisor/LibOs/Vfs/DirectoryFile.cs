@@ -5,7 +5,7 @@ namespace Cheri2IL.Intravisor.LibOs.Vfs;
 /// <summary>A directory being listed.</summary>
 public sealed class DirectoryFile(DirectoryNode directory, int flags) : OpenFile(directory, flags)
 {
-    private List<(string Name, Inode Inode)>? _entries;
+    private List<NamedInode>? _entries;
     private int _next;
 
     /// <summary>The directory.</summary>
@@ -15,12 +15,12 @@ public sealed class DirectoryFile(DirectoryNode directory, int flags) : OpenFile
     internal override long Read(ref IoVector to) => -Errno.EISDIR;
 
     /// <summary>The next entry without passing it, or null at the end. The list is taken at the first call after a rewind.</summary>
-    public (string Name, Inode Inode)? Peek()
+    public NamedInode? Peek()
     {
         if (_entries is null)
         {
             lock (directory.FileSystem.Gate)
-                _entries = [(".", directory), ("..", directory.Parent), .. directory.Children.Select(c => (c.Key, c.Value))];
+                _entries = [new(".", directory), new("..", directory.Parent), .. directory.Children];
         }
 
         return _next < _entries.Count ? _entries[_next] : null;

@@ -72,12 +72,12 @@ public class DirectoryNode : Inode
     /// Entries: those of the host directory in its order, which is what the same program sees outside, then others as they were
     /// created. Call under the gate.
     /// </summary>
-    public virtual IEnumerable<KeyValuePair<string, Inode>> Children
+    public virtual IEnumerable<NamedInode> Children
     {
         get
         {
             Load();
-            return KnownEntries.Select(e => KeyValuePair.Create(e.Name, e.Child));
+            return KnownEntries.Select(e => new NamedInode(e.Name, e.Child));
         }
     }
 
@@ -243,6 +243,12 @@ public class DirectoryNode : Inode
     }
 }
 
+/// <summary>What an entry of a directory is to who lists it.</summary>
+/// <remarks>No structure: of those, System.Linq's methods are compiled at run time only.</remarks>
+/// <param name="Name">Name.</param>
+/// <param name="Inode">The file.</param>
+public sealed record NamedInode(string Name, Inode Inode);
+
 /// <summary>An entry of a directory in memory.</summary>
 /// <param name="Name">Name.</param>
 /// <param name="Child">The file.</param>
@@ -252,11 +258,11 @@ public class DirectoryNode : Inode
 internal sealed record DirectoryEntry(string Name, Inode Child, int Cost, bool IsBase, long Place);
 
 /// <summary>A directory whose entries are computed at each look: /proc and its like.</summary>
-public class ComputedDirectory(FileSystem fileSystem, DirectoryNode parent, Func<DirectoryNode, IEnumerable<KeyValuePair<string, Inode>>> entries)
+public class ComputedDirectory(FileSystem fileSystem, DirectoryNode parent, Func<DirectoryNode, IEnumerable<NamedInode>> entries)
     : DirectoryNode(fileSystem, parent, 0x16d)
 {
     /// <inheritdoc/>
-    public override IEnumerable<KeyValuePair<string, Inode>> Children => entries(this);
+    public override IEnumerable<NamedInode> Children => entries(this);
 
     /// <inheritdoc/>
     public override Inode? Lookup(string name)

@@ -229,7 +229,7 @@ public sealed partial class FileSystem
                 break;
             }
 
-            var name = at.Home is { } home && home.Parent == at.Parent ? home.Name : at.Parent.Children.FirstOrDefault(c => c.Value == at).Key;
+            var name = at.Home is { } home && home.Parent == at.Parent ? home.Name : at.Parent.Children.FirstOrDefault(c => c.Inode == at)?.Name;
             if (at.IsRemoved || name is null)
                 return "(unreachable)";
             length += 1 + name.Length;
