@@ -163,7 +163,7 @@ internal static class SoftFloat
 
         // Both significands with their top bit at 63 make a quotient of 63 or 64 bits.
         var (dividend, divisor) = (a.Normalized(), b.Normalized());
-        var (quotient, remainder) = ((Unsigned128)dividend.Significand << 63).DividedBy(divisor.Significand);
+        var quotient = ((Unsigned128)dividend.Significand << 63).DividedBy(divisor.Significand, out var remainder);
         return Round(
             negative,
             ((Unsigned128)quotient << 1) | (remainder != 0 ? 1UL : 0),
@@ -266,7 +266,7 @@ internal static class SoftFloat
         var length = 128 - significand.LeadingZeros;
         var top = exponent + length - 1;
         var last = Math.Max(top, format.MinExponent) - format.Precision + 1;
-        var (kept, inexact) = RoundAt(negative, significand, last - exponent, roundingMode);
+        var kept = RoundAt(negative, significand, last - exponent, roundingMode, out var inexact);
         if (kept == (Unsigned128)1 << format.Precision)
         {
             kept >>= 1;
@@ -277,7 +277,7 @@ internal static class SoftFloat
         if (inexact && top < format.MinExponent)
         {
             // Tiny unless rounding to full precision, as if the exponent had no lower bound, reaches the smallest normal.
-            var (unbounded, _) = RoundAt(negative, significand, length - format.Precision, roundingMode);
+            var unbounded = RoundAt(negative, significand, length - format.Precision, roundingMode, out _);
             if (top < format.MinExponent - 1 || unbounded != (Unsigned128)1 << format.Precision)
                 flags |= FloatFlags.Underflow;
         }
@@ -301,17 +301,19 @@ internal static class SoftFloat
     }
 
     /// <summary>significand / 2^shift rounded to an integer, and whether that lost anything.</summary>
-    private static (Unsigned128 Kept, bool Inexact) RoundAt(bool negative, Unsigned128 significand, int shift, int roundingMode)
+    private static Unsigned128 RoundAt(bool negative, Unsigned128 significand, int shift, int roundingMode, out bool inexact)
     {
+        inexact = shift > 128;
         if (shift <= 0)
-            return (significand << -shift, false);
+            return significand << -shift;
         if (shift > 128)
-            return (RoundsAway(roundingMode, negative, false, true, -1) ? 1UL : 0, true);
+            return RoundsAway(roundingMode, negative, false, true, -1) ? 1UL : 0;
         var kept = shift == 128 ? 0 : significand >> shift;
         var rest = significand - (shift == 128 ? 0 : kept << shift);
         var half = (Unsigned128)1 << (shift - 1);
         var away = RoundsAway(roundingMode, negative, kept.IsOdd, !rest.IsZero, rest < half ? -1 : rest == half ? 0 : 1);
-        return (away ? kept + 1 : kept, !rest.IsZero);
+        inexact = !rest.IsZero;
+        return away ? kept + 1 : kept;
     }
 
     private static bool RoundsAway(int roundingMode, bool negative, bool odd, bool inexact, int comparedWithHalf)
@@ -397,10 +399,10 @@ internal static class SoftFloat
         public Wide Wide() => new(Negative, Significand, Exponent);
 
         /// <summary>The same value with the significand's top bit at 63; not for zero.</summary>
-        public (ulong Significand, int Exponent) Normalized()
+        public Unpacked Normalized()
         {
             var shift = BitOperations.LeadingZeroCount(Significand);
-            return (Significand << shift, Exponent - shift);
+            return this with { Significand = Significand << shift, Exponent = Exponent - shift };
         }
     }
 

@@ -67,24 +67,25 @@ internal readonly struct Unsigned128(ulong high, ulong low) : IEquatable<Unsigne
         return new((aHigh * bHigh) + (middle >> 32) + (other >> 32), (other << 32) | (low & uint.MaxValue));
     }
 
-    /// <summary>Quotient and remainder of a division whose quotient has 64 bits at most: the divisor is greater than <see cref="High"/>.</summary>
-    public (ulong Quotient, ulong Remainder) DividedBy(ulong divisor)
+    /// <summary>Quotient, and remainder, of a division whose quotient has 64 bits at most: the divisor is greater than <see cref="High"/>.</summary>
+    public ulong DividedBy(ulong divisor, out ulong remainder)
     {
         // Bit by bit; the remainder has one bit more than the divisor before it is compared.
-        var (quotient, rest) = (0UL, High);
+        var quotient = 0UL;
+        remainder = High;
         for (var bit = 63; bit >= 0; bit--)
         {
-            var carry = rest >> 63 != 0;
-            rest = (rest << 1) | ((Low >> bit) & 1);
+            var carry = remainder >> 63 != 0;
+            remainder = (remainder << 1) | ((Low >> bit) & 1);
             quotient <<= 1;
-            if (carry || rest >= divisor)
+            if (carry || remainder >= divisor)
             {
-                rest -= divisor;
+                remainder -= divisor;
                 quotient |= 1;
             }
         }
 
-        return (quotient, rest);
+        return quotient;
     }
 
     /// <inheritdoc/>

@@ -11,7 +11,16 @@ namespace Cheri2IL.Intravisor.LibOs.Abi;
 internal static class Words
 {
     /// <summary>The bytes of words, in the order of the machine.</summary>
-    public static Span<byte> AsBytes<T>(Span<T> words)
-        where T : unmanaged
-        => words.IsEmpty ? default : MemoryMarshal.CreateSpan(ref Unsafe.As<T, byte>(ref words[0]), words.Length * Unsafe.SizeOf<T>());
+    public static Span<byte> AsBytes(Span<long> words) => words.IsEmpty ? default : Bytes(ref Unsafe.As<long, byte>(ref words[0]), words.Length * sizeof(long));
+
+    /// <inheritdoc cref="AsBytes(Span{long})"/>
+    public static Span<byte> AsBytes(Span<ulong> words) => words.IsEmpty ? default : Bytes(ref Unsafe.As<ulong, byte>(ref words[0]), words.Length * sizeof(ulong));
+
+    /// <inheritdoc cref="AsBytes(Span{long})"/>
+    public static Span<byte> AsBytes(Span<int> words) => words.IsEmpty ? default : Bytes(ref Unsafe.As<int, byte>(ref words[0]), words.Length * sizeof(int));
+
+    /// <inheritdoc cref="AsBytes(Span{long})"/>
+    public static Span<byte> AsBytes(Span<uint> words) => words.IsEmpty ? default : Bytes(ref Unsafe.As<uint, byte>(ref words[0]), words.Length * sizeof(uint));
+
+    private static Span<byte> Bytes(ref byte first, int count) => MemoryMarshal.CreateSpan(ref first, count);
 }

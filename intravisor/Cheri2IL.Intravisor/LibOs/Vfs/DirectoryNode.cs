@@ -82,7 +82,15 @@ public class DirectoryNode : Inode
     }
 
     /// <summary>Entries as far as they have been looked for. Call under the gate.</summary>
-    internal IEnumerable<DirectoryEntry> KnownEntries => _byName.Values.OrderBy(e => e.Place);
+    internal IEnumerable<DirectoryEntry> KnownEntries
+    {
+        get
+        {
+            List<DirectoryEntry> entries = [.. _byName.Values];
+            entries.Sort((a, b) => a.Place.CompareTo(b.Place));
+            return entries;
+        }
+    }
 
     /// <summary>Names that entries of the layers below have, and whose entries are gone, or have others in their place. Call under the gate.</summary>
     internal IEnumerable<string> HiddenNames => _hidden ?? Enumerable.Empty<string>();
