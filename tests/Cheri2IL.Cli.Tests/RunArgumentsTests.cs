@@ -52,6 +52,7 @@ public sealed class RunArgumentsTests
         var run = RunArguments.Parse(["--trace=t.txt", "--trace-filter", "open*,read", "app"])!;
         Assert.Equal((true, "t.txt"), (run.Trace, run.TraceFile));
         Assert.Equal(["open*", "read"], run.TraceFilter);
+        Assert.Equal(["cp_*"], RunArguments.Parse(["--trace", "--trace-filter=cp_*", "app"])!.TraceFilter);
         Assert.Null(RunArguments.Parse(["--trace", "app"])!.TraceFile);
     }
 

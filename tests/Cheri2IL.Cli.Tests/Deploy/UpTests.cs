@@ -61,6 +61,10 @@ public sealed class UpTests : IClassFixture<SharedCache>, IDisposable
         Assert.Contains(lines, l => l.StartsWith("send | cp_open(\"ch1\", O_WRONLY", StringComparison.Ordinal));
         Assert.Contains(lines, l => l.StartsWith("send | exit_group(0)", StringComparison.Ordinal));
         Assert.DoesNotContain(lines, l => l.Contains("write(", StringComparison.Ordinal));
+
+        var misspelt = Tool("up", "--trace-filter=cp_*,exit_gruop", "t.yaml");
+        Assert.Equal((64, ""), (misspelt.ExitCode, misspelt.Output));
+        Assert.Contains("exit_gruop", misspelt.Error, StringComparison.Ordinal);
     }
 
     [Fact]

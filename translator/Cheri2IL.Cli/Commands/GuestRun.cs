@@ -1,8 +1,5 @@
-using System.IO.Enumeration;
-using System.Runtime.CompilerServices;
 using Cheri2IL.Deployment.Archives;
 using Cheri2IL.Intravisor.Cvms;
-using Cheri2IL.Intravisor.LibOs.Tracing;
 using Cheri2IL.Runtime.Elf;
 
 namespace Cheri2IL.Cli.Commands;
@@ -62,7 +59,7 @@ internal static class GuestRun
             Upper = arguments.Upper is { } upper ? () => new HostUpper(upper) : null,
             Publish = arguments.Publish,
             Reachable = arguments.Reachable,
-            Trace = arguments.Trace ? Trace((traceFile ?? Console.Error).WriteLine, arguments.TraceFilter) : null,
+            Trace = arguments.Trace ? CallFilter.Trace((traceFile ?? Console.Error).WriteLine, arguments.TraceFilter) : null,
             SystemCalls = statistics?.SystemCalls,
             // Not the method itself as a delegate: that would open the console's stream for a guest that has nothing to report.
             Report = text => Console.Error.Write(text.ReplaceLineEndings(Console.Error.NewLine)),
@@ -139,9 +136,4 @@ internal static class GuestRun
             throw new ToolException(ExitCode.CannotCreate, $"--trace: {path}: {error.Message}");
         }
     }
-
-    /// <summary>A trace of calls whose names match one of the patterns, or of all if there is none.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    internal static SyscallTrace Trace(Action<string> output, IReadOnlyList<string> filter)
-        => new(output, filter.Count == 0 ? null : name => filter.Any(f => FileSystemName.MatchesSimpleExpression(f, name, ignoreCase: false)));
 }

@@ -1,7 +1,5 @@
 using System.Globalization;
-using System.IO.Enumeration;
 using Cheri2IL.Intravisor.Cvms;
-using Cheri2IL.Intravisor.LibOs.Syscalls;
 
 namespace Cheri2IL.Cli.Commands;
 
@@ -148,7 +146,7 @@ internal sealed class RunArguments
                 Root = value;
                 break;
             case "--trace-filter":
-                TraceFilter = ParseFilter(value);
+                TraceFilter = CallFilter.Parse(value, "run");
                 break;
             case "--env":
                 if (value.IndexOf('=', StringComparison.Ordinal) <= 0)
@@ -179,19 +177,6 @@ internal sealed class RunArguments
                 Memory = ParseMemory(value);
                 break;
         }
-    }
-
-    /// <summary>Patterns with * and ?, each of which has to fit some system call, so that a misspelt one is noticed.</summary>
-    private static string[] ParseFilter(string value)
-    {
-        var patterns = value.Split(',');
-        foreach (var pattern in patterns)
-        {
-            if (!SyscallTable.Rows.Any(r => FileSystemName.MatchesSimpleExpression(pattern, r.Name, ignoreCase: false)))
-                throw Usage($"--trace-filter: no system call is called '{pattern}'");
-        }
-
-        return patterns;
     }
 
     /// <summary>Bytes with an optional suffix M or G.</summary>

@@ -39,9 +39,9 @@ internal static class UpCommand
         {
             try
             {
-                var names = parsed.GetValue(filter)?.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [];
+                var names = parsed.GetValue(filter) is { } value ? CallFilter.Parse(value, "up") : [];
                 return Run(
-                    parsed.GetRequiredValue(path), TimeSpan.FromSeconds(parsed.GetValue(grace)), parsed.GetValue(json), parsed.GetValue(trace) || names.Length > 0 ? write => GuestRun.Trace(write, names) : null);
+                    parsed.GetRequiredValue(path), TimeSpan.FromSeconds(parsed.GetValue(grace)), parsed.GetValue(json), parsed.GetValue(trace) || names.Length > 0 ? write => CallFilter.Trace(write, names) : null);
             }
             catch (ManifestException error)
             {
