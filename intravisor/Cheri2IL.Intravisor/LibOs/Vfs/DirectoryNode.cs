@@ -95,8 +95,15 @@ public class DirectoryNode : Inode
     /// <summary>Names that entries of the layers below have, and whose entries are gone, or have others in their place. Call under the gate.</summary>
     internal IEnumerable<string> HiddenNames => _hidden ?? Enumerable.Empty<string>();
 
-    /// <summary>Whether there are no entries.</summary>
-    public bool IsEmpty => !Children.Any();
+    /// <summary>Whether there are no entries. Not for directories whose entries are computed, which nobody can remove.</summary>
+    public bool IsEmpty
+    {
+        get
+        {
+            Load();
+            return _byName.Count == 0;
+        }
+    }
 
     /// <summary>The entry called <paramref name="name"/>, or null.</summary>
     public virtual Inode? Lookup(string name)
