@@ -119,9 +119,9 @@ public static unsafe class FloatStatus
 
     private static void CompileRuntime()
     {
-        foreach (var type in (Type[])[typeof(FloatOps), typeof(SoftFloat), typeof(FloatFlags), typeof(FloatStatus), typeof(HostFloatEnvironment), typeof(IntegerOps), typeof(Atomics), typeof(GuestRuntime)])
+        foreach (var type in (Type[])[typeof(FloatOps), typeof(SoftFloat), typeof(Unsigned128), typeof(FloatFlags), typeof(FloatStatus), typeof(HostFloatEnvironment), typeof(IntegerOps), typeof(Atomics), typeof(GuestRuntime)])
         {
-            foreach (var method in type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
+            foreach (var method in type.GetMethods(BindingFlags.Static | BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
             {
                 if (!method.ContainsGenericParameters)
                     RuntimeHelpers.PrepareMethod(method.MethodHandle);
