@@ -84,6 +84,19 @@ public sealed partial class EmissionEquivalenceTests
         Assert.Equal(Evaluate(function, input), Dispatch(TranslatedFunctions.Load([function]), function.EntryPc, input));
     }
 
+    /// <summary>The beginning of a function: a sum that overflows, and a condition that depends on it, in %5.</summary>
+    private const string Overflow = """
+        function 0x11000 {
+        b0 @0x11000:
+          %0 = get f1
+          %1 = get f2
+          %2 = fadd.f64 %0, %1, dyn
+          %3 = fle.f64 %2, %0
+          %4 = const.i32 0
+          %5 = ne.i32 %3, %4
+
+        """;
+
     /// <summary>Both ways of a branch meet before either has done anything that shows: RyuJIT drops it, and the sum that it depends on.</summary>
     [Theory]
     [InlineData("b1, b2")]
@@ -91,15 +104,7 @@ public sealed partial class EmissionEquivalenceTests
     [InlineData("b1, b1")]
     public void FloatResult_OnlyForABranchThatDecidesNothing_RaisesItsFlags(string blocks)
     {
-        var source = $$"""
-            function 0x11000 {
-            b0 @0x11000:
-              %0 = get f1
-              %1 = get f2
-              %2 = fadd.f64 %0, %1, dyn
-              %3 = fle.f64 %2, %0
-              %4 = const.i32 0
-              %5 = ne.i32 %3, %4
+        var source = Overflow + $$"""
               branch %5, {{blocks}}
             b1 @0x11004:
               %0 = const.i64 1
@@ -122,18 +127,7 @@ public sealed partial class EmissionEquivalenceTests
     public void FloatResult_BeforeThousandsOfBranchesThatDecideNothing_RaisesItsFlags()
     {
         const int branches = 4000;
-        var source = new StringBuilder("""
-            function 0x11000 {
-            b0 @0x11000:
-              %0 = get f1
-              %1 = get f2
-              %2 = fadd.f64 %0, %1, dyn
-              %3 = fle.f64 %2, %0
-              %4 = const.i32 0
-              %5 = ne.i32 %3, %4
-              branch %5, b1, b2
-
-            """);
+        var source = new StringBuilder(Overflow).Append("branch %5, b1, b2\n");
         for (var b = 1; b <= branches; b++)
             source.Append(CultureInfo.InvariantCulture, $"b{b} @0x{0x11000 + (4 * b):x}:\n  %0 = get x5\n  %1 = const.i64 {b}\n  %2 = ltu.i64 %0, %1\n  branch %2, b{b + 1}, b{Math.Min(b + 2, branches + 1)}\n");
         source.Append(CultureInfo.InvariantCulture, $"b{branches + 1} @0x20000:\n  tailcall 0x8000\n}}\n");
