@@ -8,15 +8,17 @@ internal static class Program
 {
     private static int Main(string[] args)
     {
+        var sources = SourceCheck.Begin(args);
         try
         {
             // `run` has a parser of its own: its start-up counts, and the guest's arguments are not the tool's.
             return args is ["run", ..] && RunArguments.Parse(args.AsSpan(1)) is { } run
-                ? GuestRun.Execute(run)
-                : Invoke(args);
+                ? GuestRun.Execute(run, sources)
+                : Invoke(args, sources);
         }
         catch (ToolException error)
         {
+            sources?.End();
             return Fail(error.ExitCode, error.Message);
         }
         catch (Exception error) when (Environment.GetEnvironmentVariable("CHERI2IL_DEBUG") is null)
@@ -27,7 +29,11 @@ internal static class Program
 
     /// <summary>Kept out of <see cref="Main"/>, so that <c>run</c> does not load the command-line library.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static int Invoke(string[] args) => CommandLine.Invoke(args);
+    private static int Invoke(string[] args, SourceCheck? sources)
+    {
+        sources?.End();
+        return CommandLine.Invoke(args);
+    }
 
     private static int Fail(int exitCode, string message)
     {

@@ -43,10 +43,10 @@ internal sealed class TranslatedFiles : ICodeImages
     private const int MostVariants = 32;
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<FileIdentity, Dictionary<string, Lazy<FileImage?>>> _byIdentity = [];
+    private Dictionary<FileIdentity, Dictionary<string, Lazy<FileImage?>>> ByIdentity => field ??= [];
     private readonly Dictionary<string, Lazy<FileImage>> _byName = [];
-    private readonly Dictionary<string, Lazy<TranslatedModule>> _regions = [];
-    private readonly List<FileImage> _given = [];
+    private Dictionary<string, Lazy<TranslatedModule>> Regions => field ??= [];
+    private FileImage[] _given = [];
     private int _assemblies;
     private readonly List<string> _withoutNative = [];
     private readonly RunArguments _arguments;
@@ -74,10 +74,10 @@ internal sealed class TranslatedFiles : ICodeImages
     public bool CountsChecks => _arguments.Stats && _assemblies == 0;
 
     /// <summary>Assemblies loaded.</summary>
-    public int ModulesLoaded => _assemblies + _byName.Count + _regions.Count;
+    public int ModulesLoaded => _assemblies + _byName.Count + Regions.Count;
 
     /// <summary>Regions that were translated at run time, newly or from the cache.</summary>
-    public int RegionsTranslated => _regions.Count;
+    public int RegionsTranslated => Regions.Count;
 
     /// <summary>Entries into evaluators.</summary>
     public long Evaluations => Volatile.Read(ref _evaluations);
@@ -116,8 +116,8 @@ internal sealed class TranslatedFiles : ICodeImages
     {
         lock (_gate)
         {
-            if (!_given.Contains(image))
-                _given.Add(image);
+            if (Array.IndexOf(_given, image) < 0)
+                _given = [.. _given, image];
         }
 
         return image;
@@ -211,8 +211,8 @@ internal sealed class TranslatedFiles : ICodeImages
         Lazy<FileImage?>? image;
         lock (_gate)
         {
-            if (!_byIdentity.TryGetValue(identity, out var images))
-                _byIdentity.Add(identity, images = []);
+            if (!ByIdentity.TryGetValue(identity, out var images))
+                ByIdentity.Add(identity, images = []);
             if (!images.TryGetValue(variant, out image))
             {
                 if (images.Count == MostVariants)
@@ -355,14 +355,14 @@ internal sealed class TranslatedFiles : ICodeImages
     {
         Lazy<TranslatedModule>? region;
         lock (_gate)
-            _regions.TryGetValue(name, out region);
+            Regions.TryGetValue(name, out region);
         return region?.Value ?? (_cache?.TryLoad(name) is { } cached ? LoadRegion(name, Note(cached)) : null);
     }
 
     private TranslatedModule LoadRegion(string name, TranslatedModule module)
     {
         lock (_gate)
-            _regions.TryAdd(name, new Lazy<TranslatedModule>(module));
+            Regions.TryAdd(name, new Lazy<TranslatedModule>(module));
         return module;
     }
 
@@ -372,8 +372,8 @@ internal sealed class TranslatedFiles : ICodeImages
         Lazy<TranslatedModule>? region;
         lock (_gate)
         {
-            if (!_regions.TryGetValue(name, out region))
-                _regions.Add(name, region = new Lazy<TranslatedModule>(() => FromCache(name, make) ?? TranslationCache.LoadUncached(make())));
+            if (!Regions.TryGetValue(name, out region))
+                Regions.Add(name, region = new Lazy<TranslatedModule>(() => FromCache(name, make) ?? TranslationCache.LoadUncached(make())));
         }
 
         return region.Value;

@@ -11,6 +11,9 @@ public sealed class ConsoleFile : OpenFile
     /// <summary>Bytes passed to the host at a time, and most of one read.</summary>
     private const int PieceBytes = 1 << 16;
 
+    /// <summary>Bytes that are passed on without a buffer of the pool, which takes longer to be made than a short program runs.</summary>
+    private const int SmallBytes = 1 << 10;
+
     private readonly IHostInterface _host;
     private readonly int _stream;
     private readonly Action _readable;
@@ -35,11 +38,15 @@ public sealed class ConsoleFile : OpenFile
     {
         if (to.Left == 0)
             return 0;
+        return to.Left <= SmallBytes ? Read(ref to, stackalloc byte[SmallBytes]) : ReadPooled(ref to);
+    }
+
+    private long ReadPooled(ref IoVector to)
+    {
         var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(to.Left, PieceBytes));
         try
         {
-            var count = _host.ReadConsole(buffer.AsSpan(0, (int)Math.Min(to.Left, PieceBytes)));
-            return count <= 0 || to.TryPut(buffer.AsSpan(0, count)) ? count : -Errno.EFAULT;
+            return Read(ref to, buffer.AsSpan(0, (int)Math.Min(to.Left, PieceBytes)));
         }
         finally
         {
@@ -47,36 +54,52 @@ public sealed class ConsoleFile : OpenFile
         }
     }
 
+    private long Read(ref IoVector to, scoped Span<byte> buffer)
+    {
+        var count = _host.ReadConsole(buffer[..(int)Math.Min(to.Left, buffer.Length)]);
+        return count <= 0 || to.TryPut(buffer[..count]) ? count : -Errno.EFAULT;
+    }
+
     /// <inheritdoc/>
     internal override long Write(ref IoVector from)
     {
-        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(Math.Max(from.Left, 1), PieceBytes));
+        return from.Left <= SmallBytes ? Write(ref from, stackalloc byte[SmallBytes]) : WritePooled(ref from);
+    }
+
+    private long WritePooled(ref IoVector from)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(from.Left, PieceBytes));
         try
         {
-            var done = 0L;
-            while (from.Left > 0)
-            {
-                var piece = buffer.AsSpan(0, (int)Math.Min(from.Left, PieceBytes));
-                if (!from.TryTake(piece))
-                    return done > 0 ? done : -Errno.EFAULT;
-                while (!piece.IsEmpty)
-                {
-                    var count = _host.WriteConsole(_stream, piece);
-                    if (count == -Errno.EINTR)
-                        continue;
-                    if (count < 0)
-                        return done > 0 ? done : count;
-                    done += count;
-                    piece = piece[count..];
-                }
-            }
-
-            return done;
+            return Write(ref from, buffer.AsSpan(0, (int)Math.Min(from.Left, PieceBytes)));
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
         }
+    }
+
+    private long Write(ref IoVector from, scoped Span<byte> buffer)
+    {
+        var done = 0L;
+        while (from.Left > 0)
+        {
+            var piece = buffer[..(int)Math.Min(from.Left, buffer.Length)];
+            if (!from.TryTake(piece))
+                return done > 0 ? done : -Errno.EFAULT;
+            while (!piece.IsEmpty)
+            {
+                var count = _host.WriteConsole(_stream, piece);
+                if (count == -Errno.EINTR)
+                    continue;
+                if (count < 0)
+                    return done > 0 ? done : count;
+                done += count;
+                piece = piece[count..];
+            }
+        }
+
+        return done;
     }
 
     /// <summary>The host tells only once that there is something to read, so it is asked where somebody waits and there is nothing.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Cheri2IL.Intravisor.Ipc;
 using Cheri2IL.Intravisor.LibOs.Abi;
@@ -30,8 +31,11 @@ public sealed partial class Cvm : IDisposable
 
     /// <summary>Held while its program is loaded, so that its memory does not go meanwhile.</summary>
     private readonly Lock _starting = new();
-    private readonly TaskCompletionSource<CvmExit> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly object _completed = new();
+
+    /// <summary>How it ended; null before. Guarded by <see cref="_completed"/>, as is the task of who waits by one.</summary>
+    private CvmExit? _completedWith;
+    private TaskCompletionSource<CvmExit>? _completion;
     private readonly IHostUpper? _upper;
     private CallEntries? _entries; // made at first use: a start without it compiles less
     private bool _started;
@@ -136,7 +140,24 @@ public sealed partial class Cvm : IDisposable
     internal TerminalTable Terminals { get; }
 
     /// <summary>Completes when the last process has ended and everything is given back.</summary>
-    public Task<CvmExit> Completion => _completion.Task;
+    /// <remarks>Made at first use: tasks take longer to load than many guests run.</remarks>
+    public Task<CvmExit> Completion
+    {
+        get
+        {
+            lock (_completed)
+            {
+                if (_completion is null)
+                {
+                    _completion = new TaskCompletionSource<CvmExit>(TaskCreationOptions.RunContinuationsAsynchronously);
+                    if (_completedWith is { } exit)
+                        _completion.SetResult(exit);
+                }
+
+                return _completion.Task;
+            }
+        }
+    }
 
     /// <summary>
     /// Loads the program at <see cref="CvmOptions.ProgramPath"/> in the guest's file system, and its dynamic linker, and starts it on a host
@@ -202,7 +223,7 @@ public sealed partial class Cvm : IDisposable
     private static CvmLoadException CannotExecute(string path, int error) => new($"{path}: cannot be executed: {ErrnoText.Message(error)}");
 
     /// <summary>Name of a cVM that is given none.</summary>
-    internal static string DefaultName(int id) => $"cvm{id}";
+    internal static string DefaultName(int id) => string.Concat("cvm", id.ToString(CultureInfo.InvariantCulture)); // interpolation would bring a pool and its event source up
 
     /// <summary>Waits for the end.</summary>
     /// <remarks>Not by the task: its way to wait brings up the thread pool, which the run of one program does without.</remarks>
@@ -210,11 +231,10 @@ public sealed partial class Cvm : IDisposable
     {
         lock (_completed)
         {
-            while (!_completion.Task.IsCompleted)
+            while (_completedWith is null)
                 Monitor.Wait(_completed);
+            return _completedWith;
         }
-
-        return _completion.Task.Result;
     }
 
     /// <summary>Ends every process; the first one with that status, if its end has not been decided yet.</summary>
@@ -277,7 +297,8 @@ public sealed partial class Cvm : IDisposable
     {
         lock (_completed)
         {
-            _completion.TrySetResult(exit);
+            _completedWith ??= exit;
+            _completion?.TrySetResult(exit);
             Monitor.PulseAll(_completed);
         }
     }

@@ -38,7 +38,7 @@ internal static unsafe class CvmLoader
             bias,
             elf.Entry + bias,
             elf.ProgramHeaderAddress == 0 ? 0 : elf.ProgramHeaderAddress + bias,
-            elf.ProgramHeaders.Count,
+            elf.ProgramHeaders.Length,
             elf.LowestAddress + bias,
             elf.HighestAddress + bias);
     }
@@ -64,8 +64,9 @@ internal static unsafe class CvmLoader
 
         // In bounds: Bytes is at most a quarter of the mapping whose end is top.
         content.Bytes.CopyTo(new Span<byte>(space.Base + content.Pointer, content.Bytes.Length));
-        foreach (var (address, capability) in content.Capabilities)
-            Store(space, address, capability);
+        if (content.Capabilities is { } stored)
+            Store(space, stored);
+
         return content;
     }
 
@@ -137,12 +138,18 @@ internal static unsafe class CvmLoader
     private static void Store(AddressSpace space, long address, in Capability capability)
         => CapabilityMemory.Store(space.Tags!.At(space.Base, address), capability);
 
+    private static void Store(AddressSpace space, IReadOnlyList<StoredCapability> capabilities)
+    {
+        foreach (var (address, capability) in capabilities)
+            Store(space, address, capability);
+    }
+
     private static void Restrict(AddressSpace space, ProgramHeader segment, string name, long bias)
     {
         var start = PageOf(segment.VirtualAddress + bias);
         var protection = ((segment.Flags & SegmentFlags.Read) != 0 ? MemoryFlags.PROT_READ : 0)
             | ((segment.Flags & SegmentFlags.Write) != 0 ? MemoryFlags.PROT_WRITE : 0)
-            | ((segment.Flags & SegmentFlags.Execute) != 0 ? MemoryFlags.PROT_EXEC : 0);
+            | (segment.IsExecutable ? MemoryFlags.PROT_EXEC : 0);
         Require(space.Protect(start, (ulong)(segment.End + bias - start), protection), name, start);
     }
 

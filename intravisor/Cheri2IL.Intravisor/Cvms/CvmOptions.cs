@@ -76,7 +76,7 @@ public sealed record CvmOptions
     public int GroupId { get; init; }
 
     /// <summary>Its supplementary groups.</summary>
-    public IReadOnlyList<int> Groups { get; init; } = [0];
+    public IReadOnlyList<int> Groups { get; init; } = (int[])[0];
 
     /// <summary>Its working directory, an absolute path, which is made where it is missing.</summary>
     public string WorkingDirectory { get; init; } = "/";

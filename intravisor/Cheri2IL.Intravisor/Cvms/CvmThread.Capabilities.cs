@@ -32,7 +32,7 @@ public sealed unsafe partial class CvmThread
     private Capability _alternateStack;
 
     /// <summary>Alternate stacks that are disarmed until the handler with that frame returns; one that is left by longjmp stays.</summary>
-    private readonly List<DisarmedStack> _disarmed = [];
+    private List<DisarmedStack> Disarmed => field ??= [];
 
     /// <summary>Whether pointers of the program are capabilities.</summary>
     public bool IsPure => Image.Capabilities is { IsPure: true };
@@ -179,10 +179,10 @@ public sealed unsafe partial class CvmThread
     {
         if (_authority is not null)
         {
-            _disarmed.RemoveAll(d => d.Frame == frame);
-            if (_disarmed.Count == MostDisarmed)
-                _disarmed.RemoveAt(0);
-            _disarmed.Add(new(frame, AlternateStack, _alternateStack));
+            Disarmed.RemoveAll(d => d.Frame == frame);
+            if (Disarmed.Count == MostDisarmed)
+                Disarmed.RemoveAt(0);
+            Disarmed.Add(new(frame, AlternateStack, _alternateStack));
         }
 
         AlternateStack = new SignalStack { Flags = Signal.SS_DISABLE };
@@ -194,11 +194,11 @@ public sealed unsafe partial class CvmThread
     /// </summary>
     private void RearmAlternateStack(long frame, in SignalStack named)
     {
-        var index = _disarmed.FindIndex(d => d.Frame == frame);
+        var index = Disarmed.FindIndex(d => d.Frame == frame);
         if (index < 0)
             return;
-        var (_, stack, authority) = _disarmed[index];
-        _disarmed.RemoveAt(index);
+        var (_, stack, authority) = Disarmed[index];
+        Disarmed.RemoveAt(index);
         if ((named.Pointer, named.Size, named.Flags & Signal.SS_AUTODISARM) != (stack.Pointer, stack.Size, Signal.SS_AUTODISARM))
             return;
         (AlternateStack, _alternateStack) = (stack, authority);

@@ -19,7 +19,7 @@ public sealed unsafe partial class CvmThread
     /// <summary>Bytes left free below the last known sp when the real one is not known, largest first.</summary>
     private static ReadOnlySpan<int> FrameGaps => [64 * 1024, 16 * 1024, 4 * 1024];
 
-    private readonly List<long> _inexactFrames = [];
+    private List<long>? _inexactFrames;
     private ulong? _maskAfterHandler;
     private (long Pc, long Address, int Count) _retry;
 
@@ -85,7 +85,7 @@ public sealed unsafe partial class CvmThread
             return;
         }
 
-        if (_inexactFrames.Remove(state->X2))
+        if (_inexactFrames?.Remove(state->X2) == true)
         {
             // Going on with registers of the last spill would corrupt the guest silently.
             Cvm.ReportFault(Signal.SIGSEGV, $"cvm {Cvm.Id}: thread {Id}: the handler of a memory fault returned to the program; only handlers that leave by longjmp or exit are supported\n");
@@ -299,9 +299,10 @@ public sealed unsafe partial class CvmThread
 
         if ((AlternateStack.Flags & Signal.SS_AUTODISARM) != 0)
             DisarmAlternateStack(address);
-        _inexactFrames.RemoveAll(a => a < address + SignalFrame.Bytes && address < a + SignalFrame.Bytes);
+        _inexactFrames?.RemoveAll(a => a < address + SignalFrame.Bytes && address < a + SignalFrame.Bytes);
         if (!exact)
         {
+            _inexactFrames ??= [];
             if (_inexactFrames.Count == MostInexactFrames)
                 _inexactFrames.RemoveAt(0);
             _inexactFrames.Add(address);

@@ -46,7 +46,7 @@ internal sealed class InitialStack
     private readonly long _bottom;
     private readonly long _top;
     private readonly ProcessCapabilities? _pure;
-    private readonly List<StoredCapability> _capabilities = [];
+    private List<StoredCapability>? _capabilities;
     private int _used;
 
     /// <summary>Starts at the top of the stack.</summary>
@@ -62,8 +62,8 @@ internal sealed class InitialStack
         _pure = capabilities is { IsPure: true } ? capabilities : null;
     }
 
-    /// <summary>Capabilities among <see cref="Bytes"/>, which have their addresses: what to store besides.</summary>
-    public IReadOnlyList<StoredCapability> Capabilities => _capabilities;
+    /// <summary>Capabilities among <see cref="Bytes"/>, which have their addresses: what to store besides; null: none.</summary>
+    public IReadOnlyList<StoredCapability>? Capabilities => _capabilities;
 
     /// <summary>Address of the auxiliary vector.</summary>
     public long AuxiliaryVector { get; private set; }
@@ -92,7 +92,7 @@ internal sealed class InitialStack
         var arguments = PushStrings(start.Arguments);
         var randomBytes = new Range(Push(random), random.Length);
         Align(16);
-        List<AuxiliaryEntry> auxiliary =
+        AuxiliaryEntry[] common =
         [
             new(AT_HWCAP, HardwareCapabilities, default),
             new(AT_PAGESZ, HostMemory.PageSize, default),
@@ -111,37 +111,41 @@ internal sealed class InitialStack
             new(AT_RANDOM, randomBytes.Address, OnStack(randomBytes)),
             new(AT_EXECFN, path.Address, OnStack(path)),
         ];
-        if (_pure is null)
-        {
-            // Code of the vDSO has no capabilities.
-            auxiliary.Add(new(AT_SYSINFO_EHDR, GuestLayout.VdsoBase, default));
-        }
-        else
-        {
-            auxiliary.Add(new(AT_CHERI_EXEC_RW_CAP, program.Start, _pure.DataOf(program.Start, program.End)));
-            auxiliary.Add(new(AT_CHERI_EXEC_RX_CAP, program.Start, _pure.CodeOf(program.Start, program.End)));
-            auxiliary.Add(new(AT_CHERI_STACK_CAP, _bottom, Stack));
-            auxiliary.Add(new(AT_CHERI_SEAL_CAP, 0, _pure.Seals));
-        }
-
-        auxiliary.Add(new(AT_NULL, 0, default));
+        var own = AuxiliaryOf(program);
+        var auxiliary = new AuxiliaryEntry[common.Length + own.Length];
+        common.CopyTo(auxiliary, 0);
+        own.CopyTo(auxiliary, common.Length);
 
         // argc, argv and its null, envp and its null, pairs: the stack pointer below them is a multiple of 16.
-        var words = 1 + arguments.Length + 1 + environment.Length + 1 + (2 * auxiliary.Count);
+        var words = 1 + arguments.Length + 1 + environment.Length + 1 + (2 * auxiliary.Length);
         if (words % 2 != 0)
             PushWord(0);
-        for (var k = auxiliary.Count - 1; k >= 0; k--)
+        for (var k = auxiliary.Length - 1; k >= 0; k--)
         {
             PushWord(auxiliary[k].Value, auxiliary[k].Pointer);
             PushWord(auxiliary[k].Type);
         }
 
         AuxiliaryVector = Pointer;
-        AuxiliaryVectorBytes = 2L * auxiliary.Count * WordBytes;
+        AuxiliaryVectorBytes = 2L * auxiliary.Length * WordBytes;
         PushTable(environment);
         PushTable(arguments);
         PushWord(arguments.Length);
     }
+
+    /// <summary>What a program with or without capabilities has besides, and the end.</summary>
+    private AuxiliaryEntry[] AuxiliaryOf(LoadedImage program) => _pure is null
+
+        // Code of the vDSO has no capabilities.
+        ? [new(AT_SYSINFO_EHDR, GuestLayout.VdsoBase, default), new(AT_NULL, 0, default)]
+        :
+        [
+            new(AT_CHERI_EXEC_RW_CAP, program.Start, _pure.DataOf(program.Start, program.End)),
+            new(AT_CHERI_EXEC_RX_CAP, program.Start, _pure.CodeOf(program.Start, program.End)),
+            new(AT_CHERI_STACK_CAP, _bottom, Stack),
+            new(AT_CHERI_SEAL_CAP, 0, _pure.Seals),
+            new(AT_NULL, 0, default),
+        ];
 
     private Capability OnStack(Range range) => _pure is null ? default : _pure.DataOf(range.Address, range.Address + range.Length);
 
@@ -178,8 +182,10 @@ internal sealed class InitialStack
         BinaryPrimitives.WriteInt64LittleEndian(word, value);
         Push(word);
         if (pointer.IsTagged)
-            _capabilities.Add(new StoredCapability(Pointer, pointer));
+            Store(pointer);
     }
+
+    private void Store(in Capability pointer) => (_capabilities ??= []).Add(new StoredCapability(Pointer, pointer));
 
     private void Align(int alignment) => Take((int)(Pointer & (alignment - 1)));
 
@@ -197,7 +203,7 @@ internal sealed class InitialStack
         return _bytes.AsSpan(_bytes.Length - _used, count);
     }
 
-    // A class, like StoredCapability: code for lists of structures is not made ahead of time.
+    // A class, like StoredCapability: code for collections of structures is not made ahead of time.
     private sealed record AuxiliaryEntry(int Type, long Value, Capability Pointer);
 
     /// <summary>Bytes on the stack.</summary>

@@ -12,7 +12,7 @@ internal sealed class ProcDirectory : DirectoryNode
     private static readonly string[] _absent = ["Buffers", "Cached", "SwapCached", "Active", "Inactive", "SwapTotal", "SwapFree", "Dirty", "Shmem", "Slab", "SReclaimable"];
 
     private readonly Cvm _cvm;
-    private readonly Dictionary<int, ShownProcess> _nodes = [];
+    private Dictionary<int, ShownProcess> Nodes => field ??= [];
 
     public ProcDirectory(Cvm cvm, FileSystem tree)
         : base(tree, tree.Root, 0x16d)
@@ -73,7 +73,7 @@ internal sealed class ProcDirectory : DirectoryNode
             return base.Lookup(name);
         if (_cvm.FindProcess(id) is { } process)
             return NodeOf(process);
-        _nodes.Remove(id);
+        Nodes.Remove(id);
         return null;
     }
 
@@ -96,16 +96,16 @@ internal sealed class ProcDirectory : DirectoryNode
     /// <summary>The same directory for as long as the process lasts. The caller holds the file system's gate.</summary>
     private DirectoryNode NodeOf(GuestProcess process)
     {
-        if (!_nodes.TryGetValue(process.Id, out var found) || found.Process != process)
+        if (!Nodes.TryGetValue(process.Id, out var found) || found.Process != process)
         {
             // Those of processes that have gone are found out here, so that there are never many.
-            foreach (var (id, node) in _nodes)
+            foreach (var (id, node) in Nodes)
             {
                 if (_cvm.FindProcess(id) != node.Process)
-                    _nodes.Remove(id);
+                    Nodes.Remove(id);
             }
 
-            _nodes[process.Id] = found = new(process, new ProcessDirectory(process, FileSystem, this));
+            Nodes[process.Id] = found = new(process, new ProcessDirectory(process, FileSystem, this));
         }
 
         return found.Node;

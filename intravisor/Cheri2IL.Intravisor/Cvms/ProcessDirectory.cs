@@ -12,7 +12,7 @@ internal sealed class ProcessDirectory : DirectoryNode
     private const long TickNanoseconds = 10_000_000;
 
     private readonly GuestProcess _process;
-    private readonly Dictionary<CvmThread, DirectoryNode> _tasks = [];
+    private Dictionary<CvmThread, DirectoryNode> TaskNodes => field ??= [];
 
     public ProcessDirectory(GuestProcess process, FileSystem tree, DirectoryNode proc)
         : base(tree, proc, 0x16d)
@@ -30,8 +30,8 @@ internal sealed class ProcessDirectory : DirectoryNode
         Show("stat", () => Stat(thread: null));
         Show("statm", () => $"{Pages} {Pages} 0 0 0 0 0\n");
         Show("status", () => Status(thread: null));
-        Show("mounts", () => string.Concat(Mount.All.Select(m => $"{m.Source} {m.Path} {m.Type} rw 0 0\n")));
-        Show("mountinfo", () => string.Concat(Mount.All.Select(m => $"{m.Number} {m.Parent} 0:{m.Number} / {m.Path} rw - {m.Type} {m.Source} rw\n")));
+        Show("mounts", () => string.Concat(Mount.All.ToArray().Select(m => $"{m.Source} {m.Path} {m.Type} rw 0 0\n")));
+        Show("mountinfo", () => string.Concat(Mount.All.ToArray().Select(m => $"{m.Number} {m.Parent} 0:{m.Number} / {m.Path} rw - {m.Type} {m.Source} rw\n")));
         Link("fd", new DescriptorDirectory(process, tree, this));
         Link("task", new ComputedDirectory(tree, this, Tasks));
         Link("net", new NetworkDirectory(process.Cvm, tree, this));
@@ -63,15 +63,15 @@ internal sealed class ProcessDirectory : DirectoryNode
     private IEnumerable<NamedInode> Tasks(DirectoryNode task)
     {
         var threads = _process.ThreadSnapshot();
-        foreach (var ended in _tasks.Keys.Except(threads))
-            _tasks.Remove(ended);
+        foreach (var ended in TaskNodes.Keys.Except(threads))
+            TaskNodes.Remove(ended);
         foreach (var thread in threads)
         {
-            if (!_tasks.ContainsKey(thread))
-                _tasks.Add(thread, DirectoryOf(thread, task));
+            if (!TaskNodes.ContainsKey(thread))
+                TaskNodes.Add(thread, DirectoryOf(thread, task));
         }
 
-        return [.. threads.Select(t => new NamedInode(t.Id.ToString(CultureInfo.InvariantCulture), _tasks[t]))];
+        return [.. threads.Select(t => new NamedInode(t.Id.ToString(CultureInfo.InvariantCulture), TaskNodes[t]))];
     }
 
     /// <summary>/proc/PID/task/TID, empty when the thread has ended.</summary>

@@ -10,7 +10,8 @@ public sealed unsafe partial class StandardConsole : IGuestConsole
     private const short PollOut = 4;
     private const ulong TerminalGetWindowSize = 0x5413;
 
-    private readonly List<Action> _waiting = [];
+    private readonly object _gate = new();
+    private Action[] _waiting = [];
     private Thread? _poller;
 
     private StandardConsole()
@@ -36,18 +37,18 @@ public sealed unsafe partial class StandardConsole : IGuestConsole
     // One thread waits for everybody, and is there from the first wait on.
     public void AwaitConsole(Action readable)
     {
-        lock (_waiting)
+        lock (_gate)
         {
-            if (_waiting.Contains(readable))
+            if (Array.IndexOf(_waiting, readable) >= 0)
                 return;
-            _waiting.Add(readable);
+            _waiting = [.. _waiting, readable];
             if (_poller is null)
             {
                 _poller = new Thread(Poll) { IsBackground = true, Name = "standard input" };
                 _poller.Start();
             }
 
-            Monitor.Pulse(_waiting);
+            Monitor.Pulse(_gate);
         }
     }
 
@@ -94,19 +95,18 @@ public sealed unsafe partial class StandardConsole : IGuestConsole
     {
         while (true)
         {
-            lock (_waiting)
+            lock (_gate)
             {
-                while (_waiting.Count == 0)
-                    Monitor.Wait(_waiting);
+                while (_waiting.Length == 0)
+                    Monitor.Wait(_gate);
             }
 
             var poll = new PollDescriptor { Descriptor = 0, Events = PollIn };
             _ = NativePoll(&poll, 1, -1);
             Action[] readable;
-            lock (_waiting)
+            lock (_gate)
             {
-                readable = [.. _waiting];
-                _waiting.Clear();
+                (readable, _waiting) = (_waiting, []);
             }
 
             foreach (var action in readable)

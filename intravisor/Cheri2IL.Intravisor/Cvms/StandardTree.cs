@@ -23,18 +23,12 @@ internal static class StandardTree
         var devices = tree.MakeDirectory("/dev");
         tree.MakeDirectory("/dev/shm", 0x3ff);
 
-        void LinkMemoryDevice(string name, int minor, MemoryDeviceKind kind)
-        {
-            var number = (1L << 8) | (uint)minor;
-            tree.Devices[new(FileAbi.S_IFCHR, number)] = (node, flags) => new MemoryDevice(node, flags, kind, cvm.Host.FillRandom);
-            devices.Link(name, new DeviceNode(tree, CharacterDevice, number));
-        }
-
-        LinkMemoryDevice("null", 3, MemoryDeviceKind.Null);
-        LinkMemoryDevice("zero", 5, MemoryDeviceKind.Zero);
-        LinkMemoryDevice("full", 7, MemoryDeviceKind.Full);
-        LinkMemoryDevice("random", 8, MemoryDeviceKind.Random);
-        LinkMemoryDevice("urandom", 9, MemoryDeviceKind.Random);
+        tree.OpenDevice = (node, flags) => MemoryDevice.Open(node, flags, cvm.Host.FillRandom);
+        devices.Link("null", new DeviceNode(tree, CharacterDevice, MemoryDevice.NumberOf(MemoryDeviceKind.Null)));
+        devices.Link("zero", new DeviceNode(tree, CharacterDevice, MemoryDevice.NumberOf(MemoryDeviceKind.Zero)));
+        devices.Link("full", new DeviceNode(tree, CharacterDevice, MemoryDevice.NumberOf(MemoryDeviceKind.Full)));
+        devices.Link("random", new DeviceNode(tree, CharacterDevice, MemoryDevice.NumberOf(MemoryDeviceKind.Random)));
+        devices.Link("urandom", new DeviceNode(tree, CharacterDevice, MemoryDevice.NumberOf(MemoryDeviceKind.UnlimitedRandom)));
 
         OpenFile Console(DeviceNode node, int flags, int stream) => new ConsoleFile(node, flags, cvm.Host, stream);
         devices.Link("console", cvm.Terminal is { } console ? console.Node : new DeviceNode(tree, CharacterDevice, (5 << 8) | 1, (node, flags) => Console(node, flags, (flags & FileAbi.O_ACCMODE) == FileAbi.O_RDONLY ? 0 : 1)));
@@ -46,8 +40,8 @@ internal static class StandardTree
         var terminal = cvm.Terminal?.Open(cvm.Init);
         for (var k = 0; k < standard.Length; k++)
         {
-            var descriptor = k;
-            devices.Link(standard[k], new SymbolicLink(tree, $"/proc/self/fd/{descriptor}"));
+            var (descriptor, digit) = (k, k.ToString(CultureInfo.InvariantCulture));
+            devices.Link(standard[k], new SymbolicLink(tree, string.Concat("/proc/self/fd/", digit)));
             if (terminal is not null && cvm.Terminal!.Is(k))
             {
                 files.Descriptors.Set(k, terminal, closeOnExec: false);
@@ -60,14 +54,23 @@ internal static class StandardTree
                 ? new DeviceNode(tree, CharacterDevice, (136 << 8) | descriptor, (n, flags) => Console(n, flags, descriptor))
                 : new DeviceNode(tree, FileAbi.S_IFIFO | 0x180, 0, (n, flags) => Console(n, flags, descriptor));
             var file = Console(node, descriptor == 0 ? FileAbi.O_RDONLY : FileAbi.O_WRONLY, descriptor);
-            file.Path = isTerminal ? "/dev/tty" : $"pipe:[{node.Number}]";
+            file.Path = isTerminal ? "/dev/tty" : string.Concat("pipe:[", node.Number.ToString(CultureInfo.InvariantCulture), "]");
             files.Descriptors.Set(descriptor, file, closeOnExec: false);
         }
 
         ShowProgram(cvm, tree);
         tree.Root.Link("proc", new ProcDirectory(cvm, tree));
-        tree.MakeDirectory("/proc/sys/vm", 0x16d).Link("overcommit_memory", ComputedFile.OfText(tree, () => "1\n"));
-        var kernel = tree.MakeDirectory("/proc/sys/kernel", 0x16d);
+        tree.MakeDirectory("/proc/sys", 0x16d).FillLater(settings => ShowSettings(cvm, tree, settings));
+        tree.Root.Link("cap", new CapDirectory(tree, tree.Root, cvm.Exchange, cvm));
+        tree.MakeDirectory("/sys").FillLater(system => ShowSystem(cvm, tree, system));
+        MarkMounts(tree);
+    }
+
+    /// <summary>/proc/sys.</summary>
+    private static void ShowSettings(Cvm cvm, FileSystem tree, DirectoryNode settings)
+    {
+        tree.MakeDirectory(settings, "vm", 0x16d).Link("overcommit_memory", ComputedFile.OfText(tree, () => "1\n"));
+        var kernel = tree.MakeDirectory(settings, "kernel", 0x16d);
         kernel.Link("ngroups_max", ComputedFile.OfText(tree, () => "65536\n"));
         kernel.Link("osrelease", ComputedFile.OfText(tree, () => "6.6.0\n"));
         kernel.Link("hostname", ComputedFile.OfText(tree, () => FileSystem.FromBytes(cvm.HostName) + "\n"));
@@ -77,30 +80,33 @@ internal static class StandardTree
         kernel.Link("shmmax", ComputedFile.OfText(tree, () => $"{SharedSegments.LargestSize}\n"));
         kernel.Link("shmmni", ComputedFile.OfText(tree, () => $"{SharedSegments.Most}\n"));
         string? boot = null;
-        var random = tree.MakeDirectory("/proc/sys/kernel/random", 0x16d);
+        var random = tree.MakeDirectory(settings, "kernel/random", 0x16d);
         random.Link("boot_id", ComputedFile.OfText(tree, () => boot ??= Identifier(cvm)));
         random.Link("uuid", ComputedFile.OfText(tree, () => Identifier(cvm)));
-        var terminals = tree.MakeDirectory("/proc/sys/kernel/pty", 0x16d);
+        var terminals = tree.MakeDirectory(settings, "kernel/pty", 0x16d);
         terminals.Link("max", ComputedFile.OfText(tree, () => $"{TerminalTable.Most}\n"));
         terminals.Link("nr", ComputedFile.OfText(tree, () => $"{cvm.Terminals.Count}\n"));
         kernel.Link("ostype", ComputedFile.OfText(tree, () => "Linux\n"));
         kernel.Link("threads-max", ComputedFile.OfText(tree, () => $"{cvm.Options.Limits.Threads}\n"));
-        tree.MakeDirectory("/proc/sys/net/core", 0x16d).Link("somaxconn", ComputedFile.OfText(tree, () => "4096\n"));
-        tree.MakeDirectory("/proc/sys/net/ipv4", 0x16d).Link("ip_local_port_range", ComputedFile.OfText(tree, () => "32768\t60999\n"));
-        var limits = tree.MakeDirectory("/proc/sys/fs", 0x16d);
+        tree.MakeDirectory(settings, "net/core", 0x16d).Link("somaxconn", ComputedFile.OfText(tree, () => "4096\n"));
+        tree.MakeDirectory(settings, "net/ipv4", 0x16d).Link("ip_local_port_range", ComputedFile.OfText(tree, () => "32768\t60999\n"));
+        var limits = tree.MakeDirectory(settings, "fs", 0x16d);
         limits.Link("pipe-max-size", ComputedFile.OfText(tree, () => $"{Pipe.LargestCapacity}\n"));
         limits.Link("nr_open", ComputedFile.OfText(tree, () => $"{cvm.Options.Limits.OpenFiles}\n"));
         limits.Link("file-max", ComputedFile.OfText(tree, () => $"{cvm.Options.Limits.OpenFiles}\n"));
-        var inotify = tree.MakeDirectory("/proc/sys/fs/inotify", 0x16d);
+        var inotify = tree.MakeDirectory(settings, "fs/inotify", 0x16d);
         inotify.Link("max_queued_events", ComputedFile.OfText(tree, () => $"{Inotify.MostEvents}\n"));
         inotify.Link("max_user_watches", ComputedFile.OfText(tree, () => $"{Inotify.MostWatches}\n"));
         inotify.Link("max_user_instances", ComputedFile.OfText(tree, () => $"{cvm.Options.Limits.OpenFiles}\n"));
-        tree.Root.Link("cap", new CapDirectory(tree, tree.Root, cvm.Exchange, cvm));
+    }
+
+    /// <summary>/sys.</summary>
+    private static void ShowSystem(Cvm cvm, FileSystem tree, DirectoryNode system)
+    {
         foreach (var name in (string[])["online", "possible", "present"])
-            tree.MakeDirectory("/sys/devices/system/cpu").Link(name, ComputedFile.OfText(tree, () => cvm.Host.ProcessorCount == 1 ? "0\n" : $"0-{cvm.Host.ProcessorCount - 1}\n"));
-        tree.MakeDirectory("/sys/devices/system/clocksource/clocksource0").Link("current_clocksource", ComputedFile.OfText(tree, () => "riscv_clocksource\n"));
-        tree.MakeDirectory("/sys/kernel/mm/transparent_hugepage").Link("enabled", ComputedFile.OfText(tree, () => "always madvise [never]\n"));
-        MarkMounts(tree);
+            tree.MakeDirectory(system, "devices/system/cpu").Link(name, ComputedFile.OfText(tree, () => cvm.Host.ProcessorCount == 1 ? "0\n" : $"0-{cvm.Host.ProcessorCount - 1}\n"));
+        tree.MakeDirectory(system, "devices/system/clocksource/clocksource0").Link("current_clocksource", ComputedFile.OfText(tree, () => "riscv_clocksource\n"));
+        tree.MakeDirectory(system, "kernel/mm/transparent_hugepage").Link("enabled", ComputedFile.OfText(tree, () => "always madvise [never]\n"));
     }
 
     /// <summary>A line with a random identifier (RFC 9562, version 4).</summary>

@@ -7,7 +7,7 @@ namespace Cheri2IL.Intravisor.Ipc;
 /// <summary>/cap of a cVM. It lists what the cVM has been granted; what exists without a grant is found, but cannot be opened.</summary>
 internal sealed class CapDirectory(FileSystem fileSystem, DirectoryNode parent, Exchange exchange, Cvm cvm) : DirectoryNode(fileSystem, parent, 0x16d)
 {
-    private readonly Dictionary<string, CapNode> _nodes = new(StringComparer.Ordinal);
+    private Dictionary<string, CapNode> Nodes => field ??= new(StringComparer.Ordinal);
 
     /// <inheritdoc/>
     public override IEnumerable<NamedInode> Children
@@ -27,15 +27,15 @@ internal sealed class CapDirectory(FileSystem fileSystem, DirectoryNode parent, 
     {
         if (exchange.Find(name) is { } publication)
             return NodeOf(publication);
-        _nodes.Remove(name);
+        Nodes.Remove(name);
         return null;
     }
 
     /// <summary>The same inode, with the same number, for as long as the publication lasts. The caller holds the file system's gate.</summary>
     private CapNode NodeOf(Publication publication)
     {
-        if (!_nodes.TryGetValue(publication.Name, out var node) || node.Publication != publication)
-            _nodes[publication.Name] = node = new CapNode(FileSystem, publication, cvm);
+        if (!Nodes.TryGetValue(publication.Name, out var node) || node.Publication != publication)
+            Nodes[publication.Name] = node = new CapNode(FileSystem, publication, cvm);
         node.Mode = publication.Describe(publication.AccessOf(cvm)?.Rights ?? CpRights.None).Mode;
         return node;
     }

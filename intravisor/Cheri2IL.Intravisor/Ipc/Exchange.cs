@@ -29,9 +29,9 @@ public sealed class Exchange
     private readonly Lock _gate = new();
     private readonly List<ProcessImage> _members = [];
     private readonly WaitQueue _waiting = new(isAsymmetric: true);
-    private readonly Dictionary<string, Publication> _published = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, string> _owners = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, Dictionary<string, CpRights>> _grants = new(StringComparer.Ordinal);
+    private Dictionary<string, Publication>? _published;
+    private Dictionary<string, string> Owners => field ??= new(StringComparer.Ordinal);
+    private Dictionary<string, Dictionary<string, CpRights>> Grants => field ??= new(StringComparer.Ordinal);
 
     /// <summary>The network that connects its cVMs.</summary>
     public Network Network { get; } = new();
@@ -42,7 +42,7 @@ public sealed class Exchange
         get
         {
             lock (_gate)
-                return [.. _published.Values];
+                return _published is null ? [] : [.. _published.Values];
         }
     }
 
@@ -53,7 +53,7 @@ public sealed class Exchange
     public Publication? Find(string name)
     {
         lock (_gate)
-            return _published.GetValueOrDefault(name);
+            return _published?.GetValueOrDefault(name);
     }
 
     /// <summary>
@@ -70,10 +70,10 @@ public sealed class Exchange
         Publication? published;
         lock (_gate)
         {
-            if (!_grants.TryGetValue(name, out var grants))
-                _grants[name] = grants = new Dictionary<string, CpRights>(StringComparer.Ordinal);
+            if (!Grants.TryGetValue(name, out var grants))
+                Grants[name] = grants = new Dictionary<string, CpRights>(StringComparer.Ordinal);
             grants[cvm] = rights;
-            published = _published.GetValueOrDefault(name);
+            published = _published?.GetValueOrDefault(name);
         }
 
         published?.Grant(cvm, rights);
@@ -87,7 +87,7 @@ public sealed class Exchange
     {
         Validate(name);
         lock (_gate)
-            _owners[name] = owner;
+            Owners[name] = owner;
     }
 
     /// <summary>Publishes a buffer of the host. It stays where it is, and pinned, until it is revoked.</summary>
@@ -142,9 +142,10 @@ public sealed class Exchange
             publication.OwnerImage?.ShareMemory();
         lock (_gate)
         {
+            _published ??= new(StringComparer.Ordinal);
             if (publication.OwnerCvm is { } owner)
             {
-                if (_owners.TryGetValue(publication.Name, out var reserved) && reserved != owner.Name)
+                if (Owners.TryGetValue(publication.Name, out var reserved) && reserved != owner.Name)
                     return -Errno.EACCES;
                 if (_published.Values.Count(p => p.OwnerCvm == owner) >= MostPublications)
                     return -Errno.ENOSPC;
@@ -154,7 +155,7 @@ public sealed class Exchange
 
             if (!_published.TryAdd(publication.Name, publication))
                 return -Errno.EEXIST;
-            if (_grants.TryGetValue(publication.Name, out var grants))
+            if (Grants.TryGetValue(publication.Name, out var grants))
             {
                 foreach (var (cvm, rights) in grants)
                     publication.Grant(cvm, rights);
@@ -170,7 +171,7 @@ public sealed class Exchange
     {
         lock (_gate)
         {
-            if (_published.GetValueOrDefault(publication.Name) == publication)
+            if (_published?.GetValueOrDefault(publication.Name) == publication)
                 _published.Remove(publication.Name);
         }
     }
@@ -205,20 +206,19 @@ public sealed class Exchange
     /// <summary>No thread uses that memory any more: what is published of it is revoked, before it goes to another.</summary>
     internal void Leave(ProcessImage image)
     {
-        List<Publication> published = [];
-        lock (_gate)
-        {
-            foreach (var publication in _published.Values)
-            {
-                if (publication.OwnerImage == image)
-                    published.Add(publication);
-            }
-        }
-
-        foreach (var publication in published)
-            publication.Revoke();
+        if (Volatile.Read(ref _published) is { } published)
+            RevokeAll(published, image);
         lock (_gate)
             _members.Remove(image);
+    }
+
+    private void RevokeAll(Dictionary<string, Publication> published, ProcessImage image)
+    {
+        Publication[] own;
+        lock (_gate)
+            own = [.. published.Values.Where(p => p.OwnerImage == image)];
+        foreach (var publication in own)
+            publication.Revoke();
     }
 
     /// <summary>

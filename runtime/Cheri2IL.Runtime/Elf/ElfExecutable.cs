@@ -46,6 +46,8 @@ public sealed class ElfExecutable
 
     private readonly ReadOnlyMemory<byte> _data;
     private readonly string _file;
+    private ProgramHeader[] _programHeaders = [];
+    private ProgramHeader[] _segments = [];
 
     private ElfExecutable(ReadOnlyMemory<byte> data, string file)
     {
@@ -84,10 +86,10 @@ public sealed class ElfExecutable
     public int SectionNameIndex { get; private set; }
 
     /// <summary>All program headers, in file order.</summary>
-    public IReadOnlyList<ProgramHeader> ProgramHeaders { get; private set; } = [];
+    public ReadOnlySpan<ProgramHeader> ProgramHeaders => _programHeaders;
 
     /// <summary>PT_LOAD headers, ascending and not overlapping; at least one.</summary>
-    public IReadOnlyList<ProgramHeader> Segments { get; private set; } = [];
+    public ReadOnlySpan<ProgramHeader> Segments => _segments;
 
     /// <summary>Lowest address of the image, before the load bias.</summary>
     public long LowestAddress => Segments[0].VirtualAddress;
@@ -141,7 +143,7 @@ public sealed class ElfExecutable
     /// <summary>The segment that contains an address before the load bias, or null.</summary>
     public ProgramHeader? SegmentAt(long address)
     {
-        var (low, high) = (0, Segments.Count);
+        var (low, high) = (0, Segments.Length);
         while (low < high)
         {
             var middle = (low + high) >> 1;
@@ -151,7 +153,7 @@ public sealed class ElfExecutable
                 high = middle;
         }
 
-        return low < Segments.Count && address >= Segments[low].VirtualAddress ? Segments[low] : null;
+        return low < Segments.Length && address >= Segments[low].VirtualAddress ? Segments[low] : null;
     }
 
     /// <summary>Bytes at an address before the load bias, up to the end of the segment's content; empty if there are none.</summary>
@@ -292,7 +294,7 @@ public sealed class ElfExecutable
             headers[k] = header;
         }
 
-        ProgramHeaders = headers;
+        _programHeaders = headers;
     }
 
     private void CheckBounds(ProgramHeader header, int at, int fileLength)
@@ -308,7 +310,7 @@ public sealed class ElfExecutable
     private void CheckSegments()
     {
         var count = 0;
-        var loads = new ProgramHeader[ProgramHeaders.Count];
+        var loads = new ProgramHeader[ProgramHeaders.Length];
         for (var k = 0; k < loads.Length; k++)
         {
             var load = ProgramHeaders[k];
@@ -330,7 +332,7 @@ public sealed class ElfExecutable
         if (count == 0)
             throw Error(ProgramHeaderOffset, "no PT_LOAD segment: nothing to load");
         Array.Resize(ref loads, count);
-        Segments = loads;
+        _segments = loads;
     }
 
     private void FindInterpreter()
@@ -364,7 +366,7 @@ public sealed class ElfExecutable
             return;
         foreach (var segment in Segments)
         {
-            if ((segment.Flags & SegmentFlags.Execute) != 0 && Entry >= segment.VirtualAddress && Entry < segment.End && (Entry & 1) == 0)
+            if (segment.IsExecutable && Entry >= segment.VirtualAddress && Entry < segment.End && (Entry & 1) == 0)
                 return;
         }
 

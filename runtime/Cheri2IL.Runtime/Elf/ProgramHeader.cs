@@ -59,6 +59,9 @@ public enum SegmentFlags : uint
 public sealed record ProgramHeader(
     SegmentType Type, SegmentFlags Flags, long Offset, long VirtualAddress, long FileSize, long MemorySize, long Alignment)
 {
+    /// <summary>Whether it has code.</summary>
+    public bool IsExecutable => (Flags & SegmentFlags.Execute) != 0;
+
     /// <summary>Address after the last byte in memory.</summary>
     public long End => VirtualAddress + MemorySize;
 }

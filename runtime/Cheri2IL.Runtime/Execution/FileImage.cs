@@ -20,7 +20,6 @@ public sealed unsafe class FileImage : ICodeImage
     private const int RegionSpan = 1024;
 
     private readonly IRegionTranslator? _regions;
-    private readonly List<ProgramHeader> _code = [];
 
     /// <summary>Wraps a translation.</summary>
     /// <param name="module">The file's translation, which has the file in it.</param>
@@ -33,15 +32,16 @@ public sealed unsafe class FileImage : ICodeImage
         Module = module;
         _regions = regions;
         Elf = ElfExecutable.Parse(module.Image, name ?? module.Assembly.GetName().Name!, module.HasCapabilities);
+        ProgramHeader? first = null, last = null;
         foreach (var segment in Elf.Segments)
         {
-            if ((segment.Flags & SegmentFlags.Execute) != 0)
-                _code.Add(segment);
+            if (segment.IsExecutable)
+                (first, last) = (first ?? segment, segment);
         }
 
-        if (_code.Count == 0)
+        if (first is null || last is null)
             return;
-        (Start, End) = (_code[0].VirtualAddress + module.LoadBias, _code[^1].VirtualAddress + _code[^1].FileSize + module.LoadBias);
+        (Start, End) = (first.VirtualAddress + module.LoadBias, last.VirtualAddress + last.FileSize + module.LoadBias);
         if (Start < 0 || End > ElfExecutable.AddressLimit)
             throw new BadImageFormatException($"{name ?? module.Assembly.GetName().Name}: code at 0x{Start:x} to 0x{End:x}, where none can be");
     }
@@ -70,8 +70,10 @@ public sealed unsafe class FileImage : ICodeImage
 
     private bool IsIntact(ICodeMemory memory, long from, long to)
     {
-        foreach (var segment in _code)
+        foreach (var segment in Elf.Segments)
         {
+            if (!segment.IsExecutable)
+                continue;
             var (start, content) = (segment.VirtualAddress + Module.LoadBias, Elf.Content(segment));
             for (var (at, end) = (Math.Max(start, from), Math.Min(start + content.Length, to)); at < end;)
             {

@@ -12,7 +12,8 @@ public sealed unsafe class TranslatedModule
 {
     private const int MethodTable = 0x06000000;
 
-    private static readonly ConditionalWeakTable<Assembly, TranslatedModule> Loaded = [];
+    /// <summary>The module that was made last; the others follow by <see cref="_previous"/>. No assembly of translated code is ever unloaded.</summary>
+    private static TranslatedModule? _last;
 
     private readonly ModuleHandle _module;
     private readonly byte* _entries;
@@ -21,6 +22,8 @@ public sealed unsafe class TranslatedModule
     private readonly byte* _commits;
     private readonly int _commitsLength;
     private readonly int _count;
+    private readonly bool _hasWhole;
+    private readonly TranslatedModule? _previous;
 
     /// <summary>Wraps a loaded assembly.</summary>
     /// <exception cref="BadImageFormatException">The assembly lacks the resources of a translation.</exception>
@@ -30,14 +33,21 @@ public sealed unsafe class TranslatedModule
         _module = assembly.ManifestModule.ModuleHandle;
         _entries = Resource(assembly, ModuleFormat.EntryResource, out var length);
         _map = Resource(assembly, ModuleFormat.MapResource, out _mapLength);
-        if (assembly.GetManifestResourceInfo(ModuleFormat.CommitResource) is not null)
+
+        // Not by asking for each: for one that is not there .NET asks whether a handler knows it.
+        var resources = assembly.GetManifestResourceNames();
+        HasCapabilities = Array.IndexOf(resources, ModuleFormat.CapabilityResource) >= 0;
+        _hasWhole = Array.IndexOf(resources, ModuleFormat.WholeResource) >= 0;
+        if (Array.IndexOf(resources, ModuleFormat.CommitResource) >= 0)
             _commits = Resource(assembly, ModuleFormat.CommitResource, out _commitsLength);
         IsCapabilityMode = HasCapabilities && Resource(assembly, ModuleFormat.CapabilityResource, out var mode) is var flag && mode == 1 && *flag != 0;
         LoadBias = BinaryPrimitives.ReadInt64LittleEndian(new ReadOnlySpan<byte>(_entries, length));
         _count = BinaryPrimitives.ReadInt32LittleEndian(new ReadOnlySpan<byte>(_entries, length)[8..]);
         if (_count < 0 || length != 12 + (12L * _count))
             throw new BadImageFormatException($"{assembly.GetName().Name}: the table of entries is malformed");
-        Loaded.AddOrUpdate(assembly, this);
+        do
+            _previous = Volatile.Read(ref _last);
+        while (Interlocked.CompareExchange(ref _last, this, _previous) != _previous);
     }
 
     /// <summary>The assembly.</summary>
@@ -49,7 +59,7 @@ public sealed unsafe class TranslatedModule
     public bool HasPreciseFaults => _commits != null;
 
     /// <summary>Whether the program has instructions of CHERI, whether or not its ELF file says so.</summary>
-    public bool HasCapabilities => Assembly.GetManifestResourceInfo(ModuleFormat.CapabilityResource) is not null;
+    public bool HasCapabilities { get; }
 
     /// <summary>Whether its code is that of capability mode.</summary>
     public bool IsCapabilityMode { get; }
@@ -83,7 +93,7 @@ public sealed unsafe class TranslatedModule
     public int MethodCount => BinaryPrimitives.ReadInt32LittleEndian(Map) - WholeCount;
 
     private int WholeCount
-        => Assembly.GetManifestResourceInfo(ModuleFormat.WholeResource) is null
+        => !_hasWhole
             ? 0
             : ModuleFormat.DecodeWhole(new ReadOnlySpan<byte>(Resource(Assembly, ModuleFormat.WholeResource, out var length), length)).Length;
 
@@ -114,7 +124,13 @@ public sealed unsafe class TranslatedModule
     }
 
     /// <summary>The module that wraps <paramref name="assembly"/>, or null.</summary>
-    public static TranslatedModule? Of(Assembly assembly) => Loaded.TryGetValue(assembly, out var module) ? module : null;
+    public static TranslatedModule? Of(Assembly assembly)
+    {
+        var module = Volatile.Read(ref _last);
+        while (module is not null && module.Assembly != assembly)
+            module = module._previous;
+        return module;
+    }
 
     /// <summary>Handle of the method in metadata row <paramref name="row"/> (from 1).</summary>
     public RuntimeMethodHandle Method(int row) => _module.GetRuntimeMethodHandleFromMetadataToken(MethodTable | row);

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Reflection;
 using System.Runtime.Loader;
 using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Execution;
@@ -167,7 +168,7 @@ internal sealed class TranslationCache
 
         try
         {
-            return new TranslatedModule(new AssemblyLoadContext("guest").LoadFromAssemblyPath(path));
+            return new TranslatedModule(LoadAssembly(path));
         }
         catch (FileNotFoundException)
         {
@@ -177,6 +178,22 @@ internal sealed class TranslationCache
         catch (Exception error) when (error is BadImageFormatException or IOException)
         {
             return Drop(path, error.Message.ReplaceLineEndings(" "));
+        }
+    }
+
+    /// <summary>
+    /// In the default context, where the runtime finds what the assembly needs without asking managed code. A process that has another file of that
+    /// name there makes a context for it.
+    /// </summary>
+    private static Assembly LoadAssembly(string path)
+    {
+        try
+        {
+            return AssemblyLoadContext.Default.LoadFromAssemblyPath(path);
+        }
+        catch (FileLoadException)
+        {
+            return new AssemblyLoadContext("guest").LoadFromAssemblyPath(path);
         }
     }
 

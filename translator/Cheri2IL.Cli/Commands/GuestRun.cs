@@ -9,7 +9,9 @@ namespace Cheri2IL.Cli.Commands;
 internal static class GuestRun
 {
     /// <summary>Runs the guest to its end; the result is the tool's exit status.</summary>
-    public static int Execute(RunArguments arguments)
+    /// <param name="arguments">The command line.</param>
+    /// <param name="sources">What is waited for before the guest is started; null: nothing is.</param>
+    public static int Execute(RunArguments arguments, SourceCheck? sources = null)
     {
         var root = arguments.Root is { } path ? RootInput.Open(path, "--root") : null;
         if (arguments.Checks == "none")
@@ -20,7 +22,7 @@ internal static class GuestRun
         try
         {
             var files = new TranslatedFiles(arguments);
-            var status = Run(arguments, files, root, statistics);
+            var status = Run(arguments, files, root, statistics, sources);
             files.KeepForNextStart();
             return status;
         }
@@ -34,7 +36,7 @@ internal static class GuestRun
         }
     }
 
-    private static int Run(RunArguments arguments, TranslatedFiles files, RootFile? root, RunStatistics? statistics)
+    private static int Run(RunArguments arguments, TranslatedFiles files, RootFile? root, RunStatistics? statistics, SourceCheck? sources)
     {
         List<string> command = [];
         if (arguments.Program.Length > 0)
@@ -46,11 +48,12 @@ internal static class GuestRun
         if (inside is null && arguments.Program.Length == 0)
             throw new ToolException(ExitCode.BadInput, $"{arguments.Root}: the image wants to run {command[0]}, which it does not have");
         var program = inside is not null ? null : SharedProgram.Check(files.Load(command[0]), command[0]);
+        sources?.End();
         using var traceFile = arguments.TraceFile is { } path ? OpenTrace(path) : null;
         using var terminal = HostTerminal.Open();
         var options = new CvmOptions
         {
-            Arguments = [ProgramName(command[0]), .. command[1..]],
+            Arguments = (string[])[ProgramName(command[0]), .. command[1..]],
             Environment = terminal is null ? arguments.Environment : WithTerminal(arguments.Environment),
             Terminal = terminal,
             ProgramPath = inside ?? GuestPath(arguments),

@@ -69,7 +69,7 @@ internal static class InfoCommand
 
         private string? Capabilities => Elf.Capabilities == CapabilityAbi.Pure ? "pure" : _isHybrid ? "hybrid" : null;
 
-        private long CodeBytes => Elf.Segments.Where(s => s.Flags.HasFlag(SegmentFlags.Execute)).Sum(s => s.FileSize);
+        private long CodeBytes => Elf.Segments.ToArray().Where(s => s.IsExecutable).Sum(s => s.FileSize);
 
         public void WriteText(bool listJumps)
         {

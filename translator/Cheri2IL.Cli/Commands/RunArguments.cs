@@ -63,10 +63,10 @@ internal sealed class RunArguments
     public ulong Memory { get; private set; } = DefaultMemory;
 
     /// <summary>Ports of the host that are passed on to the guest.</summary>
-    public List<PublishedPort> Publish { get; } = [];
+    public PublishedPort[] Publish { get; private set; } = [];
 
     /// <summary>Where the guest may connect to.</summary>
-    public List<ReachableHost> Reachable { get; } = [];
+    public ReachableHost[] Reachable { get; private set; } = [];
 
     /// <summary>Parses what follows <c>run</c>.</summary>
     /// <returns>Null when help is asked for.</returns>
@@ -157,10 +157,10 @@ internal sealed class RunArguments
                 Upper = value;
                 break;
             case "--publish":
-                Publish.Add(PublishedPort.Parse(value, ":") ?? throw Usage($"--publish wants [ADDRESS:]HOSTPORT:PORT, not '{value}'"));
+                Publish = [.. Publish, PublishedPort.Parse(value, ":") ?? throw Usage($"--publish wants [ADDRESS:]HOSTPORT:PORT, not '{value}'")];
                 break;
             case "--allow-net":
-                Reachable.Add(ReachableHost.Parse(value) ?? throw Usage($"--allow-net wants HOST:PORT, not '{value}'"));
+                Reachable = [.. Reachable, ReachableHost.Parse(value) ?? throw Usage($"--allow-net wants HOST:PORT, not '{value}'")];
                 break;
             case "--checks":
                 Checks = value is "all" or "optimized" or "none" ? value : throw Usage($"--checks is all, optimized or none, not '{value}'");

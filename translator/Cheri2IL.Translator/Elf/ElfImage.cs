@@ -94,7 +94,7 @@ public sealed partial class ElfImage
     public ReadOnlySpan<byte> BytesAt(long address) => Executable.BytesAt(address);
 
     /// <summary>Whether an address before the load bias lies in an executable segment.</summary>
-    public bool IsExecutable(long address) => Executable.SegmentAt(address) is { } segment && (segment.Flags & SegmentFlags.Execute) != 0;
+    public bool IsExecutable(long address) => Executable.SegmentAt(address) is { IsExecutable: true };
 
     /// <summary>The section called <paramref name="name"/>, or null.</summary>
     public ElfSection? FindSection(string name)
@@ -120,8 +120,8 @@ public sealed partial class ElfImage
     /// <summary>The image at its guest addresses, as the translator wants it.</summary>
     public GuestImage ToGuestImage(long loadBias)
     {
-        var segments = Executable.Segments.Select(s => new GuestSegment(
-            s.VirtualAddress + loadBias, s.MemorySize, Executable.Content(s), (s.Flags & SegmentFlags.Execute) != 0, (s.Flags & SegmentFlags.Write) != 0));
+        var segments = Executable.Segments.ToArray().Select(s => new GuestSegment(
+            s.VirtualAddress + loadBias, s.MemorySize, Executable.Content(s), s.IsExecutable, (s.Flags & SegmentFlags.Write) != 0));
         // Where several names share an address, the image takes the first: what the program exports says more than what is local.
         var functions = Symbols.Concat(DynamicSymbols).Where(s => s.IsDefinedFunction).OrderBy(s => s.Binding == SymbolBinding.Local).ToArray();
         var ranges = functions.Select(s => (s.Value, s.Size, Name: s.Name.Length > 0 ? s.Name : null))
@@ -155,7 +155,7 @@ public sealed partial class ElfImage
 
     /// <summary>How much of a claimed extent is in the executable segment that holds its start.</summary>
     private long Inside(long start, long length)
-        => Executable.SegmentAt(start) is { } segment && (segment.Flags & SegmentFlags.Execute) != 0 ? Math.Min(length, segment.End - start) : 0;
+        => Executable.SegmentAt(start) is { IsExecutable: true } segment ? Math.Min(length, segment.End - start) : 0;
 
     private IEnumerable<long> Seeds(ElfSymbol[] functions)
     {

@@ -21,7 +21,7 @@ internal sealed class SharedSegments(Cvm cvm)
     private SharedSegment?[] _table = [];
 
     /// <summary>Those that go when nothing is attached to them any more.</summary>
-    private readonly HashSet<SharedSegment> _removed = [];
+    private HashSet<SharedSegment> Removed => field ??= [];
     private int _count;
     private int _sequence;
 
@@ -96,7 +96,7 @@ internal sealed class SharedSegments(Cvm cvm)
     {
         segment.Key = 0;
         segment.Mode |= SharedSegment.SHM_DEST;
-        _removed.Add(segment);
+        Removed.Add(segment);
         RemoveUnused();
     }
 
@@ -112,14 +112,14 @@ internal sealed class SharedSegments(Cvm cvm)
     /// </summary>
     private void RemoveUnused()
     {
-        if (_removed.Count == 0)
+        if (Removed.Count == 0)
             return;
         var attached = cvm.Spaces.SelectMany(SharedSegment.AttachedIn).ToHashSet();
-        foreach (var segment in _removed)
+        foreach (var segment in Removed)
         {
             if (attached.Contains(segment))
                 continue;
-            _removed.Remove(segment);
+            Removed.Remove(segment);
             _table[Array.IndexOf(_table, segment)] = null;
             _count--;
             segment.File.Release();

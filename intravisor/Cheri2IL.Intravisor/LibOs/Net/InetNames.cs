@@ -13,7 +13,7 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
     private const int LastEphemeral = 60999;
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<int, List<Socket>> _bound = [];
+    private Dictionary<int, List<Socket>> Bound => field ??= [];
     private int _nextEphemeral = FirstEphemeral;
     private uint _turn;
 
@@ -89,9 +89,9 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
         lock (_gate)
         {
             var key = KeyOf(socket.Protocol, socket.LocalAddress.Port);
-            if (!_bound.TryGetValue(key, out var sockets) || !sockets.Remove(socket) || sockets.Count > 0)
+            if (!Bound.TryGetValue(key, out var sockets) || !sockets.Remove(socket) || sockets.Count > 0)
                 return;
-            _bound.Remove(key);
+            Bound.Remove(key);
         }
     }
 
@@ -100,7 +100,7 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
     {
         lock (_gate)
         {
-            return !_bound[KeyOf(socket.Protocol, socket.LocalAddress.Port)].Exists(other => other != socket && other is StreamSocket { IsListening: true }
+            return !Bound[KeyOf(socket.Protocol, socket.LocalAddress.Port)].Exists(other => other != socket && other is StreamSocket { IsListening: true }
                 && Overlap(other, socket.LocalAddress.Ip, socket.Options.IsOnly6) && !(other.Options.ReusePort && socket.Options.ReusePort));
         }
     }
@@ -147,7 +147,7 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
     {
         lock (_gate)
         {
-            if (!_bound.TryGetValue(KeyOf(protocol, destination.Port), out var sockets))
+            if (!Bound.TryGetValue(KeyOf(protocol, destination.Port), out var sockets))
                 return null;
             Socket? best = null;
             var (most, equal) = (0, 0u);
@@ -189,8 +189,8 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
         var port = address.Port;
         if (port == 0 && !TryFindPort(socket.Protocol, out port))
             return -Errno.EADDRINUSE;
-        if (!_bound.TryGetValue(KeyOf(socket.Protocol, port), out var sockets))
-            _bound[KeyOf(socket.Protocol, port)] = sockets = [];
+        if (!Bound.TryGetValue(KeyOf(socket.Protocol, port), out var sockets))
+            Bound[KeyOf(socket.Protocol, port)] = sockets = [];
         foreach (var other in sockets)
         {
             if (Conflicts(other, socket, address.Ip))
@@ -209,7 +209,7 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
         {
             port = (ushort)_nextEphemeral;
             _nextEphemeral = _nextEphemeral == LastEphemeral ? FirstEphemeral : _nextEphemeral + 1;
-            if (!_bound.ContainsKey(KeyOf(protocol, port)))
+            if (!Bound.ContainsKey(KeyOf(protocol, port)))
                 return true;
         }
 

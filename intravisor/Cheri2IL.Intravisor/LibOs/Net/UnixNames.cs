@@ -11,7 +11,7 @@ namespace Cheri2IL.Intravisor.LibOs.Net;
 internal sealed class UnixNames : ISocketNames
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, Socket> _abstract = new(StringComparer.Ordinal);
+    private Dictionary<string, Socket> Abstract => field ??= new(StringComparer.Ordinal);
     private uint _nextName;
 
     /// <inheritdoc/>
@@ -39,7 +39,7 @@ internal sealed class UnixNames : ISocketNames
         if (path[0] == 0)
         {
             lock (_gate)
-                found = _abstract.GetValueOrDefault(path);
+                found = Abstract.GetValueOrDefault(path);
         }
         else
         {
@@ -73,8 +73,8 @@ internal sealed class UnixNames : ISocketNames
         socket.Node?.Forget();
         lock (_gate)
         {
-            if (socket.LocalAddress.Path is { } path && _abstract.GetValueOrDefault(path) == socket)
-                _abstract.Remove(path);
+            if (socket.LocalAddress.Path is { } path && Abstract.GetValueOrDefault(path) == socket)
+                Abstract.Remove(path);
         }
     }
 
@@ -93,7 +93,7 @@ internal sealed class UnixNames : ISocketNames
     private int Enter(Socket socket, string name)
     {
         lock (_gate)
-            return _abstract.TryAdd(name, socket) ? 0 : -Errno.EADDRINUSE;
+            return Abstract.TryAdd(name, socket) ? 0 : -Errno.EADDRINUSE;
     }
 
     private static int Create(CvmThread thread, Socket socket, string path)

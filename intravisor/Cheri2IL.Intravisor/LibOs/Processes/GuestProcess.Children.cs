@@ -236,29 +236,30 @@ public sealed partial class GuestProcess
         Cvm.Options.Trace?.Ended(this, _exit!);
         var code = _exit!.Signal == 0 ? Signal.CLD_EXITED : Signal.DumpsCore(_exit.Signal) ? Signal.CLD_DUMPED : Signal.CLD_KILLED;
         var status = _exit.Signal == 0 ? _exit.Status : _exit.Signal;
-        var orphans = new List<GuestProcess>();
-        var bereaved = new List<(GuestProcess Process, int Signal)>();
-        var groups = new List<int>();
+
+        // Arrays, for most processes leave nobody behind: each kind of list would have its types loaded at the end of every run.
+        GuestProcess[] orphans = [], bereaved = [];
+        int[] groups = [];
         GuestProcess? parent;
         lock (Cvm.Tasks)
         {
             if (HasParentOutside)
-                groups.Add(Group);
+                groups = [Group];
             _isZombie = true;
             _waitEvent = new WaitEvent(code, status);
             foreach (var child in Cvm.Processes)
             {
                 if (child.Parent != this)
                     continue;
-                if (child.HasParentOutside && !groups.Contains(child.Group))
-                    groups.Add(child.Group);
+                if (child.HasParentOutside && Array.IndexOf(groups, child.Group) < 0)
+                    groups = [.. groups, child.Group];
                 // As in a container whose first process is the reaper of all.
                 child.Parent = this == Cvm.Init ? null : Cvm.Init;
                 child.ExitSignal = Signal.SIGCHLD;
-                if (child.Attributes.ParentDeathSignal is var last and not 0 && !child._isZombie)
-                    bereaved.Add((child, last));
                 if (child._isZombie)
-                    orphans.Add(child);
+                    orphans = [.. orphans, child];
+                else
+                    bereaved = [.. bereaved, child];
             }
 
             foreach (var orphan in orphans)
@@ -267,14 +268,18 @@ public sealed partial class GuestProcess
                     Cvm.Remove(orphan);
             }
 
-            groups.RemoveAll(g => !IsOrphanedAndStopped(g));
+            if (groups.Length > 0)
+                groups = Array.FindAll(groups, IsOrphanedAndStopped);
             parent = Parent;
             if (parent is null || !parent.KeepsZombies(ExitSignal))
                 Cvm.Remove(this);
         }
 
-        foreach (var (child, signal) in bereaved)
-            child.Send(SignalInfo.OfSender(signal, Signal.SI_USER, Id, Attributes.UserId));
+        foreach (var child in bereaved)
+        {
+            if (child.Attributes.ParentDeathSignal is var signal and not 0)
+                child.Send(SignalInfo.OfSender(signal, Signal.SI_USER, Id, Attributes.UserId));
+        }
 
         // Nobody could continue their stopped processes any more (kernel/exit.c, kill_orphaned_pgrp).
         foreach (var group in groups)

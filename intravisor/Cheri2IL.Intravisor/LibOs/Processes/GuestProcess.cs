@@ -1,3 +1,4 @@
+using System.Globalization;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Signals;
@@ -146,7 +147,7 @@ public sealed unsafe partial class GuestProcess
             new Thread(() => Carry(thread, hostStackBytes), hostStackBytes)
             {
                 IsBackground = true,
-                Name = $"cvm {Cvm.Id} thread {thread.Id}",
+                Name = string.Concat("cvm ", Cvm.Id.ToString(CultureInfo.InvariantCulture), " thread ", thread.Id.ToString(CultureInfo.InvariantCulture)),
             }.Start();
             return true;
         }

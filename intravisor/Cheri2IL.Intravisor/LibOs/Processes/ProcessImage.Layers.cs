@@ -9,7 +9,7 @@ namespace Cheri2IL.Intravisor.LibOs.Processes;
 public sealed unsafe partial class ProcessImage
 {
     private readonly Lock _layers = new();
-    private readonly List<Cvm> _inner = [];
+    private List<Cvm>? _inner;
     private CpCall? _handler;
     private bool _isOver;
 
@@ -57,7 +57,7 @@ public sealed unsafe partial class ProcessImage
                 throw new InvalidOperationException($"{Cvm.Name} has capabilities: it cannot have inner cVMs");
             if (!Space.TryNest(size, $"[cvm:{inner.Name}]", out var start))
                 throw new InsufficientMemoryException($"{Cvm.Name} has no room for a slot of {size >> 30} GiB");
-            _inner.Add(inner);
+            (_inner ??= []).Add(inner);
             return (_slot.Nest(start, size), start);
         }
     }
@@ -71,7 +71,7 @@ public sealed unsafe partial class ProcessImage
     {
         lock (_layers)
         {
-            if (_inner.Count > 0)
+            if (_inner is { Count: > 0 })
                 throw new CvmLoadException($"it has capabilities, and the cVM {_inner[0].Name} is nested in it: programs with capabilities cannot have inner cVMs");
             Space.EnableTags();
         }
@@ -85,26 +85,27 @@ public sealed unsafe partial class ProcessImage
     {
         Space.EndNested(start, size);
         lock (_layers)
-            _inner.Remove(inner);
+            _inner?.Remove(inner);
     }
 
     /// <summary>The inner cVM whose slot begins at a guest address, or that has a name; null if there is none.</summary>
     internal Cvm? FindInner(Func<Cvm, bool> isMeant)
     {
         lock (_layers)
-            return _inner.Find(c => isMeant(c));
+            return _inner?.Find(c => isMeant(c));
     }
 
     /// <summary>Nothing runs here any more: ends the inner cVMs, whose memory goes with this one, and waits for them.</summary>
     private void EndInner()
     {
-        Cvm[] inner;
+        Cvm[] inner = [];
         lock (Nesting)
         {
             lock (_layers)
             {
                 Volatile.Write(ref _isOver, true);
-                inner = [.. _inner];
+                if (_inner is not null)
+                    inner = [.. _inner];
             }
         }
 

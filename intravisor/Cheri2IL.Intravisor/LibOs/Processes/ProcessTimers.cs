@@ -19,7 +19,7 @@ internal sealed class ProcessTimers(GuestProcess process) : IDisposable
 
     private readonly Lock _gate = new();
     private readonly GuestTimer?[] _intervals = new GuestTimer?[IntervalTimers];
-    private readonly Dictionary<int, PosixTimer> _timers = [];
+    private Dictionary<int, PosixTimer>? _timers;
     private int _nextId;
     private bool _disposed;
 
@@ -50,6 +50,7 @@ internal sealed class ProcessTimers(GuestProcess process) : IDisposable
     {
         lock (_gate)
         {
+            _timers ??= [];
             if (_timers.Count >= MostTimers || _disposed)
                 return -Errno.EAGAIN;
             while (_timers.ContainsKey(_nextId))
@@ -64,15 +65,15 @@ internal sealed class ProcessTimers(GuestProcess process) : IDisposable
     public PosixTimer? Find(int id)
     {
         lock (_gate)
-            return _timers.GetValueOrDefault(id);
+            return _timers?.GetValueOrDefault(id);
     }
 
     /// <summary>timer_delete; whether there was one.</summary>
     public bool Delete(int id)
     {
-        PosixTimer? timer;
+        PosixTimer? timer = null;
         lock (_gate)
-            _timers.Remove(id, out timer);
+            _timers?.Remove(id, out timer);
         timer?.Timer.Dispose();
         return timer is not null;
     }
@@ -80,15 +81,16 @@ internal sealed class ProcessTimers(GuestProcess process) : IDisposable
     /// <summary>execve: those of timer_create go.</summary>
     public void DeleteAll()
     {
-        PosixTimer[] timers;
+        Dictionary<int, PosixTimer>? timers;
         lock (_gate)
-        {
-            timers = new PosixTimer[_timers.Count];
-            _timers.Values.CopyTo(timers, 0);
-            _timers.Clear();
-        }
+            (timers, _timers) = (_timers, null);
+        if (timers is not null)
+            DisposeAll(timers);
+    }
 
-        foreach (var timer in timers)
+    private static void DisposeAll(Dictionary<int, PosixTimer> timers)
+    {
+        foreach (var timer in timers.Values)
             timer.Timer.Dispose();
     }
 

@@ -13,7 +13,7 @@ internal sealed class TerminalTable(Cvm cvm)
     public const int Most = 1024;
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<int, TerminalNode> _terminals = [];
+    private Dictionary<int, TerminalNode> ByNumber => field ??= [];
 
     /// <summary>The cVM.</summary>
     public Cvm Cvm => cvm;
@@ -24,7 +24,7 @@ internal sealed class TerminalTable(Cvm cvm)
         get
         {
             lock (_gate)
-                return _terminals.Count;
+                return ByNumber.Count;
         }
     }
 
@@ -34,7 +34,7 @@ internal sealed class TerminalTable(Cvm cvm)
         get
         {
             lock (_gate)
-                return [.. _terminals.Values.Where(n => n.Links > 0).OrderBy(n => n.Terminal.Number)];
+                return [.. ByNumber.Values.Where(n => n.Links > 0).OrderBy(n => n.Terminal.Number)];
         }
     }
 
@@ -42,7 +42,7 @@ internal sealed class TerminalTable(Cvm cvm)
     public TerminalNode? Find(int number)
     {
         lock (_gate)
-            return _terminals.TryGetValue(number, out var node) && node.Links > 0 ? node : null;
+            return ByNumber.TryGetValue(number, out var node) && node.Links > 0 ? node : null;
     }
 
     /// <summary>A new terminal with the lowest free number and its node; null: at the limit.</summary>
@@ -53,13 +53,13 @@ internal sealed class TerminalTable(Cvm cvm)
         lock (_gate)
         {
             var number = 0;
-            while (_terminals.ContainsKey(number))
+            while (ByNumber.ContainsKey(number))
                 number++;
             if (number < Most)
             {
                 var terminal = new PseudoTerminal(this, number);
                 var node = new TerminalNode(cvm, terminal) { UserId = user, GroupId = TerminalNode.Group };
-                _terminals.Add(number, node);
+                ByNumber.Add(number, node);
                 return node;
             }
         }
@@ -85,14 +85,14 @@ internal sealed class TerminalTable(Cvm cvm)
         {
             if (NodeOf(terminal) is null)
                 return;
-            _terminals.Remove(terminal.Number);
+            ByNumber.Remove(terminal.Number);
         }
 
         cvm.FileSystem.Release(PseudoTerminal.Bytes);
     }
 
     /// <summary>Under the gate: the node of a terminal; null: it is gone, and another may have its number.</summary>
-    private TerminalNode? NodeOf(PseudoTerminal terminal) => _terminals.TryGetValue(terminal.Number, out var node) && node.Terminal == terminal ? node : null;
+    private TerminalNode? NodeOf(PseudoTerminal terminal) => ByNumber.TryGetValue(terminal.Number, out var node) && node.Terminal == terminal ? node : null;
 }
 
 /// <summary>/dev/pts/N.</summary>

@@ -148,8 +148,8 @@ public sealed class DescriptorTable
     {
         if (Interlocked.Decrement(ref _holders) != 0)
             return;
-        foreach (var (descriptor, _) in Snapshot())
-            Close(descriptor);
+        for (var k = 0; k < _slots.Length; k++)
+            Close(k);
     }
 
     /// <summary>Closes what has FD_CLOEXEC.</summary>

@@ -20,6 +20,7 @@ public class DirectoryNode : Inode
     private HashSet<string>? _hidden;
     private Mount? _mount;
     private IReadOnlyList<string>? _pendingHostPath;
+    private Action<DirectoryNode>? _fill;
     private int _found;
 
     /// <summary>Makes an empty directory.</summary>
@@ -61,6 +62,9 @@ public class DirectoryNode : Inode
 
     /// <inheritdoc/>
     internal override Mount? FindMount() => Mount;
+
+    /// <summary>Has its first entries made when one is looked for, under the gate: most programs never look into all of /proc and /sys.</summary>
+    internal void FillLater(Action<DirectoryNode> fill) => _fill = fill;
 
     /// <summary>Whether it was removed: nothing can be created in it any more.</summary>
     public bool IsRemoved { get; set; }
@@ -108,7 +112,7 @@ public class DirectoryNode : Inode
     /// <summary>The entry called <paramref name="name"/>, or null.</summary>
     public virtual Inode? Lookup(string name)
     {
-        if (_pendingHostPath is not null && !_byName.ContainsKey(name) && _found++ == MostFound)
+        if (_fill is not null || (_pendingHostPath is not null && !_byName.ContainsKey(name) && _found++ == MostFound))
             Load();
         if (_byName.TryGetValue(name, out var known))
             return known.Child;
@@ -239,6 +243,10 @@ public class DirectoryNode : Inode
     {
         if (_pendingHostPath is { } path)
             Load(path);
+        if (_fill is not { } fill)
+            return;
+        _fill = null;
+        fill(this);
     }
 
     private void Load(IReadOnlyList<string> path)

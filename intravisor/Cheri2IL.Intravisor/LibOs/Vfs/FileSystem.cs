@@ -18,7 +18,7 @@ public sealed partial class FileSystem
     private const ulong CollectionInterval = 1_000_000_000;
 
     /// <summary>Files of the host tree that have several names.</summary>
-    private readonly Dictionary<object, Inode> _lowerLinks = new(ReferenceEqualityComparer.Instance);
+    private Dictionary<object, Inode> NodesOfLinks => field ??= new(ReferenceEqualityComparer.Instance);
     private readonly Func<long> _clock;
     private readonly long _memoryLimit;
     private long _memory;
@@ -51,7 +51,7 @@ public sealed partial class FileSystem
     internal Lock LockGate { get; } = new();
 
     /// <summary>Locks that are waited for. Hold <see cref="LockGate"/>.</summary>
-    internal List<LockWait> LockWaits { get; } = [];
+    internal List<LockWait> LockWaits => field ??= [];
 
     /// <summary>What keeps changes of the tree; null: nothing does.</summary>
     internal UpperLayer? Upper { get; private set; }
@@ -62,8 +62,8 @@ public sealed partial class FileSystem
     /// <summary>Host tree below the root.</summary>
     public IHostTree? Lower { get; }
 
-    /// <summary>What opens the devices that there are, by their numbers.</summary>
-    internal Dictionary<DeviceNumber, Func<DeviceNode, int, OpenFile>> Devices { get; } = [];
+    /// <summary>Opens the device that a node has the number of; null: there is no such device.</summary>
+    internal Func<DeviceNode, int, OpenFile?>? OpenDevice { get; set; }
 
     /// <summary>Nanoseconds since 1970.</summary>
     public long Now => _clock();
@@ -85,12 +85,12 @@ public sealed partial class FileSystem
     internal bool KeepsChanges { get; private set; }
 
     /// <summary>Files of the host tree that have several names, of which one has been seen. Call under <see cref="Gate"/>.</summary>
-    internal IEnumerable<Inode> LowerLinks => _lowerLinks.Values;
+    internal IEnumerable<Inode> LowerLinks => NodesOfLinks.Values;
 
     /// <summary>A file of the host tree. One that has several names is one file. Call under <see cref="Gate"/>.</summary>
     internal Inode NodeOf(HostEntry entry, DirectoryNode parent, string[] path)
     {
-        if (entry.Identity is { } identity && _lowerLinks.TryGetValue(identity, out var known))
+        if (entry.Identity is { } identity && NodesOfLinks.TryGetValue(identity, out var known))
             return known;
         Inode node = entry.Kind switch
         {
@@ -106,7 +106,7 @@ public sealed partial class FileSystem
         if (entry.Identity is not null && node is not DirectoryNode)
         {
             node.Links = entry.Links;
-            _lowerLinks.Add(entry.Identity, node);
+            NodesOfLinks.Add(entry.Identity, node);
         }
 
         return node;
@@ -191,11 +191,14 @@ public sealed partial class FileSystem
     public void Release(long bytes) => Interlocked.Add(ref _memory, -bytes);
 
     /// <summary>The directory at an absolute path, made where it is missing; replaces what is no directory.</summary>
-    public DirectoryNode MakeDirectory(string path, int permissions = 0x1ed)
+    public DirectoryNode MakeDirectory(string path, int permissions = 0x1ed) => MakeDirectory(Root, path, permissions);
+
+    /// <summary>The directory at a path from another one, with those that are missing on the way.</summary>
+    internal DirectoryNode MakeDirectory(DirectoryNode from, string path, int permissions = 0x1ed)
     {
         lock (Gate)
         {
-            var at = Root;
+            var at = from;
             foreach (var name in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
             {
                 if (at.Lookup(name) is not DirectoryNode next)

@@ -106,9 +106,11 @@ public abstract class Inode
     internal void AddHome(DirectoryNode parent, string name)
     {
         if (Home is { } home && this is not DirectoryNode)
-            (_otherHomes ??= []).Add(home);
+            KeepOther(home);
         (Home, LastHome) = (new(parent, name), null);
     }
+
+    private void KeepOther(FileEntry home) => (_otherHomes ??= []).Add(home);
 
     /// <summary>An entry does not lead here any more. Call under the gate.</summary>
     internal void RemoveHome(DirectoryNode parent, string name)
@@ -308,7 +310,7 @@ internal sealed class DescriptorLink : ProcessLink
 /// <param name="mode">Type and permission bits.</param>
 /// <param name="device">Number of the device.</param>
 /// <param name="open">What opens it; null: what opens the devices of that number.</param>
-public sealed class DeviceNode(FileSystem fileSystem, int mode, long device, Func<DeviceNode, int, OpenFile>? open = null) : Inode(fileSystem, mode)
+public sealed class DeviceNode(FileSystem fileSystem, int mode, long device, Func<DeviceNode, int, OpenFile?>? open = null) : Inode(fileSystem, mode)
 {
     /// <inheritdoc/>
     public override long Device => device;
@@ -316,9 +318,9 @@ public sealed class DeviceNode(FileSystem fileSystem, int mode, long device, Fun
     /// <inheritdoc/>
     public override OpenFile? Open(int flags, out int error)
     {
-        var opens = open ?? FileSystem.Devices.GetValueOrDefault(new(Type, device));
-        error = opens is null ? -Errno.ENXIO : 0;
-        return opens?.Invoke(this, flags);
+        var file = (open ?? FileSystem.OpenDevice)?.Invoke(this, flags);
+        error = file is null ? -Errno.ENXIO : 0;
+        return file;
     }
 }
 
@@ -368,15 +370,3 @@ public sealed class PipeNode : Inode
 /// <param name="Parent">The directory.</param>
 /// <param name="Name">The name.</param>
 internal sealed record FileEntry(DirectoryNode Parent, string Name);
-
-/// <summary>What a device is known by.</summary>
-/// <param name="Type">S_IFCHR or S_IFBLK.</param>
-/// <param name="Number">Its number (makedev).</param>
-public sealed record DeviceNumber(int Type, long Number)
-{
-    /// <inheritdoc/>
-    public bool Equals(DeviceNumber? other) => other is not null && other.Type == Type && other.Number == Number;
-
-    /// <inheritdoc/>
-    public override int GetHashCode() => Type ^ Number.GetHashCode();
-}

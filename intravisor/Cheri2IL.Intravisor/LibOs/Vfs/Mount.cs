@@ -22,7 +22,9 @@ public sealed record Mount(int Number, string Path, string Type, long Magic, boo
     public static Mount Terminals { get; } = new(3, "/dev/pts", "devpts", DevptsMagic, IsFixed: true);
 
     /// <summary>All that there are, the root first; each behind the one that it stands in.</summary>
-    public static IReadOnlyList<Mount> All { get; } =
+    public static ReadOnlySpan<Mount> All => _all;
+
+    private static readonly Mount[] _all =
     [
         new(1, "/", "tmpfs", TmpfsMagic),
         new(2, "/dev", "tmpfs", TmpfsMagic),
@@ -37,13 +39,13 @@ public sealed record Mount(int Number, string Path, string Type, long Magic, boo
     public string Source => this == Root ? "root" : Type;
 
     /// <summary>Number of the one that it stands in; 0: none.</summary>
-    public int Parent => this == Root ? 0 : All.Last(m => m != this && (m == Root || Path.StartsWith(m.Path + "/", StringComparison.Ordinal))).Number;
+    public int Parent => this == Root ? 0 : _all.Last(m => m != this && (m == Root || Path.StartsWith(m.Path + "/", StringComparison.Ordinal))).Number;
 
     /// <summary>That of the root.</summary>
     public static Mount Root => All[0];
 
     /// <summary>st_dev of a file that is in no directory of the tree: each kind is in a file system of its own, that nobody sees.</summary>
-    public static int NumberWithout(int type) => All.Count + (type switch
+    public static int NumberWithout(int type) => _all.Length + (type switch
     {
         FileAbi.S_IFIFO => 1,
         FileAbi.S_IFSOCK => 2,
