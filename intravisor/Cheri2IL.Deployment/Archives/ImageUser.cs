@@ -14,7 +14,7 @@ public sealed record ImageUser(int UserId, int GroupId, IReadOnlyList<int> Group
     private const long LongestFile = 4 << 20;
 
     /// <summary>Root, whom nobody has to ask for: whatever a tree's files say, only the home directory is theirs to choose.</summary>
-    public static ImageUser Root(IHostTree tree) => new(0, 0, [0], HomeOf(Lines(tree, "/etc/passwd", fields: 7).Find(u => u[2] == "0")));
+    public static ImageUser Root(IHostTree tree) => new(0, 0, (int[])[0], HomeOf(Lines(tree, "/etc/passwd", fields: 7).Find(u => u[2] == "0")));
 
     /// <summary>Looks one up.</summary>
     /// <param name="text">user, uid, user:group or uid:gid.</param>

@@ -61,7 +61,7 @@ public sealed record RootFile(IHostTree Tree, ImageConfiguration Configuration)
         void SetUnlessSet(string name, string value)
         {
             if (!environment.Exists(v => v.StartsWith(name + "=", StringComparison.Ordinal)))
-                environment.Add($"{name}={value}");
+                environment.Add(string.Concat(name, "=", value));
         }
     }
 

@@ -20,8 +20,8 @@ public sealed record TreeFile(IReadOnlyList<string> Names, HostEntry Entry)
             if (files.Walk(0, files.Root, FileSystem.FromBytes(Encoding.UTF8.GetBytes(path)), followLast: true, out var at) != 0 || at.Inode is not RegularFile || at.HasTrailingSlash
                 || files.PathOf(at.Parent) is not { } parent)
                 return null;
-            string[] directory = [.. parent.Split('/', StringSplitOptions.RemoveEmptyEntries)];
-            return tree.Find(directory, at.Name) is { } entry ? new TreeFile([.. directory, at.Name], entry) : null;
+            var directory = parent.Split('/', StringSplitOptions.RemoveEmptyEntries);
+            return tree.Find(directory, at.Name) is { } entry ? new TreeFile((string[])[.. directory, at.Name], entry) : null;
         }
     }
 

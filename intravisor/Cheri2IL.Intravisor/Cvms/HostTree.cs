@@ -105,13 +105,13 @@ public sealed unsafe partial class HostTree : IHostTree
     private byte[] HostPath(IReadOnlyList<string> path, string name)
     {
         var length = _root.Length + (name.Length > 0 ? 1 + name.Length : 0) + 1;
-        foreach (var directory in path)
-            length += 1 + directory.Length;
+        for (var k = 0; k < path.Count; k++)
+            length += 1 + path[k].Length;
         var result = new byte[length];
         _root.CopyTo(result, 0);
         var at = _root.Length;
-        foreach (var directory in path)
-            Append(directory);
+        for (var k = 0; k < path.Count; k++)
+            Append(path[k]);
         if (name.Length > 0)
             Append(name);
         return result;

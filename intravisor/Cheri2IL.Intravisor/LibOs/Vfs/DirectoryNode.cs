@@ -4,7 +4,7 @@ using Cheri2IL.Runtime;
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
 
 /// <summary>
-/// A directory: a map in memory, filled from the host tree by the name, and as a whole when it is listed, changed or often looked into.
+/// A directory: a map in memory, filled from the host tree by the name, and as a whole when it is listed, loses an entry or is often looked into.
 /// Later changes stay in memory, which is the writable overlay over a read-only root.
 /// </summary>
 public class DirectoryNode : Inode
@@ -22,6 +22,9 @@ public class DirectoryNode : Inode
     private IReadOnlyList<string>? _pendingHostPath;
     private Action<DirectoryNode>? _fill;
     private int _found;
+
+    /// <summary>Directories that were linked, and counted, before the host's entries are known.</summary>
+    private int _counted;
 
     /// <summary>Makes an empty directory.</summary>
     /// <param name="fileSystem">Its file system.</param>
@@ -155,12 +158,15 @@ public class DirectoryNode : Inode
     /// <param name="cost">Bytes that were charged for it.</param>
     public void Link(string name, Inode child, int cost = 0)
     {
-        Load();
+        // A change that is kept says whether it hides an entry of the layers below.
+        if (FileSystem.KeepsChanges)
+            Load();
         Add(name, child, cost, isBase: !FileSystem.KeepsChanges);
         if (child is DirectoryNode directory)
         {
             directory.Parent = this;
             Links++;
+            _counted += _pendingHostPath is not null ? 1 : 0;
         }
 
         Touch();
@@ -252,17 +258,19 @@ public class DirectoryNode : Inode
     private void Load(IReadOnlyList<string> path)
     {
         _pendingHostPath = null;
-        Dictionary<string, DirectoryEntry> found = new(_byName, StringComparer.Ordinal);
+        Dictionary<string, DirectoryEntry> others = new(_byName, StringComparer.Ordinal);
         foreach (var entry in FileSystem.Lower!.List(path))
         {
             // To its place in the host's order.
-            if (found.Remove(entry.Name, out var known))
+            if (others.Remove(entry.Name, out var known))
                 _byName[entry.Name] = known with { Place = ++_lastPlace };
             else if (!_byName.ContainsKey(entry.Name))
                 Add(entry.Name, FileSystem.NodeOf(entry, this, [.. path, entry.Name]), cost: 0, isBase: true);
         }
 
-        Links += _byName.Values.Count(e => e.Child is DirectoryNode);
+        foreach (var entry in others.Values.OrderBy(e => e.Place))
+            _byName[entry.Name] = entry with { Place = ++_lastPlace };
+        Links += _byName.Values.Count(e => e.Child is DirectoryNode) - _counted;
     }
 }
 
