@@ -204,7 +204,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
 
     /// <summary>
     /// Sleeps until <see cref="Unpark"/>, an interruption, or <paramref name="deadline"/> (monotonic nanoseconds;
-    /// <see cref="long.MaxValue"/>: none). Wake-ups may be spurious.
+    /// <see cref="long.MaxValue"/>: none), or until a descriptor of the host is ready that it waits for. Wake-ups may be spurious.
     /// </summary>
     public ParkResult Park(long deadline)
     {
@@ -222,9 +222,15 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
                     return ParkResult.TimedOut;
             }
 
+            var isReady = false;
             Volatile.Write(ref _isWaiting, true);
-            _token.Sleep(left);
+            if (Waits.HasHost)
+                isReady = _token.Sleep(left, Waits);
+            else
+                _token.Sleep(left);
             Volatile.Write(ref _isWaiting, false);
+            if (isReady)
+                return IsInterrupted ? ParkResult.Interrupted : ParkResult.Woken;
         }
     }
 
@@ -264,6 +270,7 @@ public sealed unsafe partial class CvmThread : IGuestHost, IWaiter, IDisposable
                 return;
             _disposed = true;
             Server?.Dispose();
+            _token.Dispose();
             _guest.Dispose();
         }
     }

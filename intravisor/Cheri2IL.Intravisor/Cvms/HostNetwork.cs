@@ -1,12 +1,16 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Cheri2IL.Intravisor.LibOs.Abi;
 
 namespace Cheri2IL.Intravisor.Cvms;
 
-/// <summary>TCP of the host, through .NET.</summary>
-public sealed class HostNetwork : IHostNetwork
+/// <summary>TCP of the host.</summary>
+public sealed partial class HostNetwork : IHostNetwork
 {
     private const int Backlog = 512;
+    private const int NonBlocking = 0x800;
+    private const int CloseOnExec = 0x80000;
 
     private HostNetwork()
     {
@@ -33,19 +37,23 @@ public sealed class HostNetwork : IHostNetwork
     }
 
     /// <inheritdoc/>
-    public async Task<IHostConnection> ConnectAsync(IPEndPoint address)
+    // By the host's calls: .NET's thread would go on being told of everything that happens to a socket of its own.
+    public unsafe SafeHandle Connect(IPEndPoint address)
     {
-        var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            await socket.ConnectAsync(address).ConfigureAwait(false);
-            return new Connection(socket, address);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
+        var descriptor = NativeSocket(address.AddressFamily == AddressFamily.InterNetwork ? SocketAbi.AF_INET : SocketAbi.AF_INET6, SocketAbi.SOCK_STREAM | NonBlocking | CloseOnExec, 0);
+        if (descriptor < 0)
+            throw Error(Marshal.GetLastPInvokeError());
+        var socket = new HostDescriptor(descriptor);
+        HostDescriptor.SetOption(socket, SocketAbi.IPPROTO_TCP, SocketAbi.TCP_NODELAY, 1);
+        var name = address.Serialize();
+        int result;
+        fixed (byte* bytes = name.Buffer.Span)
+            result = NativeConnect(descriptor, bytes, (uint)name.Size);
+        if (result == 0 || Marshal.GetLastPInvokeError() is Errno.EINPROGRESS)
+            return socket;
+        var error = Error(Marshal.GetLastPInvokeError());
+        socket.Dispose();
+        throw error;
     }
 
     /// <inheritdoc/>
@@ -61,16 +69,33 @@ public sealed class HostNetwork : IHostNetwork
         }
     }
 
+    private static SocketException Error(int number) => new(number switch
+    {
+        Errno.ECONNREFUSED => (int)SocketError.ConnectionRefused,
+        Errno.ENETUNREACH => (int)SocketError.NetworkUnreachable,
+        Errno.ETIMEDOUT => (int)SocketError.TimedOut,
+        Errno.EMFILE or Errno.ENFILE => (int)SocketError.TooManyOpenSockets,
+        Errno.EADDRNOTAVAIL => (int)SocketError.AddressNotAvailable,
+        _ => (int)SocketError.HostUnreachable,
+    });
+
+    [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
+    private static partial int NativeSocket(int family, int type, int protocol);
+
+    [LibraryImport("libc", EntryPoint = "connect", SetLastError = true)]
+    private static unsafe partial int NativeConnect(int socket, byte* address, uint length);
+
     private sealed class Listener(Socket socket) : IHostListener
     {
-        public async Task<IHostConnection?> AcceptAsync()
+        public async Task<HostConnection?> AcceptAsync()
         {
             while (true)
             {
                 try
                 {
-                    var accepted = await socket.AcceptAsync().ConfigureAwait(false);
-                    return new Connection(accepted, (IPEndPoint)accepted.RemoteEndPoint!);
+                    using var accepted = await socket.AcceptAsync().ConfigureAwait(false);
+                    accepted.NoDelay = true;
+                    return new HostConnection(HostDescriptor.Duplicate(accepted.SafeHandle), (IPEndPoint)accepted.RemoteEndPoint!);
                 }
                 catch (ObjectDisposedException)
                 {
@@ -80,7 +105,7 @@ public sealed class HostNetwork : IHostNetwork
                 {
                     return null;
                 }
-                catch (SocketException)
+                catch (Exception error) when (error is SocketException or IOException)
                 {
                     // That connection is gone, or the host is short of descriptors: the next may do better.
                     await Task.Delay(TimeSpan.FromMilliseconds(100)).ConfigureAwait(false);
@@ -89,59 +114,5 @@ public sealed class HostNetwork : IHostNetwork
         }
 
         public void Dispose() => socket.Dispose();
-    }
-
-    private sealed class Connection : IHostConnection
-    {
-        private readonly Socket _socket;
-        private bool _isSent;
-        private bool _isReceived;
-
-        public Connection(Socket socket, IPEndPoint peer)
-        {
-            (_socket, Peer) = (socket, peer);
-            socket.NoDelay = true;
-            // For TrySend; what is asynchronous does not care.
-            socket.Blocking = false;
-        }
-
-        public IPEndPoint Peer { get; }
-
-        public async ValueTask<int> ReceiveAsync(Memory<byte> buffer)
-        {
-            var count = await _socket.ReceiveAsync(buffer, SocketFlags.None).ConfigureAwait(false);
-            Volatile.Write(ref _isReceived, count == 0);
-            return count;
-        }
-
-        public int TrySend(ReadOnlySpan<byte> bytes)
-        {
-            var count = _socket.Send(bytes, SocketFlags.None, out var error);
-            return error switch
-            {
-                SocketError.Success => count,
-                SocketError.WouldBlock => 0,
-                _ => throw new SocketException((int)error),
-            };
-        }
-
-        public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
-        {
-            while (!bytes.IsEmpty)
-                bytes = bytes[await _socket.SendAsync(bytes, SocketFlags.None).ConfigureAwait(false)..];
-        }
-
-        public void FinishSending()
-        {
-            Volatile.Write(ref _isSent, true);
-            _socket.Shutdown(SocketShutdown.Send);
-        }
-
-        public void Dispose()
-        {
-            if (!Volatile.Read(ref _isSent) || !Volatile.Read(ref _isReceived))
-                _socket.LingerState = new LingerOption(enable: true, seconds: 0);
-            _socket.Dispose();
-        }
     }
 }

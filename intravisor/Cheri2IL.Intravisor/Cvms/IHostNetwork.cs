@@ -1,17 +1,25 @@
 using System.Net;
+using System.Runtime.InteropServices;
 
 namespace Cheri2IL.Intravisor.Cvms;
 
 /// <summary>TCP of the host, for what a cVM publishes and where it may connect to: part of the host interface. Thread-safe.</summary>
+/// <remarks>
+/// A connection is a descriptor of a stream socket of this process, of any family: whoever wants to see or change what passes hands out one end of a
+/// socketpair. The cVM's own threads receive, send and wait by it, without another thread in between.
+/// </remarks>
 public interface IHostNetwork
 {
     /// <summary>Listens at a port.</summary>
     /// <exception cref="System.Net.Sockets.SocketException">It cannot.</exception>
     IHostListener Listen(IPEndPoint address);
 
-    /// <summary>Connects.</summary>
+    /// <summary>
+    /// Begins to connect, and waits for nothing: the descriptor can be written to as soon as the connection is made, or has failed, which SO_ERROR then tells.
+    /// It belongs to the caller.
+    /// </summary>
     /// <exception cref="System.Net.Sockets.SocketException">It cannot.</exception>
-    Task<IHostConnection> ConnectAsync(IPEndPoint address);
+    SafeHandle Connect(IPEndPoint address);
 
     /// <summary>Addresses of a host; empty if it has none.</summary>
     Task<IPAddress[]> ResolveAsync(string host);
@@ -21,27 +29,10 @@ public interface IHostNetwork
 public interface IHostListener : IDisposable
 {
     /// <summary>The next connection; null when the listener was disposed.</summary>
-    Task<IHostConnection?> AcceptAsync();
+    Task<HostConnection?> AcceptAsync();
 }
 
-/// <summary>A connection of the host. Disposing it ends every wait, and resets it unless both directions are at their end.</summary>
-public interface IHostConnection : IDisposable
-{
-    /// <summary>The other end.</summary>
-    IPEndPoint Peer { get; }
-
-    /// <summary>Receives; 0 at the end.</summary>
-    /// <exception cref="System.Net.Sockets.SocketException">The connection is gone.</exception>
-    ValueTask<int> ReceiveAsync(Memory<byte> buffer);
-
-    /// <summary>Sends what can be sent without waiting; how many bytes.</summary>
-    /// <exception cref="System.Net.Sockets.SocketException">The connection is gone.</exception>
-    int TrySend(ReadOnlySpan<byte> bytes);
-
-    /// <summary>Sends all.</summary>
-    /// <exception cref="System.Net.Sockets.SocketException">The connection is gone.</exception>
-    ValueTask SendAsync(ReadOnlyMemory<byte> bytes);
-
-    /// <summary>Nothing more is sent.</summary>
-    void FinishSending();
-}
+/// <summary>A connection that arrived at the host.</summary>
+/// <param name="Descriptor">Its descriptor, which belongs to whoever accepted it.</param>
+/// <param name="Peer">The other end.</param>
+public sealed record HostConnection(SafeHandle Descriptor, IPEndPoint Peer);

@@ -8,10 +8,10 @@ namespace Cheri2IL.Intravisor.LibOs.Events;
 
 /// <summary>An epoll instance: files that it watches, and a list of those that were woken since they were last found not to be ready.</summary>
 /// <remarks>
-/// Thread-safe. Locks are taken in this order: collecting, the watched file's own, its wait queue, <see cref="_gate"/>. Instances that watch
-/// each other form no cycle, so that neither do their locks.
+/// Thread-safe. Locks are taken in this order: collecting, the watched file's own, its wait queue, <see cref="_gate"/>; that of an item comes before its file's
+/// queue. Instances that watch each other form no cycle, so that neither do their locks.
 /// </remarks>
-public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
+public sealed partial class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
 {
     /// <summary>Bytes of host memory that a watched file takes.</summary>
     private const int ItemBytes = 256;
@@ -38,9 +38,6 @@ public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
 
     /// <inheritdoc/>
     internal override WaitQueue Waiters { get; } = new();
-
-    /// <summary>Whether there may be something to collect.</summary>
-    internal bool HasReady => Volatile.Read(ref _ready) != 0;
 
     /// <inheritdoc/>
     internal override long ChangesAt
@@ -78,8 +75,14 @@ public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
         }
 
         file.Watch(item);
-        Arm(thread, item);
-        return 0;
+        var error = Arm(thread, item);
+        if (error != 0)
+        {
+            file.Unwatch(item);
+            Drop(item);
+        }
+
+        return error;
     }
 
     /// <summary>EPOLL_CTL_MOD; 0 or a negated errno.</summary>
@@ -95,8 +98,7 @@ public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
             (item.Wanted, item.Data) = (events, data);
         }
 
-        Arm(thread, item);
-        return 0;
+        return Arm(thread, item);
     }
 
     /// <summary>EPOLL_CTL_DEL; 0 or -ENOENT.</summary>
@@ -129,6 +131,8 @@ public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
                 Unlink(item);
         }
 
+        lock (item)
+            Unregister(item);
         Inode.FileSystem.Release(ItemBytes);
     }
 
@@ -153,13 +157,15 @@ public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
     {
         lock (_collecting)
         {
-            NoticeTimed(thread.Cvm.Host.MonotonicNanoseconds);
-            var done = 0;
+            NoticeTimed(thread.Cvm.Host);
+            var done = CollectFromHost(thread, address, most);
             // What is ready by level goes to the end again, and is not looked at twice.
-            for (var left = Volatile.Read(ref _ready); left > 0 && done < most; left--)
+            for (var left = Volatile.Read(ref _ready); left > 0 && done >= 0 && done < most; left--)
             {
                 if (TakeReady(out var wanted, out var data) is not { } item)
                     break;
+                if (Follow(item) > 0)
+                    continue;
                 var events = PollEvents.Expand(item.File.PollFor(thread)) & (wanted | PollEvents.Always);
                 if (events == 0)
                     continue;
@@ -196,6 +202,8 @@ public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
             {
                 if (TakeReady(out var wanted, out _) is not { } item)
                     break;
+                if (Follow(item) > 0)
+                    continue;
                 if ((PollEvents.Expand(item.File.PollFor(thread)) & (wanted | PollEvents.Always)) == 0)
                     continue;
                 lock (_gate)
@@ -207,7 +215,7 @@ public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
                 return FileAbi.POLLIN;
             }
 
-            return 0;
+            return IsHostReady ? FileAbi.POLLIN : 0;
         }
     }
 
@@ -222,6 +230,8 @@ public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
             item.File.Unwatch(item);
             Drop(item);
         }
+
+        CloseHost();
     }
 
     /// <summary>Length of the longest chain of instances below this one.</summary>
@@ -246,23 +256,34 @@ public sealed class Epoll(Inode inode, int flags) : OpenFile(inode, flags)
             return [.. _items.Values.Select(i => i.File).OfType<Epoll>()];
     }
 
-    /// <summary>Enters the file's queue for what is wanted now, and looks.</summary>
-    private void Arm(CvmThread thread, EpollItem item)
+    /// <summary>Enters the file's queue for what is wanted now, and looks; 0, or a negated errno if the host cannot watch one that is its own.</summary>
+    private int Arm(CvmThread thread, EpollItem item)
     {
         var queue = item.File.WaitersFor(thread)!;
         var wanted = PollEvents.Expand((int)(item.Wanted & ~Modifiers)) | PollEvents.Always;
         item.Queue?.Remove(item);
         queue.Add(item, wanted);
+        if (Register(item) is not 0 and var result)
+            return Math.Min(result, 0);
         item.ChangesAt = item.File.ChangesAt;
         if ((PollEvents.Expand(item.File.PollFor(thread)) & wanted) != 0)
             Notice(item);
         else if (item.ChangesAt != long.MaxValue)
             Waiters.Wake(FileAbi.POLLIN);
+        return 0;
     }
 
     /// <summary>What changes by itself wakes nobody: files whose time has come are noticed here.</summary>
-    private void NoticeTimed(long now)
+    private void NoticeTimed(IHostInterface host)
     {
+        // Most have none, and need no clock.
+        lock (_gate)
+        {
+            if (_timed.Count == 0)
+                return;
+        }
+
+        var now = host.MonotonicNanoseconds;
         for (var k = 0; ; k++)
         {
             EpollItem item;

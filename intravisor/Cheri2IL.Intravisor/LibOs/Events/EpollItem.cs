@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Intravisor.LibOs.Waiting;
 
@@ -30,6 +31,15 @@ internal sealed class EpollItem(Epoll epoll, int descriptor, OpenFile file) : Wa
 
     /// <summary>Whether it was removed.</summary>
     public bool IsRemoved { get; set; }
+
+    /// <summary>The descriptor of the host by which the file is watched there; null: it is not. With the two that follow guarded by the item itself.</summary>
+    public SafeHandle? Followed { get; set; }
+
+    /// <summary>What is registered with the host: that descriptor, or another one of the same.</summary>
+    public SafeHandle? Registration { get; set; }
+
+    /// <summary>What the host calls it.</summary>
+    public ulong Key { get; set; }
 
     /// <summary>Neighbour in that list.</summary>
     public EpollItem? PreviousReady { get; set; }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Processes;
@@ -92,6 +93,9 @@ internal sealed class FileOwner(OpenFile file) : WaitEntry
             _isOn = false;
         }
     }
+
+    /// <inheritdoc/>
+    internal override void Follow(WaitQueue queue, SafeHandle host) => HostWatcher.Watch(queue, host);
 
     /// <inheritdoc/>
     internal override void Wake(int events)

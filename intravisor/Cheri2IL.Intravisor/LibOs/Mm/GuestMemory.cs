@@ -58,6 +58,16 @@ public sealed unsafe class GuestMemory
         return true;
     }
 
+    /// <summary>Whether there are capabilities in it: then nobody but this may write, because what is written stops being one before.</summary>
+    internal bool HasTags => _tags is not null;
+
+    /// <summary>
+    /// Where a range lies for a call of the host's kernel, which checks its pages and says EFAULT itself; null if it is outside the slot, or not allowed.
+    /// Not for writing where there are tags.
+    /// </summary>
+    internal byte* ForKernel(long address, ulong length, bool isWrite)
+        => Permits(address, length, isWrite) && !(isWrite && HasTags) ? _base + address : null;
+
     /// <summary>Copies guest memory out.</summary>
     public bool TryRead(long address, Span<byte> destination)
     {

@@ -7,7 +7,7 @@ using Cheri2IL.Intravisor.LibOs.Waiting;
 namespace Cheri2IL.Intravisor.LibOs.Net;
 
 /// <summary>Joins a cVM's sockets with connections of the host: those that arrive at published ports, and those that it may make.</summary>
-/// <remarks>Thread-safe. Each connection has a socket of its own at the cVM's network, and two loops that pass bytes on.</remarks>
+/// <remarks>Thread-safe. A connection's descriptor becomes the other end of the guest's socket (<see cref="HostStream"/>): nothing here passes bytes on.</remarks>
 internal sealed class HostBridge : IDisposable
 {
     /// <summary>
@@ -65,8 +65,8 @@ internal sealed class HostBridge : IDisposable
     }
 
     /// <summary>
-    /// Begins to connect a socket: -EINPROGRESS, after which <see cref="StreamSocket.Establish"/> or <see cref="StreamSocket.Fail"/> is called, or
-    /// -ENETUNREACH where the cVM may not connect to.
+    /// Begins to connect a socket: -EINPROGRESS, after which the socket finds out itself what becomes of it, -ENETUNREACH where the cVM may not connect to, or
+    /// why the host cannot.
     /// </summary>
     public int Connect(StreamSocket socket, in SocketAddress address)
     {
@@ -76,9 +76,23 @@ internal sealed class HostBridge : IDisposable
             grant = _granted.Find(g => g.Address == ip && g.Port == port);
         if (grant is null)
             return -Errno.ENETUNREACH;
-        socket.Begin();
-        _ = ConnectAsync(socket, address, new IPEndPoint(grant.HostAddress, grant.Port));
-        return -Errno.EINPROGRESS;
+        try
+        {
+            socket.Begin(new HostStream(_network.Connect(new IPEndPoint(grant.HostAddress, grant.Port))), address);
+            return -Errno.EINPROGRESS;
+        }
+        catch (SocketException error)
+        {
+            return -(error.SocketErrorCode switch
+            {
+                SocketError.ConnectionRefused => Errno.ECONNREFUSED,
+                SocketError.TimedOut => Errno.ETIMEDOUT,
+                SocketError.NetworkUnreachable => Errno.ENETUNREACH,
+                SocketError.TooManyOpenSockets => Errno.ENFILE,
+                SocketError.AddressNotAvailable => Errno.EADDRNOTAVAIL,
+                _ => Errno.EHOSTUNREACH,
+            });
+        }
     }
 
     /// <summary>Listens no more. Connections end with the sockets.</summary>
@@ -94,59 +108,27 @@ internal sealed class HostBridge : IDisposable
 
     private static async Task PassOnAsync(IHostListener listener, NetworkStack stack, PublishedPort port)
     {
+        // One after the other: as long as the guest has no room for a connection, those that follow wait in the host's backlog.
         while (await listener.AcceptAsync().ConfigureAwait(false) is { } connection)
-            _ = PassOnAsync(connection, stack, (ushort)port.GuestPort);
+            await PassOnAsync(connection, stack, (ushort)port.GuestPort).ConfigureAwait(false);
     }
 
-    private static async Task PassOnAsync(IHostConnection connection, NetworkStack stack, ushort port)
+    private static async Task PassOnAsync(HostConnection connection, NetworkStack stack, ushort port)
     {
-        var end = new StreamSocket(stack, SocketAbi.AF_INET, SocketAbi.SOCK_STREAM)
-        {
-            LocalAddress = SocketAddress.OfInet(SocketAbi.AF_INET, InternetAddress.Map(Gateway), (ushort)connection.Peer.Port),
-        };
-        end.AddReference();
+        var host = new HostStream(connection.Descriptor);
+        var from = SocketAddress.OfInet(SocketAbi.AF_INET, InternetAddress.Map(Gateway), (ushort)connection.Peer.Port);
         var to = SocketAddress.OfInet(SocketAbi.AF_INET, stack.Address, port);
         while (stack.InetNames.Listener(port) is { } listener)
         {
-            var error = end.Offer(listener, to, mayWait: true, out _);
+            var error = listener.Offer(host, to, from);
             if (error == 0)
-            {
-                await new BridgedConnection(end, connection).RunAsync().ConfigureAwait(false);
                 return;
-            }
-
             if (error != -Errno.EAGAIN)
                 break;
             await AsyncWaiter.WaitAsync(listener.Waiters, FileAbi.POLLOUT | FileAbi.POLLHUP, () => listener.HasRoom).ConfigureAwait(false);
         }
 
-        end.Release();
-        connection.Dispose();
-    }
-
-    private async Task ConnectAsync(StreamSocket socket, SocketAddress address, IPEndPoint host)
-    {
-        IHostConnection connection;
-        try
-        {
-            connection = await _network.ConnectAsync(host).ConfigureAwait(false);
-        }
-        catch (SocketException error)
-        {
-            socket.Fail(error.SocketErrorCode switch
-            {
-                SocketError.ConnectionRefused => Errno.ECONNREFUSED,
-                SocketError.TimedOut => Errno.ETIMEDOUT,
-                SocketError.NetworkUnreachable => Errno.ENETUNREACH,
-                _ => Errno.EHOSTUNREACH,
-            });
-            return;
-        }
-
-        var end = new StreamSocket(socket.Stack, socket.Family, SocketAbi.SOCK_STREAM) { LocalAddress = address };
-        end.AddReference();
-        socket.Establish(end, address);
-        await new BridgedConnection(end, connection).RunAsync().ConfigureAwait(false);
+        host.Close(reset: true);
     }
 
     private static InternetAddress ToInteger(IPAddress address)

@@ -120,7 +120,7 @@ internal abstract class Socket : OpenFile
     public abstract long Receive(ref IoVector to, bool peek, out Received received);
 
     /// <summary>SO_ERROR: the error that waits to be told, which it does not do then any more; 0: none.</summary>
-    public int TakeError() => Interlocked.Exchange(ref _error, 0);
+    public virtual int TakeError() => Interlocked.Exchange(ref _error, 0);
 
     /// <inheritdoc/>
     internal override long Read(ref IoVector to)

@@ -19,6 +19,8 @@ internal sealed partial class StreamSocket
         get
         {
             const byte established = 1, synSent = 2, finWait2 = 5, closeWait = 8, listen = 10;
+            if (ConnectedHost is { } host)
+                return host.State is var state and not Closed ? (state, _remote, Math.Max(0, host.Available)) : default;
             lock (_gate)
             {
                 return _state switch

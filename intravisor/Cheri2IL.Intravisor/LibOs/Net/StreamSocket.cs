@@ -37,9 +37,6 @@ internal sealed partial class StreamSocket : Socket
         Connected,
     }
 
-    /// <summary>Called by the thread that has sent something to this socket, for one that no guest reads; null: the inbox's readers are woken, that is all.</summary>
-    public Action? Arrived { get; set; }
-
     /// <summary>Whether it listens (SO_ACCEPTCONN).</summary>
     public bool IsListening => Is(State.Listening);
 
@@ -53,21 +50,24 @@ internal sealed partial class StreamSocket : Socket
         }
     }
 
-    /// <summary>Whether no more can be sent: the other end is closed, or does not read.</summary>
-    public bool IsBroken => _isSendShut || _isReset || _peer is null || _peer.Inbox.IsClosed;
-
     /// <inheritdoc/>
     public override SocketAddress PeerAddress
     {
         get
         {
+            if (ConnectedHost is { State: Closed })
+                return default;
             lock (_gate)
                 return _state != State.Connected || _isReset ? default : IsUnix ? _peer!.LocalAddress : _remote;
         }
     }
 
     /// <inheritdoc/>
-    internal override int Room => _peer?.Inbox.Room ?? 0;
+    // Who waits for room in a connection of the host gets as much as it takes.
+    internal override int Room => ConnectedHost is { } host ? IsNonBlocking ? host.Room : int.MaxValue : _peer?.Inbox.Room ?? 0;
+
+    /// <inheritdoc/>
+    public override long Available => ConnectedHost?.Available ?? base.Available;
 
     /// <summary>Makes two sockets that are connected with each other.</summary>
     public static (StreamSocket First, StreamSocket Second) Pair(NetworkStack stack, int type, Credentials self)
@@ -154,24 +154,8 @@ internal sealed partial class StreamSocket : Socket
         return error;
     }
 
-    /// <summary>A connection that was begun outside is made with <paramref name="peer"/>.</summary>
-    public void Establish(StreamSocket peer, in SocketAddress remote)
-    {
-        lock (_gate)
-        {
-            if (_state != State.Connecting)
-                return;
-            _state = State.Idle;
-            _isUntold = true;
-        }
-
-        peer._remote = LocalAddress;
-        _remote = remote;
-        Join(this, peer);
-    }
-
     /// <summary>A connection that was begun could not be made.</summary>
-    public void Fail(int error)
+    private void Fail(int error)
     {
         lock (_gate)
         {
@@ -182,16 +166,11 @@ internal sealed partial class StreamSocket : Socket
         SetError(error);
     }
 
-    /// <summary>The connection is waited for.</summary>
-    public void Begin()
-    {
-        lock (_gate)
-            _state = State.Connecting;
-    }
-
     /// <inheritdoc/>
     public override int Shutdown(bool reading, bool writing)
     {
+        if (ConnectedHost is { } host)
+            return host.Shutdown(reading, writing);
         lock (_gate)
         {
             if (_state == State.Listening && !IsUnix && reading)
@@ -238,6 +217,8 @@ internal sealed partial class StreamSocket : Socket
     public long Send(ref IoVector from, Ancillary? ancillary, Credentials sender, out Inbox? full)
     {
         full = null;
+        if (ConnectedHost is { } host)
+            return host.Send(ref from);
         if (!Is(State.Connected))
             return IsUnix ? -Errno.ENOTCONN : Is(State.Connecting) ? -Errno.EAGAIN : -Errno.EPIPE;
         if (!IsUnix && TakeError() is > 0 and var error)
@@ -250,8 +231,6 @@ internal sealed partial class StreamSocket : Socket
         var count = peer.Inbox.Send(ref from, LocalAddress, ancillary);
         if (count == -Errno.EAGAIN)
             full = peer.Inbox;
-        if (count > 0)
-            peer.Arrived?.Invoke();
         if (count != -Errno.EPIPE || IsUnix || !peer.Inbox.IsClosed)
             return count;
         // What is sent to an end that is closed goes out; the answer is a reset.
@@ -282,8 +261,8 @@ internal sealed partial class StreamSocket : Socket
                     return -Errno.EAGAIN;
                 }
 
-                Begin();
-                _remote = address;
+                lock (_gate)
+                    (_state, _remote) = (State.Connecting, address);
                 listener._waiting.Enqueue(this);
                 return -Errno.EINPROGRESS;
             }
@@ -311,6 +290,8 @@ internal sealed partial class StreamSocket : Socket
     public override long Receive(ref IoVector to, bool peek, out Received received)
     {
         received = default;
+        if (ConnectedHost is { } host)
+            return to.Left == 0 ? 0 : host.Receive(ref to, peek);
         if (!Is(State.Connected))
         {
             if (TakeError() is > 0 and var failure)
@@ -327,6 +308,8 @@ internal sealed partial class StreamSocket : Socket
     /// <inheritdoc/>
     public override int Poll()
     {
+        if (ConnectedHost is { } host)
+            return host.Poll();
         lock (_gate)
         {
             switch (_state)
@@ -363,6 +346,13 @@ internal sealed partial class StreamSocket : Socket
 
         RefuseWaiting();
         var hadUnread = Inbox.Close();
+        if ((_host ?? _connecting) is { } host)
+        {
+            Waiters.Attach(null);
+            host.Close(reset: Options.LingerSeconds == 0);
+            return;
+        }
+
         if (!isConnected)
             return;
         if (hadUnread || Options.LingerSeconds == 0)
@@ -374,6 +364,8 @@ internal sealed partial class StreamSocket : Socket
 
     private bool Is(State state)
     {
+        if (_connecting is not null)
+            Settle();
         lock (_gate)
             return _state == state;
     }
@@ -389,6 +381,8 @@ internal sealed partial class StreamSocket : Socket
     /// <summary>Whether connect may begin; 0 also where there is nothing left to do.</summary>
     private int BeginConnect(in SocketAddress address)
     {
+        if (_connecting is not null)
+            Settle();
         lock (_gate)
         {
             switch (_state)
@@ -437,7 +431,9 @@ internal sealed partial class StreamSocket : Socket
 
         foreach (var socket in accepted)
         {
-            socket._peer!.Reset();
+            socket._peer?.Reset();
+            if (socket._host is not null)
+                socket.Options.LingerSeconds = 0;
             socket.Close();
         }
 

@@ -118,6 +118,20 @@ internal static class CopySyscalls
         return count > 0 && Math.Abs((decimal)first - second) < count;
     }
 
+    /// <summary>
+    /// Writes, and, what was read from a stream, all of it: the kernel of the host may say that a connection has room, and take less when it is short of memory.
+    /// </summary>
+    private static long WriteAll(CvmThread thread, OpenFile to, ref IoVector from, bool mayReturn)
+    {
+        var total = from.Left;
+        while (true)
+        {
+            var result = thread.Write(to, ref from);
+            if (mayReturn || from.Left == 0 || (result < 0 && result != -Errno.EAGAIN) || thread.Await(to, FileAbi.POLLOUT, long.MaxValue) != 0)
+                return total > from.Left ? total - from.Left : result;
+        }
+    }
+
     /// <summary>Copies between files; an offset is the guest address of one, or 0 for the file's position.</summary>
     /// <param name="thread">The calling thread.</param>
     /// <param name="from">Source.</param>
@@ -158,7 +172,7 @@ internal static class CopySyscalls
                     break;
                 var read = (int)result;
                 var target = new IoVector(buffer.AsSpan(0, read));
-                result = toOffset >= 0 ? thread.WriteAt(to, toOffset, ref target) : thread.Write(to, ref target);
+                result = toOffset >= 0 ? thread.WriteAt(to, toOffset, ref target) : WriteAll(thread, to, ref target, mayReturn: from.IsSeekable);
                 if (result <= 0)
                     break;
                 done += result;

@@ -176,16 +176,26 @@ internal static class EventSyscalls
 
     private static long Wait(CvmThread thread, Epoll epoll, long address, int most, long deadline)
     {
-        while (true)
+        var count = epoll.Collect(thread, address, most);
+        if (count != 0 || IsOver(thread, deadline))
+            return count;
+        thread.Waits.Enter(epoll.Waiters, FileAbi.POLLIN);
+        try
         {
-            var count = epoll.Collect(thread, address, most);
-            if (count != 0 || thread.Cvm.Host.MonotonicNanoseconds >= deadline)
-                return count;
-            var result = epoll.Waiters.Wait(thread, Math.Min(deadline, epoll.ChangesAt), static e => e.HasReady, epoll);
-            if (result == ParkResult.Interrupted)
-                return -Errno.EINTR;
+            for (var isInterrupted = false; ; isInterrupted = thread.Park(Math.Min(deadline, epoll.ChangesAt)) == ParkResult.Interrupted)
+            {
+                count = epoll.Collect(thread, address, most);
+                if (count != 0 || isInterrupted || IsOver(thread, deadline))
+                    return count != 0 || !isInterrupted ? count : -Errno.EINTR;
+            }
+        }
+        finally
+        {
+            thread.Waits.LeaveAll();
         }
     }
+
+    private static bool IsOver(CvmThread thread, long deadline) => deadline != long.MaxValue && thread.Cvm.Host.MonotonicNanoseconds >= deadline;
 
     private static AnonymousNode Node(CvmThread thread) => new(thread.Files.FileSystem, mode: 0x180);
 

@@ -165,7 +165,16 @@ internal static class MessageSyscalls
 
             if (count >= 0 && (from.Left == 0 || socket.Type != SocketAbi.SOCK_STREAM))
                 return done;
-            if (count == -Errno.EAGAIN && full is not null && mayWait)
+            if (count == -Errno.EAGAIN && full is null && mayWait)
+            {
+                // Where there is no room is not the library OS's to see.
+                count = thread.Await(socket, FileAbi.POLLOUT, deadline);
+                if (count == 0)
+                    continue;
+                if (count == -Errno.ERESTARTSYS && socket.Options.SendTimeout != 0)
+                    count = -Errno.EINTR;
+            }
+            else if (count == -Errno.EAGAIN && full is not null && mayWait)
             {
                 var parked = full.Space.Wait(thread, deadline, static f => f.IsWritable, full, FileAbi.POLLOUT);
                 if (parked == ParkResult.Woken)

@@ -156,9 +156,11 @@ internal static class SocketOptionSyscalls
                 return 0;
             case SocketAbi.SO_SNDBUF or SocketAbi.SO_SNDBUFFORCE:
                 options.SendBuffer = SocketOptions.BufferFor(integer);
+                (socket as StreamSocket)?.TellHost(level, option, options.SendBuffer / 2);
                 return 0;
             case SocketAbi.SO_RCVBUF or SocketAbi.SO_RCVBUFFORCE:
                 options.ReceiveBuffer = SocketOptions.BufferFor(integer);
+                (socket as StreamSocket)?.TellHost(level, option, options.ReceiveBuffer / 2);
                 socket.Inbox.Resize((int)BitOperations.RoundUpToPowerOf2((uint)options.ReceiveBuffer));
                 return 0;
             case SocketAbi.SO_LINGER:

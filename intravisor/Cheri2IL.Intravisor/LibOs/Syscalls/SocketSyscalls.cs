@@ -222,7 +222,8 @@ internal static class SocketSyscalls
         while (true)
         {
             var result = socket.Connect(thread, address, CredentialsOf(thread), mayWait, out var full);
-            if (mayWait && result == -Errno.EINPROGRESS)
+            // One that a signal has interrupted goes on.
+            if (mayWait && result is -Errno.EINPROGRESS or -Errno.EALREADY)
                 return AwaitConnection(thread, socket, deadline);
             if (!mayWait || full is null)
                 return result;

@@ -1,4 +1,5 @@
 using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Runtime.Capabilities;
 
 namespace Cheri2IL.Intravisor.LibOs.Vfs;
@@ -49,8 +50,17 @@ internal ref struct IoVector
     /// <summary>Regular files do not become longer by it (RLIMIT_FSIZE).</summary>
     public long SizeLimit { get; set; } = long.MaxValue;
 
+    /// <summary>Whether it is a buffer of the library OS.</summary>
+    public readonly bool IsBuffer => _thread is null;
+
     /// <summary>The rest of the buffer of the library OS; empty where it is memory of the caller.</summary>
     public readonly Span<byte> Buffer => _buffer;
+
+    /// <summary>Whether the host's kernel can put bytes there; else only <see cref="TryPut"/> can.</summary>
+    public readonly bool IsPlain => !_thread!.Memory.HasTags;
+
+    /// <summary>Most ranges of the caller's memory that <see cref="Locate"/> finds.</summary>
+    public readonly int RangeCount => 1 + _ranges.Length - _next;
 
     /// <summary>Takes the next bytes, as many as fit; false (EFAULT) if memory of the caller cannot be read.</summary>
     public bool TryTake(scoped Span<byte> to)
@@ -93,8 +103,48 @@ internal ref struct IoVector
     /// <summary>Passes all that is left: nobody wants it.</summary>
     public void SkipRest() => Left = 0;
 
-    /// <summary>Passes bytes of <see cref="Buffer"/> that were moved by other means.</summary>
-    public void Skip(int count) => Pass(count);
+    /// <summary>
+    /// Where what is left of the caller's memory lies for the host's kernel, which finds out itself what pages allow: how many ranges, or -EFAULT if it is not the
+    /// caller's to read, or write. What is moved is skipped then.
+    /// </summary>
+    public readonly int Locate(Span<HostRange> ranges, bool isWrite)
+    {
+        var (count, left) = (0, Left);
+        if (_next > 0)
+            _thread!.ActFor(_ranges[_next - 1].Pointer);
+        if (_rangeLeft > 0 && !TryLocate(_address, Math.Min(_rangeLeft, left), isWrite, ranges, ref count, ref left))
+            return -Errno.EFAULT;
+        for (var k = _next; k < _ranges.Length && left > 0; k++)
+        {
+            ref readonly var range = ref _ranges[k];
+            _thread!.ActFor(range.Pointer);
+            if (!TryLocate((long)range.Pointer.Address, Math.Min(range.Length, left), isWrite, ranges, ref count, ref left))
+                return -Errno.EFAULT;
+        }
+
+        return count;
+    }
+
+    /// <summary>Passes bytes that were moved by other means.</summary>
+    public void Skip(long count)
+    {
+        while (count > 0)
+        {
+            var step = Step((int)Math.Min(count, int.MaxValue));
+            Pass(step);
+            count -= step;
+        }
+    }
+
+    private readonly unsafe bool TryLocate(long address, long length, bool isWrite, Span<HostRange> ranges, ref int count, ref long left)
+    {
+        var at = _thread!.Memory.ForKernel(address, (ulong)length, isWrite);
+        if (at is null)
+            return false;
+        ranges[count++] = new HostRange { Address = at, Length = (nuint)length };
+        left -= length;
+        return true;
+    }
 
     /// <summary>Most bytes that the present range still has, of those wanted; 0 at the end.</summary>
     private int Step(int wanted)

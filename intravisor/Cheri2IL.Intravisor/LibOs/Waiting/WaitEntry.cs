@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Cheri2IL.Intravisor.LibOs.Waiting;
 
 /// <summary>A place in a <see cref="WaitQueue"/>.</summary>
@@ -17,6 +19,11 @@ internal abstract class WaitEntry
 
     /// <summary>Neighbour in the queue.</summary>
     internal WaitEntry? Next { get; set; }
+
+    /// <summary>The queue has a descriptor of the host. Called with the queue locked; those that ask the host themselves need nothing.</summary>
+    internal virtual void Follow(WaitQueue queue, SafeHandle host)
+    {
+    }
 
     /// <summary>Some of these events came. Called with the queue locked: it must not call back into that, nor wait.</summary>
     internal abstract void Wake(int events);

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Cheri2IL.Intravisor.Cvms;
 
 namespace Cheri2IL.Intravisor.LibOs.Waiting;
@@ -16,6 +17,13 @@ internal sealed class WaitQueue(bool isAsymmetric = false)
     private WaitEntry? _first;
     private WaitEntry? _last;
     private int _count;
+    private SafeHandle? _host;
+
+    /// <summary>
+    /// A descriptor of the host of which the kernel knows when it changes: then nobody calls <see cref="Wake"/> for that, and whoever waits has the kernel tell.
+    /// Null: there is none.
+    /// </summary>
+    public SafeHandle? Host => Volatile.Read(ref _host);
 
     /// <summary>Whether somebody waits.</summary>
     public bool HasWaiters => Volatile.Read(ref _count) != 0;
@@ -35,10 +43,27 @@ internal sealed class WaitQueue(bool isAsymmetric = false)
                 _last.Next = entry;
             _last = entry;
             Volatile.Write(ref _count, _count + 1);
+            if (_host is not null)
+                entry.Follow(this, _host);
         }
 
         if (isAsymmetric)
             Interlocked.MemoryBarrierProcessWide();
+    }
+
+    /// <summary>Sets <see cref="Host"/>, and makes all who wait look again.</summary>
+    public void Attach(SafeHandle? host)
+    {
+        lock (_gate)
+        {
+            if (_host is not null)
+                HostWatcher.Forget(_host);
+            Volatile.Write(ref _host, host);
+            for (var entry = _first; host is not null && entry is not null; entry = entry.Next)
+                entry.Follow(this, host);
+        }
+
+        Wake();
     }
 
     /// <summary>Takes an entry out. When it returns, nobody wakes it any more.</summary>

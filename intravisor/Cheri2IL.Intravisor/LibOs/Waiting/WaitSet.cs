@@ -1,3 +1,5 @@
+using Cheri2IL.Intravisor.Cvms;
+
 namespace Cheri2IL.Intravisor.LibOs.Waiting;
 
 /// <summary>The queues that a thread waits in at a time, with entries that are used again for every wait.</summary>
@@ -16,6 +18,31 @@ internal sealed class WaitSet(IWaiter thread)
         if (_count == _entries.Count)
             _entries.Add(new ThreadEntry(thread));
         queue.Add(_entries[_count++], events);
+    }
+
+    /// <summary>Whether a descriptor of the host is among what it waits for.</summary>
+    public bool HasHost
+    {
+        get
+        {
+            for (var k = 0; k < _count; k++)
+            {
+                if (_entries[k].Queue?.Host is not null)
+                    return true;
+            }
+
+            return false;
+        }
+    }
+
+    /// <summary>Adds those descriptors, each with the events that are waited for.</summary>
+    public void AddTo(HostPoll poll)
+    {
+        for (var k = 0; k < _count; k++)
+        {
+            if (_entries[k].Queue?.Host is { } descriptor)
+                poll.Add(descriptor, _entries[k].Events);
+        }
     }
 
     /// <summary>Leaves all queues.</summary>
