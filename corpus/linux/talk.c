@@ -3,6 +3,7 @@
 //   talk serve PORT              answers one connection
 //   talk ask HOST PORT BYTES     sends so many bytes, and compares the answer
 //   talk hear PORT               tells from where the first datagram comes, and answers it
+//   talk post HOST PORT          sends datagrams there, and to the next port, and tells what comes back
 //   talk pretend HOST PORT       sends datagrams and connects as 127.0.0.1 and ::1, and then as itself
 #include "show.h"
 #include <arpa/inet.h>
@@ -93,6 +94,31 @@ static int hear(int port) {
     long part = recvfrom(server, buffer, sizeof buffer, 0, (struct sockaddr *)&peer, &length);
     printf("%.*s from %s\n", (int)part, buffer, inet_ntoa(peer.sin_addr));
     show("answer", sendto(server, buffer, part, 0, (struct sockaddr *)&peer, length));
+    return 0;
+}
+
+static int post_to(const char *host, const char *port) {
+    struct addrinfo *found, hints = { .ai_family = AF_INET, .ai_socktype = SOCK_DGRAM };
+    if (getaddrinfo(host, port, &hints, &found) != 0) {
+        printf("%s is not found\n", host);
+        return 1;
+    }
+    struct sockaddr_in to = *(struct sockaddr_in *)found->ai_addr, other = to, from;
+    socklen_t length = sizeof from;
+    other.sin_port = htons(ntohs(to.sin_port) + 1);
+    char buffer[2000];
+    int file = socket(AF_INET, SOCK_DGRAM, 0);
+    show("send", sendto(file, "who", 3, 0, (void *)&to, sizeof to));
+    long part = recvfrom(file, buffer, sizeof buffer, 0, (void *)&from, &length);
+    printf("%.*s, %s\n", (int)part, buffer, memcmp(&from, &to, 8) == 0 ? "from there" : "from elsewhere");
+    show("send elsewhere", sendto(file, "who", 3, 0, (void *)&other, sizeof other));
+    show("connect elsewhere", connect(file, (void *)&other, sizeof other));
+    show("connect", connect(file, (void *)&to, sizeof to));
+    memset(buffer, 'x', sizeof buffer);
+    show("send", send(file, buffer, 1400, 0));
+    show("answer", recv(file, buffer, sizeof buffer, 0));
+    show("nothing", send(file, buffer, 0, 0));
+    show("answer", recv(file, buffer, sizeof buffer, 0));
     return 0;
 }
 
@@ -187,6 +213,8 @@ int main(int count, char **arguments) {
     setvbuf(stdout, NULL, _IONBF, 0);
     if (count == 3 && strcmp(arguments[1], "hear") == 0)
         return hear(atoi(arguments[2]));
+    if (count == 4 && strcmp(arguments[1], "post") == 0)
+        return post_to(arguments[2], arguments[3]);
     if (count == 4)
         return pretend(arguments[2], arguments[3]);
     if (count == 3)

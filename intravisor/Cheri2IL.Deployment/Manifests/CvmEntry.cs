@@ -57,11 +57,11 @@ public sealed class CvmEntry : ManifestEntry
     public IpcEntry Ipc { get; internal set; } = new();
 
     /// <summary>Published ports.</summary>
-    [ManifestKey("publish", "Ports that the host passes on, as [ADDRESS:]PORT->PORT; the address is 127.0.0.1 unless given.")]
+    [ManifestKey("publish", "Ports that the host passes on, as [ADDRESS:]PORT->PORT, of UDP with /udp behind it; the address is 127.0.0.1 unless given.")]
     public IReadOnlyList<PublishedPort> Publish { get; internal set; } = [];
 
     /// <summary>Where it may connect to.</summary>
-    [ManifestKey("connect", "Hosts outside that it may connect to, as HOST:PORT; names are looked up when it starts, and stand in its /etc/hosts. Other cVMs it reaches by their names.")]
+    [ManifestKey("connect", "Hosts outside that it may connect to, as HOST:PORT, or send datagrams to, as HOST:PORT/udp; names are looked up when it starts, and stand in its /etc/hosts. Other cVMs it reaches by their names.")]
     public IReadOnlyList<ReachableHost> Connect { get; internal set; } = [];
 
     /// <summary>Confinement of capabilities.</summary>

@@ -170,7 +170,7 @@ internal sealed class ManifestRules(Manifest manifest, List<ManifestProblem> pro
         {
             foreach (var port in cvm.Publish)
             {
-                if (taken.FirstOrDefault(t => t.Port.HostPort == port.HostPort && t.Port.Address.Equals(port.Address)) is { Cvm: { } other })
+                if (taken.FirstOrDefault(t => t.Port.HostPort == port.HostPort && t.Port.IsDatagram == port.IsDatagram && t.Port.Address.Equals(port.Address)) is { Cvm: { } other })
                     Refuse(cvm, "publish", $"{other.Name} publishes at port {port.HostPort} already");
                 taken.Add((cvm, port));
             }

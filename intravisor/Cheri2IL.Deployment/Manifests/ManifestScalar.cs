@@ -41,8 +41,8 @@ internal static class ManifestScalar
             : plain == typeof(ulong) ? $"a number, decimal or hexadecimal (0x...), with an optional suffix K, M, G or T{Range(key)}"
             : plain == typeof(TimeSpan) ? string.Create(CultureInfo.InvariantCulture, $"seconds, or a number with ms, s, m or h; {key.Minimum} to {key.Maximum} s")
             : plain == typeof(CpRights) ? $"one or more of {string.Join(", ", Names(plain))}, separated by commas"
-            : plain == typeof(PublishedPort) ? "[ADDRESS:]PORT->PORT, as in 127.0.0.1:8080->80"
-            : plain == typeof(ReachableHost) ? "HOST:PORT, as in example.org:443"
+            : plain == typeof(PublishedPort) ? "[ADDRESS:]PORT->PORT[/udp], as in 127.0.0.1:8080->80"
+            : plain == typeof(ReachableHost) ? "HOST:PORT[/udp], as in example.org:443"
             : plain.IsEnum ? string.Join(", ", Names(plain))
             : "text";
     }

@@ -86,8 +86,8 @@ public static class ManifestSchema
                 List(OneOf(names)));
         }
 
-        return type == typeof(PublishedPort) ? new JsonObject { ["type"] = "string", ["pattern"] = "^(.+:)?[0-9]+->[0-9]+$" }
-            : type == typeof(ReachableHost) ? new JsonObject { ["type"] = "string", ["pattern"] = "^.+:[0-9]+$" }
+        return type == typeof(PublishedPort) ? new JsonObject { ["type"] = "string", ["pattern"] = "^(.+:)?[0-9]+->[0-9]+(/tcp|/udp)?$" }
+            : type == typeof(ReachableHost) ? new JsonObject { ["type"] = "string", ["pattern"] = "^.+:[0-9]+(/tcp|/udp)?$" }
             : type.IsEnum ? OneOf(ManifestScalar.Names(type))
             : Text();
     }

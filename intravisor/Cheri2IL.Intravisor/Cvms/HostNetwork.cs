@@ -5,7 +5,7 @@ using Cheri2IL.Intravisor.LibOs.Abi;
 
 namespace Cheri2IL.Intravisor.Cvms;
 
-/// <summary>TCP of the host.</summary>
+/// <summary>TCP and UDP of the host.</summary>
 public sealed partial class HostNetwork : IHostNetwork
 {
     private const int Backlog = 512;
@@ -54,6 +54,22 @@ public sealed partial class HostNetwork : IHostNetwork
         var error = Error(Marshal.GetLastPInvokeError());
         socket.Dispose();
         throw error;
+    }
+
+    /// <inheritdoc/>
+    public IHostDatagrams Bind(IPEndPoint address)
+    {
+        var socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { Blocking = false };
+        try
+        {
+            socket.Bind(address);
+            return new Datagrams(socket);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -109,6 +125,48 @@ public sealed partial class HostNetwork : IHostNetwork
                 {
                     // That connection is gone, or the host is short of descriptors: the next may do better.
                     await Task.Delay(TimeSpan.FromMilliseconds(100)).ConfigureAwait(false);
+                }
+            }
+        }
+
+        public void Dispose() => socket.Dispose();
+    }
+
+    private sealed class Datagrams(Socket socket) : IHostDatagrams
+    {
+        public void Send(ReadOnlySpan<byte> bytes, IPEndPoint to)
+        {
+            try
+            {
+                _ = socket.SendTo(bytes, SocketFlags.None, to);
+            }
+            catch (SocketException error) when (error.SocketErrorCode is SocketError.WouldBlock or SocketError.NoBufferSpaceAvailable)
+            {
+                // It is lost.
+            }
+        }
+
+        public async Task<HostDatagram?> ReceiveAsync(Memory<byte> buffer)
+        {
+            var anywhere = new IPEndPoint(socket.AddressFamily == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, 0);
+            while (true)
+            {
+                try
+                {
+                    var received = await socket.ReceiveFromAsync(buffer, SocketFlags.None, anywhere).ConfigureAwait(false);
+                    return new HostDatagram(received.ReceivedBytes, (IPEndPoint)received.RemoteEndPoint);
+                }
+                catch (ObjectDisposedException)
+                {
+                    return null;
+                }
+                catch (SocketException error) when (error.SocketErrorCode is SocketError.OperationAborted)
+                {
+                    return null;
+                }
+                catch (SocketException)
+                {
+                    // What became of one that was sent (ICMP); those that come are not concerned.
                 }
             }
         }

@@ -88,7 +88,8 @@ public sealed class ManifestReaderTests
                 ipc:
                   owns: [ch1, ch2]
                   grants: [{name: box, rights: "read, write"}]
-                publish: ["8080->80", "0.0.0.0:53->53", "[::1]:1->2"]
+                publish: ["8080->80", "0.0.0.0:53->53/udp", "[::1]:1->2/tcp"]
+                connect: ["example.org:443", "192.0.2.1:53/udp"]
                 clean_room: 1
               - {name: b, runtime: b.elf, env: [A=1, B=], restart: always, args: x  y}
             """);
@@ -104,7 +105,8 @@ public sealed class ManifestReaderTests
         Assert.Equal(["ch1", "ch2"], a.Ipc.Owns);
         Assert.Equal(CpRights.ReadWrite, a.Ipc.Grants[0].Rights);
         Assert.Equal(
-            [new PublishedPort(IPAddress.Loopback, 8080, 80), new PublishedPort(IPAddress.Any, 53, 53), new PublishedPort(IPAddress.IPv6Loopback, 1, 2)], a.Publish);
+            [new PublishedPort(IPAddress.Loopback, 8080, 80), new PublishedPort(IPAddress.Any, 53, 53, IsDatagram: true), new PublishedPort(IPAddress.IPv6Loopback, 1, 2)], a.Publish);
+        Assert.Equal([new ReachableHost("example.org", 443), new ReachableHost("192.0.2.1", 53, IsDatagram: true)], a.Connect);
         Assert.True(a.IsCleanRoom);
         Assert.Equal((RestartPolicy.Always, TimeSpan.FromSeconds(1)), (manifest.Cvms[1].Restart.Policy, manifest.Cvms[1].Restart.Delay));
         Assert.Equal(("1", ""), (manifest.Cvms[1].Environment["A"], manifest.Cvms[1].Environment["B"]));
@@ -126,7 +128,8 @@ public sealed class ManifestReaderTests
     [InlineData("cVMs: [{name: a, runtime: x, limits: {cpu_time: soon}}]", "1:49: cVMs[0].limits.cpu_time: 'soon' is not accepted; it wants seconds, or a number with ms, s, m or h; ")]
     [InlineData("cVMs: [{name: a, runtime: x, restart: sometimes}]", "1:39: cVMs[0].restart: 'sometimes' is not accepted; it wants no, on-failure, always")]
     [InlineData("cVMs: [{name: a, runtime: x, clean_room: 2}]", "1:42: cVMs[0].clean_room: '2' is not accepted; it wants 0, 1, true or false")]
-    [InlineData("cVMs: [{name: a, runtime: x, publish: 80}]", "1:39: cVMs[0].publish[0]: '80' is not accepted; it wants [ADDRESS:]PORT->PORT, as in 127.0.0.1:8080->80")]
+    [InlineData("cVMs: [{name: a, runtime: x, publish: 80}]", "1:39: cVMs[0].publish[0]: '80' is not accepted; it wants [ADDRESS:]PORT->PORT[/udp], as in 127.0.0.1:8080->80")]
+    [InlineData("cVMs: [{name: a, runtime: x, publish: 80->80/sctp}]", "1:39: cVMs[0].publish[0]: '80->80/sctp' is not accepted; it wants [ADDRESS:]PORT->PORT[/udp], as in 127.0.0.1:8080->80")]
     [InlineData("cVMs: [{name: a, runtime: x, env: [A]}]", "1:36: cVMs[0].env: wants a mapping of names to texts, or a list of NAME=VALUE")]
     [InlineData("cVMs: [{name: a, runtime: x, wait: -2}]", "1:36: cVMs[0].wait: '-2' is not accepted; it wants a number, -1 to 86400")]
     [InlineData("cVMs: [{name: a, runtime: [x]}]", "1:27: cVMs[0].runtime: a list or mapping is not accepted; it wants text")]

@@ -250,6 +250,8 @@ public sealed class HostStreamTests
 
         public IHostListener Listen(IPEndPoint address) => throw new SocketException((int)SocketError.AccessDenied);
 
+        public IHostDatagrams Bind(IPEndPoint address) => throw new SocketException((int)SocketError.AccessDenied);
+
         public SafeHandle Connect(IPEndPoint address)
         {
             Asked.Add($"{address}");

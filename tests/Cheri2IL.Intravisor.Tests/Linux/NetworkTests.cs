@@ -106,6 +106,66 @@ public sealed class NetworkTests
     }
 
     [Fact]
+    public async Task PublishedPortOfDatagrams_IsPassedOnAndAnswered()
+    {
+        using var intravisor = new IntravisorInstance();
+        var (server, output, port) = StartPublished(intravisor, "hear", isDatagram: true);
+        using var client = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
+        client.Connect(IPAddress.Loopback, port);
+        var answer = client.ReceiveAsync(TestContext.Current.CancellationToken).AsTask();
+        // Until the guest is there, nobody gets it.
+        while (!answer.IsCompleted)
+        {
+            await client.SendAsync("true"u8.ToArray(), TestContext.Current.CancellationToken);
+            await Task.WhenAny(answer, Task.Delay(20, TestContext.Current.CancellationToken));
+        }
+
+        Assert.Equal("true"u8.ToArray(), (await answer).Buffer);
+        Assert.Equal(0, server.Wait().ShellStatus);
+        Assert.Equal("bind: 0\ntrue from 10.255.255.254\nanswer: 4\n", output.Output);
+    }
+
+    /// <summary>What comes from elsewhere than the guest has sent to does not reach it.</summary>
+    [Fact]
+    public async Task HostPortOfDatagrams_ThatACvmMayReach_AnswersAndNoOther()
+    {
+        var token = TestContext.Current.CancellationToken;
+        using var host = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
+        using var stranger = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
+        var port = ((IPEndPoint)host.Client.LocalEndPoint!).Port;
+        using var intravisor = new IntravisorInstance();
+        var (client, output) = Start(
+            intravisor, "client", ["post", "gateway", $"{port}"], o => o with { Reachable = [new ReachableHost("127.0.0.1", port, IsDatagram: true), new ReachableHost("127.0.0.1", port + 1)] });
+        var first = await host.ReceiveAsync(token);
+        Assert.Equal("who"u8.ToArray(), first.Buffer);
+        await stranger.SendAsync("false"u8.ToArray(), new IPEndPoint(IPAddress.Loopback, first.RemoteEndPoint.Port), token);
+        await host.SendAsync("the host"u8.ToArray(), first.RemoteEndPoint, token);
+        var second = await host.ReceiveAsync(token);
+        Assert.Equal((1400, first.RemoteEndPoint), (second.Buffer.Length, second.RemoteEndPoint));
+        await host.SendAsync(second.Buffer, second.RemoteEndPoint, token);
+        Assert.Empty((await host.ReceiveAsync(token)).Buffer);
+        await host.SendAsync(Array.Empty<byte>(), second.RemoteEndPoint, token);
+        Assert.Equal(0, client.Wait().ShellStatus);
+        Assert.Equal(
+            """
+            send: 3
+            the host, from there
+            send elsewhere: ENETUNREACH
+            connect elsewhere: ENETUNREACH
+            connect: 0
+            send: 1400
+            answer: 1400
+            nothing: 0
+            answer: 0
+
+            """,
+            output.Output);
+        var (other, refused) = Start(intravisor, "other", ["ask", "10.255.255.254", $"{port}", "1"], o => o with { Reachable = [new ReachableHost("127.0.0.1", port, IsDatagram: true)] });
+        other.Wait();
+        Assert.Equal("no connection: ENETUNREACH\n", refused.Output);
+    }
+
+    [Fact]
     public void PublishedPort_ThatIsTaken_IsAnError()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
@@ -161,14 +221,14 @@ public sealed class NetworkTests
     }
 
     /// <summary>Starts a server at a port of the host that is free. Until it has it, somebody else may take it.</summary>
-    private static (Cvm Cvm, QuietHost Output, int Port) StartPublished(IntravisorInstance intravisor)
+    private static (Cvm Cvm, QuietHost Output, int Port) StartPublished(IntravisorInstance intravisor, string what = "serve", bool isDatagram = false)
     {
         for (var attempt = 0; ; attempt++)
         {
             var port = FreePort();
             try
             {
-                var (cvm, output) = Start(intravisor, $"server{attempt}", ["serve", "80"], o => o with { Publish = [new PublishedPort(IPAddress.Loopback, port, 80)] });
+                var (cvm, output) = Start(intravisor, $"server{attempt}", [what, "80"], o => o with { Publish = [new PublishedPort(IPAddress.Loopback, port, 80, isDatagram)] });
                 return (cvm, output, port);
             }
             catch (CvmLoadException error) when (attempt < 20 && error.Message.Contains("in use", StringComparison.OrdinalIgnoreCase))

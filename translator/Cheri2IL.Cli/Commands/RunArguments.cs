@@ -157,10 +157,10 @@ internal sealed class RunArguments
                 Upper = value;
                 break;
             case "--publish":
-                Publish = [.. Publish, PublishedPort.Parse(value, ":") ?? throw Usage($"--publish wants [ADDRESS:]HOSTPORT:PORT, not '{value}'")];
+                Publish = [.. Publish, PublishedPort.Parse(value, ":") ?? throw Usage($"--publish wants [ADDRESS:]HOSTPORT:PORT[/udp], not '{value}'")];
                 break;
             case "--allow-net":
-                Reachable = [.. Reachable, ReachableHost.Parse(value) ?? throw Usage($"--allow-net wants HOST:PORT, not '{value}'")];
+                Reachable = [.. Reachable, ReachableHost.Parse(value) ?? throw Usage($"--allow-net wants HOST:PORT[/udp], not '{value}'")];
                 break;
             case "--checks":
                 Checks = value is "all" or "optimized" or "none" ? value : throw Usage($"--checks is all, optimized or none, not '{value}'");

@@ -106,6 +106,8 @@ internal sealed class DatagramSocket : Socket
         if (_isSendShut)
             return -Errno.EPIPE;
         var error = FindReceiver(thread, message, from.Left, out var receiver, out var source, out var destination);
+        if (error == -Errno.ENETUNREACH && Protocol == SocketAbi.IPPROTO_UDP && Stack.Bridge is { } bridge)
+            return bridge.Post(this, destination, ref from);
         if (error != 0)
             return error;
         if (receiver is null)
@@ -113,7 +115,7 @@ internal sealed class DatagramSocket : Socket
         var ancillary = message.Ancillary;
         if (ancillary is null && IsUnix && receiver.Options.PassesCredentials)
             ancillary = new Ancillary([], message.Sender, Stack);
-        var count = receiver.Inbox.Send(ref from, source, ancillary, IsUnix ? default : message.Posting.DeliveryTo(destination, Options));
+        var count = receiver.Inbox.Send(ref from, source, ancillary, IsUnix ? default : message.Posting.DeliveryTo(destination.Ip, Options));
         if (count == -Errno.EAGAIN && IsUnix)
             full = receiver.Inbox;
         if (count == -Errno.EPIPE && IsUnix)
@@ -151,6 +153,7 @@ internal sealed class DatagramSocket : Socket
     protected override void Close()
     {
         Names.Unbind(this);
+        Stack.Bridge?.Forget(this);
         Inbox.Close();
     }
 
@@ -179,19 +182,18 @@ internal sealed class DatagramSocket : Socket
     }
 
     /// <summary>Who receives what is sent there; 0 with null where nobody does and that is no error at once.</summary>
-    private int FindReceiver(CvmThread? thread, in Outgoing message, long length, out DatagramSocket? receiver, out SocketAddress source, out InternetAddress address)
+    private int FindReceiver(CvmThread? thread, in Outgoing message, long length, out DatagramSocket? receiver, out SocketAddress source, out SocketAddress destination)
     {
         var to = message.To;
-        (source, address) = (LocalAddress, default);
-        SocketAddress destination;
+        source = LocalAddress;
         lock (_gate)
         {
             receiver = to.Family == SocketAbi.AF_UNSPEC ? _peer : null;
-            if (receiver is not null)
-                return 0;
-            destination = to.Family == SocketAbi.AF_UNSPEC ? _remote : IsUnix ? to : InetNames.Destination(to);
+            destination = receiver is not null ? default : to.Family == SocketAbi.AF_UNSPEC ? _remote : IsUnix ? to : InetNames.Destination(to);
         }
 
+        if (receiver is not null)
+            return 0;
         if (destination.Family == SocketAbi.AF_UNSPEC)
             return IsUnix ? -Errno.ENOTCONN : -Errno.EDESTADDRREQ;
         if (!IsUnix && length > MostBytes)
@@ -202,7 +204,7 @@ internal sealed class DatagramSocket : Socket
         error = IsUnix
             ? Names.Find(thread, this, destination, out var found)
             : Stack.InetNames.Find(this, destination, message.Posting.Source, out source, out found);
-        (receiver, address) = ((DatagramSocket?)found, destination.Ip);
+        receiver = (DatagramSocket?)found;
         if (error == -Errno.ECONNREFUSED && !IsUnix)
             return 0;
         return error == 0 && IsUnix && !receiver!.MayReceiveFrom(this) ? -Errno.EPERM : error;

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
+using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Intravisor.LibOs.Waiting;
 
 namespace Cheri2IL.Intravisor.LibOs.Net;
@@ -14,7 +15,7 @@ internal sealed class HostBridge : IDisposable
     /// 10.255.255.254, from which published connections seem to come, and by which a cVM reaches the host's loopback addresses: by those
     /// themselves it means its own.
     /// </summary>
-    private const uint Gateway = 0x0afffffe;
+    public const uint Gateway = 0x0afffffe;
 
     private const string GatewayName = "gateway";
 
@@ -23,8 +24,10 @@ internal sealed class HostBridge : IDisposable
     private readonly Lock _gate = new();
     private readonly List<IHostListener> _listeners = [];
     private readonly List<Grant> _granted = [];
+    private readonly HostDatagrams _datagrams;
 
-    private HostBridge(IHostNetwork network, IReadOnlyList<ReachableHost> reachable) => (_network, _reachable) = (network, reachable);
+    private HostBridge(IHostNetwork network, IReadOnlyList<ReachableHost> reachable)
+        => (_network, _reachable, _datagrams) = (network, reachable, new HostDatagrams(network));
 
     /// <summary>The bridge of a cVM, which passes nothing yet; null: nothing of the host is granted to it.</summary>
     public static HostBridge? For(CvmOptions options)
@@ -46,6 +49,12 @@ internal sealed class HostBridge : IDisposable
     {
         foreach (var port in published)
         {
+            if (port.IsDatagram)
+            {
+                _datagrams.Publish(stack, port);
+                continue;
+            }
+
             var listener = _network.Listen(new IPEndPoint(port.Address, port.HostPort));
             lock (_gate)
                 _listeners.Add(listener);
@@ -56,8 +65,8 @@ internal sealed class HostBridge : IDisposable
         {
             foreach (var address in IPAddress.TryParse(host.Host, out var literal) ? [literal] : await _network.ResolveAsync(host.Host).ConfigureAwait(false))
             {
-                var grant = IPAddress.IsLoopback(address) ? new Grant(GatewayName, InternetAddress.Map(Gateway), host.Port, address)
-                    : new Grant(literal is null ? host.Host : "", ToInteger(address), host.Port, address);
+                var grant = IPAddress.IsLoopback(address) ? new Grant(GatewayName, InternetAddress.Map(Gateway), address, host)
+                    : new Grant(literal is null ? host.Host : "", ToInteger(address), address, host);
                 lock (_gate)
                     _granted.Add(grant);
             }
@@ -70,34 +79,42 @@ internal sealed class HostBridge : IDisposable
     /// </summary>
     public int Connect(StreamSocket socket, in SocketAddress address)
     {
-        var (ip, port) = (address.Ip, address.Port);
-        Grant? grant;
-        lock (_gate)
-            grant = _granted.Find(g => g.Address == ip && g.Port == port);
-        if (grant is null)
+        if (Find(address, isDatagram: false) is not { } host)
             return -Errno.ENETUNREACH;
         try
         {
-            socket.Begin(new HostStream(_network.Connect(new IPEndPoint(grant.HostAddress, grant.Port))), address);
+            socket.Begin(new HostStream(_network.Connect(host)), address);
             return -Errno.EINPROGRESS;
         }
         catch (SocketException error)
         {
-            return -(error.SocketErrorCode switch
-            {
-                SocketError.ConnectionRefused => Errno.ECONNREFUSED,
-                SocketError.TimedOut => Errno.ETIMEDOUT,
-                SocketError.NetworkUnreachable => Errno.ENETUNREACH,
-                SocketError.TooManyOpenSockets => Errno.ENFILE,
-                SocketError.AddressNotAvailable => Errno.EADDRNOTAVAIL,
-                _ => Errno.EHOSTUNREACH,
-            });
+            return -ErrorOf(error);
         }
     }
+
+    /// <summary>Whether a cVM may send datagrams there.</summary>
+    public bool MayPost(in SocketAddress address) => Find(address, isDatagram: true) is not null || _datagrams.IsPeer(address);
+
+    /// <summary>Sends a datagram for a socket: bytes, or a negated errno, which is -ENETUNREACH where the cVM may not send to.</summary>
+    public long Post(DatagramSocket socket, in SocketAddress address, ref IoVector from)
+    {
+        try
+        {
+            return _datagrams.Post(socket, address, Find(address, isDatagram: true), ref from);
+        }
+        catch (SocketException error)
+        {
+            return -ErrorOf(error);
+        }
+    }
+
+    /// <summary>A socket that may have sent datagrams is closed.</summary>
+    public void Forget(DatagramSocket socket) => _datagrams.Forget(socket);
 
     /// <summary>Listens no more. Connections end with the sockets.</summary>
     public void Dispose()
     {
+        _datagrams.Dispose();
         lock (_gate)
         {
             foreach (var listener in _listeners)
@@ -131,6 +148,26 @@ internal sealed class HostBridge : IDisposable
         host.Close(reset: true);
     }
 
+    /// <summary>Where of the host an address leads to which the cVM may connect or send; null: it may not.</summary>
+    private IPEndPoint? Find(in SocketAddress address, bool isDatagram)
+    {
+        var (ip, port) = (address.Ip, address.Port);
+        lock (_gate)
+            return _granted.Find(g => g.Address == ip && g.Host.Port == port && g.Host.IsDatagram == isDatagram) is { } grant ? new IPEndPoint(grant.HostAddress, port) : null;
+    }
+
+    private static int ErrorOf(SocketException error) => error.SocketErrorCode switch
+    {
+        SocketError.ConnectionRefused => Errno.ECONNREFUSED,
+        SocketError.TimedOut => Errno.ETIMEDOUT,
+        SocketError.NetworkUnreachable => Errno.ENETUNREACH,
+        SocketError.TooManyOpenSockets => Errno.ENFILE,
+        SocketError.AddressNotAvailable => Errno.EADDRNOTAVAIL,
+        SocketError.MessageSize => Errno.EMSGSIZE,
+        SocketError.AccessDenied => Errno.EACCES,
+        _ => Errno.EHOSTUNREACH,
+    };
+
     private static InternetAddress ToInteger(IPAddress address)
         => InternetAddress.Read(address.MapToIPv6().GetAddressBytes());
 
@@ -142,10 +179,10 @@ internal sealed class HostBridge : IDisposable
         return ip.IsIPv4MappedToIPv6 ? ip.MapToIPv4() : ip;
     }
 
-    /// <summary>Where a cVM may connect to.</summary>
+    /// <summary>Where a cVM may connect or send to.</summary>
     /// <param name="Name">Name in its /etc/hosts; empty: none.</param>
     /// <param name="Address">Address by which it means it.</param>
-    /// <param name="Port">Port.</param>
     /// <param name="HostAddress">Address of the host's network.</param>
-    private sealed record Grant(string Name, InternetAddress Address, int Port, IPAddress HostAddress);
+    /// <param name="Host">What was granted: port and protocol.</param>
+    private sealed record Grant(string Name, InternetAddress Address, IPAddress HostAddress, ReachableHost Host);
 }

@@ -109,9 +109,13 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
     public StreamSocket? Listener(ushort port)
         => Lookup(SocketAbi.IPPROTO_TCP, SocketAddress.OfInet(SocketAbi.AF_INET, stack.Address, port), default) as StreamSocket;
 
-    /// <summary>Whether a socket may send to an address, which has to be that of a cVM: 0 or a negated errno.</summary>
+    /// <summary>The socket that receives what is sent to a port from outside of all cVMs; null if none does.</summary>
+    public DatagramSocket? Receiver(ushort port, in SocketAddress source)
+        => Lookup(SocketAbi.IPPROTO_UDP, SocketAddress.OfInet(SocketAbi.AF_INET, stack.Address, port), source) as DatagramSocket;
+
+    /// <summary>Whether a socket may send to an address, which has to be that of a cVM, or one of the host where it may: 0 or a negated errno.</summary>
     public int CheckRoute(Socket from, in SocketAddress destination)
-        => Route(destination.Ip) is null ? -Errno.ENETUNREACH : CheckSource(from.LocalAddress.Ip, destination.Ip);
+        => Route(destination.Ip) is null && stack.Bridge?.MayPost(destination) != true ? -Errno.ENETUNREACH : CheckSource(from.LocalAddress.Ip, destination.Ip);
 
     /// <summary>What an accepted socket is called that was connected to by <paramref name="address"/>.</summary>
     public static SocketAddress Seen(StreamSocket listener, in SocketAddress address) => Destination(address) with { Family = listener.Family };
