@@ -5,12 +5,14 @@
 //   streams ask HOST PORT    the one that connects
 //   streams echo PORT COUNT  says back what comes by any number of connections, until so many have ended
 //   streams mute PORT        accepts one connection, and reads nothing
+//   streams set HOST PORT    sets options before and after it connects, and waits for the end
 //
 // In each scene one end does what the other, which prints what it sees, tells it to by another connection; then they change places.
 #include "show.h"
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -558,6 +560,26 @@ static int echo(int server, int count) {
     return 0;
 }
 
+static long set(int fd, int level, int option, int value) { return setsockopt(fd, level, option, &value, sizeof value); }
+
+static int options(struct sockaddr *address, socklen_t length) {
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    show("keepalive", set(fd, SOL_SOCKET, SO_KEEPALIVE, 1));
+    show("idle", set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 77));
+    show("receive buffer", set(fd, SOL_SOCKET, SO_RCVBUF, 20000));
+    show("connect", connect(fd, address, length));
+    show("interval", set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 33));
+    show("no delay", set(fd, IPPROTO_TCP, TCP_NODELAY, 0));
+    show("send", send(fd, "x", 1, 0));
+    show("TCP_INFO", getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size));
+    show("state", info.tcpi_state);
+    show("measured", info.tcpi_snd_mss > 0);
+    show("the end", recv(fd, buffer, 1, 0));
+    return 0;
+}
+
 static int mute(int server) {
     show_ok("accept", accept(server, NULL, NULL));
     for (;;)
@@ -578,5 +600,7 @@ int main(int count, char **arguments) {
         return echo(listen_at(atoi(arguments[2]), &address), atoi(arguments[3]));
     if (count != 4 || getaddrinfo(arguments[2], arguments[3], &hints, &found) != 0)
         return 64;
+    if (strcmp(arguments[1], "set") == 0)
+        return options(found->ai_addr, found->ai_addrlen);
     return ask(found->ai_addr, found->ai_addrlen);
 }

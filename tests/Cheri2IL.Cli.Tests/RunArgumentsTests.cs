@@ -97,6 +97,8 @@ public sealed class RunArgumentsTests
     [InlineData("--publish 80 app")]
     [InlineData("--publish 0:80 app")]
     [InlineData("--publish nowhere:80:80 app")]
+    [InlineData("--publish 80:80/sctp app")]
+    [InlineData("--allow-net host:53/sctp app")]
     [InlineData("--allow-net host app")]
     [InlineData("--allow-net host:70000 app")]
     public void Parse_Wrong_IsAUsageError(string line)

@@ -103,6 +103,32 @@ public sealed class HostStreamTests
         Assert.Equal("no connection: ECONNREFUSED\n", output.Output);
     }
 
+    /// <summary>Those that were set before are told with the connection, those that are set then at once.</summary>
+    [Fact]
+    public async Task Options_OfAConnectionToTheHost_AreItsOwn()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        var network = new WatchedNetwork();
+        using var intravisor = new IntravisorInstance();
+        var (client, output) = Start(intravisor, _streams, ["set", "gateway", $"{port}"], o => o with { Reachable = [new ReachableHost("127.0.0.1", port)], HostNetwork = network });
+        using (var peer = await listener.AcceptSocketAsync(TestContext.Current.CancellationToken))
+        {
+            Assert.Equal(1, await peer.ReceiveAsync(new byte[1], SocketFlags.None, TestContext.Current.CancellationToken));
+            using var seen = new Socket(new SafeSocketHandle(network.Connection!.DangerousGetHandle(), ownsHandle: false));
+            Assert.Equal(
+                (1, 77, 33, 0, 40000),
+                ((int)seen.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive)!, (int)seen.GetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime)!,
+                    (int)seen.GetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval)!, (int)seen.GetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.NoDelay)!,
+                    (int)seen.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReceiveBuffer)!));
+        }
+
+        Assert.Equal(0, client.Wait().ShellStatus);
+        Assert.Equal(
+            "keepalive: 0\nidle: 0\nreceive buffer: 0\nconnect: 0\ninterval: 0\nno delay: 0\nsend: 1\nTCP_INFO: 0\nstate: 1\nmeasured: 1\nthe end: 0\n", output.Output);
+    }
+
     /// <summary>Whoever embeds the Intravisor can stand between a guest and the host's network.</summary>
     [Fact]
     public async Task HostNetwork_ThatIsReplaced_IsAllThatAGuestReaches()
@@ -214,6 +240,20 @@ public sealed class HostStreamTests
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    /// <summary>The host's network, of which the last connection that a guest has made is known.</summary>
+    private sealed class WatchedNetwork : IHostNetwork
+    {
+        public SafeHandle? Connection { get; private set; }
+
+        public IHostListener Listen(IPEndPoint address) => HostNetwork.Instance.Listen(address);
+
+        public SafeHandle Connect(IPEndPoint address) => Connection = HostNetwork.Instance.Connect(address);
+
+        public IHostDatagrams Bind(IPEndPoint address) => HostNetwork.Instance.Bind(address);
+
+        public Task<IPAddress[]> ResolveAsync(string host) => HostNetwork.Instance.ResolveAsync(host);
     }
 
     /// <summary>A network on which whatever a guest connects to is the test, by a socket that is none of TCP.</summary>

@@ -40,9 +40,12 @@ internal sealed unsafe class HostStream(SafeHandle descriptor)
         get
         {
             byte state = 0;
-            return HostDescriptor.GetOption(descriptor, SocketAbi.IPPROTO_TCP, SocketAbi.TCP_INFO, new Span<byte>(ref state)) > 0 ? state : (byte)TCP_ESTABLISHED;
+            return GetInfo(new Span<byte>(ref state)) > 0 ? state : (byte)TCP_ESTABLISHED;
         }
     }
+
+    /// <summary>TCP_INFO: how many bytes of it; 0 where it is no connection of TCP.</summary>
+    public int GetInfo(Span<byte> info) => Math.Max(0, HostDescriptor.GetOption(descriptor, SocketAbi.IPPROTO_TCP, SocketAbi.TCP_INFO, info));
 
     /// <summary>Receives: bytes, 0 at the end, or a negated errno.</summary>
     [SkipLocalsInit]

@@ -55,6 +55,19 @@ internal sealed class SocketOptions
         (SocketAbi.IPPROTO_IPV6, SocketAbi.IPV6_TCLASS, 0, -1, 255),
     ];
 
+    /// <summary>Those of them that are told to a connection of the host, where they have the effect they have on Linux.</summary>
+    private static readonly (int Level, int Option)[] Told =
+    [
+        (SocketAbi.SOL_SOCKET, SocketAbi.SO_KEEPALIVE),
+        (SocketAbi.IPPROTO_TCP, SocketAbi.TCP_NODELAY),
+        (SocketAbi.IPPROTO_TCP, SocketAbi.TCP_CORK),
+        (SocketAbi.IPPROTO_TCP, SocketAbi.TCP_KEEPIDLE),
+        (SocketAbi.IPPROTO_TCP, SocketAbi.TCP_KEEPINTVL),
+        (SocketAbi.IPPROTO_TCP, SocketAbi.TCP_KEEPCNT),
+        (SocketAbi.IPPROTO_TCP, SocketAbi.TCP_QUICKACK),
+        (SocketAbi.IPPROTO_TCP, SocketAbi.TCP_USER_TIMEOUT),
+    ];
+
     private Dictionary<(int Level, int Option), int>? _stored;
 
     /// <summary>SO_REUSEADDR.</summary>
@@ -83,6 +96,26 @@ internal sealed class SocketOptions
 
     /// <summary>SO_SNDTIMEO in nanoseconds; 0: none.</summary>
     public long SendTimeout { get; set; }
+
+    /// <summary>Options that were set, as far as a connection of the host has to know them.</summary>
+    public IEnumerable<(int Level, int Option, int Value)> ForHost
+    {
+        get
+        {
+            // As they are set: what is told afterwards is twice that.
+            if (ReceiveBuffer != DefaultBuffer)
+                yield return (SocketAbi.SOL_SOCKET, SocketAbi.SO_RCVBUF, ReceiveBuffer / 2);
+            if (SendBuffer != DefaultBuffer)
+                yield return (SocketAbi.SOL_SOCKET, SocketAbi.SO_SNDBUF, SendBuffer / 2);
+            if (_stored is not { } stored)
+                yield break;
+            foreach (var key in Told)
+            {
+                if (stored.TryGetValue(key, out var value))
+                    yield return (key.Level, key.Option, value);
+            }
+        }
+    }
 
     /// <summary>The options of an accepted socket: those of the one that listens.</summary>
     public SocketOptions Inherit()

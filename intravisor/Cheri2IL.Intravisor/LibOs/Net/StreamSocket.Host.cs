@@ -32,8 +32,17 @@ internal sealed partial class StreamSocket
         return base.TakeError() is not 0 and var error ? error : host?.TakeError() ?? 0;
     }
 
-    /// <summary>An option was set that the kernel has to know.</summary>
-    internal void TellHost(int level, int option, int value) => _host?.SetOption(level, option, value);
+    /// <summary>Tells the kernel which options were set.</summary>
+    internal void TellHost()
+    {
+        if ((_host ?? _connecting) is not { } host)
+            return;
+        foreach (var (level, option, value) in Options.ForHost)
+            host.SetOption(level, option, value);
+    }
+
+    /// <summary>TCP_INFO of a connection of the host: bytes, or 0 if it is none.</summary>
+    internal int GetHostInfo(Span<byte> info) => ConnectedHost?.GetInfo(info) ?? 0;
 
     /// <summary>Begins to be connected: whoever looks at it finds out when it is.</summary>
     /// <param name="host">What begins to connect.</param>
@@ -42,6 +51,7 @@ internal sealed partial class StreamSocket
     {
         lock (_gate)
             (_state, _connecting, _remote) = (State.Connecting, host, remote);
+        TellHost();
         Waiters.Attach(host.Descriptor);
     }
 
@@ -66,6 +76,7 @@ internal sealed partial class StreamSocket
                 _host = host,
                 _state = State.Connected,
             };
+            accepted.TellHost();
             accepted.Waiters.Attach(host.Descriptor);
             _accepted.Enqueue(accepted);
         }

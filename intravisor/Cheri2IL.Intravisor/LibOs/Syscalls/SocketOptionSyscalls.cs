@@ -51,7 +51,15 @@ internal static class SocketOptionSyscalls
             return -Errno.EINVAL;
         Span<byte> value = stackalloc byte[16];
         value.Clear();
-        return !thread.Memory.TryRead(a.A3, value[..Math.Min(length, value.Length)]) ? -Errno.EFAULT : Set(socket!, level, option, value, length);
+        return !thread.Memory.TryRead(a.A3, value[..Math.Min(length, value.Length)]) ? -Errno.EFAULT : SetAndTell(socket!, level, option, value, length);
+    }
+
+    private static long SetAndTell(Socket socket, int level, int option, ReadOnlySpan<byte> value, int length)
+    {
+        var error = Set(socket, level, option, value, length);
+        if (error == 0)
+            (socket as StreamSocket)?.TellHost();
+        return error;
     }
 
     private static int Allows(Socket socket, int level) => level switch
@@ -95,6 +103,8 @@ internal static class SocketOptionSyscalls
         if (level == SocketAbi.IPPROTO_TCP && option == SocketAbi.TCP_INFO)
         {
             var stream = (StreamSocket)socket;
+            if (stream.GetHostInfo(value) is > 0 and var count)
+                return count;
             value[0] = (byte)(stream.IsListening ? TCP_LISTEN : stream.PeerAddress.Family == SocketAbi.AF_UNSPEC ? TCP_CLOSE : TCP_ESTABLISHED);
             return MostBytes;
         }
@@ -156,11 +166,9 @@ internal static class SocketOptionSyscalls
                 return 0;
             case SocketAbi.SO_SNDBUF or SocketAbi.SO_SNDBUFFORCE:
                 options.SendBuffer = SocketOptions.BufferFor(integer);
-                (socket as StreamSocket)?.TellHost(level, option, options.SendBuffer / 2);
                 return 0;
             case SocketAbi.SO_RCVBUF or SocketAbi.SO_RCVBUFFORCE:
                 options.ReceiveBuffer = SocketOptions.BufferFor(integer);
-                (socket as StreamSocket)?.TellHost(level, option, options.ReceiveBuffer / 2);
                 socket.Inbox.Resize((int)BitOperations.RoundUpToPowerOf2((uint)options.ReceiveBuffer));
                 return 0;
             case SocketAbi.SO_LINGER:
