@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Net;
 using Cheri2IL.Cli.Commands;
+using Cheri2IL.Intravisor.Cvms;
 using Xunit;
 
 namespace Cheri2IL.Cli.Tests;
@@ -44,6 +46,14 @@ public sealed class RunArgumentsTests
     {
         var run = RunArguments.Parse([option, "app"])!;
         Assert.Equal((stats, json), (run.Stats, run.Json));
+    }
+
+    [Fact]
+    public void Parse_Ports_AreOfTcpUnlessTheySayUdp()
+    {
+        var run = RunArguments.Parse(["--publish", "8080:80", "--publish=0.0.0.0:5353:53/udp", "--allow-net", "example.org:443/tcp", "--allow-net=[2001:db8::1]:53/udp", "app"])!;
+        Assert.Equal([new PublishedPort(IPAddress.Loopback, 8080, 80), new PublishedPort(IPAddress.Any, 5353, 53, IsDatagram: true)], run.Publish);
+        Assert.Equal([new ReachableHost("example.org", 443), new ReachableHost("2001:db8::1", 53, IsDatagram: true)], run.Reachable);
     }
 
     [Fact]
