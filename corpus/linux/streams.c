@@ -572,10 +572,10 @@ static int options(struct sockaddr *address, socklen_t length) {
     show("connect", connect(fd, address, length));
     show("interval", set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 33));
     show("no delay", set(fd, IPPROTO_TCP, TCP_NODELAY, 0));
-    show("send", send(fd, "x", 1, 0));
     show("TCP_INFO", getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size));
     show("state", info.tcpi_state);
     show("measured", info.tcpi_snd_mss > 0);
+    show("send", send(fd, "x", 1, 0));
     show("the end", recv(fd, buffer, 1, 0));
     return 0;
 }

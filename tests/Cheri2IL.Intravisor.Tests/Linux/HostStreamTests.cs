@@ -126,7 +126,7 @@ public sealed class HostStreamTests
 
         Assert.Equal(0, client.Wait().ShellStatus);
         Assert.Equal(
-            "keepalive: 0\nidle: 0\nreceive buffer: 0\nconnect: 0\ninterval: 0\nno delay: 0\nsend: 1\nTCP_INFO: 0\nstate: 1\nmeasured: 1\nthe end: 0\n", output.Output);
+            "keepalive: 0\nidle: 0\nreceive buffer: 0\nconnect: 0\ninterval: 0\nno delay: 0\nTCP_INFO: 0\nstate: 1\nmeasured: 1\nsend: 1\nthe end: 0\n", output.Output);
     }
 
     /// <summary>Whoever embeds the Intravisor can stand between a guest and the host's network.</summary>
