@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Execution;
@@ -114,8 +115,8 @@ public sealed class ModuleTranslator
     private const int MaxBlocks = 1_900;
 
     /// <summary>
-    /// Size beyond those bounds up to which a split function is kept whole, too: CPython's main loop is 20 times too large. crossgen2 takes
-    /// longer for each instruction the larger the method is.
+    /// Size beyond those bounds up to which a split function is kept whole, too: CPython's main loop is 9 times too large. crossgen2 takes
+    /// longer for each instruction the larger the method is: half a minute at 11 times, more than 6 minutes at 26.
     /// </summary>
     private const double MaxWholeFullness = 60;
 
@@ -183,7 +184,7 @@ public sealed class ModuleTranslator
         var clock = Stopwatch.StartNew();
         var translator = new ModuleTranslator(image, options, assemblyName);
         translator.DiscoverFrom(image.Seeds, start, ModuleFormat.PartBytes);
-        return translator.Finish(clock, withImage: false);
+        return translator.Finish(clock, withImage: false, withWhole: false);
     }
 
     /// <summary>Discovers and lifts the functions of <paramref name="image"/>, without emitting.</summary>
@@ -271,48 +272,59 @@ public sealed class ModuleTranslator
         return RegionBuilder.Build(_image, pc, start, end, name);
     }
 
-    private void AddRegion(RegionBuilder region) => _regions[region.Function.EntryPc] = region;
+    private void AddRegion(RegionBuilder region) => _regions[region.EntryPc] = region;
 
     // ---- emission
-    private Translation Finish(Stopwatch clock, bool withImage)
+    // withWhole: of a part, machine code is made of single methods alone (NativeForm.LeaveOut).
+    private Translation Finish(Stopwatch clock, bool withImage, bool withWhole = true)
     {
         var regions = _regions.Values.ToArray();
         // A region that is translated at run time may be what a longjmp returned to.
         _usesSetjmp = !withImage || Array.Exists(regions, CallsSetjmp);
         for (var k = 0; k < regions.Length; k++)
-            _entries[regions[k].Function.EntryPc] = new MethodEntry(AssemblyWriter.MethodToken(k), 0, IsInside: false);
+            _entries[regions[k].EntryPc] = new MethodEntry(AssemblyWriter.MethodToken(k), 0, IsInside: false);
         var bodies = new EmittedMethod[regions.Length];
         var checks = new EmitStatistics[regions.Length];
+        var splits = new SplitFunction?[regions.Length];
         var done = 0;
-        Parallel.For(0, regions.Length, Workers, k =>
+        // The largest first, so that no worker is left with one of them at the end.
+        var order = Partitioner.Create(Enumerable.Range(0, regions.Length).OrderByDescending(k => regions[k].InstructionCount).ToArray(), loadBalance: true);
+        Parallel.ForEach(order, Workers, k =>
         {
             Optimize(regions[k]);
             var function = regions[k].Function;
             checks[k] = EmitStatistics.Count([function]);
             bodies[k] = MethodEmitter.Emit(function, _writer.Members, Entry, EmitOptionsOf(function, part: 0));
+            regions[k].Release();
+            if (Fullness(bodies[k]) > 1)
+            {
+                splits[k] = Split(regions[k].EntryPc, bodies[k], k, regions.Length);
+                checks[k] = splits[k]!.Checks;
+            }
+
             _options.Progress?.Invoke(Interlocked.Increment(ref done), regions.Length);
         });
 
         var methods = new List<MethodImage>(regions.Length);
         for (var k = 0; k < regions.Length; k++)
-            methods.Add(new MethodImage(regions[k].Function.EntryPc, MethodName(regions[k].Function, part: 0), bodies[k]));
+            methods.Add(new MethodImage(regions[k].EntryPc, MethodName(regions[k].EntryPc, regions[k].Name, part: 0), bodies[k]));
         var whole = new List<(SplitRows Rows, MethodImage Method)>();
         for (var k = 0; k < regions.Length; k++)
         {
-            if (Fullness(bodies[k]) is > 1 and var fullness)
+            if (splits[k] is { } split)
             {
                 var (function, parts) = (methods[k], methods.Count);
-                checks[k] = Split(regions[k].Function, bodies[k], k, methods);
-                if (fullness <= MaxWholeFullness)
+                Add(split, k, regions.Length, methods);
+                if (withWhole && Fullness(bodies[k]) <= MaxWholeFullness)
                     whole.Add((new SplitRows(k + 1, parts + 1, methods.Count - parts, Whole: 0), function with { Name = function.Name + ".whole" }));
             }
-            else if (LibraryFunctionAt(regions[k].Function.EntryPc) is not LibraryFunction.None and var known)
+            else if (LibraryFunctionAt(regions[k].EntryPc) is not LibraryFunction.None and var known)
                 PutInFront(known, k, methods);
         }
 
         var rows = new List<(long, int)>(regions.Length);
         for (var k = 0; k < regions.Length; k++)
-            rows.Add((regions[k].Function.EntryPc, k + 1));
+            rows.Add((regions[k].EntryPc, k + 1));
         var compiled = methods.ToArray();
         methods.AddRange(whole.Select(w => w.Method));
         PortablePdb? symbols = null;
@@ -383,15 +395,15 @@ public sealed class ModuleTranslator
             (double)body.Blocks / MaxBlocks,
         }.Max();
 
-    /// <summary>Replaces a method that is too large by parts; the first keeps its row, the others are appended. Counts their checks.</summary>
-    private EmitStatistics Split(IrFunction function, EmittedMethod whole, int index, List<MethodImage> methods)
+    /// <summary>Splits a function that is too large. Calls of the second part and those that follow have tokens as if these were methods from <paramref name="next"/> on.</summary>
+    private SplitFunction Split(long entryPc, EmittedMethod whole, int index, int next)
     {
         var share = LargestShare(whole);
         // Ever bolder steps, so that a block that is too large alone does not take hundreds of attempts.
         for (var step = 0.97; ; step *= 0.97)
         {
             // Splitting rewires successors: each attempt starts from a fresh lift.
-            var source = Relift(function.EntryPc);
+            var source = Relift(entryPc);
             var (parts, entries) = FunctionSplitter.Split(source, share);
             // A part can be entered at its entries with any register values: what was checked in another part does not count.
             foreach (var part in parts)
@@ -406,7 +418,7 @@ public sealed class ModuleTranslator
                 if (!entries.TryGetValue(i, out var inside))
                     return Entry(i);
                 var (part, entry) = inside;
-                var token = AssemblyWriter.MethodToken(part == 0 ? index : methods.Count + part - 1);
+                var token = AssemblyWriter.MethodToken(part == 0 ? index : next + part - 1);
                 return new MethodEntry(token, entry, IsInside: (part, entry) != (0, 0));
             }
 
@@ -419,11 +431,17 @@ public sealed class ModuleTranslator
                 continue;
             }
 
-            methods[index] = methods[index] with { Body = bodies[0] };
-            for (var p = 1; p < parts.Count; p++)
-                methods.Add(new MethodImage(parts[p].EntryPc, MethodName(parts[p], p), bodies[p]));
-            return EmitStatistics.Count(parts);
+            return new SplitFunction([.. parts.Select((p, index) => new MethodImage(p.EntryPc, MethodName(p.EntryPc, p.Name, index), bodies[index]))], EmitStatistics.Count(parts));
         }
+    }
+
+    /// <summary>Replaces a method that is too large by its parts; the first keeps its row, the others are appended.</summary>
+    private static void Add(SplitFunction split, int index, int next, List<MethodImage> methods)
+    {
+        foreach (var part in split.Parts)
+            part.Body.MoveCalls(AssemblyWriter.MethodToken(next), methods.Count - next);
+        methods[index] = split.Parts[0];
+        methods.AddRange(split.Parts.AsSpan(1));
     }
 
     /// <summary>A fresh lift of a function that may be small enough to be inlined.</summary>
@@ -449,9 +467,11 @@ public sealed class ModuleTranslator
     /// <summary>The share of a function that a part may have, at most: parts without calls are less dense than the whole.</summary>
     private double LargestShare(EmittedMethod body) => 1.3 / Fullness(body);
 
-    private static string MethodName(IrFunction function, int part)
+    private static string MethodName(long entryPc, string? symbol, int part)
     {
-        var name = function.Name is { } symbol ? $"{symbol}@{function.EntryPc:x}" : $"f_{function.EntryPc:x}";
+        var name = symbol is not null ? $"{symbol}@{entryPc:x}" : $"f_{entryPc:x}";
         return part == 0 ? name : $"{name}.part{part}";
     }
+
+    private sealed record SplitFunction(MethodImage[] Parts, EmitStatistics Checks);
 }

@@ -21,18 +21,16 @@ internal enum Placement : byte
 /// </summary>
 internal sealed class BlockScheduler
 {
-    private readonly Dictionary<IrInstruction, int> _position = [];
     private Placement[] _placement = [];
     private int[] _uses = [];
     private int[] _at = [];
     private bool _isPrecise;
 
-    /// <summary>Analyses the block; results hold until the next call.</summary>
+    /// <summary>Analyses a block of a numbered function; results hold until the next call.</summary>
     public void Schedule(IrBlock block)
     {
         var code = block.Instructions;
         var count = code.Count;
-        _position.Clear();
         _isPrecise = code.Exists(i => i.Op == IrOp.Commit);
         if (_placement.Length < count)
         {
@@ -44,7 +42,6 @@ internal sealed class BlockScheduler
         Array.Clear(_uses, 0, count);
         for (var k = 0; k < count; k++)
         {
-            _position[code[k]] = k;
             Use(code[k].A);
             Use(code[k].B);
             Use(code[k].C);
@@ -74,28 +71,28 @@ internal sealed class BlockScheduler
     }
 
     /// <summary>The decision for an instruction of the block.</summary>
-    public Placement this[IrInstruction instruction] => _placement[_position[instruction]];
+    public Placement this[IrInstruction instruction] => _placement[instruction.Id];
 
     /// <summary>Number of uses of an instruction's value in the block.</summary>
-    public int Uses(IrInstruction instruction) => _uses[_position[instruction]];
+    public int Uses(IrInstruction instruction) => _uses[instruction.Id];
 
     private void Use(IrInstruction? value)
     {
         if (value is not null)
-            _uses[_position[value]]++;
+            _uses[value.Id]++;
     }
 
     private void Unuse(IrInstruction? value)
     {
         if (value is not null)
-            _uses[_position[value]]--;
+            _uses[value.Id]--;
     }
 
     private void Reach(IrInstruction? value, int place)
     {
         if (value is null)
             return;
-        ref var at = ref _at[_position[value]];
+        ref var at = ref _at[value.Id];
         at = Math.Max(at, place);
     }
 

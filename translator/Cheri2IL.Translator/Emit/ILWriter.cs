@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.Reflection.Metadata;
+using System.Reflection.Metadata.Ecma335;
+using System.Runtime.InteropServices;
 
 namespace Cheri2IL.Translator.Emit;
 
@@ -17,6 +19,9 @@ public readonly record struct ILLabel(int Id);
 public sealed class ILWriter
 {
     private const int NoLabel = -1;
+
+    /// <summary>Bytes of a branch that leads less than 128 bytes away.</summary>
+    private const byte ShortBranch = 2;
 
     private readonly List<Instruction> _code = [];
     private readonly List<int> _labels = [];
@@ -182,37 +187,63 @@ public sealed class ILWriter
                 throw new InvalidOperationException("a label was never marked");
         }
 
-        var isShort = new bool[_code.Count];
-        offsets = new int[_code.Count + 1];
+        var code = CollectionsMarshal.AsSpan(_code);
+        var sizes = new byte[code.Length];
+        offsets = new int[code.Length + 1];
+        var longBranches = new List<int>();
+        for (var i = 0; i < code.Length; i++)
+        {
+            sizes[i] = Size(code[i]);
+            if (IsBranch(code[i].Opcode))
+                longBranches.Add(i);
+        }
+
         // Start with every branch long and shrink until nothing changes: sizes only fall, so short stays short.
-        bool changed;
+        int left;
         do
         {
-            changed = false;
             var offset = 0;
-            for (var i = 0; i < _code.Count; i++)
+            for (var i = 0; i < code.Length; i++)
             {
                 offsets[i] = offset;
-                offset += Size(_code[i], isShort[i]);
+                offset += sizes[i];
+                if (code[i].Opcode == ILOpCode.Switch)
+                    offset += sizeof(int) * _switches[(int)code[i].Operand].Length;
             }
 
             offsets[^1] = offset;
-            for (var i = 0; i < _code.Count; i++)
+            left = longBranches.Count;
+            var places = offsets;
+            longBranches.RemoveAll(i =>
             {
-                if (isShort[i] || !IsBranch(_code[i].Opcode))
-                    continue;
-                var distance = offsets[_labels[(int)_code[i].Operand]] - (offsets[i] + 2);
+                var distance = places[_labels[(int)_code[i].Operand]] - (places[i] + ShortBranch);
                 // A forward distance still counts this branch's own three surplus bytes; that only errs to the long form.
-                if (distance is >= sbyte.MinValue and <= sbyte.MaxValue)
-                    changed = isShort[i] = true;
-            }
+                if (distance is < sbyte.MinValue or > sbyte.MaxValue)
+                    return false;
+                sizes[i] = ShortBranch;
+                return true;
+            });
         }
-        while (changed);
+        while (longBranches.Count < left);
 
         var bytes = new byte[offsets[^1]];
-        for (var i = 0; i < _code.Count; i++)
-            Write(bytes.AsSpan(offsets[i]), i, isShort[i], offsets);
+        for (var i = 0; i < code.Length; i++)
+            Write(bytes.AsSpan(offsets[i]), i, sizes[i] == ShortBranch, offsets);
         return bytes;
+    }
+
+    /// <summary>Where the operands of calls of the assembly's own methods are.</summary>
+    /// <param name="offsets">What <see cref="Encode"/> has told.</param>
+    public int[] Calls(int[] offsets)
+    {
+        var calls = new List<int>();
+        for (var i = 0; i < _code.Count; i++)
+        {
+            if (_code[i].Opcode == ILOpCode.Call && (TableIndex)(_code[i].Operand >> 24) == TableIndex.MethodDef)
+                calls.Add(offsets[i] + OpcodeSize(ILOpCode.Call));
+        }
+
+        return [.. calls];
     }
 
     /// <summary>Basic blocks of the method: they begin where labels are, and behind what ends one.</summary>
@@ -240,14 +271,9 @@ public sealed class ILWriter
         _ => 0,
     };
 
-    private int Size(in Instruction instruction, bool isShort)
-    {
-        if (IsBranch(instruction.Opcode))
-            return isShort ? 2 : 5;
-        if (instruction.Opcode == ILOpCode.Switch)
-            return 5 + (4 * _switches[(int)instruction.Operand].Length);
-        return OpcodeSize(instruction.Opcode) + OperandSize(instruction.Opcode);
-    }
+    /// <summary>Bytes of an instruction: of a branch in its long form, of a switch without its targets.</summary>
+    private static byte Size(in Instruction instruction)
+        => (byte)(IsBranch(instruction.Opcode) || instruction.Opcode == ILOpCode.Switch ? 5 : OpcodeSize(instruction.Opcode) + OperandSize(instruction.Opcode));
 
     private void Write(Span<byte> destination, int index, bool isShort, int[] offsets)
     {

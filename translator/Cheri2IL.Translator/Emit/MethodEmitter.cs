@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Reflection.Metadata;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator.Ir;
@@ -53,7 +54,22 @@ public sealed record EmitStatistics
 /// <param name="Instructions">IL instructions.</param>
 /// <param name="LocalReferences">ldloc, stloc, ldarg and starg count.</param>
 /// <param name="Blocks">Basic blocks.</param>
-public sealed record EmittedMethod(byte[] Code, int MaxStack, LocalType[] Locals, (int Offset, long Pc)[] Map, (int Offset, long Pc)[] Commits, int Instructions, int LocalReferences, int Blocks);
+public sealed record EmittedMethod(byte[] Code, int MaxStack, LocalType[] Locals, (int Offset, long Pc)[] Map, (int Offset, long Pc)[] Commits, int Instructions, int LocalReferences, int Blocks)
+{
+    /// <summary>Where in the code the tokens of the assembly's own methods are, that it calls.</summary>
+    public int[] Calls { get; init; } = [];
+
+    /// <summary>Adds <paramref name="distance"/> to the row of every method of its own that it calls from row <paramref name="first"/> on, in place.</summary>
+    public void MoveCalls(int first, int distance)
+    {
+        foreach (var at in Calls)
+        {
+            var token = Code.AsSpan(at);
+            if (BinaryPrimitives.ReadInt32LittleEndian(token) is var value && value >= first)
+                BinaryPrimitives.WriteInt32LittleEndian(token, value + distance);
+        }
+    }
+}
 
 /// <summary>What is to be known of a function besides its IR.</summary>
 public readonly record struct EmitOptions
@@ -138,10 +154,10 @@ public sealed partial class MethodEmitter
     private readonly ILWriter _il = new();
     private readonly BlockScheduler _schedule = new();
     private readonly NaNPlacement _nans;
-    private readonly Dictionary<IrInstruction, (int A, int B)> _factors = [];
+    private readonly Dictionary<IrInstruction, (int A, int B)> _factors = new(ByNumber.Instance);
     private readonly List<LocalType> _locals = [];
     private readonly int[] _home = new int[GuestRegister.Count];
-    private readonly Dictionary<IrInstruction, int> _temporaries = [];
+    private readonly Dictionary<IrInstruction, int> _temporaries = new(ByNumber.Instance);
     private readonly Dictionary<LocalType, List<int>> _freeTemporaries = [];
     private readonly List<(int Local, LocalType Type)> _blockTemporaries = [];
     private readonly Dictionary<IrBlock, ILLabel> _labels = [];
@@ -171,6 +187,7 @@ public sealed partial class MethodEmitter
 
     private MethodEmitter(IrFunction function, RuntimeMembers members, Func<IrInstruction, MethodEntry?> methodEntry, EmitOptions options)
     {
+        function.Number();
         _function = function;
         _options = options;
         _balance = new StackBalance(function);
@@ -226,6 +243,16 @@ public sealed partial class MethodEmitter
         return new EmittedMethod(il.Encode(out _), il.MaxStack, [], [(0, pc)], [], il.Count, il.LocalReferences, il.CountBlocks());
     }
 
+    /// <summary>Finds instructions of one block of a numbered function: a number is at hand, where an object's identity takes a call.</summary>
+    private sealed class ByNumber : IEqualityComparer<IrInstruction>
+    {
+        public static ByNumber Instance { get; } = new();
+
+        public bool Equals(IrInstruction? a, IrInstruction? b) => ReferenceEquals(a, b);
+
+        public int GetHashCode(IrInstruction instruction) => instruction.Id;
+    }
+
     private EmittedMethod Run()
     {
         AssignHomes();
@@ -256,7 +283,10 @@ public sealed partial class MethodEmitter
 
         var code = _il.Encode(out var offsets);
         (int, long)[] ByOffset(List<(int Instruction, long Pc)> places) => [.. places.Select(p => (offsets[p.Instruction], p.Pc))];
-        return new EmittedMethod(code, _il.MaxStack, [.. _locals], ByOffset(_map), ByOffset(_commits), _il.Count, _il.LocalReferences, _il.CountBlocks());
+        return new EmittedMethod(code, _il.MaxStack, [.. _locals], ByOffset(_map), ByOffset(_commits), _il.Count, _il.LocalReferences, _il.CountBlocks())
+        {
+            Calls = _il.Calls(offsets),
+        };
     }
 
     // ---- registers and locals

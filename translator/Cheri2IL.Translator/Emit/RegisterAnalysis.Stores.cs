@@ -36,7 +36,7 @@ public sealed partial class RegisterAnalysis
         RegisterSet unavoidable = 0;
         foreach (var predecessor in predecessors)
         {
-            var dirty = _dirtyOut[_index[predecessor]];
+            var dirty = _dirtyOut[predecessor.Id];
             every &= dirty;
             some |= dirty;
             unavoidable |= dirty & ~StorableAtEnd(predecessor, b, stored);
@@ -45,7 +45,7 @@ public sealed partial class RegisterAnalysis
         var partial = some & ~every & ~unavoidable & stored[b];
         foreach (var predecessor in predecessors)
         {
-            var p = _index[predecessor];
+            var p = predecessor.Id;
             _storedAtEnd[p] |= partial & _dirtyOut[p];
             _dirtyOut[p] &= ~partial;
         }
@@ -54,14 +54,14 @@ public sealed partial class RegisterAnalysis
     }
 
     /// <summary>What may be stored where <paramref name="block"/> ends, on the way to block number <paramref name="b"/>, for it will be stored in any case.</summary>
-    private RegisterSet StorableAtEnd(IrBlock block, int b, RegisterSet[] stored)
+    private static RegisterSet StorableAtEnd(IrBlock block, int b, RegisterSet[] stored)
     {
         // In a loop's last block a store would be as often as behind it.
-        if (block.Terminator.Op is not (IrOp.Jump or IrOp.Branch) || _index[block] >= b)
+        if (block.Terminator.Op is not (IrOp.Jump or IrOp.Branch) || block.Id >= b)
             return 0;
         var storable = RegisterSet.MaxValue;
         foreach (var successor in block.Successors)
-            storable &= stored[_index[successor]];
+            storable &= stored[successor.Id];
         return storable;
     }
 
@@ -79,7 +79,7 @@ public sealed partial class RegisterAnalysis
                 var block = function.Blocks[b];
                 var before = RegisterSet.MaxValue;
                 foreach (var successor in block.Successors)
-                    before &= stored[_index[successor]];
+                    before &= stored[successor.Id];
                 for (var k = block.Instructions.Count - 1; k >= 0; k--)
                     before = StoredBefore(block.Instructions[k], before);
                 changed |= before != stored[b];

@@ -47,7 +47,6 @@ public sealed partial class RegisterAnalysis
     private static readonly RegisterSet Sp = Bit(GuestRegister.Sp);
     private static readonly RegisterSet A0 = Bit(GuestRegister.A0);
 
-    private readonly Dictionary<IrBlock, int> _index = [];
     private readonly RegisterSet[] _dirtyIn;
     private readonly RegisterSet[] _dirtyOut;
     private readonly RegisterSet[] _storedAtEnd;
@@ -66,8 +65,7 @@ public sealed partial class RegisterAnalysis
         _windows = windows;
         _isPrecise = isPrecise;
         _hasCapabilities = function.HasCapabilities;
-        for (var i = 0; i < function.Blocks.Count; i++)
-            _index[function.Blocks[i]] = i;
+        function.Number();
         _dirtyIn = new RegisterSet[function.Blocks.Count];
         _dirtyOut = new RegisterSet[function.Blocks.Count];
         _storedAtEnd = new RegisterSet[function.Blocks.Count];
@@ -85,10 +83,10 @@ public sealed partial class RegisterAnalysis
     public RegisterSet Used { get; } = Arguments;
 
     /// <summary>Registers that may be dirty at the start of a block.</summary>
-    public RegisterSet DirtyIn(IrBlock block) => _dirtyIn[_index[block]];
+    public RegisterSet DirtyIn(IrBlock block) => _dirtyIn[block.Id];
 
     /// <summary>Registers that are stored before the block's terminator, if they are dirty, and are not dirty behind it.</summary>
-    public RegisterSet StoredAtEnd(IrBlock block) => _storedAtEnd[_index[block]];
+    public RegisterSet StoredAtEnd(IrBlock block) => _storedAtEnd[block.Id];
 
     /// <summary>
     /// Registers that may be dirty at a jump by the table that ends a block, or at another one by the same table, as these share their code: no more than
@@ -97,10 +95,10 @@ public sealed partial class RegisterAnalysis
     public RegisterSet DirtyAtSwitch(IrBlock block) => block.Successors.Aggregate(RegisterSet.MaxValue, (all, s) => all & DirtyIn(s));
 
     /// <summary>Registers that must be valid in locals at the start of a block.</summary>
-    public RegisterSet LiveIn(IrBlock block) => _liveIn[_index[block]];
+    public RegisterSet LiveIn(IrBlock block) => _liveIn[block.Id];
 
     /// <summary>What of the slot must be in locals at the start of a block.</summary>
-    public SlotUse SlotIn(IrBlock block) => _slotIn[_index[block]];
+    public SlotUse SlotIn(IrBlock block) => _slotIn[block.Id];
 
     /// <summary>The set of one register of <see cref="GuestRegister"/>; of PCC and DDC, there is none.</summary>
     public static RegisterSet Bit(int register) => register < GuestRegister.Count ? (RegisterSet)(1UL << register) : 0;
@@ -189,7 +187,7 @@ public sealed partial class RegisterAnalysis
         Array.Clear(_dirtyIn);
         _dirtyIn[0] = Arguments;
         foreach (var entry in function.ExtraEntries)
-            _dirtyIn[_index[entry]] = Arguments;
+            _dirtyIn[entry.Id] = Arguments;
         var work = new Queue<IrBlock>(function.Blocks);
         while (work.TryDequeue(out var block))
         {
@@ -197,10 +195,10 @@ public sealed partial class RegisterAnalysis
             foreach (var i in block.Instructions)
                 dirty = DirtyAfter(i, dirty);
             dirty &= ~StoredAtEnd(block);
-            _dirtyOut[_index[block]] = dirty;
+            _dirtyOut[block.Id] = dirty;
             foreach (var successor in block.Successors)
             {
-                ref var into = ref _dirtyIn[_index[successor]];
+                ref var into = ref _dirtyIn[successor.Id];
                 if ((dirty & ~into) == 0)
                     continue;
                 into |= dirty;
@@ -239,7 +237,7 @@ public sealed partial class RegisterAnalysis
                 if (block.Terminator.Op is not (IrOp.Call or IrOp.Ecall))
                 {
                     foreach (var successor in block.Successors)
-                        needed |= _slotIn[_index[successor]];
+                        needed |= _slotIn[successor.Id];
                 }
 
                 foreach (var i in block.Instructions)
@@ -276,7 +274,7 @@ public sealed partial class RegisterAnalysis
             dirty[^1] |= DirtyAtSwitch(block);
         var live = StoredAtEnd(block) & before;
         foreach (var successor in block.Successors)
-            live |= _liveIn[_index[successor]];
+            live |= _liveIn[successor.Id];
         for (var k = count - 1; k >= 0; k--)
             live = LiveBefore(block.Instructions[k], live, dirty[k]);
         return live;

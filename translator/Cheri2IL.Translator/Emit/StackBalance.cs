@@ -12,12 +12,15 @@ namespace Cheri2IL.Translator.Emit;
 /// </remarks>
 public sealed class StackBalance
 {
-    private readonly Dictionary<IrBlock, long?> _in = [];
-    private readonly Dictionary<IrInstruction, long?> _values = [];
+    private readonly bool[] _isReached;
+    private readonly long?[] _in;
+    private long?[] _values = [];
 
-    /// <summary>Analyses <paramref name="function"/>.</summary>
+    /// <summary>Analyses a numbered function.</summary>
     public StackBalance(IrFunction function)
     {
+        _isReached = new bool[function.Blocks.Count];
+        _in = new long?[function.Blocks.Count];
         var work = new Queue<IrBlock>();
         Enter(function.Blocks[0], 0, work);
         // Where sp was at the entry of the function is not known from its value at the entry of a part.
@@ -34,21 +37,24 @@ public sealed class StackBalance
     /// <summary>sp minus sp at entry at the end of <paramref name="block"/>, or null when it is not one constant.</summary>
     public long? AtEnd(IrBlock block)
     {
-        if (!_in.TryGetValue(block, out var distance))
+        if (!_isReached[block.Id])
             return null;
-        _values.Clear();
+        var distance = _in[block.Id];
+        if (_values.Length < block.Instructions.Count)
+            _values = new long?[block.Instructions.Count * 2];
+        Array.Clear(_values, 0, block.Instructions.Count);
         foreach (var i in block.Instructions)
         {
             switch (i.Op)
             {
                 case IrOp.Get or IrOp.GetC when i.Register == GuestRegister.Sp:
-                    _values[i] = distance;
+                    _values[i.Id] = distance;
                     break;
                 case IrOp.Add or IrOp.CapIncrement when i.B is { Op: IrOp.Const }:
-                    _values[i] = Of(i.A!) + i.B.Immediate;
+                    _values[i.Id] = _values[i.A!.Id] + i.B.Immediate;
                     break;
                 case IrOp.Set or IrOp.SetC when i.Register == GuestRegister.Sp:
-                    distance = Of(i.A!);
+                    distance = _values[i.A!.Id];
                     break;
             }
         }
@@ -56,16 +62,16 @@ public sealed class StackBalance
         return distance;
     }
 
-    private long? Of(IrInstruction value) => _values.TryGetValue(value, out var distance) ? distance : null;
-
     private void Enter(IrBlock block, long? distance, Queue<IrBlock> work)
     {
-        if (!_in.TryGetValue(block, out var known))
-            _in[block] = distance;
+        var known = _in[block.Id];
+        if (!_isReached[block.Id])
+            _in[block.Id] = distance;
         else if (known is null || known == distance)
             return;
         else
-            _in[block] = null;
+            _in[block.Id] = null;
+        _isReached[block.Id] = true;
         work.Enqueue(block);
     }
 }

@@ -111,12 +111,13 @@ public static class GuestRegister
     /// <summary>The default data capability.</summary>
     public const byte Ddc = CapabilityState.Ddc;
 
+    private static readonly string[] _names = [.. Enumerable.Range(0, Count).Select(r => r < F0 ? $"x{r}" : $"f{r - F0}")];
+
     /// <summary>"x5" (c5, too), "f12", "pcc", "ddc".</summary>
     public static string Name(int register) => register switch
     {
-        < F0 => $"x{register}",
         Pcc => "pcc",
         Ddc => "ddc",
-        _ => $"f{register - F0}",
+        _ => _names[register],
     };
 }

@@ -32,7 +32,8 @@ public sealed class RegionBuilder : IControlFlow
     private readonly HashSet<long> _loopHeaders = [];
     private readonly HashSet<long> _polls = [];
     private readonly IrBuilder _builder = new();
-    private readonly IrFunction _function;
+    private IrFunction _function;
+    private bool _isLifted;
     private long?[] _constants = new long?[32];
     private IrInstruction? _tableAddress;
     private JumpTable? _pendingTable;
@@ -43,11 +44,8 @@ public sealed class RegionBuilder : IControlFlow
         _code = code;
         _start = start;
         _end = end;
-        _function = new IrFunction(entry, name)
-        {
-            HasCapabilities = code.Isa != RiscVIsa.Rv64,
-            IsCapabilityMode = code.Isa == RiscVIsa.CheriV9Capability,
-        };
+        (EntryPc, Name) = (entry, name);
+        _function = NewFunction();
     }
 
     /// <summary>Guest pcs that direct calls reach.</summary>
@@ -74,8 +72,22 @@ public sealed class RegionBuilder : IControlFlow
     /// <summary>Guest instructions in the region.</summary>
     public int InstructionCount => _instructions.Count;
 
-    /// <summary>The result.</summary>
-    public IrFunction Function => _function;
+    /// <summary>Guest pc of the entry.</summary>
+    public long EntryPc { get; }
+
+    /// <summary>Symbol, if known.</summary>
+    public string? Name { get; }
+
+    /// <summary>The result, which is lifted when it is first asked for. Not thread-safe.</summary>
+    public IrFunction Function
+    {
+        get
+        {
+            if (!_isLifted)
+                Lift();
+            return _function;
+        }
+    }
 
     /// <summary>Builds the region that starts at <paramref name="entry"/> and stays inside [start, end).</summary>
     /// <remarks>
@@ -93,9 +105,26 @@ public sealed class RegionBuilder : IControlFlow
         }
 
         region.Explore();
-        region.Lift();
         return region;
     }
+
+    /// <summary>Forgets the result, and what it was made from. What the builder knows of the code stays.</summary>
+    /// <remarks>All of a program's functions at once would be most of what a translation has in memory, and take the garbage collector's time.</remarks>
+    public void Release()
+    {
+        _isLifted = true;
+        _function = NewFunction();
+        _irBlocks.Clear();
+        _blocks.Clear();
+        _builder.SetBlock(new IrBlock(0));
+        _tableAddress = null;
+    }
+
+    private IrFunction NewFunction() => new(EntryPc, Name)
+    {
+        HasCapabilities = _code.Isa != RiscVIsa.Rv64,
+        IsCapabilityMode = _code.Isa == RiscVIsa.CheriV9Capability,
+    };
 
     private bool Inside(long pc) => pc >= _start && pc < _end;
 
@@ -103,7 +132,7 @@ public sealed class RegionBuilder : IControlFlow
     private void Explore()
     {
         var work = new Stack<long>();
-        work.Push(_function.EntryPc);
+        work.Push(EntryPc);
         do
         {
             while (work.TryPop(out var pc))
@@ -396,12 +425,13 @@ public sealed class RegionBuilder : IControlFlow
     // ---- lifting
     private void Lift()
     {
+        _isLifted = true;
         foreach (var pc in _blocks.Keys)
             _irBlocks.Add(pc, new IrBlock(pc));
-        _function.Blocks.Add(_irBlocks[_function.EntryPc]);
+        _function.Blocks.Add(_irBlocks[EntryPc]);
         foreach (var (pc, block) in _irBlocks.OrderBy(b => b.Key))
         {
-            if (pc != _function.EntryPc)
+            if (pc != EntryPc)
                 _function.Blocks.Add(block);
         }
 

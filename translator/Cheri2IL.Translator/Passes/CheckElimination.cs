@@ -30,6 +30,7 @@ public sealed class CheckElimination
     private readonly IrFunction _function;
     private readonly PassOptions _options;
     private readonly Fact[]?[] _in;
+    private readonly Fact[] _leaving = new Fact[Tracked];
     private readonly byte[] _widenings;
     private readonly Fact[] _facts;
     private readonly int[] _bases;
@@ -156,14 +157,14 @@ public sealed class CheckElimination
     {
         if (_in[block.Id] is not { } current)
         {
-            _in[block.Id] = (Fact[])facts.Clone();
+            _in[block.Id] = facts.AsSpan().ToArray();
             return true;
         }
 
         var changed = false;
         for (var r = 0; r < Tracked; r++)
         {
-            if (!current[r].Exists)
+            if (!current[r].Exists || current[r] == facts[r])
                 continue;
             var joined = facts[r].Exists ? Fact.Join(current[r], facts[r]) : default;
             if (joined == current[r])
@@ -181,7 +182,8 @@ public sealed class CheckElimination
     /// <summary>Facts behind the terminator, by register, for every successor; valid until the next call.</summary>
     private Fact[] Leaving(IrBlock block)
     {
-        var leaving = new Fact[Tracked];
+        var leaving = _leaving;
+        Array.Clear(leaving);
         var onlySp = block.Terminator.Op == IrOp.Call;
         leaving[ZeroBase] = _facts[ZeroBase];
         if (block.Terminator.Op == IrOp.Ecall)
@@ -291,6 +293,12 @@ public sealed class CheckElimination
     {
         /// <summary>Pc when different paths were checked at different instructions.</summary>
         public const long SeveralPlaces = -1;
+
+        /// <inheritdoc/>
+        public bool Equals(Fact other) => Low == other.Low && High == other.High && Pc == other.Pc;
+
+        /// <inheritdoc/>
+        public override int GetHashCode() => HashCode.Combine(Low, High, Pc);
 
         /// <summary>Offsets beyond this are not followed, so that no sum of a few overflows.</summary>
         private const long MaxOffset = 1L << 60;

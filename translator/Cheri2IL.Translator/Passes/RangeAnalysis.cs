@@ -310,13 +310,16 @@ internal sealed class RangeAnalysis
     {
         if (_in[block.Id] is not { } current)
         {
-            _in[block.Id] = (ValueRange[])_leaving.Clone();
+            _in[block.Id] = _leaving.AsSpan().ToArray();
             return true;
         }
 
         var changed = false;
         for (var r = 0; r < Registers; r++)
         {
+            // Most registers are the same on both ways, or nothing is known of them any more.
+            if (current[r] == _leaving[r] || current[r].IsFull)
+                continue;
             var joined = current[r].Join(_leaving[r]);
             if (joined == current[r])
                 continue;

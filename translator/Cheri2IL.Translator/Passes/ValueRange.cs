@@ -21,6 +21,13 @@ internal readonly record struct ValueRange(long Low, long High, long Stride, int
 
     private static readonly ValueRange _uint32 = new(0, uint.MaxValue, 1);
 
+    /// <inheritdoc/>
+    /// <remarks>The analysis compares more than it computes, and what the compiler makes of a record asks a comparer for each member.</remarks>
+    public bool Equals(ValueRange other) => Low == other.Low && High == other.High && Stride == other.Stride && Base == other.Base;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Low, High, Stride, Base);
+
     /// <summary>Whether it is a single value, if the base is known.</summary>
     public bool IsConstant => Low == High;
 
