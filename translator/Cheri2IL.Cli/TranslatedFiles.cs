@@ -27,6 +27,9 @@ internal sealed class TranslatedFiles : ICodeImages
     /// <summary>Time of compiling in one run from which on machine code is worth making for the next ones.</summary>
     private static readonly TimeSpan WorthCompiling = TimeSpan.FromMilliseconds(40);
 
+    /// <summary>Time of compiling from which on it is worth some tenths of a second to learn of the runtime what was compiled.</summary>
+    private static readonly TimeSpan WorthAsking = TimeSpan.FromMilliseconds(500);
+
     /// <summary>Entries that machine code is made of after one run, the largest first. It takes some seconds for each of the first, and one for most.</summary>
     private const int MostCompiled = 64;
 
@@ -172,16 +175,50 @@ internal sealed class TranslatedFiles : ICodeImages
         }
     }
 
-    /// <summary>After the run: has machine code made if the JIT compiler took its time.</summary>
+    /// <summary>
+    /// After the run: has machine code made if the JIT compiler took its time. If that was long, of the methods that it compiled first, so that the next run
+    /// need not wait for the others; parts of large files get no other, for most of them is never run.
+    /// </summary>
     public void KeepForNextStart()
     {
-        if (System.Runtime.JitInfo.GetCompilationTime() > WorthCompiling && _withoutNative.Count > 0)
-            CompileInBackground(_cache!);
+        if (System.Runtime.JitInfo.GetCompilationTime() is var time && time > WorthCompiling && _withoutNative.Count > 0)
+            CompileInBackground(_cache!, time > WorthAsking);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void CompileInBackground(TranslationCache cache)
-        => NativeCompiler.StartInBackground(cache, _withoutNative.OrderByDescending(cache.BytesOf).Take(MostCompiled));
+    private void CompileInBackground(TranslationCache cache, bool usedFirst)
+    {
+        if (!NativeCompiler.IsUsed)
+            return;
+        var names = _withoutNative.ToHashSet();
+        var used = usedFirst ? NoteUsed(cache, names) : 0;
+        string[] whole = [.. names.Where(n => !ModuleFormat.IsPartName(n)).OrderByDescending(cache.BytesOf).Take(MostCompiled)];
+        if (used + whole.Length > 0)
+            NativeCompiler.StartInBackground(cache, whole);
+    }
+
+    /// <summary>Notes which methods of entries were compiled in this run; of how many entries.</summary>
+    private static int NoteUsed(TranslationCache cache, HashSet<string> names)
+    {
+        var used = 0;
+        try
+        {
+            foreach (var (path, rows) in CompiledMethods.Find())
+            {
+                if (Path.GetFileName(path).Split('.')[0] is var name && names.Contains(name))
+                {
+                    UsedMethods.Note(cache, name, rows);
+                    used++;
+                }
+            }
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // The next run says it again.
+        }
+
+        return used;
+    }
 
     /// <summary>What tells the variants of a file's translation apart.</summary>
     private string Variant(long bias, bool isPrecise)

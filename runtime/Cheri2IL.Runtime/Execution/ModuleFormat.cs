@@ -30,10 +30,15 @@ public static class ModuleFormat
     /// </summary>
     public const long PartBytes = 128 << 10;
 
+    private const string PartSuffix = "_part";
+
     /// <summary>What the translation of the part with an address is called.</summary>
     /// <param name="key">Name of the file's translation.</param>
     /// <param name="pc">Guest address.</param>
-    public static string PartName(string key, long pc) => RegionName(key, pc & -PartBytes) + "_part";
+    public static string PartName(string key, long pc) => RegionName(key, pc & -PartBytes) + PartSuffix;
+
+    /// <summary>Whether that is the name of a part.</summary>
+    public static bool IsPartName(string name) => name.EndsWith(PartSuffix, StringComparison.Ordinal);
 
     /// <summary>Resource with the unchanged ELF file; empty in regions that were translated at run time.</summary>
     public const string ImageResource = "image.elf";

@@ -65,6 +65,19 @@ public sealed class NativeFormTests
     }
 
     [Fact]
+    public void LeaveOut_AllButSome_LeavesOnlyThoseToCrossgen2()
+    {
+        var image = CorpusTranslations.Make(File, new TranslationOptions()).Assembly;
+        NativeForm.LeaveOut(image, new HashSet<int> { 1, 7 });
+
+        // crossgen2 compiles what does not ask to be optimised to the end.
+        Assert.Equal([1, 7], Methods(image).Index().Where(m => !m.Item.AggressiveOptimization).Select(m => m.Index + 1));
+        NativeForm.MarkFinal(image);
+        Assert.All(Methods(image), m => Assert.True(m.AggressiveOptimization));
+        Assert.Equal([1, 7], NativeForm.CompiledRows(image).Order());
+    }
+
+    [Fact]
     public void Whole_NoTranslation_IsRefused()
         => Assert.Throws<BadImageFormatException>(() => NativeForm.Whole(new byte[1000]));
 

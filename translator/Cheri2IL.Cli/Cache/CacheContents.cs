@@ -91,7 +91,7 @@ internal sealed class CacheContents
 
         foreach (var file in _files)
         {
-            var isAbandoned = file.Extension is ".tmp" or ".lock" or ".failed" && DateTime.UtcNow - file.LastWriteTimeUtc > Abandoned;
+            var isAbandoned = file.Extension is ".tmp" or ".lock" or ".failed" or UsedMethods.Extension && DateTime.UtcNow - file.LastWriteTimeUtc > Abandoned;
             if (isAbandoned || (file.Extension == StartRecord.Extension && (StartRecord.Read(file.FullName) is not { } record || !names.Contains(record.Name))))
                 Delete(file);
         }
@@ -103,7 +103,7 @@ internal sealed class CacheContents
         var bytes = Bytes;
         foreach (var file in _files)
         {
-            if (IsTranslation(file) || file.Extension is StartRecord.Extension or ".tmp" or ".lock" or ".failed")
+            if (IsTranslation(file) || file.Extension is StartRecord.Extension or UsedMethods.Extension or ".tmp" or ".lock" or ".failed")
                 Delete(file);
         }
 

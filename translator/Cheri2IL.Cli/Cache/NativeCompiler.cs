@@ -26,15 +26,16 @@ internal static partial class NativeCompiler
         }
     }
 
+    /// <summary>Whether entries are compiled at all.</summary>
+    public static bool IsUsed => NativeCode.IsEnabled && Program is not null;
+
     /// <summary>
-    /// Compiles entries, one after another, in a process of its own that has the lowest priority, says nothing, and outlives this one unless
+    /// Compiles entries, one after another, those of which methods were noted (<see cref="UsedMethods"/>) first, in a process of its own that has the lowest priority, says nothing, and outlives this one unless
     /// <see cref="NativeCode.IsAwaited"/>.
     /// </summary>
     public static void StartInBackground(TranslationCache cache, IEnumerable<string> names)
     {
         string[] entries = [.. names.Where(n => !File.Exists(FailureOf(cache, n)))];
-        if (!NativeCode.IsEnabled || Program is null || entries.Length == 0)
-            return;
         string[] tool = HostProgram.Self();
         var start = new ProcessStartInfo(tool[0], [.. tool[1..], "cache", "compile-entry", .. entries])
         {
@@ -51,26 +52,52 @@ internal static partial class NativeCompiler
     /// <exception cref="ToolException">crossgen2 is missing, or failed.</exception>
     public static void Compile(TranslationCache cache, string name)
     {
+        using var gate = TryLock(cache.PathOf(name + ".lock"));
+        if (gate is null || cache.HasNative(name) || !File.Exists(cache.PathOf(name + ".dll")))
+            return;
+        cache.StoreNative(name, Make(cache, name, used: null));
+    }
+
+    /// <summary>Compiles those methods of an entry that runs have used (<see cref="UsedMethods"/>), and those that were compiled for earlier ones.</summary>
+    /// <exception cref="ToolException">crossgen2 is missing, or failed.</exception>
+    private static void CompileUsed(TranslationCache cache, string name)
+    {
+        using var gate = TryLock(cache.PathOf(name + ".lock"));
+        if (gate is null)
+            return;
+        var rows = UsedMethods.Take(cache, name);
+        if (cache.HasNative(name) || !File.Exists(cache.PathOf(name + ".dll")) || File.Exists(FailureOf(cache, name)))
+            return;
+        if (TranslationCache.TryRead(cache.PartlyNativePathOf(name)) is { } earlier)
+            rows.UnionWith(NativeForm.CompiledRows(earlier));
+        cache.StorePartlyNative(name, Make(cache, name, rows));
+    }
+
+    /// <summary>What crossgen2 makes of an entry that is locked, or of some of its methods. A failure is noted, so that not every run tries again.</summary>
+    /// <exception cref="ToolException">crossgen2 is missing, or failed.</exception>
+    private static byte[] Make(TranslationCache cache, string name, IReadOnlySet<int>? used)
+    {
         if (Program is not { } program)
             throw new ToolException(ExitCode.Unavailable, "crossgen2 is not there: let tools/cheri2il build the tool with access to NuGet, or set CHERI2IL_CROSSGEN2");
         var path = cache.PathOf(name + ".dll");
-        using var gate = TryLock(cache.PathOf(name + ".lock"));
-        if (gate is null || cache.HasNative(name) || !File.Exists(path))
-            return;
         var directory = Directory.CreateTempSubdirectory("cheri2il-");
         try
         {
             var input = Path.Combine(directory.FullName, name + ".il.dll");
             var output = Path.Combine(directory.FullName, name + ".dll");
-            File.WriteAllBytes(input, NativeForm.Whole(File.ReadAllBytes(path)));
+            var assembly = File.ReadAllBytes(path);
+            if (used is not null)
+                NativeForm.LeaveOut(assembly, used);
+            else
+                assembly = NativeForm.Whole(assembly);
+            File.WriteAllBytes(input, assembly);
             Run(program, input, output);
             var image = File.ReadAllBytes(output);
             NativeForm.MarkFinal(image);
-            cache.StoreNative(name, image);
+            return image;
         }
         catch (Exception error) when (error is ToolException or BadImageFormatException)
         {
-            // Noted, so that not every run tries again.
             File.WriteAllText(FailureOf(cache, name), error.Message);
             throw error as ToolException ?? new ToolException(ExitCode.BadInput, $"{path} is damaged: {error.Message}");
         }
@@ -83,7 +110,8 @@ internal static partial class NativeCompiler
 
     /// <summary>
     /// Compiles entries one after another, with the lowest priority, unless another process is at that: one alone does it, and what it does not
-    /// come to, later runs ask for again. If somebody waits for it, it waits for the other process and takes its priority.
+    /// come to, later runs ask for again. Methods that runs have used come first, those of runs that end meanwhile included. If somebody waits for it,
+    /// it waits for the other process and takes its priority.
     /// </summary>
     /// <exception cref="ToolException">crossgen2 is missing, or failed.</exception>
     public static void CompileAlone(TranslationCache cache, IEnumerable<string> names)
@@ -99,8 +127,18 @@ internal static partial class NativeCompiler
         using var held = gate;
         if (!NativeCode.IsAwaited)
             LowerPriority();
+        CompileAllUsed(cache);
         foreach (var name in names)
+        {
             Compile(cache, name);
+            CompileAllUsed(cache);
+        }
+    }
+
+    private static void CompileAllUsed(TranslationCache cache)
+    {
+        foreach (var name in UsedMethods.Names(cache))
+            CompileUsed(cache, name);
     }
 
     /// <summary>Lets everything else on the machine go first.</summary>

@@ -10,13 +10,13 @@ namespace Cheri2IL.Cli.Cache;
 /// <summary>A translation that was loaded from the cache.</summary>
 /// <param name="Name">Name of the entry.</param>
 /// <param name="Module">The module.</param>
-/// <param name="IsNative">Whether it comes with machine code.</param>
+/// <param name="IsNative">Whether it comes with machine code of all methods.</param>
 internal sealed record CachedModule(string Name, TranslatedModule Module, bool IsNative);
 
 /// <summary>
 /// Translations on disk. Each is a file called after what it was made from (<see cref="Translator.RunTime.TranslationKey"/>):
-/// NAME.dll is IL, NAME.CPU.dll has machine code for that kind of processor besides, NAME_PC.dll is a region that was
-/// translated at run time. <see cref="StartRecord"/>s lead from program files to names.
+/// NAME.dll is IL, NAME.CPU.dll has machine code for that kind of processor besides, NAME.CPU.some.dll that of the methods that runs have used, NAME_PC.dll
+/// is a region that was translated at run time. <see cref="StartRecord"/>s lead from program files to names.
 /// </summary>
 /// <remarks>
 /// Safe for concurrent use by several processes: files are written under a temporary name and renamed, equal names hold equal
@@ -78,17 +78,14 @@ internal sealed class TranslationCache
     /// <summary>Loads an entry; null if there is none that is whole.</summary>
     public CachedModule? TryLoad(string name)
     {
-        // Machine code replaces IL, possibly between the first look and the second.
-        for (var look = 0; look < 3; look++)
-        {
-            var isNative = look != 1;
-            if (isNative && !NativeCode.IsEnabled)
-                continue;
-            if (TryLoadFile(isNative ? NativePathOf(name) : PathOf(name + ".dll")) is { } module)
-                return new CachedModule(name, module, isNative);
-        }
+        if (!NativeCode.IsEnabled)
+            return TryLoad(name, PathOf(name + ".dll"), isNative: false);
 
-        return null;
+        // Machine code replaces IL, possibly between the first look and the last.
+        return TryLoad(name, NativePathOf(name), isNative: true)
+            ?? TryLoad(name, PartlyNativePathOf(name), isNative: false)
+            ?? TryLoad(name, PathOf(name + ".dll"), isNative: false)
+            ?? TryLoad(name, NativePathOf(name), isNative: true);
     }
 
     /// <summary>Loads an entry, made by <paramref name="make"/> if there is none.</summary>
@@ -119,11 +116,26 @@ internal sealed class TranslationCache
     /// <exception cref="UnauthorizedAccessException">The cache cannot be written.</exception>
     public void Add(string name, byte[] assembly) => Store(PathOf(name + ".dll"), assembly);
 
-    /// <summary>Adds an entry's machine code, and removes the file without.</summary>
+    /// <summary>Adds an entry's machine code, and removes the files with less.</summary>
     public void StoreNative(string name, byte[] assembly)
     {
         Store(NativePathOf(name), assembly);
         File.Delete(PathOf(name + ".dll"));
+        File.Delete(PartlyNativePathOf(name));
+        File.Delete(PathOf(name + UsedMethods.Extension));
+    }
+
+    /// <summary>Adds machine code of some of an entry's methods; the file without is what more of it is made from.</summary>
+    public void StorePartlyNative(string name, byte[] assembly) => Store(PartlyNativePathOf(name), assembly);
+
+    /// <summary>Content of a file of the cache; null if there is none.</summary>
+    public static byte[]? TryRead(string path)
+    {
+        using var file = HostFile.TryOpen(path, out _);
+        if (file is null)
+            return null;
+        var content = GC.AllocateUninitializedArray<byte>(checked((int)file.Length));
+        return file.Read(0, content) == content.Length ? content : null;
     }
 
     /// <summary>Whether an entry with machine code for this processor exists.</summary>
@@ -136,6 +148,11 @@ internal sealed class TranslationCache
 
     /// <summary>Path of a file of the cache.</summary>
     public string PathOf(string fileName) => string.Concat(Directory, "/", fileName);
+
+    /// <summary>Path of an entry's file with machine code of some methods.</summary>
+    public string PartlyNativePathOf(string name) => string.Concat(Directory, "/", name, "." + NativeCode.Processor + ".some.dll");
+
+    private static CachedModule? TryLoad(string name, string path, bool isNative) => TryLoadFile(path) is { } module ? new CachedModule(name, module, isNative) : null;
 
     private string NativePathOf(string name) => string.Concat(Directory, "/", name, "." + NativeCode.Processor + ".dll");
 

@@ -17,7 +17,7 @@ internal static class CacheCommand
         var command = new ToolCommand(
             "cache",
             "Shows the cache of translations that 'run' keeps: place, size and limit, and the bytes that compressed roots were unpacked to. The least recently used are deleted beyond "
-            + "CHERI2IL_CACHE_SIZE (bytes, or with K, M, G; default 2G). Programs that took long to compile get machine code in the "
+            + "CHERI2IL_CACHE_SIZE (bytes, or with K, M, G; default 16G). Programs that took long to compile get machine code in the "
             + "background, by crossgen2; CHERI2IL_NATIVE=off prevents that, CHERI2IL_NATIVE=wait makes a run wait for it.",
             "cheri2il cache",
             "cheri2il cache list --json",
@@ -161,12 +161,12 @@ internal static class CacheCommand
     /// <summary>What a run starts in the background.</summary>
     private static ToolCommand CompileEntry()
     {
-        var names = new Argument<string[]>("names") { Arity = ArgumentArity.OneOrMore };
-        var command = new ToolCommand("compile-entry", "Compiles entries of the cache to machine code, with the lowest priority, unless another process does.") { names };
+        var names = new Argument<string[]>("names") { Arity = ArgumentArity.ZeroOrMore };
+        var command = new ToolCommand("compile-entry", "Compiles what runs have used, and entries of the cache to machine code, with the lowest priority, unless another process does.") { names };
         command.Hidden = true;
         command.SetAction(parsed =>
         {
-            var entries = parsed.GetRequiredValue(names);
+            var entries = parsed.GetValue(names) ?? [];
             if (Array.Find(entries, e => !TranslationCache.IsName(e)) is { } wrong)
                 throw new ToolException(ExitCode.Usage, $"'{wrong}' is not the name of an entry");
             NativeCompiler.CompileAlone(TranslationCache.OfUser, entries);

@@ -21,6 +21,12 @@ public static class NativeForm
     private const int ImplementationFlags = 4;
 
     /// <summary>
+    /// Of a method that crossgen2 is not to compile: it leaves alone what asks to be optimised to the end. That all methods ask for afterwards
+    /// (<see cref="MarkFinal"/>), so the other flag is what tells them apart. Nothing inlines these methods anyway.
+    /// </summary>
+    private const MethodImplAttributes LeftOut = MethodImplAttributes.AggressiveOptimization | MethodImplAttributes.NoInlining;
+
+    /// <summary>
     /// The assembly with each split function in one method: the row that all callers name gets the code and the maps of the whole one. Parts, and the
     /// rows that this leaves, get the shortest code that there is, because nothing enters them any more. The same array if nothing is split.
     /// </summary>
@@ -52,6 +58,33 @@ public static class NativeForm
     }
 
     /// <summary>
+    /// Marks all methods but some, in place, so that crossgen2 leaves them to the JIT compiler. Functions stay split: what is left of one of them is to be
+    /// compiled at run time, and to compile the largest in one piece takes crossgen2 minutes.
+    /// </summary>
+    /// <param name="assembly">A translated assembly.</param>
+    /// <param name="used">Rows of the methods to compile.</param>
+    /// <exception cref="BadImageFormatException">It is no assembly.</exception>
+    public static void LeaveOut(byte[] assembly, IReadOnlySet<int> used)
+    {
+        using var file = new PEReader(new MemoryStream(assembly));
+        var methods = new MethodRows(file, MetadataOf(file));
+        for (var row = 1; row <= methods.Count; row++)
+        {
+            if (!used.Contains(row))
+                methods.Mark(assembly, row, LeftOut);
+        }
+    }
+
+    /// <summary>Rows of the methods that were compiled of an image, by what <see cref="LeaveOut"/> has left in it.</summary>
+    /// <exception cref="BadImageFormatException">It is no such image.</exception>
+    public static IReadOnlySet<int> CompiledRows(byte[] image)
+    {
+        using var file = new PEReader(new MemoryStream(image));
+        var methods = new MethodRows(file, MetadataOf(file));
+        return Enumerable.Range(1, methods.Count).Where(row => !methods.Definition(row).ImplAttributes.HasFlag(LeftOut)).ToHashSet();
+    }
+
+    /// <summary>
     /// Marks all methods of an image as optimised to the end, in place: otherwise the runtime would compile those again that are called most, the whole
     /// ones without optimising.
     /// </summary>
@@ -62,10 +95,7 @@ public static class NativeForm
         using var file = new PEReader(new MemoryStream(image));
         var methods = new MethodRows(file, MetadataOf(file));
         for (var row = 1; row <= methods.Count; row++)
-        {
-            var flags = image.AsSpan(methods.Offset(row) + ImplementationFlags);
-            BinaryPrimitives.WriteUInt16LittleEndian(flags, (ushort)(BinaryPrimitives.ReadUInt16LittleEndian(flags) | (ushort)MethodImplAttributes.AggressiveOptimization));
-        }
+            methods.Mark(image, row, MethodImplAttributes.AggressiveOptimization);
     }
 
     private static MetadataReader MetadataOf(PEReader file)
@@ -101,7 +131,14 @@ public static class NativeForm
 
         public int Address(int row) => Definition(row).RelativeVirtualAddress;
 
-        public int Offset(int row) => _start + (_size * (row - 1));
+        private int Offset(int row) => _start + (_size * (row - 1));
+
+        /// <summary>Adds to a method's flags.</summary>
+        public void Mark(byte[] image, int row, MethodImplAttributes marks)
+        {
+            var flags = image.AsSpan(Offset(row) + ImplementationFlags);
+            BinaryPrimitives.WriteUInt16LittleEndian(flags, (ushort)(BinaryPrimitives.ReadUInt16LittleEndian(flags) | (ushort)marks));
+        }
 
         public void SetAddress(byte[] image, int row, int address)
         {

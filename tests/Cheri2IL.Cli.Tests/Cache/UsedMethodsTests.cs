@@ -1,0 +1,74 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Loader;
+using Cheri2IL.Cli.Cache;
+using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator.Emit;
+using Cheri2IL.Translator.Passes;
+using Xunit;
+
+namespace Cheri2IL.Cli.Tests.Cache;
+
+/// <summary>Machine code of those methods that runs have used.</summary>
+public sealed class UsedMethodsTests : IDisposable
+{
+    private readonly TemporaryDirectory _directory = new();
+
+    private TranslationCache Cache => new(Path.Combine(_directory.Path, "cache", "cheri2il", "translations"));
+
+    [Fact]
+    public void Find_TwoMethodsCompiled_ListsThemByTheirFile()
+    {
+        var path = Path.Combine(_directory.Path, "some.dll");
+        File.WriteAllBytes(path, CorpusTranslations.Of("corpus/hello/bin/hello.elf", CheckMode.Optimized).Assembly);
+        var module = new TranslatedModule(new AssemblyLoadContext("used").LoadFromAssemblyPath(path));
+        RuntimeHelpers.PrepareMethod(module.Method(5));
+        RuntimeHelpers.PrepareMethod(module.Method(2));
+        Assert.Equal([2, 5], CompiledMethods.Find()[path].Order());
+    }
+
+    [Fact]
+    public void Note_Twice_GivesAllOfThemOnce()
+    {
+        Directory.CreateDirectory(Cache.Directory);
+        var name = new string('a', 32);
+        UsedMethods.Note(Cache, name, [7, 3]);
+        UsedMethods.Note(Cache, name, [3, 300]);
+        Assert.Equal([name], UsedMethods.Names(Cache));
+        Assert.Equal([3, 7, 300], UsedMethods.Take(Cache, name).Order());
+        Assert.Empty(UsedMethods.Names(Cache));
+        Assert.Empty(UsedMethods.Take(Cache, name));
+    }
+
+    [Fact]
+    public void CompileEntry_MethodsNoted_CompilesThoseAndEarlierOnes()
+    {
+        (string, string)[] crossgen2 = [("CHERI2IL_CROSSGEN2", Crossgen2.Find()), ("CHERI2IL_NATIVE", "wait")];
+        var expected = ToolProcess.RunWith(_directory.Path, [("CHERI2IL_NATIVE", "off")], "run", CorpusFiles.Hello);
+        var name = Path.GetFileNameWithoutExtension(Assert.Single(Directory.GetFiles(Cache.Directory, "*.dll")));
+        var all = CompiledInRun(expected);
+        int[] halves = [all.Length / 2, all.Length];
+        foreach (var count in halves)
+        {
+            UsedMethods.Note(Cache, name, all[(count == all.Length ? halves[0] : 0)..count]);
+            var compiled = ToolProcess.RunWith(_directory.Path, crossgen2, "cache", "compile-entry");
+            Assert.Equal((0, ""), (compiled.ExitCode, compiled.Error));
+            Assert.Equal(all[..count], NativeForm.CompiledRows(File.ReadAllBytes(Cache.PartlyNativePathOf(name))).Order());
+            Assert.Empty(UsedMethods.Names(Cache));
+            Assert.Equal(all[count..], CompiledInRun(expected));
+        }
+    }
+
+    /// <summary>Rows of the guest's methods that the JIT compiler compiles in a run.</summary>
+    private int[] CompiledInRun(ToolResult expected)
+    {
+        var list = Path.Combine(_directory.Path, "jit");
+        File.Delete(list);
+        Assert.Equal(expected, ToolProcess.RunWith(_directory.Path, [("DOTNET_JitStdOutFile", list), ("DOTNET_JitDisasmSummary", "1")], "run", CorpusFiles.Hello));
+        var assembly = Assert.Single(Directory.GetFiles(Cache.Directory, "*.dll"), f => !f.Contains(".x86", StringComparison.Ordinal));
+        var names = Mono.Cecil.ModuleDefinition.ReadModule(new MemoryStream(File.ReadAllBytes(assembly))).Types.SelectMany(t => t.Methods.Select(m => $"{t.Name}:{m.Name}(")).ToList();
+        return [.. File.ReadAllLines(list).Select(l => names.FindIndex(n => l.Contains(n, StringComparison.Ordinal)) + 1).Where(row => row > 0).Distinct().Order()];
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _directory.Dispose();
+}
