@@ -456,7 +456,7 @@ public sealed partial class MethodEmitter
         if (_function.ExtraEntries.Count > 0)
             EmitEntrySwitch();
         EmitFetchCheck();
-        Reload(_registers.LiveIn(_function.Blocks[0]) & ~RegisterAnalysis.Arguments);
+        Reload(LoadedAt(_function.Blocks[0]));
         ComputeWindows(_function.Blocks[0], kept: 0);
     }
 
@@ -566,7 +566,7 @@ public sealed partial class MethodEmitter
         _il.MarkLabel(first);
     }
 
-    private RegisterSet LoadedAt(IrBlock entry) => _registers.LiveIn(entry) & ~RegisterAnalysis.Arguments;
+    private RegisterSet LoadedAt(IrBlock entry) => _registers.LoadedAt(entry) & ~RegisterAnalysis.Arguments;
 
     private bool AnyInstruction(Func<IrInstruction, bool> predicate)
     {
@@ -750,12 +750,18 @@ public sealed partial class MethodEmitter
                 var stored = _dirty & _registers.StoredAtEnd(block);
                 Spill(stored);
                 _dirty &= ~stored;
+                Reload(_registers.LoadedBefore(i));
                 EmitTerminator(block, i, next);
             }
-            else if (i.Type == IrType.Void)
-                EmitStatement(block, i);
-            else if (_schedule[i] == Placement.Own)
-                Materialise(i);
+            else
+            {
+                Reload(_registers.LoadedBefore(i));
+                if (i.Type == IrType.Void)
+                    EmitStatement(block, i);
+                else if (_schedule[i] == Placement.Own)
+                    Materialise(i);
+            }
+
             _dirty = _registers.DirtyAfter(i, _dirty);
             _integers = IntegerRegisters.After(i, _integers);
         }
@@ -1224,7 +1230,7 @@ public sealed partial class MethodEmitter
         LoadSlot(continuation);
         var kept = KeepWindows(i, continuation);
         _integers = 0;
-        Reload(_registers.LiveIn(continuation) & ~RegisterAnalysis.ValidAfterCall & ~kept);
+        Reload(_registers.LoadedAt(continuation) & ~RegisterAnalysis.ValidAfterCall & ~kept);
         ComputeWindows(continuation, kept);
         GoTo(continuation, next);
     }
@@ -1387,7 +1393,7 @@ public sealed partial class MethodEmitter
         _il.Branch(ILOpCode.Brfalse, leave);
         _integers = 0;
         LoadSlot(continuation);
-        Reload(_registers.LiveIn(continuation));
+        Reload(_registers.LoadedAt(continuation));
         ComputeWindows(continuation, kept: 0);
         GoTo(continuation, next);
         AddCold(() =>

@@ -71,9 +71,13 @@ public sealed partial class RegisterAnalysis
         _storedAtEnd = new RegisterSet[function.Blocks.Count];
         _liveIn = new RegisterSet[function.Blocks.Count];
         _slotIn = new SlotUse[function.Blocks.Count];
+        _required = new RegisterSet[function.Blocks.Count];
+        _anticipated = new RegisterSet[function.Blocks.Count];
+        _validIn = new RegisterSet[function.Blocks.Count];
         SolveDirty(function);
         PlaceStores(function);
         SolveLive(function);
+        PlaceLoads(function);
         SolveSlot(function);
         foreach (var block in function.Blocks)
             Used |= UsedBy(block);
@@ -94,7 +98,7 @@ public sealed partial class RegisterAnalysis
     /// </summary>
     public RegisterSet DirtyAtSwitch(IrBlock block) => block.Successors.Aggregate(RegisterSet.MaxValue, (all, s) => all & DirtyIn(s));
 
-    /// <summary>Registers that must be valid in locals at the start of a block.</summary>
+    /// <summary>Registers that matter at the start of a block: some way onward uses them, or stores them if they are dirty.</summary>
     public RegisterSet LiveIn(IrBlock block) => _liveIn[block.Id];
 
     /// <summary>What of the slot must be in locals at the start of a block.</summary>
@@ -261,6 +265,15 @@ public sealed partial class RegisterAnalysis
 
     private RegisterSet LiveAtStart(IrBlock block)
     {
+        RegisterSet live = 0;
+        foreach (var successor in block.Successors)
+            live |= _liveIn[successor.Id];
+        return BeforeInstructions(block, live);
+    }
+
+    /// <summary>The registers that a block uses, or that are in a set behind it and not written in it.</summary>
+    private RegisterSet BeforeInstructions(IrBlock block, RegisterSet after)
+    {
         var count = block.Instructions.Count;
         Span<RegisterSet> dirty = count <= 256 ? stackalloc RegisterSet[count] : new RegisterSet[count];
         var before = DirtyIn(block);
@@ -272,9 +285,7 @@ public sealed partial class RegisterAnalysis
 
         if (block.Terminator.Op == IrOp.Switch)
             dirty[^1] |= DirtyAtSwitch(block);
-        var live = StoredAtEnd(block) & before;
-        foreach (var successor in block.Successors)
-            live |= _liveIn[successor.Id];
+        var live = after | (StoredAtEnd(block) & before);
         for (var k = count - 1; k >= 0; k--)
             live = LiveBefore(block.Instructions[k], live, dirty[k]);
         return live;
