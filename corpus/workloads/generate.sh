@@ -12,6 +12,9 @@ export LC_ALL=C TZ=UTC
 [ $# -ge 1 ] || { echo 'usage: generate.sh DIR [BUSYBOX]' >&2; exit 64; }
 directory=$1 busybox=${2:-busybox}
 mkdir -p "$directory/etc"
+# Others may ask for the same folder at the same time.
+exec 9> "$directory.lock"
+flock 9
 # A guest that has the folder as its root finds the same names of users there as the programs of this machine.
 cp /etc/passwd /etc/group "$directory/etc/"
 [ -e "$directory/complete" ] && exit
