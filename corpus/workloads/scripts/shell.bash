@@ -44,7 +44,8 @@ wait -n; echo "first to end: $?"
 kill %%; wait %% 2> /dev/null; echo "the other: $?"
 jobs
 set -m
-sleep 60 & kill -STOP $!; sleep 0.1; jobs | sed 's/  */ /g'; kill -KILL $!; sleep 0.1; jobs | sed 's/  */ /g'
+while_jobs_say() { while jobs | grep -q "$1"; do sleep 0.05; done; }
+sleep 60 & kill -STOP $!; while_jobs_say Running; jobs | sed 's/  */ /g'; kill -KILL $!; while_jobs_say Stopped; jobs | sed 's/  */ /g'
 set +m
 
 echo '== traps'
