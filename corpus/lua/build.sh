@@ -8,6 +8,9 @@ need_clang
 
 out=$CACHE/lua-$(cat "$CORPUS/toolchain.sh" "$CORPUS/lua/build.sh" | sha256sum | cut -c1-16)
 mkdir -p "$out"
+# Others may ask for the same at the same time.
+exec 9> "$out/lock"
+flock 9
 if [ ! -e "$out/lua.riscv_musl" ] || [ ! -e "$out/lua.native_clang_musl" ]; then
     source=$("$CORPUS/debian/fetch.sh" --source lua5.4)
     files=()

@@ -11,6 +11,9 @@ need gcc gcc
 
 out=$CACHE/sqlite-$(cat "$CORPUS/toolchain.sh" "$CORPUS/sqlite/build.sh" | sha256sum | cut -c1-16)
 mkdir -p "$out"
+# Others may ask for the same at the same time.
+exec 9> "$out/lock"
+flock 9
 if [ ! -e "$out/sqlite3.riscv_musl" ] || [ ! -e "$out/sqlite3.native_clang_musl" ]; then
     source=$("$CORPUS/debian/fetch.sh" --source sqlite3)
     mkdir -p "$out/build"
