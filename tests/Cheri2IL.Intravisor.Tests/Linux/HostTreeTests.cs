@@ -100,6 +100,23 @@ public sealed class HostTreeTests : IDisposable
     }
 
     [Fact]
+    public void Directory_LinkedIntoBeforeItIsListed_HasThoseBehindTheHostsAndCountsAllDirectories()
+    {
+        var tree = new CountingTree(new HostTree(_root));
+        var root = new FileSystem(() => 0, tree, 1 << 20).Root;
+        var directory = new DirectoryNode(root.FileSystem, root, 0x1ed, []);
+        var instead = new RegularFile(root.FileSystem, 0x180);
+        directory.Link("first", new DirectoryNode(root.FileSystem, directory, 0x1ed));
+        directory.Link("file7", instead);
+        Assert.Equal(0, tree.Lists);
+
+        // Its own two names, inner and first.
+        Assert.Equal(4, directory.LinkCount);
+        Assert.Equal(tree.List([]).Select(e => e.Name).Append("first"), directory.Children.Select(c => c.Name));
+        Assert.Same(instead, directory.Lookup("file7"));
+    }
+
+    [Fact]
     public void Directory_WhoLooksForManyNames_GetsThemAtOnce()
     {
         var tree = new CountingTree(new HostTree(_root));

@@ -31,7 +31,7 @@ internal static class StatSyscalls
         const int BasicStats = 0x7ff;
         BinaryPrimitives.WriteInt32LittleEndian(buffer, BasicStats);
         BinaryPrimitives.WriteInt32LittleEndian(buffer[4..], 4096);
-        BinaryPrimitives.WriteInt32LittleEndian(buffer[16..], inode!.Links);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[16..], inode!.LinkCount);
         BinaryPrimitives.WriteInt32LittleEndian(buffer[20..], inode.UserId);
         BinaryPrimitives.WriteInt32LittleEndian(buffer[24..], inode.GroupId);
         BinaryPrimitives.WriteInt16LittleEndian(buffer[28..], (short)inode.Mode);
@@ -67,7 +67,7 @@ internal static class StatSyscalls
         BinaryPrimitives.WriteInt64LittleEndian(buffer, inode.FileSystemNumber);
         BinaryPrimitives.WriteInt64LittleEndian(buffer[8..], inode.Number);
         BinaryPrimitives.WriteInt32LittleEndian(buffer[16..], inode.Mode);
-        BinaryPrimitives.WriteInt32LittleEndian(buffer[20..], inode.Links);
+        BinaryPrimitives.WriteInt32LittleEndian(buffer[20..], inode.LinkCount);
         BinaryPrimitives.WriteInt32LittleEndian(buffer[24..], inode.UserId);
         BinaryPrimitives.WriteInt32LittleEndian(buffer[28..], inode.GroupId);
         BinaryPrimitives.WriteInt64LittleEndian(buffer[32..], inode.Device);

@@ -75,6 +75,20 @@ public class DirectoryNode : Inode
     /// <inheritdoc/>
     public override long Size => 4096;
 
+    /// <inheritdoc/>
+    internal override int LinkCount
+    {
+        get
+        {
+            lock (FileSystem.Gate)
+            {
+                // Directories in it count.
+                Load();
+                return Links;
+            }
+        }
+    }
+
     /// <summary>
     /// Entries: those of the host directory in its order, which is what the same program sees outside, then others as they were
     /// created. Call under the gate.

@@ -56,8 +56,11 @@ public abstract class Inode
     /// <summary>Group.</summary>
     public virtual int GroupId { get; set; }
 
-    /// <summary>st_nlink.</summary>
+    /// <summary>Names that it has, as far as they are known.</summary>
     public int Links { get; set; } = 1;
+
+    /// <summary>st_nlink.</summary>
+    internal virtual int LinkCount => Links;
 
     /// <summary>Nanoseconds since 1970.</summary>
     public long AccessTime { get; set; }
