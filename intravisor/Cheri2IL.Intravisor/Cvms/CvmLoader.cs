@@ -66,7 +66,6 @@ internal static unsafe class CvmLoader
         content.Bytes.CopyTo(new Span<byte>(space.Base + content.Pointer, content.Bytes.Length));
         if (content.Capabilities is { } stored)
             Store(space, stored);
-
         return content;
     }
 

@@ -15,7 +15,6 @@ internal sealed unsafe partial class HostPoll : IDisposable
     private readonly List<SafeHandle> _used = [];
     private readonly HostDescriptor _wake;
     private PollEntry[] _entries = new PollEntry[4];
-    private int _count;
 
     /// <summary>Makes one that waits for nothing yet.</summary>
     public HostPoll() => _wake = new HostDescriptor(NativeEvent(0, NonBlockingCloseOnExec));
@@ -37,7 +36,7 @@ internal sealed unsafe partial class HostPoll : IDisposable
         // The last place is for what wakes the thread.
         if (_used.Count == _entries.Length)
             Array.Resize(ref _entries, 2 * _entries.Length);
-        _entries[_count++] = new PollEntry { Descriptor = (int)descriptor.DangerousGetHandle(), Events = (short)events };
+        _entries[_used.Count - 1] = new PollEntry { Descriptor = (int)descriptor.DangerousGetHandle(), Events = (short)events };
     }
 
     /// <summary>Sleeps until a descriptor is ready, <see cref="Wake"/>, or for so many nanoseconds (negative: without limit); whether one is. May return early.</summary>
@@ -45,14 +44,14 @@ internal sealed unsafe partial class HostPoll : IDisposable
     {
         if (_wake.IsInvalid)
             nanoseconds = nanoseconds < 0 ? Unwakeable : Math.Min(nanoseconds, Unwakeable);
-        _entries[_count] = new PollEntry { Descriptor = (int)_wake.DangerousGetHandle(), Events = PollIn };
+        _entries[_used.Count] = new PollEntry { Descriptor = (int)_wake.DangerousGetHandle(), Events = PollIn };
         var timeout = new Timespec { Seconds = nanoseconds / 1_000_000_000, Nanoseconds = nanoseconds % 1_000_000_000 };
         int ready;
         fixed (PollEntry* first = _entries)
-            ready = NativePoll(first, (nuint)_count + 1, nanoseconds < 0 ? null : &timeout, null);
+            ready = NativePoll(first, (nuint)_used.Count + 1, nanoseconds < 0 ? null : &timeout, null);
         if (ready <= 0)
             return false;
-        if (_entries[_count].Returned == 0)
+        if (_entries[_used.Count].Returned == 0)
             return true;
         ulong wakes;
         _ = NativeRead((int)_wake.DangerousGetHandle(), &wakes, sizeof(ulong));
@@ -65,7 +64,6 @@ internal sealed unsafe partial class HostPoll : IDisposable
         foreach (var descriptor in _used)
             descriptor.DangerousRelease();
         _used.Clear();
-        _count = 0;
     }
 
     /// <summary>Ends the thread's <see cref="Wait"/>, the present or else the next one.</summary>

@@ -134,11 +134,12 @@ internal sealed class InitialStack
     }
 
     /// <summary>What a program with or without capabilities has besides, and the end.</summary>
-    private AuxiliaryEntry[] AuxiliaryOf(LoadedImage program) => _pure is null
-
+    private AuxiliaryEntry[] AuxiliaryOf(LoadedImage program)
+    {
         // Code of the vDSO has no capabilities.
-        ? [new(AT_SYSINFO_EHDR, GuestLayout.VdsoBase, default), new(AT_NULL, 0, default)]
-        :
+        if (_pure is null)
+            return [new(AT_SYSINFO_EHDR, GuestLayout.VdsoBase, default), new(AT_NULL, 0, default)];
+        return
         [
             new(AT_CHERI_EXEC_RW_CAP, program.Start, _pure.DataOf(program.Start, program.End)),
             new(AT_CHERI_EXEC_RX_CAP, program.Start, _pure.CodeOf(program.Start, program.End)),
@@ -146,6 +147,7 @@ internal sealed class InitialStack
             new(AT_CHERI_SEAL_CAP, 0, _pure.Seals),
             new(AT_NULL, 0, default),
         ];
+    }
 
     private Capability OnStack(Range range) => _pure is null ? default : _pure.DataOf(range.Address, range.Address + range.Length);
 

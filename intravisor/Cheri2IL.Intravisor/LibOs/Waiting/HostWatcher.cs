@@ -16,36 +16,36 @@ internal static class HostWatcher
     private const uint EPOLLET = 1u << 31;
     private const int MostEvents = 64;
 
-    private static readonly Lock Gate = new();
-    private static readonly Dictionary<SafeHandle, ulong> Keys = [];
-    private static readonly Dictionary<ulong, WaitQueue> Queues = [];
-    private static HostEpoll? s_host;
-    private static ulong s_lastKey;
+    private static readonly Lock _gate = new();
+    private static readonly Dictionary<SafeHandle, ulong> _keys = [];
+    private static readonly Dictionary<ulong, WaitQueue> _queues = [];
+    private static HostEpoll? _host;
+    private static ulong _lastKey;
 
     /// <summary>Wakes a queue when something happens to its descriptor, until <see cref="Forget"/>. Where the host has no descriptors left nobody is told.</summary>
     public static void Watch(WaitQueue queue, SafeHandle descriptor)
     {
-        lock (Gate)
+        lock (_gate)
         {
-            if (Keys.ContainsKey(descriptor) || (s_host ??= Start()) is not { } host)
+            if (_keys.ContainsKey(descriptor) || (_host ??= Start()) is not { } host)
                 return;
-            var key = ++s_lastKey;
+            var key = ++_lastKey;
             if (host.Add(descriptor, POLLIN | POLLOUT | POLLRDHUP | EPOLLET, key) != 0)
                 return;
-            Keys.Add(descriptor, key);
-            Queues.Add(key, queue);
+            _keys.Add(descriptor, key);
+            _queues.Add(key, queue);
         }
     }
 
     /// <summary>The descriptor is about to be closed.</summary>
     public static void Forget(SafeHandle descriptor)
     {
-        lock (Gate)
+        lock (_gate)
         {
-            if (!Keys.Remove(descriptor, out var key))
+            if (!_keys.Remove(descriptor, out var key))
                 return;
-            Queues.Remove(key);
-            _ = s_host!.Remove(descriptor);
+            _queues.Remove(key);
+            _ = _host!.Remove(descriptor);
         }
     }
 
@@ -65,8 +65,8 @@ internal static class HostWatcher
             foreach (ref readonly var found in events[..host.Wait(events, -1)])
             {
                 WaitQueue? queue;
-                lock (Gate)
-                    Queues.TryGetValue(found.Data, out queue);
+                lock (_gate)
+                    _queues.TryGetValue(found.Data, out queue);
                 queue?.Wake((int)found.Events);
             }
         }
