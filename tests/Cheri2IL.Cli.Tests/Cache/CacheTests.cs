@@ -179,15 +179,8 @@ public sealed partial class CacheTests : IDisposable
     [Fact]
     public void WarmStart_OfMachineCode_LoadsNeitherTranslatorNorLinqAndCompilesNothingOfTheTool()
     {
-        (string, string)[] crossgen2 = [("CHERI2IL_CROSSGEN2", Crossgen2.Find())];
-        Assert.Equal(0, ToolProcess.RunWith(_directory.Path, crossgen2, "cache", "compile", CorpusFiles.Hello).ExitCode);
-        var expected = ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello);
-        var (events, compiled) = (Path.Combine(_directory.Path, "events"), Path.Combine(_directory.Path, "jit"));
-        Assert.Equal(expected, ToolProcess.RunWith(
-            _directory.Path,
-            [("DOTNET_EnableEventPipe", "1"), ("DOTNET_EventPipeOutputPath", events), ("DOTNET_EventPipeConfig", "Microsoft-Windows-DotNETRuntime:0x8:4")],
-            "run",
-            CorpusFiles.Hello));
+        var events = EventsOfWarmStart("0x8:4", out var expected);
+        var compiled = Path.Combine(_directory.Path, "jit");
         var bytes = File.ReadAllBytes(events);
         var text = Encoding.Unicode.GetString(bytes) + Encoding.Unicode.GetString(bytes, 1, bytes.Length - 1);
         string[] loaded = [.. AssemblyFile().Matches(text).Select(m => m.Groups[1].Value).Distinct()];
@@ -202,15 +195,7 @@ public sealed partial class CacheTests : IDisposable
     [Fact]
     public void WarmStart_OfMachineCode_LoadsFewTypes()
     {
-        (string, string)[] crossgen2 = [("CHERI2IL_CROSSGEN2", Crossgen2.Find())];
-        Assert.Equal(0, ToolProcess.RunWith(_directory.Path, crossgen2, "cache", "compile", CorpusFiles.Hello).ExitCode);
-        Assert.Equal(0, ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello).ExitCode);
-        var events = Path.Combine(_directory.Path, "events");
-        Assert.Equal(0, ToolProcess.RunWith(
-            _directory.Path,
-            [("DOTNET_EnableEventPipe", "1"), ("DOTNET_EventPipeOutputPath", events), ("DOTNET_EventPipeConfig", "Microsoft-Windows-DotNETRuntime:0x8000000000:5")],
-            "run",
-            CorpusFiles.Hello).ExitCode);
+        var events = EventsOfWarmStart("0x8000000000:5", out _);
         var types = new HashSet<string>();
         using var source = new EventPipeEventSource(events);
         source.Clr.TypeLoadStop += e => types.Add(e.TypeName);
@@ -228,6 +213,24 @@ public sealed partial class CacheTests : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _directory.Dispose();
+
+    /// <summary>What .NET tells of a run of a small program from a cache with its machine code: path of the file.</summary>
+    /// <param name="kinds">Keywords and level of the runtime's provider.</param>
+    /// <param name="expected">What the same run gives untold.</param>
+    private string EventsOfWarmStart(string kinds, out ToolResult expected)
+    {
+        (string, string)[] crossgen2 = [("CHERI2IL_CROSSGEN2", Crossgen2.Find())];
+        Assert.Equal(0, ToolProcess.RunWith(_directory.Path, crossgen2, "cache", "compile", CorpusFiles.Hello).ExitCode);
+        expected = ToolProcess.Run(_directory.Path, "run", CorpusFiles.Hello);
+        Assert.Equal(0, expected.ExitCode);
+        var events = Path.Combine(_directory.Path, "events");
+        Assert.Equal(expected, ToolProcess.RunWith(
+            _directory.Path,
+            [("DOTNET_EnableEventPipe", "1"), ("DOTNET_EventPipeOutputPath", events), ("DOTNET_EventPipeConfig", $"Microsoft-Windows-DotNETRuntime:{kinds}")],
+            "run",
+            CorpusFiles.Hello));
+        return events;
+    }
 
     private JsonDocument List() => Json("cache", "list", "--json");
 
