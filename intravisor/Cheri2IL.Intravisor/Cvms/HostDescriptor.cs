@@ -12,6 +12,7 @@ internal sealed unsafe partial class HostDescriptor : SafeHandle
 {
     private const int DuplicateCloseOnExec = 1030;
     private const ulong BytesToRead = 0x541b;
+    private const ulong AtMark = 0x8905;
 
     /// <summary>Takes a descriptor over.</summary>
     public HostDescriptor(int descriptor)
@@ -54,9 +55,9 @@ internal sealed unsafe partial class HostDescriptor : SafeHandle
     }
 
     /// <summary>sendmsg: bytes.</summary>
-    public static long Send(SafeHandle socket, Span<HostRange> ranges)
+    public static long Send(SafeHandle socket, Span<HostRange> ranges, int flags)
     {
-        const int flags = SocketAbi.MSG_DONTWAIT | SocketAbi.MSG_NOSIGNAL;
+        flags |= SocketAbi.MSG_DONTWAIT | SocketAbi.MSG_NOSIGNAL;
         using var use = new Use(socket);
         fixed (HostRange* first = ranges)
         {
@@ -80,6 +81,14 @@ internal sealed unsafe partial class HostDescriptor : SafeHandle
         using var use = new Use(socket);
         var result = Result(NativeIoctl(use.Number, BytesToRead, &count));
         return result < 0 ? result : count;
+    }
+
+    /// <summary>SIOCATMARK; false where there is no mark.</summary>
+    public static bool IsAtMark(SafeHandle socket)
+    {
+        var isAt = 0;
+        using var use = new Use(socket);
+        return NativeIoctl(use.Number, AtMark, &isAt) >= 0 && isAt != 0;
     }
 
     /// <summary>getsockopt of the first bytes of an option's value: how many, or a negated errno.</summary>

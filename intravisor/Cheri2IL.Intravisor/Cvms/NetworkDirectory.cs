@@ -68,9 +68,14 @@ internal sealed class NetworkDirectory : DirectoryNode
         Show("route", () => "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT".PadRight(RouteWidth) + "\n" + string.Concat(
             NetworkInterface.Of(_cvm.Network).Where(i => i.Index != NetworkInterface.LoopbackIndex).Select(i => string.Create(
                 CultureInfo.InvariantCulture, $"{i.Name}\t{Word(i.Address & NetworkInterface.Mask):X8}\t00000000\t0001\t0\t0\t0\t{Word(NetworkInterface.Mask):X8}\t0\t0\t0").PadRight(RouteWidth) + "\n")));
-        Show("if_inet6", () => $"{1:x32} {NetworkInterface.LoopbackIndex:x2} 80 10 80       lo\n");
+        // Scope: of the host, or global; flag: permanent.
+        Show("if_inet6", () => string.Concat(NetworkInterface.Of(_cvm.Network).Select(
+            i => $"{Hexadecimal(i.Address6)} {i.Index:x2} {i.Prefix6:x2} {(i.Index == NetworkInterface.LoopbackIndex ? 0x10 : 0):x2} 80 {i.Name,8}\n")));
+        Show("ipv6_route", () => string.Concat(NetworkInterface.Of(_cvm.Network).Select(
+            i => $"{Hexadecimal(i.Network6)} {i.Prefix6:x2} {Hexadecimal(default)} 00 {Hexadecimal(default)} {NetworkInterface.Metric6:x8} 00000001 00000000 00000001 {i.Name,8}\n")));
         Show("arp", () => "IP address       HW type     Flags       HW address            Mask     Device\n");
         Show("sockstat", Counts);
+        Show("sockstat6", Counts6);
     }
 
     /// <summary>Each socket that a descriptor stands for, once, and connections that wait to be accepted.</summary>
@@ -145,10 +150,20 @@ internal sealed class NetworkDirectory : DirectoryNode
     private string Counts()
     {
         var all = Sockets();
-        int Of(int protocol) => all.Count(s => s.Socket.Family is SocketAbi.AF_INET && s.Socket.Protocol == protocol && s.Socket.IsBound);
+        int Of(int protocol) => InUse(all, SocketAbi.AF_INET, protocol);
         var tcp = all.Count(s => s.Socket is StreamSocket { Family: SocketAbi.AF_INET or SocketAbi.AF_INET6 });
         return string.Create(CultureInfo.InvariantCulture, $"sockets: used {all.Count}\nTCP: inuse {Of(SocketAbi.IPPROTO_TCP)} orphan 0 tw 0 alloc {tcp} mem 0\nUDP: inuse {Of(SocketAbi.IPPROTO_UDP)} mem 0\nUDPLITE: inuse {Of(SocketAbi.IPPROTO_UDPLITE)}\nRAW: inuse 0\nFRAG: inuse 0 memory 0\n");
     }
+
+    private string Counts6()
+    {
+        var all = Sockets();
+        int Of(int protocol) => InUse(all, SocketAbi.AF_INET6, protocol);
+        return string.Create(CultureInfo.InvariantCulture, $"TCP6: inuse {Of(SocketAbi.IPPROTO_TCP)}\nUDP6: inuse {Of(SocketAbi.IPPROTO_UDP)}\nUDPLITE6: inuse {Of(SocketAbi.IPPROTO_UDPLITE)}\nRAW6: inuse 0\nFRAG6: inuse 0 memory 0\n");
+    }
+
+    private static int InUse(List<(Socket Socket, long Inode)> all, int family, int protocol)
+        => all.Count(s => s.Socket.Family == family && s.Socket.Protocol == protocol && s.Socket.IsBound);
 
     /// <summary>What rows of all protocols of IP begin with.</summary>
     private static string Row(string slot, Socket socket, in SocketAddress remote, byte state, long waiting, long inode)
@@ -162,6 +177,8 @@ internal sealed class NetworkDirectory : DirectoryNode
         var (high, low) = (address.Ip.High, address.Ip.Low);
         return string.Create(CultureInfo.InvariantCulture, $"{Word((uint)(high >> 32)):X8}{Word((uint)high):X8}{Word((uint)(low >> 32)):X8}{Word((uint)low):X8}:{address.Port:X4}");
     }
+
+    private static string Hexadecimal(InternetAddress address) => $"{address.High:x16}{address.Low:x16}";
 
     private static uint Word(uint value) => BinaryPrimitives.ReverseEndianness(value);
 

@@ -103,12 +103,14 @@ internal static class SocketAbi
     public const int IP_BIND_ADDRESS_NO_PORT = 24;
 
     public const int IPV6_UNICAST_HOPS = 16;
+    public const int IPV6_MTU_DISCOVER = 23;
     public const int IPV6_RECVERR = 25;
     public const int IPV6_V6ONLY = 26;
     public const int IPV6_RECVPKTINFO = 49;
     public const int IPV6_PKTINFO = 50;
     public const int IPV6_RECVHOPLIMIT = 51;
     public const int IPV6_HOPLIMIT = 52;
+    public const int IPV6_DONTFRAG = 62;
     public const int IPV6_RECVTCLASS = 66;
     public const int IPV6_TCLASS = 67;
 }

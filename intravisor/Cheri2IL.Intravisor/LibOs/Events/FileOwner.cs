@@ -24,6 +24,7 @@ internal sealed class FileOwner(OpenFile file) : WaitEntry
 
     private const int PollInCode = 1;
     private const int PollOutCode = 2;
+    private const int PollPriorityCode = 5;
     private const int PollHangUpCode = 6;
     private const int SigIoCode = -5;
 
@@ -98,16 +99,24 @@ internal sealed class FileOwner(OpenFile file) : WaitEntry
     internal override void Follow(WaitQueue queue, SafeHandle host) => HostWatcher.Watch(queue, host);
 
     /// <inheritdoc/>
-    internal override void Wake(int events)
+    internal override void Wake(int events) => Send(Describe(events & file.SignalEvents));
+
+    /// <summary>Urgent data has come: SIGURG, and the signal that was chosen where there are others (net/core/sock.c, sk_send_sigurg).</summary>
+    public void TellUrgent()
+    {
+        Send(SignalInfo.OfSender(Abi.Signal.SIGURG, Abi.Signal.SI_KERNEL, sender: 0, user: 0));
+        if (Volatile.Read(ref _isOn) && Signal != 0)
+            Send(Describe(FileAbi.POLLPRI));
+    }
+
+    private void Send(in SignalInfo info)
     {
         (int Type, int Id, Ids Users) owner;
-        int descriptor;
         Cvm? cvm;
         lock (_gate)
-            (owner, descriptor, cvm) = (_owner, _descriptor, _cvm);
+            (owner, cvm) = (_owner, _cvm);
         if (cvm is null || owner.Id == 0)
             return;
-        var info = Describe(events & file.SignalEvents, descriptor);
         switch (owner.Type)
         {
             case Thread when cvm.FindThread(owner.Id) is { } thread:
@@ -149,14 +158,17 @@ internal sealed class FileOwner(OpenFile file) : WaitEntry
     }
 
     /// <summary>The signal, which tells of what happened if it was chosen.</summary>
-    private SignalInfo Describe(int events, int descriptor)
+    private SignalInfo Describe(int events)
     {
         var number = Signal;
         if (number == 0)
             return Plain;
+        int descriptor;
+        lock (_gate)
+            descriptor = _descriptor;
 
-        // POLLRDNORM goes with POLLIN, POLLWRNORM and POLLWRBAND with POLLOUT.
-        var (code, band) = (events & FileAbi.POLLIN) != 0 ? (PollInCode, 0x41L) : (events & FileAbi.POLLOUT) != 0 ? (PollOutCode, 0x304L) : (PollHangUpCode, 0x18L);
+        // POLLRDNORM goes with POLLIN, POLLWRNORM and POLLWRBAND with POLLOUT, POLLRDBAND with POLLPRI.
+        var (code, band) = (events & FileAbi.POLLIN) != 0 ? (PollInCode, 0x41L) : (events & FileAbi.POLLPRI) != 0 ? (PollPriorityCode, 0x82L) : (events & FileAbi.POLLOUT) != 0 ? (PollOutCode, 0x304L) : (PollHangUpCode, 0x18L);
         return new SignalInfo { Number = number, Code = HasOwnCodes(number) ? SigIoCode : code, Address = band, Value = descriptor };
     }
 

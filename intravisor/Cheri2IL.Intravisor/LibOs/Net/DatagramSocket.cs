@@ -106,16 +106,16 @@ internal sealed class DatagramSocket : Socket
         if (_isSendShut)
             return -Errno.EPIPE;
         var error = FindReceiver(thread, message, from.Left, out var receiver, out var source, out var destination);
-        if (error == -Errno.ENETUNREACH && Protocol == SocketAbi.IPPROTO_UDP && Stack.Bridge is { } bridge)
+        if (error == -Errno.ENETUNREACH && Protocol == SocketAbi.IPPROTO_UDP && Stack.Bridge is { } bridge && InetNames.Speaks(this, destination.Ip))
             return bridge.Post(this, destination, ref from);
+        if (error is -Errno.ECONNREFUSED or -Errno.ETIMEDOUT && !IsUnix)
+            return Lose(ref from, isTold: error == -Errno.ECONNREFUSED && message.To.Family == SocketAbi.AF_UNSPEC);
         if (error != 0)
             return error;
-        if (receiver is null)
-            return Lose(ref from, message.To);
         var ancillary = message.Ancillary;
-        if (ancillary is null && IsUnix && receiver.Options.PassesCredentials)
+        if (ancillary is null && IsUnix && receiver!.Options.PassesCredentials)
             ancillary = new Ancillary([], message.Sender, Stack);
-        var count = receiver.Inbox.Send(ref from, source, ancillary, IsUnix ? default : message.Posting.DeliveryTo(destination.Ip, Options));
+        var count = receiver!.Inbox.Send(ref from, source, ancillary, IsUnix ? default : message.Posting.DeliveryTo(destination.Ip, Options));
         if (count == -Errno.EAGAIN && IsUnix)
             full = receiver.Inbox;
         if (count == -Errno.EPIPE && IsUnix)
@@ -159,8 +159,10 @@ internal sealed class DatagramSocket : Socket
 
     private int ConnectInet(in SocketAddress address, out SocketAddress destination)
     {
-        destination = InetNames.Destination(address);
-        var error = Names.BindFor(this, destination);
+        destination = InetNames.Destination(address) with { Family = Family };
+        var error = address.Family != Family && Options.IsOnly6 ? -Errno.EAFNOSUPPORT : InetNames.CheckDestination(this, destination);
+        if (error == 0)
+            error = Names.BindFor(this, destination);
         if (error == 0)
             error = Stack.InetNames.CheckRoute(this, destination);
         if (error != 0)
@@ -181,7 +183,7 @@ internal sealed class DatagramSocket : Socket
             return _peer is null || _peer == other;
     }
 
-    /// <summary>Who receives what is sent there; 0 with null where nobody does and that is no error at once.</summary>
+    /// <summary>Who receives what is sent there: 0 or a negated errno, which of IP is not told at once where nobody does.</summary>
     private int FindReceiver(CvmThread? thread, in Outgoing message, long length, out DatagramSocket? receiver, out SocketAddress source, out SocketAddress destination)
     {
         var to = message.To;
@@ -205,15 +207,13 @@ internal sealed class DatagramSocket : Socket
             ? Names.Find(thread, this, destination, out var found)
             : Stack.InetNames.Find(this, destination, message.Posting.Source, out source, out found);
         receiver = (DatagramSocket?)found;
-        if (error == -Errno.ECONNREFUSED && !IsUnix)
-            return 0;
         return error == 0 && IsUnix && !receiver!.MayReceiveFrom(this) ? -Errno.EPERM : error;
     }
 
-    /// <summary>Nobody is there: one that is connected is told so at its next operation (ICMP).</summary>
-    private long Lose(ref IoVector from, in SocketAddress to)
+    /// <summary>Nobody gets it: one that is connected is told at its next operation that nobody is there (ICMP).</summary>
+    private long Lose(ref IoVector from, bool isTold)
     {
-        if (to.Family == SocketAbi.AF_UNSPEC)
+        if (isTold)
             SetError(Errno.ECONNREFUSED);
         var count = from.Left;
         from.SkipRest();

@@ -15,7 +15,10 @@ internal sealed class HostBridge : IDisposable
     /// 10.255.255.254, from which published connections seem to come, and by which a cVM reaches the host's loopback addresses: by those
     /// themselves it means its own.
     /// </summary>
-    public const uint Gateway = 0x0afffffe;
+    public static readonly InternetAddress Gateway = InternetAddress.Map(0x0afffffe);
+
+    /// <summary>The same of IPv6, for what comes by that and for ::1 of the host.</summary>
+    public static readonly InternetAddress Gateway6 = Network.Unique(Gateway);
 
     private const string GatewayName = "gateway";
 
@@ -39,7 +42,7 @@ internal sealed class HostBridge : IDisposable
         get
         {
             lock (_gate)
-                return [.. _granted.Where(g => g.Name.Length > 0).Select(g => (g.Name, ToAddress(g.Address).ToString())).Distinct()];
+                return [.. _granted.Where(g => g.Name.Length > 0).Select(g => (g.Name, g.Address.ToString())).Distinct()];
         }
     }
 
@@ -63,12 +66,18 @@ internal sealed class HostBridge : IDisposable
 
         foreach (var host in _reachable)
         {
-            foreach (var address in IPAddress.TryParse(host.Host, out var literal) ? [literal] : await _network.ResolveAsync(host.Host).ConfigureAwait(false))
+            // IPv4 first: of the host's loopback addresses it has the gateway's address of IPv4, if there is one.
+            var found = IPAddress.TryParse(host.Host, out var literal) ? [literal] : await _network.ResolveAsync(host.Host).ConfigureAwait(false);
+            foreach (var address in found.OrderBy(a => a.AddressFamily))
             {
-                var grant = IPAddress.IsLoopback(address) ? new Grant(GatewayName, InternetAddress.Map(Gateway), address, host)
-                    : new Grant(literal is null ? host.Host : "", ToInteger(address), address, host);
+                var isLoopback = IPAddress.IsLoopback(address);
+                var name = isLoopback ? GatewayName : literal is null ? host.Host : "";
                 lock (_gate)
-                    _granted.Add(grant);
+                {
+                    _granted.Add(new Grant(name, isLoopback ? Gateway : ToInteger(address), address, host));
+                    if (isLoopback && address.AddressFamily == AddressFamily.InterNetworkV6)
+                        _granted.Add(new Grant(name, Gateway6, address, host));
+                }
             }
         }
     }
@@ -123,6 +132,28 @@ internal sealed class HostBridge : IDisposable
         }
     }
 
+    /// <summary>The socket that what comes to a published port is for: one that takes what comes by the family by which it came, or else by the other; null if there is none.</summary>
+    /// <param name="stack">The network of the cVM.</param>
+    /// <param name="protocol">IPPROTO_TCP or IPPROTO_UDP.</param>
+    /// <param name="peer">Who sends, to the host.</param>
+    /// <param name="sourcePort">The port that it has to the cVM.</param>
+    /// <param name="port">The cVM's port.</param>
+    /// <param name="from">As whom it comes.</param>
+    /// <param name="to">Where to.</param>
+    internal static Socket? Find(NetworkStack stack, int protocol, IPEndPoint peer, ushort sourcePort, ushort port, out SocketAddress from, out SocketAddress to)
+    {
+        var isFirst6 = peer.AddressFamily == AddressFamily.InterNetworkV6 && !peer.Address.IsIPv4MappedToIPv6;
+        return Find(stack, protocol, isFirst6, sourcePort, port, out from, out to) ?? Find(stack, protocol, !isFirst6, sourcePort, port, out from, out to);
+    }
+
+    private static Socket? Find(NetworkStack stack, int protocol, bool is6, ushort sourcePort, ushort port, out SocketAddress from, out SocketAddress to)
+    {
+        var family = is6 ? SocketAbi.AF_INET6 : SocketAbi.AF_INET;
+        from = SocketAddress.OfInet(family, is6 ? Gateway6 : Gateway, sourcePort);
+        to = SocketAddress.OfInet(family, is6 ? stack.Address6 : stack.Address, port);
+        return stack.InetNames.Receiver(protocol, to, from);
+    }
+
     private static async Task PassOnAsync(IHostListener listener, NetworkStack stack, PublishedPort port)
     {
         // One after the other: as long as the guest has no room for a connection, those that follow wait in the host's backlog.
@@ -133,9 +164,7 @@ internal sealed class HostBridge : IDisposable
     private static async Task PassOnAsync(HostConnection connection, NetworkStack stack, ushort port)
     {
         var host = new HostStream(connection.Descriptor);
-        var from = SocketAddress.OfInet(SocketAbi.AF_INET, InternetAddress.Map(Gateway), (ushort)connection.Peer.Port);
-        var to = SocketAddress.OfInet(SocketAbi.AF_INET, stack.Address, port);
-        while (stack.InetNames.Listener(port) is { } listener)
+        while (Find(stack, SocketAbi.IPPROTO_TCP, connection.Peer, (ushort)connection.Peer.Port, port, out var from, out var to) is StreamSocket listener)
         {
             var error = listener.Offer(host, to, from);
             if (error == 0)
@@ -170,14 +199,6 @@ internal sealed class HostBridge : IDisposable
 
     private static InternetAddress ToInteger(IPAddress address)
         => InternetAddress.Read(address.MapToIPv6().GetAddressBytes());
-
-    private static IPAddress ToAddress(InternetAddress address)
-    {
-        Span<byte> bytes = stackalloc byte[InternetAddress.Size];
-        address.Write(bytes);
-        var ip = new IPAddress(bytes);
-        return ip.IsIPv4MappedToIPv6 ? ip.MapToIPv4() : ip;
-    }
 
     /// <summary>Where a cVM may connect or send to.</summary>
     /// <param name="Name">Name in its /etc/hosts; empty: none.</param>

@@ -140,7 +140,7 @@ internal sealed class HostDatagrams(IHostNetwork network) : IDisposable
     {
         var vector = new IoVector(bytes.Span);
         // No room: it is lost.
-        _ = receiver.Inbox.Send(ref vector, source, null, new Delivery(receiver.Stack.Address, Hops, 0));
+        _ = receiver.Inbox.Send(ref vector, source, null, new Delivery(source.Ip.IsMapped ? receiver.Stack.Address : receiver.Stack.Address6, Hops, 0));
     }
 
     /// <summary>A published port, and who has sent to it.</summary>
@@ -158,7 +158,7 @@ internal sealed class HostDatagrams(IHostNetwork network) : IDisposable
         /// <summary>Whom an address stands for; null: nobody.</summary>
         public IPEndPoint? PeerOf(in SocketAddress address)
         {
-            if (address.Ip != InternetAddress.Map(HostBridge.Gateway))
+            if (address.Ip != HostBridge.Gateway && address.Ip != HostBridge.Gateway6)
                 return null;
             lock (_ports)
                 return _peers.GetValueOrDefault(address.Port);
@@ -166,8 +166,7 @@ internal sealed class HostDatagrams(IHostNetwork network) : IDisposable
 
         public void Deliver(NetworkStack stack, Memory<byte> bytes, IPEndPoint from)
         {
-            var source = SocketAddress.OfInet(SocketAbi.AF_INET, InternetAddress.Map(HostBridge.Gateway), PortOf(from));
-            if (stack.InetNames.Receiver(guestPort, source) is { } receiver)
+            if (HostBridge.Find(stack, SocketAbi.IPPROTO_UDP, from, PortOf(from), guestPort, out var source, out _) is DatagramSocket receiver)
                 Put(receiver, source, bytes);
         }
 

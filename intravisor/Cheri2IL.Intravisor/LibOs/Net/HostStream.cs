@@ -14,7 +14,7 @@ namespace Cheri2IL.Intravisor.LibOs.Net;
 /// <param name="descriptor">Its descriptor, which belongs to this.</param>
 internal sealed unsafe class HostStream(SafeHandle descriptor)
 {
-    private const int Events = FileAbi.POLLIN | FileAbi.POLLOUT | FileAbi.POLLRDHUP;
+    private const int Events = FileAbi.POLLIN | FileAbi.POLLPRI | FileAbi.POLLOUT | FileAbi.POLLRDHUP;
 
     /// <summary>Bytes that the kernel takes when POLLOUT holds, unless it is short of memory: a third of the buffer is free then (sk_stream_is_writeable).</summary>
     private const int LeastRoom = 1 << 14;
@@ -47,11 +47,14 @@ internal sealed unsafe class HostStream(SafeHandle descriptor)
     /// <summary>TCP_INFO: how many bytes of it; 0 where it is no connection of TCP.</summary>
     public int GetInfo(Span<byte> info) => Math.Max(0, HostDescriptor.GetOption(descriptor, SocketAbi.IPPROTO_TCP, SocketAbi.TCP_INFO, info));
 
-    /// <summary>Receives: bytes, 0 at the end, or a negated errno.</summary>
+    /// <summary>Whether what is read next is behind the mark of urgent data.</summary>
+    public bool IsAtMark => HostDescriptor.IsAtMark(descriptor);
+
+    /// <summary>Receives, or with <paramref name="isUrgent"/> the urgent byte alone: bytes, 0 at the end, or a negated errno.</summary>
     [SkipLocalsInit]
-    public long Receive(ref IoVector to, bool peek)
+    public long Receive(ref IoVector to, bool peek, bool isUrgent = false)
     {
-        var flags = peek ? SocketAbi.MSG_PEEK : 0;
+        var flags = (peek ? SocketAbi.MSG_PEEK : 0) | (isUrgent ? SocketAbi.MSG_OOB : 0);
         if (to.IsBuffer)
         {
             fixed (byte* buffer = to.Buffer)
@@ -62,28 +65,29 @@ internal sealed unsafe class HostStream(SafeHandle descriptor)
         }
 
         if (!to.IsPlain)
-            return ReceiveByCopy(ref to, peek);
+            return ReceiveByCopy(ref to, flags);
         Span<HostRange> ranges = stackalloc HostRange[to.RangeCount];
         var count = to.Locate(ranges, isWrite: true);
         return count < 0 ? count : Moved(ref to, HostDescriptor.Receive(descriptor, ranges[..count], flags));
     }
 
-    /// <summary>Sends what can be sent without waiting: bytes, or a negated errno.</summary>
+    /// <summary>Sends what can be sent without waiting: bytes, or a negated errno. With <paramref name="isUrgent"/> the last one is urgent.</summary>
     [SkipLocalsInit]
-    public long Send(ref IoVector from)
+    public long Send(ref IoVector from, bool isUrgent)
     {
+        var flags = isUrgent ? SocketAbi.MSG_OOB : 0;
         if (from.IsBuffer)
         {
             fixed (byte* buffer = from.Buffer)
             {
                 var range = new HostRange { Address = buffer, Length = (nuint)from.Left };
-                return Moved(ref from, HostDescriptor.Send(descriptor, new Span<HostRange>(ref range)));
+                return Moved(ref from, HostDescriptor.Send(descriptor, new Span<HostRange>(ref range), flags));
             }
         }
 
         Span<HostRange> ranges = stackalloc HostRange[from.RangeCount];
         var count = from.Locate(ranges, isWrite: false);
-        return count < 0 ? count : Moved(ref from, HostDescriptor.Send(descriptor, ranges[..count]));
+        return count < 0 ? count : Moved(ref from, HostDescriptor.Send(descriptor, ranges[..count], flags));
     }
 
     /// <summary>shutdown; 0 or a negated errno.</summary>
@@ -109,7 +113,7 @@ internal sealed unsafe class HostStream(SafeHandle descriptor)
     }
 
     /// <summary>Into memory that the kernel may not write to: what was put there is taken then.</summary>
-    private long ReceiveByCopy(ref IoVector to, bool peek)
+    private long ReceiveByCopy(ref IoVector to, int flags)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(CopyBytes);
         try
@@ -119,13 +123,13 @@ internal sealed unsafe class HostStream(SafeHandle descriptor)
                 fixed (byte* bytes = buffer)
                 {
                     var range = new HostRange { Address = bytes, Length = (nuint)Math.Min(CopyBytes, to.Left) };
-                    var count = HostDescriptor.Receive(descriptor, new Span<HostRange>(ref range), SocketAbi.MSG_PEEK);
+                    var count = HostDescriptor.Receive(descriptor, new Span<HostRange>(ref range), flags | SocketAbi.MSG_PEEK);
                     if (count <= 0)
                         return count;
                     if (!to.TryPut(buffer.AsSpan(0, (int)count)))
                         return -Errno.EFAULT;
                     range.Length = (nuint)count;
-                    return peek ? count : HostDescriptor.Receive(descriptor, new Span<HostRange>(ref range), 0);
+                    return (flags & SocketAbi.MSG_PEEK) != 0 ? count : HostDescriptor.Receive(descriptor, new Span<HostRange>(ref range), flags);
                 }
             }
         }

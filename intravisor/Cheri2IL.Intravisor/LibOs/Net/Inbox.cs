@@ -1,3 +1,4 @@
+using System.Numerics;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Intravisor.LibOs.Waiting;
@@ -6,15 +7,17 @@ namespace Cheri2IL.Intravisor.LibOs.Net;
 
 /// <summary>What a socket has received and not read yet: bytes, or messages with their senders. Senders copy into it, readers out of it.</summary>
 /// <remarks>Thread-safe. Nothing here takes another lock but the queues that it wakes.</remarks>
-internal sealed class Inbox
+/// <param name="options">Options of the socket that receives.</param>
+/// <param name="isMessages">Whether the bounds of what is sent are kept.</param>
+/// <param name="budget">What its memory is charged to.</param>
+/// <param name="readers">Woken when something comes.</param>
+internal sealed partial class Inbox(SocketOptions options, bool isMessages, FileSystem budget, WaitQueue readers)
 {
     /// <summary>Most messages at a time, however short: net.unix.max_dgram_qlen.</summary>
     private const int MostMessages = 512;
 
     private readonly Lock _gate = new();
-    private readonly ByteRing _ring;
-    private readonly bool _isMessages;
-    private readonly WaitQueue _readers;
+    private readonly ByteRing _ring = new((int)BitOperations.RoundUpToPowerOf2((uint)options.ReceiveBuffer), budget);
     private readonly Queue<Piece> _pieces = [];
 
     /// <summary>Bytes that were ever taken out: the position of the ring's first byte.</summary>
@@ -23,28 +26,19 @@ internal sealed class Inbox
     private bool _isClosed;
     private bool _isReadShut;
 
-    /// <summary>Makes an empty one.</summary>
-    /// <param name="capacity">Most bytes; a power of two.</param>
-    /// <param name="isMessages">Whether the bounds of what is sent are kept.</param>
-    /// <param name="budget">What its memory is charged to.</param>
-    /// <param name="readers">Woken when something comes.</param>
-    public Inbox(int capacity, bool isMessages, FileSystem budget, WaitQueue readers)
-    {
-        _ring = new ByteRing(capacity, budget);
-        _isMessages = isMessages;
-        _readers = readers;
-    }
-
     /// <summary>Woken when there is room again: the queue of the socket at the other end, where there is one.</summary>
     public WaitQueue Space { get; set; } = new();
 
-    /// <summary>Bytes, or of messages those of the first (FIONREAD).</summary>
+    /// <summary>Bytes, those before the mark if there is one in front of them, or of messages those of the first (FIONREAD).</summary>
     public int Available
     {
         get
         {
             lock (_gate)
-                return _isMessages ? _pieces.TryPeek(out var piece) ? piece.Length : 0 : _ring.Count;
+            {
+                return isMessages ? _pieces.TryPeek(out var piece) ? piece.Length : 0
+                    : _urgency == Urgency.None || IsUrgentInLine ? _ring.Count : (int)(_urgentAt - _taken);
+            }
         }
     }
 
@@ -55,16 +49,6 @@ internal sealed class Inbox
         {
             lock (_gate)
                 return HasContent || _isFinished || _isReadShut;
-        }
-    }
-
-    /// <summary>Whether something was received that was not read.</summary>
-    public bool HasUnread
-    {
-        get
-        {
-            lock (_gate)
-                return HasContent;
         }
     }
 
@@ -94,7 +78,7 @@ internal sealed class Inbox
         }
     }
 
-    private bool HasContent => _isMessages ? _pieces.Count > 0 : _ring.Count > 0;
+    private bool HasContent => isMessages ? _pieces.Count > 0 : _ring.Count > Hole;
 
     /// <summary>Changes the capacity (SO_RCVBUF).</summary>
     public void Resize(int capacity)
@@ -111,8 +95,9 @@ internal sealed class Inbox
     /// <param name="source">Who sends; for messages.</param>
     /// <param name="ancillary">What goes with it; it is this inbox's if anything is sent.</param>
     /// <param name="delivery">Of a datagram of IP: how it comes.</param>
+    /// <param name="isUrgent">Of bytes: whether the last is urgent.</param>
     /// <returns>Bytes, -EAGAIN without room, -EMSGSIZE, -EFAULT, or -EPIPE when nobody reads.</returns>
-    public long Send(ref IoVector from, in SocketAddress source, Ancillary? ancillary, in Delivery delivery = default)
+    public long Send(ref IoVector from, in SocketAddress source, Ancillary? ancillary, in Delivery delivery = default, bool isUrgent = false)
     {
         long count;
         lock (_gate)
@@ -120,9 +105,9 @@ internal sealed class Inbox
             if (_isClosed || _isFinished)
                 return -Errno.EPIPE;
             var length = from.Left;
-            if (_isMessages && length > _ring.Capacity)
+            if (isMessages && length > _ring.Capacity)
                 return -Errno.EMSGSIZE;
-            if (_isMessages ? _ring.Room < length || _pieces.Count >= MostMessages : (_ring.Room == 0 && length > 0) || _pieces.Count >= MostMessages)
+            if (isMessages ? _ring.Room < length || _pieces.Count >= MostMessages : (_ring.Room == 0 && length > 0) || _pieces.Count >= MostMessages)
                 return -Errno.EAGAIN;
             var start = _taken + _ring.Count;
             count = _ring.Write(ref from);
@@ -130,18 +115,20 @@ internal sealed class Inbox
                 return count;
             if (count == 0 && length > 0)
                 return -Errno.EAGAIN;
-            if (_isMessages && count < length)
+            if (isMessages && count < length)
             {
                 // Part of it could not be read, or not be kept.
                 _ring.Retract((int)count);
                 return -Errno.EFAULT;
             }
 
-            if (_isMessages || (ancillary is not null && count > 0))
+            if (isMessages || (ancillary is not null && count > 0))
                 _pieces.Enqueue(new Piece(start, (int)count, source, ancillary, delivery));
+            if (isUrgent && count > 0)
+                Mark();
         }
 
-        _readers.Wake(FileAbi.POLLIN);
+        readers.Wake(isUrgent ? FileAbi.POLLIN | FileAbi.POLLPRI : FileAbi.POLLIN);
         return count;
     }
 
@@ -156,9 +143,12 @@ internal sealed class Inbox
         long count;
         lock (_gate)
         {
+            // Whoever would read the urgent byte has passed it.
+            if (!peek && Hole == 1 && _ring.Count == 1)
+                Drop(1);
             if (!HasContent)
                 return _isFinished || _isReadShut ? 0 : -Errno.EAGAIN;
-            count = _isMessages ? ReceiveMessage(ref to, peek, ref received) : ReceiveBytes(ref to, peek, ref received);
+            count = isMessages ? ReceiveMessage(ref to, peek, ref received) : ReceiveBytes(ref to, peek, ref received);
         }
 
         if (!peek && count >= 0 && IsWritable)
@@ -171,7 +161,7 @@ internal sealed class Inbox
     {
         lock (_gate)
             Volatile.Write(ref _isFinished, true);
-        _readers.Wake();
+        readers.Wake();
         Space.Wake();
     }
 
@@ -180,7 +170,7 @@ internal sealed class Inbox
     {
         lock (_gate)
             Volatile.Write(ref _isReadShut, true);
-        _readers.Wake();
+        readers.Wake();
     }
 
     /// <summary>This end is closed: gives up what is in it. Whether there was something.</summary>
@@ -190,11 +180,12 @@ internal sealed class Inbox
         Piece[] pieces;
         lock (_gate)
         {
-            hadContent = HasContent;
+            hadContent = _ring.Count > 0 || _pieces.Count > 0;
             Volatile.Write(ref _isClosed, true);
             pieces = [.. _pieces];
             _pieces.Clear();
             _ring.Clear();
+            _urgency = Urgency.None;
         }
 
         foreach (var piece in pieces)
@@ -219,7 +210,12 @@ internal sealed class Inbox
     private long ReceiveBytes(ref IoVector to, bool peek, ref Received received)
     {
         if (!_pieces.TryPeek(out var piece))
-            return TakeBytes(ref to, peek, _ring.Count);
+        {
+            var taken = TakeBytes(ref to, peek, _ring.Count);
+            received = new Received(default, null, 0, IsAtMark: IsMarkNext);
+            return taken;
+        }
+
         var count = TakeBytes(ref to, peek, piece.Start + piece.Length - _taken);
         if (count <= 0 || (peek ? _taken + count : _taken) <= piece.Start)
             return count;
@@ -229,11 +225,15 @@ internal sealed class Inbox
         return count;
     }
 
+    /// <summary>A read that has come to the mark ends there.</summary>
     private long TakeBytes(ref IoVector to, bool peek, long most)
     {
-        var count = _ring.Peek(ref to, 0, most);
+        var hole = Hole;
+        if (_urgency != Urgency.None && _urgentAt > _taken)
+            most = Math.Min(most, _urgentAt - _taken);
+        var count = _ring.Peek(ref to, hole, most);
         if (count > 0 && !peek)
-            Drop((int)count);
+            Drop(hole + (int)count);
         return count;
     }
 
@@ -241,6 +241,8 @@ internal sealed class Inbox
     {
         _ring.Drop(count);
         _taken += count;
+        if (_taken > _urgentAt)
+            _urgency = Urgency.None;
     }
 
     /// <summary>A message, or bytes that something came with.</summary>
@@ -252,4 +254,5 @@ internal sealed class Inbox
 /// <param name="Ancillary">Files and credentials; of a message that was only looked at, they stay there.</param>
 /// <param name="Length">Bytes of the whole message.</param>
 /// <param name="Delivery">Of a datagram of IP: how it came.</param>
-internal readonly record struct Received(SocketAddress Source, Ancillary? Ancillary, int Length, Delivery Delivery = default);
+/// <param name="IsAtMark">Whether the mark of urgent data is behind it, which ends every read.</param>
+internal readonly record struct Received(SocketAddress Source, Ancillary? Ancillary, int Length, Delivery Delivery = default, bool IsAtMark = false);

@@ -22,15 +22,29 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
         => !address.Ip.IsAny ? address
             : address with { Ip = address.Ip.IsMapped ? InternetAddress.Map(0x7f000001) : InternetAddress.Loopback6 };
 
+    /// <summary>Whether a socket may connect to an address, whatever is there: 0 or a negated errno (net/ipv6/tcp_ipv6.c, datagram.c).</summary>
+    public static int CheckDestination(Socket socket, in SocketAddress address)
+        => !Speaks(socket, address.Ip) ? -Errno.ENETUNREACH : address.Ip.IsLinkLocal && address.Scope == 0 ? -Errno.EINVAL : 0;
+
+    /// <summary>Whether a socket may send to addresses of that family: one that has no other than IPv6 (IPV6_V6ONLY) has none of IPv4.</summary>
+    public static bool Speaks(Socket socket, InternetAddress address) => !(socket.Options.IsOnly6 && address.IsMapped);
+
     /// <inheritdoc/>
     public int Bind(CvmThread thread, Socket socket, in SocketAddress address)
     {
-        if (socket.IsBound || (socket.Options.IsOnly6 && address.Ip.IsMapped))
+        if (socket.IsBound || !Speaks(socket, address.Ip) || (address.Ip.IsLinkLocal && address.Scope == 0))
             return -Errno.EINVAL;
+        if (address.Scope > NetworkInterface.EthernetIndex)
+            return -Errno.ENODEV;
         if (!address.Ip.IsAny && !IsOwn(address.Ip))
             return -Errno.EADDRNOTAVAIL;
         lock (_gate)
-            return Enter(socket, address);
+        {
+            var error = Enter(socket, address);
+            // One that has an address of IPv6 has none of IPv4 (net/ipv6/af_inet6.c, __inet6_bind).
+            socket.Options.IsOnly6 |= error == 0 && !address.Ip.IsMapped && !address.Ip.IsAny;
+            return error;
+        }
     }
 
     /// <inheritdoc/>
@@ -74,7 +88,7 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
         }
 
         var host = Route(destination.Ip);
-        if (host is null && from is not StreamSocket)
+        if ((host is null && from is not StreamSocket) || !Speaks(from, destination.Ip))
             return -Errno.ENETUNREACH;
         var error = CheckSource(posted != InternetAddress.Any6 ? posted : from.LocalAddress.Ip, destination.Ip);
         if (error != 0 || host is null)
@@ -105,17 +119,20 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
         }
     }
 
-    /// <summary>The socket that listens on a port, for connections from outside of all cVMs; null if none does.</summary>
-    public StreamSocket? Listener(ushort port)
-        => Lookup(SocketAbi.IPPROTO_TCP, SocketAddress.OfInet(SocketAbi.AF_INET, stack.Address, port), default) as StreamSocket;
-
-    /// <summary>The socket that receives what is sent to a port from outside of all cVMs; null if none does.</summary>
-    public DatagramSocket? Receiver(ushort port, in SocketAddress source)
-        => Lookup(SocketAbi.IPPROTO_UDP, SocketAddress.OfInet(SocketAbi.AF_INET, stack.Address, port), source) as DatagramSocket;
+    /// <summary>The socket that listens at an address, or receives what is sent there; null if none does.</summary>
+    /// <param name="protocol">IPPROTO_TCP or IPPROTO_UDP.</param>
+    /// <param name="destination">The address.</param>
+    /// <param name="source">Who sends.</param>
+    public Socket? Receiver(int protocol, in SocketAddress destination, in SocketAddress source) => Lookup(protocol, destination, source);
 
     /// <summary>Whether a socket may send to an address, which has to be that of a cVM, or one of the host where it may: 0 or a negated errno.</summary>
     public int CheckRoute(Socket from, in SocketAddress destination)
-        => Route(destination.Ip) is null && stack.Bridge?.MayPost(destination) != true ? -Errno.ENETUNREACH : CheckSource(from.LocalAddress.Ip, destination.Ip);
+    {
+        if (Route(destination.Ip) is null && stack.Bridge?.MayPost(destination) != true)
+            return -Errno.ENETUNREACH;
+        var error = CheckSource(from.LocalAddress.Ip, destination.Ip);
+        return error == -Errno.ETIMEDOUT ? 0 : error;
+    }
 
     /// <summary>What an accepted socket is called that was connected to by <paramref name="address"/>.</summary>
     public static SocketAddress Seen(StreamSocket listener, in SocketAddress address) => Destination(address) with { Family = listener.Family };
@@ -126,23 +143,28 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
         var local = socket.LocalAddress;
         if (!local.Ip.IsAny)
             return local;
-        var ip = destination.Ip == InternetAddress.Loopback6 ? InternetAddress.Loopback6
-            : destination.Ip.IsLoopback ? InternetAddress.Map(0x7f000001) : stack.Address;
-        return local with { Ip = ip };
+        return local with { Ip = SourceFor(destination.Ip) };
     }
 
     /// <summary>Whether an address is one of this cVM.</summary>
-    internal bool IsOwn(InternetAddress address) => address.IsLoopback || address == stack.Address;
+    internal bool IsOwn(InternetAddress address) => address.IsLoopback || address == stack.Address || address == stack.Address6;
+
+    private InternetAddress SourceFor(InternetAddress destination)
+        => destination.IsMapped ? destination.IsLoopback ? InternetAddress.Map(0x7f000001) : stack.Address
+            : destination.IsLoopback ? destination : stack.Address6;
 
     /// <summary>Whether what comes from an address, which is chosen yet if it stands for any, may go to another: 0, or why not in Linux' words.</summary>
-    /// <remarks>Others trust that what comes from 127.0.0.1 comes from themselves (net/ipv4/route.c, __mkroute_output).</remarks>
+    /// <remarks>
+    /// Others trust that what comes from 127.0.0.1 comes from themselves (net/ipv4/route.c, __mkroute_output). What comes from ::1 is sent, and thrown away where
+    /// it arrives (net/ipv6/ip6_input.c): that is -ETIMEDOUT, which those that wait for an answer are told.
+    /// </remarks>
     private int CheckSource(InternetAddress source, InternetAddress destination)
     {
         if (source.IsAny)
             return 0;
         if (source.IsMapped != destination.IsMapped)
             return source.IsMapped ? -Errno.EAFNOSUPPORT : -Errno.ENETUNREACH;
-        return source.IsLoopback && !IsOwn(destination) ? -Errno.EINVAL : 0;
+        return !source.IsLoopback || IsOwn(destination) ? 0 : source.IsMapped ? -Errno.EINVAL : -Errno.ETIMEDOUT;
     }
 
     private NetworkStack? Route(InternetAddress address) => IsOwn(address) ? stack : stack.Network.Find(address);
@@ -178,7 +200,8 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
         var local = socket.LocalAddress.Ip;
         if (local != destination && !(local.IsAny && (destination.IsMapped ? local.IsMapped || !socket.Options.IsOnly6 : !local.IsMapped)))
             return 0;
-        var score = local == destination ? 2 : 1;
+        // Of two that take whatever comes, that of the family itself.
+        var score = (local == destination ? 2 : 0) + (destination.IsMapped == (socket.Family == SocketAbi.AF_INET) ? 2 : 1);
         return socket switch
         {
             StreamSocket stream => stream.IsListening ? score : 0,

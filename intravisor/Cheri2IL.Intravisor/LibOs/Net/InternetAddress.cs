@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Net;
 
 namespace Cheri2IL.Intravisor.LibOs.Net;
 
@@ -34,12 +35,23 @@ public readonly record struct InternetAddress(ulong High, ulong Low)
     /// <summary>Whether it never leaves a cVM: 127.0.0.0/8 or ::1.</summary>
     public bool IsLoopback => this == Loopback6 || (IsMapped && Mapped >> 24 == 127);
 
+    /// <summary>Whether it is one of an interface alone, of which there may be the same behind another (fe80::/10).</summary>
+    public bool IsLinkLocal => High >> 54 == 0xfe80 >> 6;
+
     /// <summary>An address of IPv4 as one of IPv6.</summary>
     public static InternetAddress Map(uint address) => new(0, MappedPrefix | address);
 
     /// <summary>Reads one of <see cref="Size"/> bytes, in the network's order.</summary>
     public static InternetAddress Read(ReadOnlySpan<byte> bytes)
         => new(BinaryPrimitives.ReadUInt64BigEndian(bytes), BinaryPrimitives.ReadUInt64BigEndian(bytes[sizeof(ulong)..]));
+
+    /// <summary>As text: that of IPv4 as 10.0.0.1.</summary>
+    public override string ToString()
+    {
+        Span<byte> bytes = stackalloc byte[Size];
+        Write(bytes);
+        return new IPAddress(IsMapped ? bytes[12..] : bytes).ToString();
+    }
 
     /// <summary>Writes <see cref="Size"/> bytes.</summary>
     public void Write(Span<byte> bytes)

@@ -175,7 +175,7 @@ internal sealed class NetlinkSocket(NetworkStack stack, int type, int protocol) 
                 else if (type == RTM_GETADDR)
                     one.DescribeAddresses(asked[0], ref to);
                 else if (type == RTM_GETROUTE)
-                    one.DescribeRoute(asked[0], ref to);
+                    one.DescribeRoutes(asked[0], ref to);
             }
 
             return 0;

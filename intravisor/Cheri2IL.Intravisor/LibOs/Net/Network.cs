@@ -9,30 +9,33 @@ public sealed class Network
 
     private const uint Hosts = 0xfffffe;
 
+    /// <summary>fdc2:11::/64, unique local addresses (RFC 4193), of which the last 32 bits are the address of IPv4.</summary>
+    private const ulong Prefix6 = 0xfdc2_0011_0000_0000;
+
     private readonly Lock _gate = new();
 
     /// <summary>By number of the host.</summary>
     private readonly Dictionary<int, NetworkStack> _stacks = [];
     private uint _last;
 
-    /// <summary>The cVMs that there are, by name and address (as 10.0.0.1).</summary>
+    /// <summary>The cVMs that there are, by name and address: each with that of IPv4 (as 10.0.0.1) and that of IPv6.</summary>
     public IReadOnlyList<(string Name, string Address)> Names
     {
         get
         {
             lock (_gate)
-                return [.. _stacks.Values.Select(s => (s.Name, Format(s.Address.Mapped))).OrderBy(s => s.Name, StringComparer.Ordinal)];
+                return [.. _stacks.Values.OrderBy(s => s.Name, StringComparer.Ordinal).SelectMany(s => (IEnumerable<(string, string)>)[(s.Name, s.Address.ToString()), (s.Name, s.Address6.ToString())])];
         }
     }
 
-    /// <summary>An address of IPv4 as text.</summary>
-    internal static string Format(uint address) => $"{address >> 24}.{(address >> 16) & 255}.{(address >> 8) & 255}.{address & 255}";
+    /// <summary>The address of IPv6 of the host that has one of IPv4.</summary>
+    internal static InternetAddress Unique(InternetAddress address) => new(Prefix6, address.Mapped);
 
     /// <summary>The cVM that has an address; null if none has.</summary>
     internal NetworkStack? Find(InternetAddress address)
     {
         lock (_gate)
-            return address.IsMapped ? _stacks.GetValueOrDefault(NumberOf(address)) : null;
+            return address.IsMapped || Unique(address) == address ? _stacks.GetValueOrDefault(NumberOf(address)) : null;
     }
 
     /// <summary>Enters a cVM; its address.</summary>

@@ -33,6 +33,9 @@ public sealed class NetworkStack : IDisposable
     /// <summary>Its address in the network, of IPv4 mapped into IPv6.</summary>
     public InternetAddress Address { get; }
 
+    /// <summary>Its address of IPv6 there.</summary>
+    public InternetAddress Address6 => Network.Unique(Address);
+
     /// <summary>The cVM's files.</summary>
     internal FileSystem Files { get; }
 

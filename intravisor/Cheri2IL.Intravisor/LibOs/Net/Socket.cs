@@ -1,4 +1,3 @@
-using System.Numerics;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Vfs;
@@ -11,7 +10,8 @@ namespace Cheri2IL.Intravisor.LibOs.Net;
 /// <param name="Ancillary">What goes along; null: nothing.</param>
 /// <param name="Sender">Who sends.</param>
 /// <param name="Posting">Of a datagram of IP: how.</param>
-internal readonly record struct Outgoing(SocketAddress To, Ancillary? Ancillary, Credentials Sender, Posting Posting = default);
+/// <param name="IsUrgent">Whether the last byte is urgent (MSG_OOB).</param>
+internal readonly record struct Outgoing(SocketAddress To, Ancillary? Ancillary, Credentials Sender, Posting Posting = default, bool IsUrgent = false);
 
 /// <summary>A socket.</summary>
 /// <remarks>Thread-safe. Nothing here waits: -EAGAIN says that one would have to.</remarks>
@@ -25,7 +25,7 @@ internal abstract class Socket : OpenFile
     {
         (Stack, Family, Type, Protocol, Options) = (stack, family, type, protocol, options);
         Path = $"socket:[{Inode.Number}]";
-        Inbox = new Inbox((int)BitOperations.RoundUpToPowerOf2((uint)options.ReceiveBuffer), isMessages: type != SocketAbi.SOCK_STREAM, stack.Files, Waiters);
+        Inbox = new Inbox(options, isMessages: type != SocketAbi.SOCK_STREAM, stack.Files, Waiters);
     }
 
     /// <inheritdoc/>

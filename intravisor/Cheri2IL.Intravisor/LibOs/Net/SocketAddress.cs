@@ -9,7 +9,8 @@ namespace Cheri2IL.Intravisor.LibOs.Net;
 /// <param name="Ip">Address; those of IPv4 are mapped into IPv6 (::ffff:a.b.c.d).</param>
 /// <param name="Port">Port.</param>
 /// <param name="Path">Of AF_UNIX: a path, or a name in the abstract namespace behind a zero; null: no name.</param>
-internal readonly record struct SocketAddress(int Family, InternetAddress Ip, ushort Port, string? Path)
+/// <param name="Scope">Of an address of IPv6 that many interfaces may have: the one that is meant, where it was said.</param>
+internal readonly record struct SocketAddress(int Family, InternetAddress Ip, ushort Port, string? Path, uint Scope = 0)
 {
     /// <summary>Most bytes of an address, which is struct sockaddr_storage.</summary>
     public const int MostBytes = 128;
@@ -39,7 +40,11 @@ internal readonly record struct SocketAddress(int Family, InternetAddress Ip, us
     public static int FamilyOf(ReadOnlySpan<byte> bytes) => bytes.Length < PathOffset ? SocketAbi.AF_UNSPEC : BinaryPrimitives.ReadUInt16LittleEndian(bytes);
 
     /// <summary>Reads an address for a socket of a family; 0, -EINVAL or -EAFNOSUPPORT.</summary>
-    public static int Parse(ReadOnlySpan<byte> bytes, int family, out SocketAddress address)
+    /// <param name="bytes">What a guest passed.</param>
+    /// <param name="family">Family of the socket.</param>
+    /// <param name="takes4">Whether one of IPv6 takes addresses of IPv4, which then have that family.</param>
+    /// <param name="address">The address.</param>
+    public static int Parse(ReadOnlySpan<byte> bytes, int family, bool takes4, out SocketAddress address)
     {
         address = default;
         var given = FamilyOf(bytes);
@@ -59,11 +64,9 @@ internal readonly record struct SocketAddress(int Family, InternetAddress Ip, us
             return 0;
         }
 
-        if (given == SocketAbi.AF_INET && bytes.Length >= Inet4Bytes)
+        if (given == SocketAbi.AF_INET && bytes.Length >= Inet4Bytes && (family == SocketAbi.AF_INET || takes4))
         {
-            if (family == SocketAbi.AF_INET6)
-                return -Errno.EAFNOSUPPORT;
-            address = OfInet(family, InternetAddress.Map(BinaryPrimitives.ReadUInt32BigEndian(bytes[4..])), BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]));
+            address = OfInet(given, InternetAddress.Map(BinaryPrimitives.ReadUInt32BigEndian(bytes[4..])), BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]));
             return 0;
         }
 
@@ -72,6 +75,9 @@ internal readonly record struct SocketAddress(int Family, InternetAddress Ip, us
         if (given != SocketAbi.AF_INET6 || family != SocketAbi.AF_INET6)
             return -Errno.EAFNOSUPPORT;
         address = OfInet(family, InternetAddress.Read(bytes[8..]), BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]));
+        // Of other addresses it is ignored.
+        if (address.Ip.IsLinkLocal && bytes.Length >= Inet6Bytes)
+            address = address with { Scope = BinaryPrimitives.ReadUInt32LittleEndian(bytes[ShortInet6Bytes..]) };
         return 0;
     }
 
@@ -98,8 +104,7 @@ internal readonly record struct SocketAddress(int Family, InternetAddress Ip, us
                 return Inet4Bytes;
             default:
                 BinaryPrimitives.WriteUInt16BigEndian(bytes[2..], Port);
-                // The any-address of IPv4 is that of IPv6, too.
-                (Ip.IsAny4 ? InternetAddress.Any6 : Ip).Write(bytes[8..]);
+                Ip.Write(bytes[8..]);
                 return Inet6Bytes;
         }
     }

@@ -48,6 +48,8 @@ internal sealed class SocketOptions
         (SocketAbi.IPPROTO_IP, SocketAbi.IP_FREEBIND, 0, 0, 1),
         (SocketAbi.IPPROTO_IP, SocketAbi.IP_BIND_ADDRESS_NO_PORT, 0, 0, 1),
         (SocketAbi.IPPROTO_IPV6, SocketAbi.IPV6_UNICAST_HOPS, 64, -1, 255),
+        (SocketAbi.IPPROTO_IPV6, SocketAbi.IPV6_MTU_DISCOVER, 1, 0, 5),
+        (SocketAbi.IPPROTO_IPV6, SocketAbi.IPV6_DONTFRAG, 0, 0, 1),
         (SocketAbi.IPPROTO_IPV6, SocketAbi.IPV6_RECVERR, 0, 0, 1),
         (SocketAbi.IPPROTO_IPV6, SocketAbi.IPV6_RECVPKTINFO, 0, 0, 1),
         (SocketAbi.IPPROTO_IPV6, SocketAbi.IPV6_RECVHOPLIMIT, 0, 0, 1),
@@ -59,6 +61,7 @@ internal sealed class SocketOptions
     private static readonly (int Level, int Option)[] Told =
     [
         (SocketAbi.SOL_SOCKET, SocketAbi.SO_KEEPALIVE),
+        (SocketAbi.SOL_SOCKET, SocketAbi.SO_OOBINLINE),
         (SocketAbi.IPPROTO_TCP, SocketAbi.TCP_NODELAY),
         (SocketAbi.IPPROTO_TCP, SocketAbi.TCP_CORK),
         (SocketAbi.IPPROTO_TCP, SocketAbi.TCP_KEEPIDLE),

@@ -133,9 +133,12 @@ internal sealed partial class StreamSocket : Socket
         if (error != 0 || address.Family == SocketAbi.AF_UNSPEC || Is(State.Connected))
             return error;
         Self = self;
-        error = Names.Find(thread, this, address, out var found);
+        var found = default(Socket);
+        error = IsUnix ? 0 : InetNames.CheckDestination(this, address);
         if (error == 0)
-            error = Names.BindFor(this, address);
+            error = Names.Find(thread, this, address, out found);
+        if (error == 0)
+            error = Names.BindFor(this, InetNames.Destination(address));
         if (error == 0)
             error = found is StreamSocket listener ? Offer(listener, address, mayWait, out full) : Stack.ConnectOutside(this, address);
         if (error == 0 && !mayWait && !IsUnix)
@@ -210,25 +213,21 @@ internal sealed partial class StreamSocket : Socket
             return Is(State.Connected) ? -Errno.EISCONN : -Errno.EOPNOTSUPP;
         }
 
-        return Send(ref from, message.Ancillary, message.Sender, out full);
-    }
-
-    /// <summary>The same without a thread that sends, for what is not a guest.</summary>
-    public long Send(ref IoVector from, Ancillary? ancillary, Credentials sender, out Inbox? full)
-    {
         full = null;
         if (ConnectedHost is { } host)
-            return host.Send(ref from);
+            return host.Send(ref from, message.IsUrgent);
         if (!Is(State.Connected))
             return IsUnix ? -Errno.ENOTCONN : Is(State.Connecting) ? -Errno.EAGAIN : -Errno.EPIPE;
         if (!IsUnix && TakeError() is > 0 and var error)
             return -error;
         if (_isSendShut || _isReset)
             return -Errno.EPIPE;
-        var peer = _peer!;
+        var (peer, ancillary) = (_peer!, message.Ancillary);
         if (ancillary is null && peer.Options.PassesCredentials && IsUnix)
-            ancillary = new Ancillary([], sender, Stack);
-        var count = peer.Inbox.Send(ref from, LocalAddress, ancillary);
+            ancillary = new Ancillary([], message.Sender, Stack);
+        var count = peer.Inbox.Send(ref from, LocalAddress, ancillary, isUrgent: message.IsUrgent);
+        if (message.IsUrgent && count > 0)
+            peer.TellUrgent();
         if (count == -Errno.EAGAIN)
             full = peer.Inbox;
         if (count != -Errno.EPIPE || IsUnix || !peer.Inbox.IsClosed)
@@ -284,7 +283,7 @@ internal sealed partial class StreamSocket : Socket
     }
 
     /// <inheritdoc/>
-    internal override long Write(ref IoVector from) => Send(ref from, null, Self, out _);
+    internal override long Write(ref IoVector from) => Send(null, ref from, new Outgoing(default, null, Self), out _);
 
     /// <inheritdoc/>
     public override long Receive(ref IoVector to, bool peek, out Received received)
@@ -304,6 +303,13 @@ internal sealed partial class StreamSocket : Socket
         var count = Inbox.Receive(ref to, peek, out received);
         return count is 0 or -Errno.EAGAIN && TakeError() is > 0 and var error ? -error : count;
     }
+
+    /// <summary>Receives the urgent byte (MSG_OOB): 1, 0 without room for it, or a negated errno.</summary>
+    public long ReceiveUrgent(ref IoVector to, bool peek)
+        => ConnectedHost is { } host ? host.Receive(ref to, peek, isUrgent: true) : Is(State.Listening) ? -Errno.ENOTCONN : Inbox.ReceiveUrgent(ref to, peek);
+
+    /// <summary>Whether what is read next is behind the mark of urgent data (SIOCATMARK).</summary>
+    public bool IsAtMark => ConnectedHost is { } host ? host.IsAtMark : Inbox.IsAtMark;
 
     /// <inheritdoc/>
     public override int Poll()
@@ -328,6 +334,7 @@ internal sealed partial class StreamSocket : Socket
         var isGone = _isReset || (isOver && _isSendShut) || (IsUnix && _peer!.Inbox.IsClosed);
         return ErrorEvents
             | (Inbox.IsReadable || isGone ? FileAbi.POLLIN : 0)
+            | (Inbox.HasUrgent ? FileAbi.POLLPRI : 0)
             | (isOver || isGone ? FileAbi.POLLRDHUP : 0)
             | (_isSendShut || isGone || _peer!.Inbox.IsWritable ? FileAbi.POLLOUT : 0)
             | (isGone ? FileAbi.POLLHUP : 0);

@@ -143,7 +143,7 @@ internal static class DescriptorSyscalls
                 return available < 0 ? available : thread.Memory.TryWrite(a.A2, (int)Math.Min(available, int.MaxValue)) ? 0 : -Errno.EFAULT;
             default:
                 if (file is Net.Socket socket)
-                    return InterfaceSyscalls.Ioctl(thread, socket, (uint)a.A1, a.A2);
+                    return OwnerSyscalls.Ioctl(thread, socket, (uint)a.A1, a.A2) ?? InterfaceSyscalls.Ioctl(thread, socket, (uint)a.A1, a.A2);
                 if (file is CpOpenFile or CpCallFile)
                     return CapControl.Ioctl(thread, file, (uint)a.A1, a.A2);
                 return TerminalSyscalls.Ioctl(thread, file, (uint)a.A1, a.A2);

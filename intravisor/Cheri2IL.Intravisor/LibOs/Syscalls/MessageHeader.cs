@@ -64,13 +64,13 @@ internal readonly ref struct MessageHeader
     }
 
     /// <summary>Reads the destination; family AF_UNSPEC if there is none.</summary>
-    public int ReadName(CvmThread thread, int family, out SocketAddress to)
+    public int ReadName(CvmThread thread, Socket socket, out SocketAddress to)
     {
         to = default;
         if (_name.Address == 0 || _nameLength == 0)
             return 0;
         thread.ActFor(_name);
-        var error = SocketSyscalls.ReadAddress(thread, (long)_name.Address, _nameLength, family, allowsNone: false, out to);
+        var error = SocketSyscalls.ReadAddress(thread, (long)_name.Address, _nameLength, socket, AddressUse.Send, out to);
         thread.ActFor(null);
         return error;
     }

@@ -21,7 +21,7 @@ internal static class MessageSyscalls
         var to = default(SocketAddress);
         if (a.A4 != 0)
         {
-            error = SocketSyscalls.ReadAddress(thread, a.A4, a.A5, socket!.Family, allowsNone: false, out to);
+            error = SocketSyscalls.ReadAddress(thread, a.A4, a.A5, socket!, AddressUse.Send, out to);
             if (error != 0)
                 return error;
         }
@@ -128,7 +128,7 @@ internal static class MessageSyscalls
         long error = MessageHeader.Read(thread, address, out var header);
         var to = default(SocketAddress);
         if (error == 0)
-            error = header.ReadName(thread, socket.Family, out to);
+            error = header.ReadName(thread, socket, out to);
         if (error != 0)
             return error;
         error = TransferSyscalls.ReadRanges(thread, header.VectorFor(thread), header.VectorCount, isWrite: true, out var ranges, out var total);
@@ -147,12 +147,13 @@ internal static class MessageSyscalls
     /// <summary>Sends; waits for room unless told not to. A stream sends all; SIGPIPE comes with -EPIPE unless told not to.</summary>
     private static long Send(CvmThread thread, Socket socket, ref IoVector from, in Outgoing message, int flags)
     {
-        if ((flags & SocketAbi.MSG_OOB) != 0)
+        var isUrgent = (flags & SocketAbi.MSG_OOB) != 0;
+        if (isUrgent && socket.Protocol != SocketAbi.IPPROTO_TCP)
             return -Errno.EOPNOTSUPP;
         var mayWait = !socket.IsNonBlocking && (flags & SocketAbi.MSG_DONTWAIT) == 0;
         var deadline = mayWait ? thread.DeadlineAfter(socket.Options.SendTimeout) : 0;
         var done = 0L;
-        var outgoing = message;
+        var outgoing = message with { IsUrgent = isUrgent };
         while (true)
         {
             var count = socket.Send(thread, ref from, outgoing, out var full);
@@ -207,7 +208,9 @@ internal static class MessageSyscalls
         thread.ActFor(null);
         if (count < 0)
             return count;
-        var returned = flags & SocketAbi.MSG_CMSG_CLOEXEC;
+        var returned = flags & (SocketAbi.MSG_CMSG_CLOEXEC | SocketAbi.MSG_OOB);
+        if ((flags & SocketAbi.MSG_OOB) != 0 && count == 0)
+            returned |= SocketAbi.MSG_TRUNC;
         if (received.Length > count)
             returned |= SocketAbi.MSG_TRUNC;
         error = header.WriteName(thread, NameOf(socket, received));
@@ -222,6 +225,8 @@ internal static class MessageSyscalls
     private static long Receive(CvmThread thread, Socket socket, ref IoVector to, int flags, out Received received)
     {
         received = default;
+        if ((flags & SocketAbi.MSG_OOB) != 0 && socket is StreamSocket { Protocol: SocketAbi.IPPROTO_TCP } stream)
+            return stream.ReceiveUrgent(ref to, (flags & SocketAbi.MSG_PEEK) != 0);
         if ((flags & ~ReceiveFlags) != 0)
             return (flags & SocketAbi.MSG_ERRQUEUE) != 0 ? -Errno.EAGAIN : (flags & SocketAbi.MSG_OOB) != 0 && socket.Type != SocketAbi.SOCK_STREAM ? -Errno.EOPNOTSUPP : -Errno.EINVAL;
         var mayWait = !socket.IsNonBlocking && (flags & SocketAbi.MSG_DONTWAIT) == 0;
@@ -243,7 +248,7 @@ internal static class MessageSyscalls
                     count = -Errno.EINTR;
             }
 
-            var goesOn = count > 0 && to.Left > 0 && !isPeek && (flags & SocketAbi.MSG_WAITALL) != 0 && socket.Type == SocketAbi.SOCK_STREAM && received.Ancillary is null;
+            var goesOn = count > 0 && to.Left > 0 && !isPeek && (flags & SocketAbi.MSG_WAITALL) != 0 && socket.Type == SocketAbi.SOCK_STREAM && received is { Ancillary: null, IsAtMark: false };
             if (!goesOn)
                 return done > 0 ? done : count;
         }

@@ -1,6 +1,7 @@
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Events;
+using Cheri2IL.Intravisor.LibOs.Net;
 using Cheri2IL.Intravisor.LibOs.Terminals;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
@@ -55,6 +56,23 @@ internal static class OwnerSyscalls
                 return (uint)both > FileOwner.Group ? -Errno.EINVAL : owner.Set(thread, (int)both, (int)(both >> 32));
             default:
                 return thread.Memory.TryWrite(argument, (uint)type | ((long)id << 32)) ? 0 : -Errno.EFAULT;
+        }
+    }
+
+    /// <summary>ioctl of sockets that sets or tells whom signals go to, or tells whether the mark of urgent data is next; null: it is none of these.</summary>
+    internal static long? Ioctl(CvmThread thread, Socket socket, uint request, long argument)
+    {
+        const uint fiosetown = 0x8901, siocspgrp = 0x8902, fiogetown = 0x8903, siocgpgrp = 0x8904, siocatmark = 0x8905;
+        switch (request)
+        {
+            case fiosetown or siocspgrp:
+                return thread.Memory.TryRead(argument, out int owner) ? Fcntl(thread, socket, SetOwner, owner) : -Errno.EFAULT;
+            case fiogetown or siocgpgrp:
+                return thread.Memory.TryWrite(argument, (int)Fcntl(thread, socket, GetOwner, 0)) ? 0 : -Errno.EFAULT;
+            case siocatmark when socket is StreamSocket { Protocol: SocketAbi.IPPROTO_TCP } stream:
+                return thread.Memory.TryWrite(argument, stream.IsAtMark ? 1 : 0) ? 0 : -Errno.EFAULT;
+            default:
+                return null;
         }
     }
 

@@ -6,6 +6,14 @@ using Cheri2IL.Intravisor.LibOs.Waiting;
 
 namespace Cheri2IL.Intravisor.LibOs.Syscalls;
 
+/// <summary>What an address of a socket is for.</summary>
+internal enum AddressUse
+{
+    Bind,
+    Connect,
+    Send,
+}
+
 /// <summary>Calls that make, name and connect sockets.</summary>
 internal static class SocketSyscalls
 {
@@ -61,8 +69,8 @@ internal static class SocketSyscalls
         var error = Find(thread, a.A0, out var socket);
         if (error != 0)
             return error;
-        error = ReadAddress(thread, a.A1, a.A2, socket!.Family, allowsNone: false, out var address);
-        return error != 0 ? error : socket.Bind(thread, address);
+        error = ReadAddress(thread, a.A1, a.A2, socket!, AddressUse.Bind, out var address);
+        return error != 0 ? error : socket!.Bind(thread, address);
     }
 
     public static long Listen(CvmThread thread, in SyscallArguments a)
@@ -81,8 +89,8 @@ internal static class SocketSyscalls
         var error = Find(thread, a.A0, out var socket);
         if (error != 0)
             return error;
-        error = ReadAddress(thread, a.A1, a.A2, socket!.Family, allowsNone: true, out var address);
-        return error != 0 ? error : Connect(thread, socket, address);
+        error = ReadAddress(thread, a.A1, a.A2, socket!, AddressUse.Connect, out var address);
+        return error != 0 ? error : Connect(thread, socket!, address);
     }
 
     public static long Getsockname(CvmThread thread, in SyscallArguments a)
@@ -126,8 +134,8 @@ internal static class SocketSyscalls
     internal static Credentials CredentialsOf(CvmThread thread)
         => new(thread.Process.Id, thread.Process.Attributes.Users.Effective, thread.Process.Attributes.Credentials.Groups.Effective);
 
-    /// <summary>Reads an address that a guest passes; 0 or a negated errno.</summary>
-    internal static int ReadAddress(CvmThread thread, long at, long length, int family, bool allowsNone, out SocketAddress address)
+    /// <summary>Reads an address that a guest passes; 0 or a negated errno. One to connect to may be none.</summary>
+    internal static int ReadAddress(CvmThread thread, long at, long length, Net.Socket socket, AddressUse use, out SocketAddress address)
     {
         address = default;
         if ((int)length is < 0 or > SocketAddress.MostBytes)
@@ -136,9 +144,9 @@ internal static class SocketSyscalls
         bytes = bytes[..(int)length];
         if (!thread.Memory.TryRead(at, bytes))
             return -Errno.EFAULT;
-        if (allowsNone && bytes.Length >= sizeof(ushort) && SocketAddress.FamilyOf(bytes) == SocketAbi.AF_UNSPEC)
+        if (use == AddressUse.Connect && bytes.Length >= sizeof(ushort) && SocketAddress.FamilyOf(bytes) == SocketAbi.AF_UNSPEC)
             return 0;
-        return SocketAddress.Parse(bytes, family, out address);
+        return SocketAddress.Parse(bytes, socket.Family, takes4: use != AddressUse.Bind && socket is DatagramSocket, out address);
     }
 
     /// <summary>Writes an address, cut off where the caller has no more room, and its length; 0, -EINVAL or -EFAULT.</summary>

@@ -67,7 +67,7 @@ public static class SyscallTable
         26 => Yes(number, "inotify_init1", "hex", InotifySyscalls.InotifyInit1),
         27 => Part(number, "inotify_add_watch", "fd path hex", InotifySyscalls.InotifyAddWatch, "Reads and writes of regular files and directories alone; not what execve and mmap do."),
         28 => Yes(number, "inotify_rm_watch", "fd int", InotifySyscalls.InotifyRmWatch),
-        29 => Part(number, "ioctl", "fd ioctl address", DescriptorSyscalls.Ioctl, "Terminals without modem lines, other line disciplines and TIOCSTI; FIONREAD, FIONBIO, FIOCLEX, FIOASYNC; what asks for network interfaces; others ENOTTY."),
+        29 => Part(number, "ioctl", "fd ioctl address", DescriptorSyscalls.Ioctl, "Terminals without modem lines, other line disciplines and TIOCSTI; FIONREAD, FIONBIO, FIOCLEX, FIOASYNC; of sockets whom signals go to, SIOCATMARK, and what asks for network interfaces; others ENOTTY."),
         30 => Part(number, "ioprio_set", "int int hex", ProcessSyscalls.IoprioSet, "Kept and told, without effect: the host schedules."),
         31 => Yes(number, "ioprio_get", "int int", ProcessSyscalls.IoprioGet),
         32 => Yes(number, "flock", "fd flock", LockSyscalls.Flock),

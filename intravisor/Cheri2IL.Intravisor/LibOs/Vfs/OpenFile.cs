@@ -96,6 +96,9 @@ public abstract class OpenFile(Inode inode, int flags)
     /// <summary>Whom such signals go to.</summary>
     internal FileOwner Owner => _owner ?? Interlocked.CompareExchange(ref _owner, new FileOwner(this), null) ?? _owner;
 
+    /// <summary>Urgent data has come: its owner is told, if it has one.</summary>
+    internal void TellUrgent() => _owner?.TellUrgent();
+
     /// <summary>When <see cref="Poll"/> changes by itself next, in monotonic nanoseconds; <see cref="long.MaxValue"/>: never.</summary>
     internal virtual long ChangesAt => long.MaxValue;
 
