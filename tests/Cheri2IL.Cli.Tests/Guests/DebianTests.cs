@@ -36,6 +36,7 @@ public sealed class DebianTests(Workloads workloads)
 
     [Theory]
     [MemberData(nameof(Scripts))]
+    [Trait("Category", "Workload")]
     public void Script_Output_IsThatOfTheNativePrograms(string name)
     {
         var interpreter = File.ReadLines(Path.Combine(_scripts, name)).First()["#!".Length..].Split(' ');

@@ -3,6 +3,7 @@ using Xunit;
 namespace Cheri2IL.Cli.Tests.Guests;
 
 /// <summary>Debian's unmodified Python runs tests of its own standard library.</summary>
+[Trait("Category", "Workload")]
 public sealed class PythonTests(Workloads workloads)
 {
     [Fact]

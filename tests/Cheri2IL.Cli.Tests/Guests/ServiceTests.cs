@@ -4,6 +4,7 @@ using Xunit;
 namespace Cheri2IL.Cli.Tests.Guests;
 
 /// <summary>Debian's servers in cVMs of one manifest, with clients on the host: scripts of corpus/workloads print what they shall.</summary>
+[Trait("Category", "Workload")]
 public sealed class ServiceTests(Workloads workloads)
 {
     [Theory]
