@@ -7,11 +7,9 @@ namespace Cheri2IL.Deployment;
 
 /// <summary>A program that was translated once, for any number of cVMs that run it.</summary>
 /// <param name="Executable">The ELF file, parsed.</param>
-/// <param name="File">The same, as bytes.</param>
 /// <param name="CodeFactory">Makes the code of an address space that runs it; the translated assembly is shared.</param>
 public sealed record CvmProgram(
     ElfExecutable Executable,
-    ReadOnlyMemory<byte> File,
     Func<AddressSpace, DispatchTable, IGuestCode> CodeFactory)
 {
     /// <summary>What a cVM starts with that runs it.</summary>
@@ -21,7 +19,6 @@ public sealed record CvmProgram(
     {
         Arguments = arguments,
         ProgramPath = path,
-        ProgramFile = File,
         CodeFactory = CodeFactory,
     };
 }

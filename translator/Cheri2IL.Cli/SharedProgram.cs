@@ -47,5 +47,5 @@ internal static class SharedProgram
     /// <summary>A machine that only runs bundles needs neither the translator nor what it uses.</summary>
     private static bool HasTranslator => File.Exists(Path.Combine(AppContext.BaseDirectory, "Cheri2IL.Translator.dll"));
 
-    private static CvmProgram Of(TranslatedFiles files, FileImage image) => new(image.Elf, image.Module.Image, files.NewCode);
+    private static CvmProgram Of(TranslatedFiles files, FileImage image) => new(image.Elf, files.NewCode);
 }

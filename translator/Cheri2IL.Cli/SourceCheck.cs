@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Text;
 using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Cli;
@@ -51,7 +50,7 @@ internal sealed unsafe partial class SourceCheck
     private void Look()
     {
         var folder = AppContext.BaseDirectory;
-        if (HostStatus.Of(Encoding.UTF8.GetBytes(folder + "stamp\0")) is not { } stamp || ReadAll(folder + "sources") is not { } paths)
+        if (HostStatus.Of(Utf8Text.ToTerminatedBytes(folder + "stamp")) is not { } stamp || ReadAll(folder + "sources") is not { } paths)
         {
             _isStale = true;
             return;

@@ -119,8 +119,14 @@ internal sealed class TranslatedFiles : ICodeImages
     {
         lock (_gate)
         {
-            if (Array.IndexOf(_given, image) < 0)
-                _given = [.. _given, image];
+            // Not by Array.IndexOf, for which a comparer is made by reflection.
+            foreach (var one in _given)
+            {
+                if (one == image)
+                    return image;
+            }
+
+            _given = [.. _given, image];
         }
 
         return image;

@@ -86,7 +86,7 @@ public sealed class Bundle : IDeploymentSource, IDisposable
     public static CvmProgram AheadOfTimeOnly(TranslatedModule module)
     {
         var image = new FileImage(module, regions: null);
-        return new CvmProgram(image.Elf, module.Image, (space, dispatch) => new TranslatedCode(dispatch, space, new SingleImage(image), evaluator: null));
+        return new CvmProgram(image.Elf, (space, dispatch) => new TranslatedCode(dispatch, space, new SingleImage(image), evaluator: null));
     }
 
     /// <inheritdoc/>

@@ -31,7 +31,7 @@ public sealed class DeployedCvm
         Entry = entry;
         Choice = choice;
         Console = console;
-        ProgramHash = Convert.ToHexStringLower(SHA256.HashData(program.File.Span));
+        ProgramHash = Convert.ToHexStringLower(SHA256.HashData(program.Executable.Data.Span));
         _program = program;
         _options = options;
     }

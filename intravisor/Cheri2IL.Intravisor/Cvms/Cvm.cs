@@ -74,7 +74,7 @@ public sealed partial class Cvm : IDisposable
             StandardTree.Populate(this, files);
             if (_upper is not null)
                 FileSystem.KeepIn(_upper);
-            Enter(files, FileSystem.FromBytes(Encoding.UTF8.GetBytes(options.WorkingDirectory)));
+            Enter(files, FileSystem.FromText(options.WorkingDirectory));
         }
         finally
         {
@@ -170,7 +170,7 @@ public sealed partial class Cvm : IDisposable
         PathResult at;
         int error;
         lock (FileSystem.Gate)
-            error = FileSystem.Walk(Init.FileCaller, FileSystem.Root, FileSystem.FromBytes(Encoding.UTF8.GetBytes(Options.ProgramPath)), followLast: true, out at);
+            error = FileSystem.Walk(Init.FileCaller, FileSystem.Root, FileSystem.FromText(Options.ProgramPath), followLast: true, out at);
         var search = error == 0 ? ProgramSearch.Follow(Init, at, ProgramStart.Of(Options), out error) : null;
         var program = search is null ? null : ProgramFile.Of(search.File, search.Start.ExecutablePath, out error);
         Start(program ?? throw CannotExecute(Options.ProgramPath, error), search!.Start);
@@ -217,7 +217,7 @@ public sealed partial class Cvm : IDisposable
     }
 
     private ProgramFile OpenProgram(string path)
-        => ProgramFile.Open(FileSystem, Init.FileCaller, FileSystem.Root, FileSystem.FromBytes(Encoding.UTF8.GetBytes(path)), out var error)
+        => ProgramFile.Open(FileSystem, Init.FileCaller, FileSystem.Root, FileSystem.FromText(path), out var error)
             ?? throw CannotExecute(path, error);
 
     private static CvmLoadException CannotExecute(string path, int error) => new($"{path}: cannot be executed: {ErrnoText.Message(error)}");

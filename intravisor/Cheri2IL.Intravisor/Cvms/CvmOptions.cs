@@ -30,14 +30,11 @@ public sealed record CvmOptions
     /// <summary>Environment as K=V.</summary>
     public IReadOnlyList<string> Environment { get; init; } = [];
 
-    /// <summary>Path of the program in the guest's file system: AT_EXECFN and /proc/self/exe.</summary>
+    /// <summary>Path of the program in the guest's file system: AT_EXECFN and /proc/self/exe. It shows the program that is started when the root has no such file.</summary>
     public required string ProgramPath { get; init; }
 
     /// <summary>Read-only host tree below the root; null: an empty root.</summary>
     public IHostTree? Root { get; init; }
-
-    /// <summary>The program's ELF file: what <see cref="ProgramPath"/> shows when the root has no such file.</summary>
-    public ReadOnlyMemory<byte> ProgramFile { get; init; }
 
     /// <summary>Limits.</summary>
     public CvmLimits Limits { get; init; } = new();

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Text;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime;
 
@@ -27,7 +26,7 @@ public sealed unsafe partial class HostTree : IHostTree
         var path = Path.GetFullPath(root);
         if (!Directory.Exists(path))
             throw new DirectoryNotFoundException($"{root}: not a directory");
-        _root = Encoding.UTF8.GetBytes(path);
+        _root = Utf8Text.ToBytes(path);
     }
 
     /// <inheritdoc/>

@@ -147,31 +147,32 @@ internal static class StandardTree
     /// <summary>Makes the program visible at its path, so that /proc/self/exe leads somewhere.</summary>
     private static void ShowProgram(Cvm cvm, FileSystem tree)
     {
-        var path = Latin1(cvm.Options.ProgramPath);
+        var path = FileSystem.FromText(cvm.Options.ProgramPath);
         lock (tree.Gate)
         {
             if (tree.Walk(Cvm.FirstProcessId, tree.Root, path, followLast: true, out _) == 0)
                 return;
         }
 
-        var slash = path.LastIndexOf('/');
-        var file = new RegularFile(tree, 0x1ed, () => new MemoryFile(cvm.Options.ProgramFile));
-        tree.MakeDirectory(path[..Math.Max(slash, 0)]).Link(path[(slash + 1)..], file);
+        var name = FileSystem.LastPart(path);
+        tree.MakeDirectory(path[..Math.Max(path.Length - name.Length - 1, 0)]).Link(name, new RegularFile(tree, 0x1ed, () => new ProgramContent(cvm)));
     }
 
-    private sealed class MemoryFile(ReadOnlyMemory<byte> content) : IHostFile
+    /// <summary>The program that was started; before, nothing.</summary>
+    private sealed class ProgramContent(Cvm cvm) : IHostFile
     {
-        public long Length => content.Length;
+        public long Length => Content.Length;
 
-        public ReadOnlyMemory<byte>? Bytes => content;
+        public ReadOnlyMemory<byte>? Bytes => Content;
+
+        private ReadOnlyMemory<byte> Content => cvm.Program?.Data ?? default;
 
         public int Read(long offset, Span<byte> destination)
         {
+            var content = Content;
             var count = (int)Math.Clamp(content.Length - offset, 0, destination.Length);
             content.Span.Slice((int)Math.Min(offset, content.Length), count).CopyTo(destination);
             return count;
         }
     }
-
-    private static string Latin1(string text) => Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(text));
 }

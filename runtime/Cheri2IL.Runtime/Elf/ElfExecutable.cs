@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 
 namespace Cheri2IL.Runtime.Elf;
 
@@ -339,10 +338,11 @@ public sealed class ElfExecutable
     {
         if (Find(SegmentType.Interpreter) is not { } header)
             return;
-        var path = Content(header).Span;
-        if (path.Length is < 2 or > 4096 || path[^1] != 0 || path[..^1].IndexOf((byte)0) >= 0)
+        var content = Content(header).Span;
+        var path = new ElfReader(content).CString();
+        if (content.Length is < 2 or > 4096 || path.Length != content.Length - 1)
             throw Error(header.Offset, "PT_INTERP is not a path of at most 4095 bytes with one zero byte at its end");
-        Interpreter = Encoding.UTF8.GetString(path[..^1]);
+        Interpreter = Utf8Text.FromBytes(path);
     }
 
     /// <summary>What e_flags do not say of capabilities, the name of the architecture does.</summary>

@@ -90,15 +90,17 @@ public ref struct ElfReader(ReadOnlySpan<byte> data)
             return default;
         }
 
-        var end = _data[Position..].IndexOf((byte)0);
-        if (end < 0)
+        // Not IndexOf (see Utf8Text).
+        for (var end = Position; end < _data.Length; end++)
         {
-            Failed = true;
-            return default;
+            if (_data[end] != 0)
+                continue;
+            var text = _data[Position..end];
+            Position = end + 1;
+            return text;
         }
 
-        var text = _data.Slice(Position, end);
-        Position += end + 1;
-        return text;
+        Failed = true;
+        return default;
     }
 }

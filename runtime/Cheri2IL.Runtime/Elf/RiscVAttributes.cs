@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace Cheri2IL.Runtime.Elf;
 
 /// <summary>
@@ -47,11 +45,18 @@ public static class RiscVAttributes
     /// <summary>Whether the name of an architecture has an extension of several letters, with or without its version.</summary>
     public static bool HasExtension(string? architecture, string extension)
     {
-        foreach (var part in (architecture ?? "").Split('_'))
+        // Without searches (see Utf8Text): every program with the attributes is asked at its start.
+        for (var rest = architecture.AsSpan(); !rest.IsEmpty;)
         {
+            var end = 0;
+            while (end < rest.Length && rest[end] != '_')
+                end++;
+            var part = rest[..end];
+
             // The version is MAJORpMINOR; "xcheri" is not "xcheriot".
             if (part.StartsWith(extension, StringComparison.Ordinal) && (part.Length == extension.Length || char.IsAsciiDigit(part[extension.Length])))
                 return true;
+            rest = rest[Math.Min(end + 1, rest.Length)..];
         }
 
         return false;
@@ -88,7 +93,7 @@ public static class RiscVAttributes
                     return false;
             }
 
-            architecture = Encoding.UTF8.GetString(text);
+            architecture = Utf8Text.FromBytes(text);
         }
 
         return !group.Failed;

@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
-using System.Text;
 
 namespace Cheri2IL.Runtime;
 
@@ -52,7 +51,7 @@ public sealed unsafe partial class HostFile : IDisposable
     public long Length => Identity.Size;
 
     /// <summary>Opens a file; null, and the errno, when that is impossible or it is not a regular file.</summary>
-    public static HostFile? TryOpen(string path, out int error) => TryOpen(Encoding.UTF8.GetBytes(path + "\0"), 0, out error);
+    public static HostFile? TryOpen(string path, out int error) => TryOpen(Utf8Text.ToTerminatedBytes(path), 0, out error);
 
     /// <summary>The same by a path of bytes with a zero at its end, which is not followed where it ends in a symbolic link.</summary>
     public static HostFile? TryOpenUnfollowed(ReadOnlySpan<byte> path, out int error) => TryOpen(path, NotFollowing, out error);
@@ -89,7 +88,7 @@ public sealed unsafe partial class HostFile : IDisposable
     /// <summary>What a file is now; null if it does not exist, cannot be looked at or is not a regular file.</summary>
     public static FileIdentity? IdentityOf(string path)
     {
-        fixed (byte* name = Encoding.UTF8.GetBytes(path + "\0"))
+        fixed (byte* name = Utf8Text.ToTerminatedBytes(path))
             return Identify(HostStatus.WorkingDirectory, name, 0, out _);
     }
 

@@ -13,7 +13,6 @@ namespace Cheri2IL.Intravisor.Tests.Attacks;
 internal sealed class CorpusGuest
 {
     private readonly string _name;
-    private readonly byte[] _file;
     private readonly ElfExecutable _elf;
     private readonly CorpusImages _images;
 
@@ -25,7 +24,6 @@ internal sealed class CorpusGuest
     public CorpusGuest(string name, byte[] file, bool inParts = false)
     {
         _name = name;
-        _file = file;
         _elf = ElfExecutable.Parse(file, name);
         _images = new CorpusImages(name, ElfImage.Parse(file, name), _elf.IsPositionIndependent ? GuestLayout.PieBase : 0, inParts);
     }
@@ -50,7 +48,6 @@ internal sealed class CorpusGuest
     {
         Arguments = [_name, .. arguments],
         ProgramPath = "/" + _name,
-        ProgramFile = _file,
         Host = host ?? new QuietHost(),
 
         // Address space is what some attacks exhaust, not the memory of this machine.

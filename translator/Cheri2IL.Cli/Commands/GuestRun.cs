@@ -1,5 +1,6 @@
 using Cheri2IL.Deployment.Archives;
 using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime.Elf;
 
 namespace Cheri2IL.Cli.Commands;
@@ -47,7 +48,7 @@ internal static class GuestRun
         var inside = root is null ? null : FindInside(root, command[0], arguments);
         if (inside is null && arguments.Program.Length == 0)
             throw new ToolException(ExitCode.BadInput, $"{arguments.Root}: the image wants to run {command[0]}, which it does not have");
-        var program = inside is not null ? null : SharedProgram.Check(files.Load(command[0]), command[0]);
+        var program = inside is not null ? null : new ProgramLoad(files, command[0]);
         sources?.End();
         using var traceFile = arguments.TraceFile is { } path ? OpenTrace(path) : null;
         using var terminal = HostTerminal.Open();
@@ -57,7 +58,6 @@ internal static class GuestRun
             Environment = terminal is null ? arguments.Environment : WithTerminal(arguments.Environment),
             Terminal = terminal,
             ProgramPath = inside ?? GuestPath(arguments),
-            ProgramFile = program?.Module.Image ?? default,
             Limits = new CvmLimits { MemoryBytes = arguments.Memory },
             Upper = arguments.Upper is { } upper ? () => new HostUpper(upper) : null,
             Publish = arguments.Publish,
@@ -74,7 +74,7 @@ internal static class GuestRun
         if (program is null)
             cvm.Start();
         else
-            cvm.Start(program.Elf);
+            cvm.Start(program.End().Elf);
         var timedOut = false;
         if (arguments.Timeout is { } limit && !cvm.Completion.Wait(limit))
         {
@@ -120,7 +120,7 @@ internal static class GuestRun
                 return "/" + relative;
         }
 
-        return "/" + Path.GetFileName(ProgramName(arguments.Program));
+        return string.Concat("/", FileSystem.LastPart(ProgramName(arguments.Program)));
     }
 
     /// <summary>What the guest takes for its name: multi-call programs look at it, so "busybox.dll" has to be "busybox".</summary>

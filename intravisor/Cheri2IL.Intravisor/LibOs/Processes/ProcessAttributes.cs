@@ -21,9 +21,8 @@ public sealed class ProcessAttributes
     public ProcessAttributes(CvmOptions options)
     {
         var capabilities = options.UserId == 0 ? ProcessCredentials.All : 0;
-        var groups = new int[options.Groups.Count];
-        for (var k = 0; k < groups.Length; k++)
-            groups[k] = options.Groups[k];
+        // An array as a list of integers is code that .NET has to compile.
+        var groups = options.Groups is int[] given ? (int[])given.Clone() : [.. options.Groups];
         Credentials = new ProcessCredentials(
             new Ids(options.UserId, options.UserId, options.UserId), new Ids(options.GroupId, options.GroupId, options.GroupId), groups)
         { Permitted = capabilities, Effective = capabilities };

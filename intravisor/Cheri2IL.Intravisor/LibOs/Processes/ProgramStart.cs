@@ -1,6 +1,6 @@
-using System.Text;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Vfs;
+using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Intravisor.LibOs.Processes;
 
@@ -15,22 +15,25 @@ public sealed record ProgramStart(byte[] Path, string ExecutablePath, IReadOnlyL
     internal ProcessCredentials Credentials { get; init; } = ProcessCredentials.Root;
 
     /// <summary>The path of the file as text.</summary>
-    public string PathText => Encoding.UTF8.GetString(FileSystem.ToBytes(ExecutablePath));
+    public string PathText => Utf8Text.FromBytes(FileSystem.ToBytes(ExecutablePath));
 
     /// <summary>The last part of the path it was given: the name of its main thread, at most 15 bytes.</summary>
     public byte[] Name
     {
         get
         {
-            var name = Path.AsSpan(Path.AsSpan().LastIndexOf((byte)'/') + 1);
-            return name[..Math.Min(name.Length, 15)].ToArray();
+            // Without searches (see Utf8Text).
+            var start = Path.Length;
+            while (start > 0 && Path[start - 1] != '/')
+                start--;
+            return Path[start..Math.Min(Path.Length, start + 15)];
         }
     }
 
     /// <summary>What a cVM starts with.</summary>
     internal static ProgramStart Of(CvmOptions options)
     {
-        var path = Encoding.UTF8.GetBytes(options.ProgramPath);
+        var path = Utf8Text.ToBytes(options.ProgramPath);
         return new ProgramStart(path, FileSystem.FromBytes(path), ToBytes(options.Arguments), ToBytes(options.Environment));
     }
 
@@ -38,7 +41,7 @@ public sealed record ProgramStart(byte[] Path, string ExecutablePath, IReadOnlyL
     {
         var bytes = new byte[strings.Count][];
         for (var k = 0; k < bytes.Length; k++)
-            bytes[k] = Encoding.UTF8.GetBytes(strings[k]);
+            bytes[k] = Utf8Text.ToBytes(strings[k]);
         return bytes;
     }
 }

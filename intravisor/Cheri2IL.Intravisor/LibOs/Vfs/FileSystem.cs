@@ -245,6 +245,19 @@ public sealed partial class FileSystem
         return start + string.Join('/', names);
     }
 
+    /// <summary>Text of the host as such a name: a character for each byte of its UTF-8.</summary>
+    public static string FromText(string text) => FromBytes(Utf8Text.ToBytes(text));
+
+    /// <summary>What stands behind the last slash of a path.</summary>
+    public static string LastPart(string path)
+    {
+        // Without searches (see Utf8Text).
+        var start = path.Length;
+        while (start > 0 && path[start - 1] != '/')
+            start--;
+        return path[start..];
+    }
+
     /// <summary>Bytes of a name as the guest passes them, to text with a character for each.</summary>
     public static string FromBytes(ReadOnlySpan<byte> bytes) => Encoding.Latin1.GetString(bytes);
 
