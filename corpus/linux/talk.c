@@ -5,10 +5,11 @@
 //   talk hear PORT               tells from where the first datagram comes, and answers it
 //   talk post HOST PORT          sends datagrams there, and to the next port, and tells what comes back
 //   talk pretend HOST PORT       sends datagrams and connects as 127.0.0.1 and ::1, and then as itself
+//   talk ping HOST               asks for an echo
 //   talk urge HOST PORT          sends a byte that is urgent, and waits for another
 //   talk addresses               tells of its addresses that are not of the loopback device
 //
-// serve6, ask6, hear6, post6 and pretend6 have no other addresses than those of IPv6.
+// serve6, ask6, hear6, post6, ping6 and pretend6 have no other addresses than those of IPv6.
 #include "show.h"
 #include <arpa/inet.h>
 #include <ifaddrs.h>
@@ -255,6 +256,22 @@ static int pretend6(const char *host, const char *port) {
     return show_answer(file);
 }
 
+static int ping(const char *host) {
+    struct addrinfo *found, hints = { .ai_family = family, .ai_socktype = SOCK_DGRAM };
+    if (getaddrinfo(host, NULL, &hints, &found) != 0) {
+        printf("%s is not found\n", host);
+        return 1;
+    }
+    unsigned char message[12] = { family == AF_INET ? 8 : 128, 0, 0, 0, 0, 0, 0, 1, 'e', 'c', 'h', 'o' };
+    struct sockaddr_in6 from;
+    socklen_t length = sizeof from;
+    int file = socket(family, SOCK_DGRAM, family == AF_INET ? 1 : 58);
+    show("send", sendto(file, message, sizeof message, 0, found->ai_addr, found->ai_addrlen));
+    show("answer", recvfrom(file, message, sizeof message, 0, (void *)&from, &length));
+    printf("type %u from %s: %.4s\n", message[0], text_of(&from), message + 8);
+    return 0;
+}
+
 static int urge(const char *host, const char *port) {
     struct addrinfo *found, hints = { .ai_family = family, .ai_socktype = SOCK_STREAM };
     if (getaddrinfo(host, port, &hints, &found) != 0) {
@@ -305,6 +322,8 @@ int main(int count, char **arguments) {
         family = AF_INET6, arguments[1][end - 1] = 0;
     if (count == 2)
         return addresses();
+    if (count == 3 && strcmp(arguments[1], "ping") == 0)
+        return ping(arguments[2]);
     if (count == 3 && strcmp(arguments[1], "hear") == 0)
         return hear(atoi(arguments[2]));
     if (count == 4 && strcmp(arguments[1], "post") == 0)

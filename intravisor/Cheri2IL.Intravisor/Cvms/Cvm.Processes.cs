@@ -1,6 +1,7 @@
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Futexes;
 using Cheri2IL.Intravisor.LibOs.Mm;
+using Cheri2IL.Intravisor.LibOs.Net;
 using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Runtime.Execution;
 
@@ -22,6 +23,15 @@ public sealed partial class Cvm
 
     /// <summary>Guards processes and threads: who there is, whose child and in which group it is, and how it ended.</summary>
     internal Lock Tasks { get; } = new();
+
+    /// <summary>Sockets that descriptors stand for; one as often as there are descriptors.</summary>
+    private IEnumerable<Socket> OpenSockets()
+    {
+        GuestProcess[] processes;
+        lock (Tasks)
+            processes = [.. _processes];
+        return processes.SelectMany(p => p.Files.Descriptors.Snapshot()).Select(d => d.File).OfType<Socket>();
+    }
 
     /// <summary>Processes that have not been reaped. Hold <see cref="Tasks"/>.</summary>
     internal IReadOnlyList<GuestProcess> Processes => _processes;

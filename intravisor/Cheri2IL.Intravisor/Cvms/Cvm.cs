@@ -62,7 +62,7 @@ public sealed partial class Cvm : IDisposable
         try
         {
             FileSystem = new FileSystem(() => options.Host.RealtimeNanoseconds, options.Root, options.Limits.FileBytes);
-            Network = new NetworkStack(Exchange.Network, Name, FileSystem, options.Limits.OpenFiles, HostBridge.For(options));
+            Network = new NetworkStack(Exchange.Network, Name, FileSystem, options.Limits.OpenFiles, HostBridge.For(options), OpenSockets);
             Terminals = new TerminalTable(this);
             SharedSegments = new SharedSegments(this);
             _nextId = FirstProcessId;

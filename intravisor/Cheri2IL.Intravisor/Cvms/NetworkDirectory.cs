@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text;
 using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.LibOs.Net;
-using Cheri2IL.Intravisor.LibOs.Processes;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 
 namespace Cheri2IL.Intravisor.Cvms;
@@ -58,13 +57,14 @@ internal sealed class NetworkDirectory : DirectoryNode
             Show("tcp" + suffix, () => Tcp(family));
             Show("udp" + suffix, () => Datagrams(family, SocketAbi.IPPROTO_UDP));
             Show("udplite" + suffix, () => Datagrams(family, SocketAbi.IPPROTO_UDPLITE));
+            Show("icmp" + suffix, () => Datagrams(family, family == SocketAbi.AF_INET ? SocketAbi.IPPROTO_ICMP : SocketAbi.IPPROTO_ICMPV6));
             Show("raw" + suffix, () => (family == SocketAbi.AF_INET ? Header4 : Header6) + DatagramHeader + "\n");
         }
 
         Show("unix", Unix);
         Show("dev", () => "Inter-|   Receive                                                |  Transmit\n"
             + " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n"
-            + string.Concat(NetworkInterface.Of(_cvm.Network).Select(i => $"{i.Name,6}: {0,7} {0,7} {0,4} {0,4} {0,4} {0,5} {0,10} {0,9} {0,8} {0,7} {0,4} {0,4} {0,4} {0,5} {0,7} {0,10}\n")));
+            + NetworkCounts.Devices(_cvm.Network));
         Show("route", () => "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT".PadRight(RouteWidth) + "\n" + string.Concat(
             NetworkInterface.Of(_cvm.Network).Where(i => i.Index != NetworkInterface.LoopbackIndex).Select(i => string.Create(
                 CultureInfo.InvariantCulture, $"{i.Name}\t{Word(i.Address & NetworkInterface.Mask):X8}\t00000000\t0001\t0\t0\t0\t{Word(NetworkInterface.Mask):X8}\t0\t0\t0").PadRight(RouteWidth) + "\n")));
@@ -74,26 +74,10 @@ internal sealed class NetworkDirectory : DirectoryNode
         Show("ipv6_route", () => string.Concat(NetworkInterface.Of(_cvm.Network).Select(
             i => $"{Hexadecimal(i.Network6)} {i.Prefix6:x2} {Hexadecimal(default)} 00 {Hexadecimal(default)} {NetworkInterface.Metric6:x8} 00000001 00000000 00000001 {i.Name,8}\n")));
         Show("arp", () => "IP address       HW type     Flags       HW address            Mask     Device\n");
+        Show("snmp", () => NetworkCounts.Snmp(_cvm.Network));
+        Show("snmp6", () => NetworkCounts.Snmp6(_cvm.Network));
         Show("sockstat", Counts);
         Show("sockstat6", Counts6);
-    }
-
-    /// <summary>Each socket that a descriptor stands for, once, and connections that wait to be accepted.</summary>
-    private List<(Socket Socket, long Inode)> Sockets()
-    {
-        GuestProcess[] processes;
-        lock (_cvm.Tasks)
-            processes = [.. _cvm.Processes];
-        HashSet<Socket> seen = [.. processes.SelectMany(p => p.Files.Descriptors.Snapshot()).Select(d => d.File).OfType<Socket>()];
-        List<(Socket, long)> all = [];
-        foreach (var socket in seen.OrderBy(s => s.Inode.Number))
-        {
-            all.Add((socket, socket.Inode.Number));
-            if (socket is StreamSocket stream)
-                all.AddRange(stream.Unaccepted.Select(s => ((Socket)s, 0L)));
-        }
-
-        return all;
     }
 
     private string Tcp(int family)
@@ -101,11 +85,11 @@ internal sealed class NetworkDirectory : DirectoryNode
         var text = new StringBuilder();
         Append(text, family == SocketAbi.AF_INET ? Header4 : Header6, family, TcpWidth);
         var slot = 0;
-        foreach (var (socket, inode) in Sockets())
+        foreach (var socket in _cvm.Network.Sockets)
         {
             if (socket.Family != family || socket is not StreamSocket stream || stream.Shown is not { State: not 0 } shown)
                 continue;
-            var row = Row($"{slot++,4}", socket, shown.Remote, shown.State, shown.Waiting, inode);
+            var row = Row($"{slot++,4}", socket, shown.Remote, shown.State, shown.Waiting);
             Append(text, row + (stream.IsListening ? " 1 0000000000000000 100 0 0 10 0" : " 1 0000000000000000 20 4 30 10 -1"), family, TcpWidth);
         }
 
@@ -115,14 +99,15 @@ internal sealed class NetworkDirectory : DirectoryNode
     private string Datagrams(int family, int protocol)
     {
         var text = new StringBuilder();
-        Append(text, (family == SocketAbi.AF_INET ? " " + Header4 : Header6) + DatagramHeader, family, UdpWidth);
+        // That of UDP has a space more.
+        Append(text, (family == SocketAbi.AF_INET ? (protocol == SocketAbi.IPPROTO_ICMP ? "" : " ") + Header4 : Header6) + DatagramHeader, family, UdpWidth);
         var slot = 0;
-        foreach (var (socket, inode) in Sockets())
+        foreach (var socket in _cvm.Network.Sockets)
         {
             if (socket.Family != family || socket.Protocol != protocol || !socket.IsBound || socket is not DatagramSocket)
                 continue;
             var remote = socket.PeerAddress;
-            var row = Row($"{slot++,5}", socket, remote, remote.Family == SocketAbi.AF_UNSPEC ? TcpClose : TcpEstablished, socket.Available, inode);
+            var row = Row($"{slot++,5}", socket, remote, remote.Family == SocketAbi.AF_UNSPEC ? TcpClose : TcpEstablished, socket.Available);
             Append(text, row + " 2 0000000000000000 0", family, UdpWidth);
         }
 
@@ -133,12 +118,12 @@ internal sealed class NetworkDirectory : DirectoryNode
     {
         const int accepts = 0x10000, unconnected = 1, connected = 3;
         var text = new StringBuilder("Num       RefCount Protocol Flags    Type St Inode Path\n");
-        foreach (var (socket, inode) in Sockets())
+        foreach (var socket in _cvm.Network.Sockets)
         {
             if (socket.Family != SocketAbi.AF_UNIX)
                 continue;
             var isConnected = socket.PeerAddress.Family != SocketAbi.AF_UNSPEC;
-            text.Append(CultureInfo.InvariantCulture, $"0000000000000000: {(isConnected ? 3 : 2):X8} 00000000 {(socket is StreamSocket { IsListening: true } ? accepts : 0):X8} {socket.Type:X4} {(isConnected ? connected : unconnected):X2} {inode,5}");
+            text.Append(CultureInfo.InvariantCulture, $"0000000000000000: {(isConnected ? 3 : 2):X8} 00000000 {(socket is StreamSocket { IsListening: true } ? accepts : 0):X8} {socket.Type:X4} {(isConnected ? connected : unconnected):X2} {socket.ShownInode,5}");
             if (socket.LocalAddress.Path is { } path)
                 text.Append(' ').Append(path[0] == 0 ? path.Replace('\0', '@') : path);
             text.Append('\n');
@@ -149,25 +134,25 @@ internal sealed class NetworkDirectory : DirectoryNode
 
     private string Counts()
     {
-        var all = Sockets();
+        var all = _cvm.Network.Sockets;
         int Of(int protocol) => InUse(all, SocketAbi.AF_INET, protocol);
-        var tcp = all.Count(s => s.Socket is StreamSocket { Family: SocketAbi.AF_INET or SocketAbi.AF_INET6 });
+        var tcp = all.Count(s => s is StreamSocket { Family: SocketAbi.AF_INET or SocketAbi.AF_INET6 });
         return string.Create(CultureInfo.InvariantCulture, $"sockets: used {all.Count}\nTCP: inuse {Of(SocketAbi.IPPROTO_TCP)} orphan 0 tw 0 alloc {tcp} mem 0\nUDP: inuse {Of(SocketAbi.IPPROTO_UDP)} mem 0\nUDPLITE: inuse {Of(SocketAbi.IPPROTO_UDPLITE)}\nRAW: inuse 0\nFRAG: inuse 0 memory 0\n");
     }
 
     private string Counts6()
     {
-        var all = Sockets();
+        var all = _cvm.Network.Sockets;
         int Of(int protocol) => InUse(all, SocketAbi.AF_INET6, protocol);
         return string.Create(CultureInfo.InvariantCulture, $"TCP6: inuse {Of(SocketAbi.IPPROTO_TCP)}\nUDP6: inuse {Of(SocketAbi.IPPROTO_UDP)}\nUDPLITE6: inuse {Of(SocketAbi.IPPROTO_UDPLITE)}\nRAW6: inuse 0\nFRAG6: inuse 0 memory 0\n");
     }
 
-    private static int InUse(List<(Socket Socket, long Inode)> all, int family, int protocol)
-        => all.Count(s => s.Socket.Family == family && s.Socket.Protocol == protocol && s.Socket.IsBound);
+    private static int InUse(List<Socket> all, int family, int protocol)
+        => all.Count(s => s.Family == family && s.Protocol == protocol && s.IsBound);
 
     /// <summary>What rows of all protocols of IP begin with.</summary>
-    private static string Row(string slot, Socket socket, in SocketAddress remote, byte state, long waiting, long inode)
-        => string.Create(CultureInfo.InvariantCulture, $"{slot}: {Show(socket.LocalAddress, socket.Family)} {Show(remote, socket.Family)} {state:X2} {0:X8}:{waiting:X8} 00:00000000 00000000 {socket.Self.User,5} {0,8} {inode}");
+    private static string Row(string slot, Socket socket, in SocketAddress remote, byte state, long waiting)
+        => string.Create(CultureInfo.InvariantCulture, $"{slot}: {Show(socket.LocalAddress, socket.Family)} {Show(remote, socket.Family)} {state:X2} {0:X8}:{waiting:X8} 00:00000000 00000000 {socket.Self.User,5} {0,8} {socket.ShownInode}");
 
     /// <summary>Words of the address as they lie in memory, in the order of this machine's bytes, and the port.</summary>
     private static string Show(in SocketAddress address, int family)

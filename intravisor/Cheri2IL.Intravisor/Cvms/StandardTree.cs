@@ -90,6 +90,7 @@ internal static class StandardTree
         kernel.Link("threads-max", ComputedFile.OfText(tree, () => $"{cvm.Options.Limits.Threads}\n"));
         tree.MakeDirectory(settings, "net/core", 0x16d).Link("somaxconn", ComputedFile.OfText(tree, () => "4096\n"));
         tree.MakeDirectory(settings, "net/ipv4", 0x16d).Link("ip_local_port_range", ComputedFile.OfText(tree, () => "32768\t60999\n"));
+        tree.MakeDirectory(settings, "net/ipv4", 0x16d).Link("ping_group_range", ComputedFile.OfText(tree, () => "0\t2147483647\n"));
         tree.MakeDirectory(settings, "net/ipv6", 0x16d).Link("bindv6only", ComputedFile.OfText(tree, () => "0\n"));
         foreach (var scope in (ReadOnlySpan<string>)["all", "default", "eth0", "lo"])
             tree.MakeDirectory(settings, "net/ipv6/conf/" + scope, 0x16d).Link("disable_ipv6", ComputedFile.OfText(tree, () => "0\n"));

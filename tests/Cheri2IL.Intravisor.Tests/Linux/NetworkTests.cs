@@ -3,6 +3,7 @@ using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using Cheri2IL.Cli;
 using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Intravisor.LibOs.Abi;
 using Cheri2IL.Intravisor.Tests.Attacks;
 using Xunit;
 
@@ -40,6 +41,21 @@ public sealed class NetworkTests
         Assert.Equal($"answered: {Bytes}\n", heard.Output);
         Assert.Equal(0, server.Wait().ShellStatus);
         Assert.Equal($"bind: 0\nlisten: 0\naccept: ok\nfrom {address}\nserved: {Bytes}\n", said.Output);
+    }
+
+    /// <summary>Without any program of the other's.</summary>
+    [Theory]
+    [InlineData("ping", 0, "10.0.0.1")]
+    [InlineData("ping6", 129, "fdc2:11::a00:1")]
+    public void Echo_OfAnotherCvm_Comes(string ping, int type, string address)
+    {
+        using var intravisor = new IntravisorInstance();
+        var (server, _) = Start(intravisor, "server", ["serve", "80"]);
+        var (client, heard) = Start(intravisor, "client", [ping, "server"]);
+        Assert.Equal(0, client.Wait().ShellStatus);
+        Assert.Equal($"send: 12\nanswer: 12\ntype {type} from {address}: echo\n", heard.Output);
+        server.Kill(Signal.SIGKILL);
+        server.Wait();
     }
 
     [Fact]

@@ -19,9 +19,11 @@ internal static class SocketAbi
     public const int SOCK_TYPE_MASK = 15;
 
     public const int IPPROTO_IP = 0;
+    public const int IPPROTO_ICMP = 1;
     public const int IPPROTO_TCP = 6;
     public const int IPPROTO_UDP = 17;
     public const int IPPROTO_IPV6 = 41;
+    public const int IPPROTO_ICMPV6 = 58;
     public const int IPPROTO_UDPLITE = 136;
 
     public const int SHUT_RD = 0;
@@ -94,6 +96,7 @@ internal static class SocketAbi
 
     public const int IP_TOS = 1;
     public const int IP_TTL = 2;
+    public const int IP_RETOPTS = 7;
     public const int IP_PKTINFO = 8;
     public const int IP_MTU_DISCOVER = 10;
     public const int IP_RECVERR = 11;

@@ -4,8 +4,8 @@ using Cheri2IL.Intravisor.LibOs.Vfs;
 
 namespace Cheri2IL.Intravisor.LibOs.Net;
 
-/// <summary>A socket that sends messages to whom it likes: UDP, UDP-Lite and Unix datagram sockets.</summary>
-internal sealed class DatagramSocket : Socket
+/// <summary>A socket that sends messages to whom it likes: UDP, UDP-Lite, ICMP and Unix datagram sockets.</summary>
+internal class DatagramSocket : Socket
 {
     /// <summary>Most bytes of a datagram of UDP.</summary>
     private const int MostBytes = 65507;
@@ -15,11 +15,12 @@ internal sealed class DatagramSocket : Socket
     private InternetAddress _bound;
     private DatagramSocket? _peer;
     private bool _isSendShut;
+    private Inbox? _errors;
 
     /// <summary>Makes a socket without destination.</summary>
     /// <param name="stack">Network of the cVM.</param>
     /// <param name="family">AF_INET, AF_INET6 or AF_UNIX.</param>
-    /// <param name="protocol">Of AF_INET and AF_INET6: IPPROTO_UDP or IPPROTO_UDPLITE.</param>
+    /// <param name="protocol">Of AF_INET and AF_INET6: IPPROTO_UDP or another.</param>
     public DatagramSocket(NetworkStack stack, int family, int protocol = SocketAbi.IPPROTO_UDP)
         : base(stack, family, SocketAbi.SOCK_DGRAM, family == SocketAbi.AF_UNIX ? 0 : protocol, new SocketOptions())
         => LocalAddress = family == SocketAbi.AF_UNIX ? SocketAddress.Nameless : SocketAddress.OfInet(family, family == SocketAbi.AF_INET ? InternetAddress.Map(0) : InternetAddress.Any6, 0);
@@ -33,6 +34,12 @@ internal sealed class DatagramSocket : Socket
                 return _peer?.LocalAddress ?? _remote;
         }
     }
+
+    /// <inheritdoc/>
+    internal override Socket? Peer => _peer;
+
+    /// <inheritdoc/>
+    protected override bool IsSendShut => _isSendShut;
 
     /// <inheritdoc/>
     internal override int Room => MostBytes;
@@ -109,7 +116,7 @@ internal sealed class DatagramSocket : Socket
         if (error == -Errno.ENETUNREACH && Protocol == SocketAbi.IPPROTO_UDP && Stack.Bridge is { } bridge && InetNames.Speaks(this, destination.Ip))
             return bridge.Post(this, destination, ref from);
         if (error is -Errno.ECONNREFUSED or -Errno.ETIMEDOUT && !IsUnix)
-            return Lose(ref from, isTold: error == -Errno.ECONNREFUSED && message.To.Family == SocketAbi.AF_UNSPEC);
+            return Lose(ref from, error == -Errno.ECONNREFUSED, source, destination);
         if (error != 0)
             return error;
         var ancillary = message.Ancillary;
@@ -120,13 +127,18 @@ internal sealed class DatagramSocket : Socket
             full = receiver.Inbox;
         if (count == -Errno.EPIPE && IsUnix)
             return receiver.Inbox.IsClosed ? Disconnect(receiver) : -Errno.EPIPE;
-        if (count is -Errno.EAGAIN or -Errno.EPIPE && !IsUnix)
+        if (IsUnix || count is < 0 and not (-Errno.EAGAIN or -Errno.EPIPE))
+            return count;
+        if (count < 0)
         {
             // No room: the network may lose datagrams, and does.
+            Count(receiver.Stack, destination.Ip, Counter.UdpNoRoom);
             count = from.Left;
             from.SkipRest();
         }
 
+        Count(Stack, destination.Ip, Counter.UdpOut);
+        Traffic.Count(Stack, receiver.Stack, !destination.Ip.IsMapped, Traffic.DatagramHeader + count);
         return count;
     }
 
@@ -137,14 +149,33 @@ internal sealed class DatagramSocket : Socket
     public override long Receive(ref IoVector to, bool peek, out Received received)
     {
         received = default;
-        return TakeError() is > 0 and var error ? -error : Inbox.Receive(ref to, peek, out received);
+        if (TakeError() is > 0 and var error)
+            return -error;
+        var count = Inbox.Receive(ref to, peek, out received);
+        if (count >= 0 && !peek && received.Source.Family != SocketAbi.AF_UNSPEC)
+            Count(Stack, received.Source.Ip, Counter.UdpIn);
+        return count;
+    }
+
+    /// <inheritdoc/>
+    public override long ReceiveError(ref IoVector to, out Received received)
+    {
+        received = default;
+        if (_errors is not { } errors)
+            return -Errno.EAGAIN;
+        var count = errors.Receive(ref to, peek: false, out received);
+        received = received with { IsError = count >= 0 };
+        // The error is told as long as there are more (net/core/skbuff.c, sock_dequeue_err_skb).
+        if (count >= 0 && !errors.IsReadable)
+            TakeError();
+        return count;
     }
 
     /// <inheritdoc/>
     public override int Poll()
     {
         var peer = _peer;
-        return ErrorEvents | (Inbox.IsReadable ? FileAbi.POLLIN : 0) | (Inbox.IsFinished ? FileAbi.POLLRDHUP : 0)
+        return ErrorEvents | (_errors?.IsReadable == true ? FileAbi.POLLERR : 0) | (Inbox.IsReadable ? FileAbi.POLLIN : 0) | (Inbox.IsFinished ? FileAbi.POLLRDHUP : 0)
             | (Inbox.IsFinished && _isSendShut ? FileAbi.POLLHUP : 0)
             | (peer is null || peer.Inbox.IsWritable ? FileAbi.POLLOUT : 0);
     }
@@ -155,6 +186,7 @@ internal sealed class DatagramSocket : Socket
         Names.Unbind(this);
         Stack.Bridge?.Forget(this);
         Inbox.Close();
+        _errors?.Close();
     }
 
     private int ConnectInet(in SocketAddress address, out SocketAddress destination)
@@ -210,14 +242,54 @@ internal sealed class DatagramSocket : Socket
         return error == 0 && IsUnix && !receiver!.MayReceiveFrom(this) ? -Errno.EPERM : error;
     }
 
-    /// <summary>Nobody gets it: one that is connected is told at its next operation that nobody is there (ICMP).</summary>
-    private long Lose(ref IoVector from, bool isTold)
+    /// <summary>
+    /// Nobody gets it. That a port is closed (ICMP) one that is connected is told at its next operation; who asked for it (IP_RECVERR) is told always, and what the
+    /// message was (net/ipv4/udp.c, __udp4_lib_err).
+    /// </summary>
+    private long Lose(ref IoVector from, bool isPortClosed, in SocketAddress source, in SocketAddress destination)
     {
-        if (isTold)
-            SetError(Errno.ECONNREFUSED);
+        // What fits behind the headers into the message that comes back (net/ipv4/icmp.c, net/ipv6/icmp.c).
+        const int most4 = 520, most6 = 1184;
+        const byte internetControl = 0xc0;
         var count = from.Left;
+        var isOfIpv6 = !destination.Ip.IsMapped;
+        Count(Stack, destination.Ip, Counter.UdpOut);
+        if (isPortClosed && Stack.InetNames.Route(destination.Ip) is { } host)
+        {
+            Traffic.Count(Stack, host, isOfIpv6, Traffic.DatagramHeader + count);
+            // What comes back has the beginning of it behind its own header.
+            var room = (isOfIpv6 ? most6 : most4) + Traffic.HeaderOf(isOfIpv6) + Traffic.DatagramHeader;
+            Traffic.Count(host, Stack, isOfIpv6, Traffic.DatagramHeader + Math.Min(room, Traffic.HeaderOf(isOfIpv6) + Traffic.DatagramHeader + count));
+            Count(host, destination.Ip, Counter.UdpNoPorts);
+            host.Traffic.Count(isOfIpv6, Counter.UnreachableOut);
+            Stack.Traffic.Count(isOfIpv6, Counter.UnreachableIn);
+        }
+
+        // What a connected one has sent elsewhere, it hears nothing of.
+        isPortClosed &= Takes(destination);
+        var isAsked = isPortClosed && Options.IsOn(isOfIpv6 ? SocketAbi.IPPROTO_IPV6 : SocketAbi.IPPROTO_IP, isOfIpv6 ? SocketAbi.IPV6_RECVERR : SocketAbi.IP_RECVERR);
+        if (isAsked)
+        {
+            Span<byte> bytes = stackalloc byte[most6];
+            bytes = bytes[..(int)Math.Min(count, isOfIpv6 ? most6 : most4)];
+            if (!from.TryTake(bytes))
+                return -Errno.EFAULT;
+            var errors = _errors ?? Interlocked.CompareExchange(ref _errors, new Inbox(Options, isMessages: true, Stack.Files, Waiters), null) ?? _errors;
+            var vector = new IoVector(bytes);
+            // No room: this is lost, too.
+            _ = errors.Send(ref vector, destination, null, new Delivery(source.Ip, Delivery.DefaultHops, isOfIpv6 ? (byte)0 : internetControl));
+        }
+
+        if (isAsked || (isPortClosed && PeerAddress.Family != SocketAbi.AF_UNSPEC))
+            SetError(Errno.ECONNREFUSED);
         from.SkipRest();
         return count;
+    }
+
+    private void Count(NetworkStack stack, InternetAddress address, Counter counter)
+    {
+        if (Protocol == SocketAbi.IPPROTO_UDP)
+            stack.Traffic.Count(!address.IsMapped, counter);
     }
 
     private long Disconnect(DatagramSocket receiver)

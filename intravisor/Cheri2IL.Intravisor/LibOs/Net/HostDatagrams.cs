@@ -22,7 +22,6 @@ internal sealed class HostDatagrams(IHostNetwork network) : IDisposable
 
     private const int MostBytes = 65507;
     private const int FirstEphemeral = 32768;
-    private const byte Hops = 64;
 
     private readonly Lock _gate = new();
     private readonly List<PublishedDatagrams> _published = [];
@@ -140,7 +139,7 @@ internal sealed class HostDatagrams(IHostNetwork network) : IDisposable
     {
         var vector = new IoVector(bytes.Span);
         // No room: it is lost.
-        _ = receiver.Inbox.Send(ref vector, source, null, new Delivery(source.Ip.IsMapped ? receiver.Stack.Address : receiver.Stack.Address6, Hops, 0));
+        _ = receiver.Inbox.Send(ref vector, source, null, new Delivery(source.Ip.IsMapped ? receiver.Stack.Address : receiver.Stack.Address6, Delivery.DefaultHops, 0));
     }
 
     /// <summary>A published port, and who has sent to it.</summary>

@@ -22,6 +22,7 @@ internal sealed partial class Inbox(SocketOptions options, bool isMessages, File
 
     /// <summary>Bytes that were ever taken out: the position of the ring's first byte.</summary>
     private long _taken;
+    private (long Count, long Bytes) _arrived;
     private bool _isFinished;
     private bool _isClosed;
     private bool _isReadShut;
@@ -65,6 +66,16 @@ internal sealed partial class Inbox(SocketOptions options, bool isMessages, File
         {
             lock (_gate)
                 return _isClosed || _isFinished || (_ring.Room >= _ring.Capacity / 3 && _pieces.Count < MostMessages);
+        }
+    }
+
+    /// <summary>How often something was put in, and how many bytes.</summary>
+    public (long Count, long Bytes) Arrived
+    {
+        get
+        {
+            lock (_gate)
+                return _arrived;
         }
     }
 
@@ -124,6 +135,7 @@ internal sealed partial class Inbox(SocketOptions options, bool isMessages, File
 
             if (isMessages || (ancillary is not null && count > 0))
                 _pieces.Enqueue(new Piece(start, (int)count, source, ancillary, delivery));
+            _arrived = (_arrived.Count + 1, _arrived.Bytes + count);
             if (isUrgent && count > 0)
                 Mark();
         }
@@ -255,4 +267,5 @@ internal sealed partial class Inbox(SocketOptions options, bool isMessages, File
 /// <param name="Length">Bytes of the whole message.</param>
 /// <param name="Delivery">Of a datagram of IP: how it came.</param>
 /// <param name="IsAtMark">Whether the mark of urgent data is behind it, which ends every read.</param>
-internal readonly record struct Received(SocketAddress Source, Ancillary? Ancillary, int Length, Delivery Delivery = default, bool IsAtMark = false);
+/// <param name="IsError">Whether it is a datagram that could not be delivered: then the source is where it was to go.</param>
+internal readonly record struct Received(SocketAddress Source, Ancillary? Ancillary, int Length, Delivery Delivery = default, bool IsAtMark = false, bool IsError = false);

@@ -3,7 +3,7 @@ using Cheri2IL.Intravisor.LibOs.Abi;
 
 namespace Cheri2IL.Intravisor.LibOs.Net;
 
-/// <summary>Ports of a cVM, of TCP and UDP over IPv4 and IPv6.</summary>
+/// <summary>Ports of a cVM, of TCP and UDP over IPv4 and IPv6, and identifiers of ICMP.</summary>
 /// <remarks>Thread-safe.</remarks>
 internal sealed class InetNames(NetworkStack stack) : ISocketNames
 {
@@ -41,6 +41,7 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
         lock (_gate)
         {
             var error = Enter(socket, address);
+            socket.HasChosenPort = error == 0 && address.Port != 0;
             // One that has an address of IPv6 has none of IPv4 (net/ipv6/af_inet6.c, __inet6_bind).
             socket.Options.IsOnly6 |= error == 0 && !address.Ip.IsMapped && !address.Ip.IsAny;
             return error;
@@ -79,6 +80,17 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
     {
         found = null;
         var destination = Destination(to);
+        var error = FindHost(from, destination, posted, out source, out var host);
+        if (error != 0 || host is null)
+            return error;
+        found = host.InetNames.Lookup(from.Protocol, destination, source);
+        return found is null ? -Errno.ECONNREFUSED : 0;
+    }
+
+    /// <summary>Finds the cVM that has an address, and as whom a socket sends there: 0 or a negated errno. Of streams none is found where that is no cVM's.</summary>
+    public int FindHost(Socket from, in SocketAddress destination, InternetAddress posted, out SocketAddress source, out NetworkStack? host)
+    {
+        host = null;
         source = SourceFor(from, destination);
         if (posted != InternetAddress.Any6)
         {
@@ -87,14 +99,10 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
             source = source with { Ip = posted };
         }
 
-        var host = Route(destination.Ip);
+        host = Route(destination.Ip);
         if ((host is null && from is not StreamSocket) || !Speaks(from, destination.Ip))
             return -Errno.ENETUNREACH;
-        var error = CheckSource(posted != InternetAddress.Any6 ? posted : from.LocalAddress.Ip, destination.Ip);
-        if (error != 0 || host is null)
-            return error;
-        found = host.InetNames.Lookup(from.Protocol, destination, source);
-        return found is null ? -Errno.ECONNREFUSED : 0;
+        return CheckSource(posted != InternetAddress.Any6 ? posted : from.LocalAddress.Ip, destination.Ip);
     }
 
     /// <inheritdoc/>
@@ -167,7 +175,8 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
         return !source.IsLoopback || IsOwn(destination) ? 0 : source.IsMapped ? -Errno.EINVAL : -Errno.ETIMEDOUT;
     }
 
-    private NetworkStack? Route(InternetAddress address) => IsOwn(address) ? stack : stack.Network.Find(address);
+    /// <summary>The cVM that an address leads to; null: none of the network.</summary>
+    public NetworkStack? Route(InternetAddress address) => IsOwn(address) ? stack : stack.Network.Find(address);
 
     private Socket? Lookup(int protocol, SocketAddress destination, SocketAddress source)
     {

@@ -6,10 +6,10 @@ using Cheri2IL.Intravisor.LibOs.Vfs;
 namespace Cheri2IL.Intravisor.LibOs.Net;
 
 /// <summary>
-/// A socket that asks for network interfaces, their addresses and routes (netlink(7), rtnetlink(7)), of which nothing can be changed by it; or for sockets
-/// (sock_diag(7)), as in a kernel that has no module to answer that: programs then read /proc/net.
+/// A socket that asks for network interfaces, their addresses and routes (netlink(7), rtnetlink(7)), of which nothing can be changed by it, or for sockets
+/// (sock_diag(7)).
 /// </summary>
-internal sealed class NetlinkSocket(NetworkStack stack, int type, int protocol) : Socket(stack, SocketAbi.AF_NETLINK, type, protocol, new SocketOptions())
+internal sealed partial class NetlinkSocket(NetworkStack stack, int type, int protocol) : Socket(stack, SocketAbi.AF_NETLINK, type, protocol, new SocketOptions())
 {
     private const int HeaderBytes = 16;
     private const int MostBytes = 32768;
@@ -93,7 +93,12 @@ internal sealed class NetlinkSocket(NetworkStack stack, int type, int protocol) 
     public override long Receive(ref IoVector to, bool peek, out Received received)
     {
         received = default;
-        return TakeError() is > 0 and var error ? -error : Inbox.Receive(ref to, peek, out received);
+        if (TakeError() is > 0 and var error)
+            return -error;
+        var count = Inbox.Receive(ref to, peek, out received);
+        if (_list is not null && !peek)
+            ContinueList();
+        return count;
     }
 
     /// <inheritdoc/>
@@ -128,15 +133,17 @@ internal sealed class NetlinkSocket(NetworkStack stack, int type, int protocol) 
         if ((flags & NLM_F_REQUEST) == 0)
             return true;
         var sequence = BinaryPrimitives.ReadUInt32LittleEndian(request[8..]);
-        var writer = new NetlinkWriter(new byte[MostAnswer], sequence, LocalAddress.NetlinkPort, (flags & NLM_F_DUMP) != 0 ? NLM_F_MULTI : 0);
-        var error = type < FirstType ? 0 : Describe(type, (flags & NLM_F_DUMP) != 0, request[HeaderBytes..], ref writer);
-        if (error == 0 && type >= FirstType && (flags & NLM_F_DUMP) != 0)
+        var writer = new NetlinkWriter(new byte[Protocol == SocketAbi.NETLINK_SOCK_DIAG ? SocketReport.MostBytes : MostAnswer], sequence, LocalAddress.NetlinkPort, (flags & NLM_F_DUMP) != 0 ? NLM_F_MULTI : 0);
+        var isDump = (flags & NLM_F_DUMP) != 0;
+        var error = type < FirstType ? 0
+            : Protocol == SocketAbi.NETLINK_SOCK_DIAG ? DescribeSockets(type, isDump, request[HeaderBytes..], sequence, ref writer)
+            : Describe(type, isDump, request[HeaderBytes..], ref writer);
+        if (error == 0 && type >= FirstType && isDump)
         {
-            var done = new NetlinkWriter(new byte[MostAnswer], sequence, LocalAddress.NetlinkPort, NLM_F_MULTI);
-            done.Begin(NLMSG_DONE);
-            done.Put(0);
-            done.End();
-            return (writer.Bytes.IsEmpty || Deliver(writer.Bytes)) && Deliver(done.Bytes);
+            if (Protocol != SocketAbi.NETLINK_SOCK_DIAG)
+                return (writer.Bytes.IsEmpty || Deliver(writer.Bytes)) && End(sequence, 0);
+            ContinueList();
+            return true;
         }
 
         if (error == 0 && !writer.Bytes.IsEmpty && !Deliver(writer.Bytes))
@@ -157,8 +164,6 @@ internal sealed class NetlinkSocket(NetworkStack stack, int type, int protocol) 
     private int Describe(ushort type, bool isDump, ReadOnlySpan<byte> asked, ref NetlinkWriter to)
     {
         const int kindMask = 3, getKind = 2;
-        if (Protocol == SocketAbi.NETLINK_SOCK_DIAG)
-            return RefuseSockets(type, asked);
         if (type > LastType)
             return -Errno.EOPNOTSUPP;
         if ((type & kindMask) != getKind)
@@ -210,17 +215,14 @@ internal sealed class NetlinkSocket(NetworkStack stack, int type, int protocol) 
         return null;
     }
 
-    /// <summary>What is answered about sockets (net/core/sock_diag.c, sock_diag_rcv_msg).</summary>
-    private static int RefuseSockets(ushort type, ReadOnlySpan<byte> asked)
+    /// <summary>The end of a list, and what went wrong with it; false where there is no room for that.</summary>
+    private bool End(uint sequence, int error)
     {
-        const ushort tcpGetSock = 18, dccpGetSock = 19, byFamily = 20, destroy = 21;
-        const int requestBytes = 2, familyLimit = 46;
-        return type switch
-        {
-            tcpGetSock or dccpGetSock => -Errno.EOPNOTSUPP,
-            byFamily or destroy => asked.Length < requestBytes || asked[0] >= familyLimit ? -Errno.EINVAL : -Errno.ENOENT,
-            _ => -Errno.EINVAL,
-        };
+        var done = new NetlinkWriter(new byte[HeaderBytes + sizeof(int)], sequence, LocalAddress.NetlinkPort, NLM_F_MULTI);
+        done.Begin(NLMSG_DONE);
+        done.Put(error);
+        done.End();
+        return Deliver(done.Bytes);
     }
 
     private bool Deliver(Span<byte> bytes)

@@ -8,6 +8,7 @@ namespace Cheri2IL.Intravisor.LibOs.Net;
 public sealed class NetworkStack : IDisposable
 {
     private readonly int _mostInFlight;
+    private readonly Func<IEnumerable<Socket>> _open;
     private int _inFlight;
 
     /// <summary>Joins a network.</summary>
@@ -16,10 +17,11 @@ public sealed class NetworkStack : IDisposable
     /// <param name="files">Its files; what sockets hold is charged to it.</param>
     /// <param name="mostInFlight">Most files that may be on their way through its Unix sockets.</param>
     /// <param name="bridge">What joins it with the host's network; null: nothing does.</param>
-    internal NetworkStack(Network network, string name, FileSystem files, int mostInFlight, HostBridge? bridge)
+    /// <param name="open">The sockets that descriptors of its processes stand for.</param>
+    internal NetworkStack(Network network, string name, FileSystem files, int mostInFlight, HostBridge? bridge, Func<IEnumerable<Socket>> open)
     {
         (Network, Name, Files, Bridge) = (network, name, files, bridge);
-        _mostInFlight = mostInFlight;
+        (_mostInFlight, _open) = (mostInFlight, open);
         InetNames = new InetNames(this);
         Address = InternetAddress.Map(network.Join(this));
     }
@@ -36,6 +38,17 @@ public sealed class NetworkStack : IDisposable
     /// <summary>Its address of IPv6 there.</summary>
     public InternetAddress Address6 => Network.Unique(Address);
 
+    /// <summary>Each socket that a descriptor stands for, and connections that wait to be accepted, in the order in which they were made.</summary>
+    internal List<Socket> Sockets
+    {
+        get
+        {
+            HashSet<Socket> all = [.. _open()];
+            all.UnionWith(all.OfType<StreamSocket>().SelectMany(s => s.Unaccepted).ToArray());
+            return [.. all.OrderBy(s => s.Inode.Number)];
+        }
+    }
+
     /// <summary>The cVM's files.</summary>
     internal FileSystem Files { get; }
 
@@ -44,6 +57,9 @@ public sealed class NetworkStack : IDisposable
 
     /// <summary>Names of its Unix sockets.</summary>
     internal UnixNames UnixNames { get; } = new();
+
+    /// <summary>What was counted of its traffic.</summary>
+    internal Traffic Traffic => field ??= new();
 
     /// <summary>Numbers of its netlink sockets.</summary>
     internal NetlinkPorts NetlinkPorts { get; } = new();

@@ -40,7 +40,7 @@ internal abstract class Socket : OpenFile
     /// <summary>SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET or, of AF_NETLINK, SOCK_RAW.</summary>
     public int Type { get; }
 
-    /// <summary>IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, or 0.</summary>
+    /// <summary>IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, IPPROTO_ICMP, IPPROTO_ICMPV6, or 0.</summary>
     public int Protocol { get; }
 
     /// <summary>Options.</summary>
@@ -55,8 +55,29 @@ internal abstract class Socket : OpenFile
     /// <summary>The file that it is bound to; null: none.</summary>
     public SocketNode? Node { get; set; }
 
+    /// <summary>The file by which it was found, which is that of the socket that listens where it was accepted.</summary>
+    internal SocketNode? FoundBy { get => field ?? Node; init; }
+
     /// <summary>Name of what it is connected with; family AF_UNSPEC: it is not connected.</summary>
     public abstract SocketAddress PeerAddress { get; }
+
+    /// <summary>The socket at the other end, which is always the same; null: there is none.</summary>
+    internal virtual Socket? Peer => null;
+
+    /// <summary>RCV_SHUTDOWN and SEND_SHUTDOWN: what is over.</summary>
+    internal virtual int ShutDown => (Inbox.IsFinished ? 1 : 0) | (IsSendShut ? 2 : 0);
+
+    /// <summary>Whether it sends no more.</summary>
+    protected virtual bool IsSendShut => false;
+
+    /// <summary>Whether it has the port that it was bound to, and not one that was free.</summary>
+    public bool HasChosenPort { get; set; }
+
+    /// <summary>Number that it has in lists of sockets; 0: it is closed, or was not accepted yet.</summary>
+    internal long ShownInode => Inbox.IsClosed || IsUnaccepted ? 0 : Inode.Number;
+
+    /// <summary>Whether it is a connection that waits to be accepted.</summary>
+    protected bool IsUnaccepted { get; set; }
 
     /// <summary>Who made it, or called listen or connect last: what the other end is told of it.</summary>
     public Credentials Self { get; set; }
@@ -118,6 +139,13 @@ internal abstract class Socket : OpenFile
 
     /// <summary>Receives a message, or bytes.</summary>
     public abstract long Receive(ref IoVector to, bool peek, out Received received);
+
+    /// <summary>Receives what could not be delivered, and why (MSG_ERRQUEUE): bytes of it, or -EAGAIN.</summary>
+    public virtual long ReceiveError(ref IoVector to, out Received received)
+    {
+        received = default;
+        return -Errno.EAGAIN;
+    }
 
     /// <summary>SO_ERROR: the error that waits to be told, which it does not do then any more; 0: none.</summary>
     public virtual int TakeError() => Interlocked.Exchange(ref _error, 0);

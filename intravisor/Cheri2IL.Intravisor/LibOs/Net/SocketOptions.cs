@@ -40,6 +40,7 @@ internal sealed class SocketOptions
         (SocketAbi.IPPROTO_UDPLITE, SocketAbi.UDPLITE_RECV_CSCOV, 0, int.MinValue, int.MaxValue),
         (SocketAbi.IPPROTO_IP, SocketAbi.IP_TOS, 0, 0, 255),
         (SocketAbi.IPPROTO_IP, SocketAbi.IP_TTL, 64, 1, 255),
+        (SocketAbi.IPPROTO_IP, SocketAbi.IP_RETOPTS, 0, 0, 1),
         (SocketAbi.IPPROTO_IP, SocketAbi.IP_PKTINFO, 0, 0, 1),
         (SocketAbi.IPPROTO_IP, SocketAbi.IP_RECVTTL, 0, 0, 1),
         (SocketAbi.IPPROTO_IP, SocketAbi.IP_RECVTOS, 0, 0, 1),

@@ -5,6 +5,9 @@ namespace Cheri2IL.Intravisor.LibOs.Net;
 /// <content>Connections whose other end is the host's: its kernel is asked for everything.</content>
 internal sealed partial class StreamSocket
 {
+    /// <summary>Bytes of struct tcp_info.</summary>
+    internal const int InfoBytes = 248;
+
     /// <summary>State of a connection of TCP that is over (include/net/tcp_states.h).</summary>
     private const byte Closed = 7;
 
@@ -41,8 +44,14 @@ internal sealed partial class StreamSocket
             host.SetOption(level, option, value);
     }
 
-    /// <summary>TCP_INFO of a connection of the host: bytes, or 0 if it is none.</summary>
-    internal int GetHostInfo(Span<byte> info) => ConnectedHost?.GetInfo(info) ?? 0;
+    /// <summary>TCP_INFO: bytes. All of it is told of a connection of the host.</summary>
+    internal int GetInfo(Span<byte> info)
+    {
+        if (ConnectedHost?.GetInfo(info) is > 0 and var count)
+            return count;
+        info[0] = Shown.State is not 0 and var state ? state : Closed;
+        return InfoBytes;
+    }
 
     /// <summary>Begins to be connected: whoever looks at it finds out when it is.</summary>
     /// <param name="host">What begins to connect.</param>
@@ -71,6 +80,7 @@ internal sealed partial class StreamSocket
             {
                 LocalAddress = InetNames.Seen(this, address),
                 IsBound = true,
+                IsUnaccepted = true,
                 Self = Self,
                 _remote = remote with { Family = Family },
                 _host = host,
@@ -79,6 +89,7 @@ internal sealed partial class StreamSocket
             accepted.TellHost();
             accepted.Waiters.Attach(host.Descriptor);
             _accepted.Enqueue(accepted);
+            Stack.Traffic.Count(!address.Ip.IsMapped, Counter.PassiveOpens);
         }
 
         Waiters.Wake(FileAbi.POLLIN);

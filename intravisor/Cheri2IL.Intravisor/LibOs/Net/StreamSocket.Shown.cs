@@ -13,6 +13,18 @@ internal sealed partial class StreamSocket
         }
     }
 
+    /// <summary>Most of those that listen lets in.</summary>
+    internal int Backlog => _backlog;
+
+    /// <inheritdoc/>
+    internal override Socket? Peer => _peer;
+
+    /// <inheritdoc/>
+    internal override int ShutDown => IsUnix && _peer?.Inbox.IsClosed == true ? 3 : base.ShutDown;
+
+    /// <inheritdoc/>
+    protected override bool IsSendShut => _isSendShut;
+
     /// <summary>State, in the words of TCP (include/net/tcp_states.h; 0: none that anybody is shown), the other end, and what waits to be read or accepted.</summary>
     internal (byte State, SocketAddress Remote, long Waiting) Shown
     {

@@ -7,7 +7,10 @@ namespace Cheri2IL.Intravisor.LibOs.Net;
 /// <summary>A socket that connects: TCP, and Unix stream and seqpacket sockets. Each end sends into the other's <see cref="Inbox"/>.</summary>
 internal sealed partial class StreamSocket : Socket
 {
-    /// <summary>Most connections that wait to be accepted (net.core.somaxconn).</summary>
+    /// <summary>Most connections that wait to be accepted, of which one more than the backlog says is let in.</summary>
+    internal const int MostWaiting = MostBacklog + 1;
+
+    /// <summary>net.core.somaxconn.</summary>
     private const int MostBacklog = 4096;
 
     private readonly Lock _gate = new();
@@ -114,6 +117,7 @@ internal sealed partial class StreamSocket : Socket
             if (error != 0)
                 return null;
             accepted = _accepted.Dequeue();
+            accepted.IsUnaccepted = false;
             while (_waiting.TryDequeue(out next) && !next.Is(State.Connecting))
             {
                 // It was closed meanwhile.
@@ -143,11 +147,14 @@ internal sealed partial class StreamSocket : Socket
             error = found is StreamSocket listener ? Offer(listener, address, mayWait, out full) : Stack.ConnectOutside(this, address);
         if (error == 0 && !mayWait && !IsUnix)
         {
+            CountAttempt(address.Ip, error);
             // As through the loopback device, where the answer comes after the call has returned.
             _isUntold = true;
             return -Errno.EINPROGRESS;
         }
 
+        if (!IsUnix)
+            CountAttempt(address.Ip, error);
         if (error == -Errno.ECONNREFUSED && !mayWait && !IsUnix)
         {
             Fail(Errno.ECONNREFUSED);
@@ -270,12 +277,16 @@ internal sealed partial class StreamSocket : Socket
             {
                 LocalAddress = IsUnix ? listener.LocalAddress : InetNames.Seen(listener, address),
                 IsBound = true,
+                IsUnaccepted = true,
+                FoundBy = listener.Node,
                 Self = listener.Self,
                 _remote = IsUnix ? LocalAddress : LocalAddress with { Family = listener.Family },
             };
             _remote = IsUnix ? listener.LocalAddress : accepted.LocalAddress with { Family = Family };
             Join(this, accepted);
             listener._accepted.Enqueue(accepted);
+            if (!IsUnix)
+                listener.Stack.Traffic.Count(!accepted.LocalAddress.Ip.IsMapped, Counter.PassiveOpens);
         }
 
         listener.Waiters.Wake(FileAbi.POLLIN);
@@ -362,10 +373,19 @@ internal sealed partial class StreamSocket : Socket
 
         if (!isConnected)
             return;
+        if (!IsUnix)
+            Stack.Traffic.Add(this);
         if (hadUnread || Options.LingerSeconds == 0)
+        {
+            if (!IsUnix && !_isReset)
+                CountReset(isOut: true);
             _peer!.Reset();
+        }
         else
+        {
             _peer!.Inbox.Finish();
+        }
+
         _peer.Waiters.Wake();
     }
 
@@ -380,6 +400,8 @@ internal sealed partial class StreamSocket : Socket
     /// <summary>The other end gave up the connection with something unread or unsent.</summary>
     private void Reset()
     {
+        if (!IsUnix && !_isReset && !Inbox.IsClosed)
+            CountReset(isOut: false);
         _isReset = !IsUnix;
         SetError(Errno.ECONNRESET);
         Inbox.Finish();
@@ -412,6 +434,26 @@ internal sealed partial class StreamSocket : Socket
 
             return 0;
         }
+    }
+
+    private void CountAttempt(InternetAddress address, int error)
+    {
+        if (error is 0 or -Errno.EINPROGRESS or -Errno.ECONNREFUSED)
+            Stack.Traffic.Count(!address.IsMapped, Counter.ActiveOpens);
+        if (error != -Errno.ECONNREFUSED)
+            return;
+        Stack.Traffic.Count(!address.IsMapped, Counter.AttemptFails);
+        Stack.InetNames.Route(address)?.Traffic.Count(!address.IsMapped, Counter.ResetsOut);
+    }
+
+    /// <summary>A connection ends with a reset, which is one of an established connection if this end could still send.</summary>
+    private void CountReset(bool isOut)
+    {
+        var isOfIpv6 = !LocalAddress.Ip.IsMapped;
+        if (isOut)
+            Stack.Traffic.Count(isOfIpv6, Counter.ResetsOut);
+        if (!_isSendShut)
+            Stack.Traffic.Count(isOfIpv6, Counter.Resets);
     }
 
     /// <summary>There is room for a connection that had to wait.</summary>

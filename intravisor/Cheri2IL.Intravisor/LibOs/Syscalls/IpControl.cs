@@ -69,6 +69,23 @@ internal static class IpControl
         PutIf(ref to, options, SocketAbi.IPPROTO_IP, SocketAbi.IP_RECVTOS, SocketAbi.IP_TOS, came.TrafficClass, sizeof(byte));
     }
 
+    /// <summary>Tells that a port was closed: struct sock_extended_err, and who said so (IP_RECVERR).</summary>
+    public static void PutError(ref ControlWriter to, int family, in SocketAddress destination)
+    {
+        const int errorBytes = 16, address4Bytes = 16, address6Bytes = 28;
+        const byte ofIcmp = 2, ofIcmp6 = 3, unreachable = 3, port = 3, unreachable6 = 1, port6 = 4;
+        Span<byte> data = stackalloc byte[errorBytes + SocketAddress.MostBytes];
+        data.Clear();
+        BinaryPrimitives.WriteInt32LittleEndian(data, Errno.ECONNREFUSED);
+        ReadOnlySpan<byte> why = destination.Ip.IsMapped ? [ofIcmp, unreachable, port] : [ofIcmp6, unreachable6, port6];
+        why.CopyTo(data[sizeof(int)..]);
+        SocketAddress.OfInet(family, destination.Ip, 0).Write(data[errorBytes..]);
+        var isOfIpv6 = family == SocketAbi.AF_INET6;
+        to.Put(
+            isOfIpv6 ? SocketAbi.IPPROTO_IPV6 : SocketAbi.IPPROTO_IP, isOfIpv6 ? SocketAbi.IPV6_RECVERR : SocketAbi.IP_RECVERR,
+            data[..(errorBytes + (isOfIpv6 ? address6Bytes : address4Bytes))]);
+    }
+
     private static void PutIf(ref ControlWriter to, SocketOptions options, int level, int option, int type, int value, int size)
     {
         if (!options.IsOn(level, option))

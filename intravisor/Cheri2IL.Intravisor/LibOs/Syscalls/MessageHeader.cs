@@ -130,6 +130,8 @@ internal readonly ref struct MessageHeader
 
         if (received.Delivery.To != InternetAddress.Any6)
             IpControl.Put(ref writer, socket, received.Delivery);
+        if (received.IsError)
+            IpControl.PutError(ref writer, socket.Family, received.Source);
         returned |= writer.Flags;
         thread.ActFor(_control);
         var isWritten = writer.Length == 0 || thread.Memory.TryWrite((long)_control.Address, bytes[..writer.Length]);

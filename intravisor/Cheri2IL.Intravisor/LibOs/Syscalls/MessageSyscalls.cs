@@ -208,7 +208,7 @@ internal static class MessageSyscalls
         thread.ActFor(null);
         if (count < 0)
             return count;
-        var returned = flags & (SocketAbi.MSG_CMSG_CLOEXEC | SocketAbi.MSG_OOB);
+        var returned = flags & (SocketAbi.MSG_CMSG_CLOEXEC | SocketAbi.MSG_OOB | SocketAbi.MSG_ERRQUEUE);
         if ((flags & SocketAbi.MSG_OOB) != 0 && count == 0)
             returned |= SocketAbi.MSG_TRUNC;
         if (received.Length > count)
@@ -227,8 +227,10 @@ internal static class MessageSyscalls
         received = default;
         if ((flags & SocketAbi.MSG_OOB) != 0 && socket is StreamSocket { Protocol: SocketAbi.IPPROTO_TCP } stream)
             return stream.ReceiveUrgent(ref to, (flags & SocketAbi.MSG_PEEK) != 0);
+        if ((flags & SocketAbi.MSG_ERRQUEUE) != 0)
+            return socket.ReceiveError(ref to, out received);
         if ((flags & ~ReceiveFlags) != 0)
-            return (flags & SocketAbi.MSG_ERRQUEUE) != 0 ? -Errno.EAGAIN : (flags & SocketAbi.MSG_OOB) != 0 && socket.Type != SocketAbi.SOCK_STREAM ? -Errno.EOPNOTSUPP : -Errno.EINVAL;
+            return (flags & SocketAbi.MSG_OOB) != 0 && socket.Type != SocketAbi.SOCK_STREAM ? -Errno.EOPNOTSUPP : -Errno.EINVAL;
         var mayWait = !socket.IsNonBlocking && (flags & SocketAbi.MSG_DONTWAIT) == 0;
         var deadline = mayWait ? thread.DeadlineAfter(socket.Options.ReceiveTimeout) : 0;
         var isPeek = (flags & SocketAbi.MSG_PEEK) != 0;

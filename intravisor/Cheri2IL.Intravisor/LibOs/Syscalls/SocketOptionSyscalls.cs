@@ -10,11 +10,7 @@ namespace Cheri2IL.Intravisor.LibOs.Syscalls;
 internal static class SocketOptionSyscalls
 {
     /// <summary>Bytes of the largest value: struct tcp_info.</summary>
-    private const int MostBytes = 248;
-
-    private const int TCP_ESTABLISHED = 1;
-    private const int TCP_CLOSE = 7;
-    private const int TCP_LISTEN = 10;
+    private const int MostBytes = StreamSocket.InfoBytes;
 
     public static long Getsockopt(CvmThread thread, in SyscallArguments a)
     {
@@ -101,13 +97,7 @@ internal static class SocketOptionSyscalls
         }
 
         if (level == SocketAbi.IPPROTO_TCP && option == SocketAbi.TCP_INFO)
-        {
-            var stream = (StreamSocket)socket;
-            if (stream.GetHostInfo(value) is > 0 and var count)
-                return count;
-            value[0] = (byte)(stream.IsListening ? TCP_LISTEN : stream.PeerAddress.Family == SocketAbi.AF_UNSPEC ? TCP_CLOSE : TCP_ESTABLISHED);
-            return MostBytes;
-        }
+            return ((StreamSocket)socket).GetInfo(value);
 
         if (!TryGetInteger(socket, level, option, out var integer))
             return -Errno.ENOPROTOOPT;

@@ -32,6 +32,7 @@ internal static class SocketSyscalls
         if (error != 0)
             return error;
         Net.Socket socket = family == SocketAbi.AF_NETLINK ? new NetlinkSocket(thread.Cvm.Network, type, protocol)
+            : type == SocketAbi.SOCK_DGRAM && protocol is SocketAbi.IPPROTO_ICMP or SocketAbi.IPPROTO_ICMPV6 ? new EchoSocket(thread.Cvm.Network, family)
             : type == SocketAbi.SOCK_DGRAM
             ? new DatagramSocket(thread.Cvm.Network, family, protocol == SocketAbi.IPPROTO_UDPLITE ? protocol : SocketAbi.IPPROTO_UDP)
             : new StreamSocket(thread.Cvm.Network, family, type);
@@ -176,7 +177,8 @@ internal static class SocketSyscalls
                 return type switch
                 {
                     SocketAbi.SOCK_STREAM => protocol is 0 or SocketAbi.IPPROTO_TCP ? 0 : -Errno.EPROTONOSUPPORT,
-                    SocketAbi.SOCK_DGRAM => protocol is 0 or SocketAbi.IPPROTO_UDP or SocketAbi.IPPROTO_UDPLITE ? 0 : -Errno.EPROTONOSUPPORT,
+                    SocketAbi.SOCK_DGRAM => protocol is 0 or SocketAbi.IPPROTO_UDP or SocketAbi.IPPROTO_UDPLITE
+                        || protocol == (family == SocketAbi.AF_INET ? SocketAbi.IPPROTO_ICMP : SocketAbi.IPPROTO_ICMPV6) ? 0 : -Errno.EPROTONOSUPPORT,
                     SocketAbi.SOCK_RAW => -Errno.EPERM,
                     _ => -Errno.ESOCKTNOSUPPORT,
                 };
