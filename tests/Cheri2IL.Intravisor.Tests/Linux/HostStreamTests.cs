@@ -70,10 +70,18 @@ public sealed class HostStreamTests
         const int most = 256 << 20;
         using var intravisor = new IntravisorInstance();
         var (server, output, port) = Publish(intravisor, _streams, ["mute", "80"]);
-        // Until the guest listens, connections are reset; one that it has accepted is not.
-        using var connected = await ConnectAsync(port, answers: false);
+        // Until the guest listens, connections are reset, however late; one that it has accepted is not.
+        var connecting = await ConnectAsync(port, answers: false);
         while (!output.Output.Contains("accept: ok", StringComparison.Ordinal))
+        {
             await Task.Delay(10, TestContext.Current.CancellationToken);
+            if (!connecting.Poll(0, SelectMode.SelectRead))
+                continue;
+            connecting.Dispose();
+            connecting = await ConnectAsync(port, answers: false);
+        }
+
+        using var connected = connecting;
         connected.Blocking = false;
         var block = new byte[1 << 16];
         var (sent, isFull) = (0L, false);
