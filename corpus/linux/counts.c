@@ -1,12 +1,8 @@
 // Counters of the network (/proc/net/snmp, snmp6 and dev), in a network of its own where that can be had, so that nobody else's traffic counts.
-#include "show.h"
+#include "network.h"
 #include <arpa/inet.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 // A counter of /proc/net/snmp, whose names stand in the line above.
 static long count_of(const char *protocol, const char *name) {
@@ -119,13 +115,7 @@ static void streams(int family) {
 
 int main(void) {
     setvbuf(stdout, NULL, _IONBF, 0);
-    if (unshare(CLONE_NEWNET) == 0) {
-        struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-        ioctl(socket(AF_INET, SOCK_DGRAM, 0), SIOCSIFFLAGS, &request);
-        int range = open("/proc/sys/net/ipv4/ping_group_range", O_WRONLY);
-        write(range, "0 2147483647", 12);
-        close(range);
-    } else if (errno == EPERM) {
+    if (own_network() != 0 && errno == EPERM) {
         printf("needs root\n");
         return 0;
     }

@@ -267,6 +267,10 @@ static void datagrams(void) {
     server("receiver6", AF_INET6, SOCK_DGRAM, 1);
     list_inet("UDP of IPv6", AF_INET6, IPPROTO_UDP, 0xfff, 0);
     list_inet("no protocol", AF_INET, 200, 0xfff, 0);
+    int echo = socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP);
+    bind(echo, (void *)&(struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(77) }, sizeof(struct sockaddr_in));
+    list_inet("ICMP", AF_INET, IPPROTO_ICMP, 0xfff, 0);
+    close(echo);
     list_inet("no sockets of it", AF_INET, IPPROTO_UDPLITE, 0xfff, 0);
     forget();
 }

@@ -1,12 +1,8 @@
 // Echoes of ICMP by datagram sockets, in a network of its own where that can be had, for there they may be allowed to.
-#include "show.h"
+#include "network.h"
 #include <arpa/inet.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 struct message { unsigned char type, code; unsigned short sum, id, sequence; char data[1000]; };
 
@@ -136,13 +132,7 @@ static void echoes(int family, const char *self, const char *other) {
 
 int main(void) {
     setvbuf(stdout, NULL, _IONBF, 0);
-    if (unshare(CLONE_NEWNET) == 0) {
-        struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-        ioctl(socket(AF_INET, SOCK_DGRAM, 0), SIOCSIFFLAGS, &request);
-        int range = open("/proc/sys/net/ipv4/ping_group_range", O_WRONLY);
-        write(range, "0 2147483647", 12);
-        close(range);
-    } else if (errno == EPERM) {
+    if (own_network() != 0 && errno == EPERM) {
         printf("needs root\n");
         return 0;
     }

@@ -1,8 +1,7 @@
 // IPv6: addresses that sockets may have, both families at one socket, what excludes what, and scopes.
-#include "show.h"
+#include "network.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <sys/socket.h>
 
 // An address of either family as text, and a port; its length.
 static socklen_t at(struct sockaddr_storage *to, const char *text, int port, unsigned scope) {
@@ -281,6 +280,8 @@ static void shown(void) {
 
 int main(void) {
     setvbuf(stdout, NULL, _IONBF, 0);
+    // Another program may have the port that is taken next.
+    own_network();
     printf("streams\n");
     binding(SOCK_STREAM);
     printf("datagrams\n");

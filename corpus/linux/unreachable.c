@@ -132,7 +132,13 @@ static void queued(int family, const char *address, int level, int option) {
     show("send", sendto(file, "third", 5, 0, (void *)&nobody, length));
     events("an error", file);
     next(file, 100, 0);
+    show("send", sendto(file, "gone", 4, 0, (void *)&nobody, length));
+    events("an error", file);
     setsockopt(file, level, option, &(int){ 0 }, sizeof(int));
+    next(file, 100, 0);
+    events("still", file);
+    show_error(file);
+    events("none", file);
     show("without", sendto(file, "fourth", 6, 0, (void *)&nobody, length));
     events("none", file);
     close(file);

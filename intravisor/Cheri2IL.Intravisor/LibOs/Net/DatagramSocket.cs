@@ -171,6 +171,9 @@ internal class DatagramSocket : Socket
         return count;
     }
 
+    /// <summary>What could not be delivered is not asked for any more.</summary>
+    public void ForgetErrors() => Interlocked.Exchange(ref _errors, null)?.Close();
+
     /// <inheritdoc/>
     public override int Poll()
     {

@@ -23,7 +23,7 @@ internal sealed class SocketQuery
     /// <summary>Of AF_INET and AF_INET6: IPPROTO_TCP, IPPROTO_UDP or another.</summary>
     public int Protocol { get; private init; }
 
-    /// <summary>Whether there are sockets of that protocol.</summary>
+    /// <summary>Whether sockets of that protocol are told of.</summary>
     public bool IsOfAKnownProtocol => Family == SocketAbi.AF_UNIX || Protocol is SocketAbi.IPPROTO_TCP or SocketAbi.IPPROTO_UDP or SocketAbi.IPPROTO_UDPLITE;
 
     /// <summary>What is to be told besides: of AF_UNIX UDIAG_SHOW_ flags, else a bit for each attribute, the first of which is number 1.</summary>

@@ -32,7 +32,7 @@ internal static class SocketReport
     /// <param name="to">Where to.</param>
     public static void List(SocketQuery query, Socket socket, ref NetlinkWriter to)
     {
-        if (socket.Family != query.Family || (query.Family != SocketAbi.AF_UNIX && socket.Protocol != query.Protocol))
+        if (socket.Family != query.Family || !query.IsOfAKnownProtocol || (query.Family != SocketAbi.AF_UNIX && socket.Protocol != query.Protocol))
             return;
         var shown = StateOf(socket);
         if (shown.State != 0 && query.Includes(socket, shown.State, shown.Remote))
@@ -44,6 +44,8 @@ internal static class SocketReport
     {
         if (query.Family == SocketAbi.AF_UNIX && query.Inode == 0)
             return -Errno.EINVAL;
+        if (!query.IsOfAKnownProtocol)
+            return -Errno.ENOENT;
         // A connection before what listens at the same port.
         foreach (var isConnected in (ReadOnlySpan<bool>)[true, false])
         {

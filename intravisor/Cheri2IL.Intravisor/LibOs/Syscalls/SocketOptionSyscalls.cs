@@ -139,6 +139,8 @@ internal static class SocketOptionSyscalls
             return 0;
         }
 
+        if (integer == 0 && (level, option) is (SocketAbi.IPPROTO_IP, SocketAbi.IP_RECVERR) or (SocketAbi.IPPROTO_IPV6, SocketAbi.IPV6_RECVERR))
+            (socket as DatagramSocket)?.ForgetErrors();
         if (level != SocketAbi.SOL_SOCKET)
             return options.Set(level, option, integer);
         switch (option)
