@@ -69,12 +69,18 @@ internal sealed unsafe partial class HostTerminal : IHostTerminal, IDisposable
     /// <inheritdoc/>
     public Action? Resized { get; set; }
 
-    /// <summary>Takes the terminal; null: standard input or output is none, or another job has it.</summary>
-    public static HostTerminal? Open()
+    /// <summary>Whether standard input and output are a terminal, and no other job has it.</summary>
+    public static bool IsOurs
     {
-        int group;
-        return !OperatingSystem.IsWindows() && TryGetModes(0) is { } modes && TryGetModes(1) is not null && NativeIoctl(0, TIOCGPGRP, &group) == 0 && group == NativeGroup() ? new HostTerminal(modes) : null;
+        get
+        {
+            int group;
+            return TryGetModes(0) is not null && TryGetModes(1) is not null && NativeIoctl(0, TIOCGPGRP, &group) == 0 && group == NativeGroup();
+        }
     }
+
+    /// <summary>Takes the terminal; null: it is not <see cref="IsOurs">ours</see>.</summary>
+    public static HostTerminal? Open() => !OperatingSystem.IsWindows() && IsOurs && TryGetModes(0) is { } modes ? new HostTerminal(modes) : null;
 
     /// <inheritdoc/>
     public bool Is(int stream) => _is[stream];

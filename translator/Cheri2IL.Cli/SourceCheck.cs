@@ -38,7 +38,9 @@ internal sealed unsafe partial class SourceCheck
         return new SourceCheck(launcher, arguments);
     }
 
-    /// <summary>Waits until all have been looked at. Call it before anything is done that others can see; it does not return if a source has changed.</summary>
+    /// <summary>
+    /// Waits until all have been looked at. Call it before anything is done that others can see, once or more; it does not return if a source has changed.
+    /// </summary>
     /// <exception cref="ToolException">The script cannot be started.</exception>
     public void End()
     {

@@ -49,7 +49,9 @@ internal static class GuestRun
         if (inside is null && arguments.Program.Length == 0)
             throw new ToolException(ExitCode.BadInput, $"{arguments.Root}: the image wants to run {command[0]}, which it does not have");
         var program = inside is not null ? null : new ProgramLoad(files, command[0]);
-        sources?.End();
+        // Making a cVM concerns nobody else, unless it takes the terminal or writes files of the host.
+        if (arguments.TraceFile is not null || arguments.Upper is not null || HostTerminal.IsOurs)
+            sources?.End();
         using var traceFile = arguments.TraceFile is { } path ? OpenTrace(path) : null;
         using var terminal = HostTerminal.Open();
         var options = new CvmOptions
@@ -71,6 +73,7 @@ internal static class GuestRun
         if (root is not null)
             options = root.Apply(options) ?? throw new ToolException(ExitCode.BadInput, $"{arguments.Root}: {root.UserProblem}");
         using var cvm = new Cvm(1, options);
+        sources?.End();
         if (program is null)
             cvm.Start();
         else
