@@ -52,7 +52,7 @@ internal sealed unsafe partial class SourceCheck
     private void Look()
     {
         var folder = AppContext.BaseDirectory;
-        if (HostStatus.Of(Utf8Text.ToTerminatedBytes(folder + "stamp")) is not { } stamp || ReadAll(folder + "sources") is not { } paths)
+        if (HostStatus.Of(PlainText.ToTerminatedBytes(folder + "stamp")) is not { } stamp || ReadAll(folder + "sources") is not { } paths)
         {
             _isStale = true;
             return;

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Loader;
 using Cheri2IL.Cli.Cache;
 using Cheri2IL.Cli.Commands;
+using Cheri2IL.Deployment.Archives;
 using Cheri2IL.Intravisor.LibOs.Mm;
 using Cheri2IL.Intravisor.LibOs.Vfs;
 using Cheri2IL.Runtime;
@@ -93,7 +94,7 @@ internal sealed class TranslatedFiles : ICodeImages
     public FileImage Load(string path)
     {
         using var file = InputFile.Open(path);
-        return Given(TryStart(file.Identity, path) ?? Read(file, path));
+        return Given(TryStart(file.Identity, path, GuestLayout.PieBase, 0) ?? Read(file, path));
     }
 
     /// <summary>The image of a program that a root has, which on a warm start is not read.</summary>
@@ -102,8 +103,27 @@ internal sealed class TranslatedFiles : ICodeImages
     public FileImage Load(IHostFile file, string path)
     {
         var identity = file.Identity;
-        return Given((identity is null ? null : TryStart(identity, path)) ?? Read(file, identity, path));
+        return Given((identity is null ? null : TryStart(identity, path, GuestLayout.PieBase, 0)) ?? Read(file, identity, path));
     }
+
+    /// <summary>
+    /// Loads what a program in a root, and its dynamic linker, were translated to when it was started before: while the cVM is made, on a thread of its own. What
+    /// is wrong with any of them the start itself says.
+    /// </summary>
+    public void Prefetch(IHostTree root, string path)
+    {
+        try
+        {
+            if (FindKnown(root, path, GuestLayout.PieBase, 0) is { Elf.Interpreter: { } linker })
+                FindKnown(root, linker, GuestLayout.InterpreterBase);
+        }
+        catch (Exception error) when (error is IOException or ElfFormatException or BadImageFormatException or UnauthorizedAccessException)
+        {
+        }
+    }
+
+    private FileImage? FindKnown(IHostTree root, string path, params ReadOnlySpan<long> biases)
+        => TreeFile.Find(root, path) is { } found && root.Open(found.Names)?.Identity is { } identity ? TryStart(identity, path, biases) : null;
 
     /// <summary>The image of an assembly that is loaded already.</summary>
     /// <param name="module">The assembly.</param>
@@ -278,10 +298,10 @@ internal sealed class TranslatedFiles : ICodeImages
         return image;
     }
 
-    /// <summary>The image of a program that was started before; null: it was not. Without reading it, only that tells which bias it has.</summary>
-    private FileImage? TryStart(FileIdentity identity, string path)
+    /// <summary>The image of a file that was used before at one of the biases; null: it was not. Without reading it, only that tells which bias it has.</summary>
+    private FileImage? TryStart(FileIdentity identity, string path, params ReadOnlySpan<long> biases)
     {
-        foreach (var bias in (ReadOnlySpan<long>)[GuestLayout.PieBase, 0])
+        foreach (var bias in biases)
         {
             if (_cache?.TryStart(identity, Variant(bias, IsAlwaysPrecise)) is { } cached)
                 return Keep(cached, path);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Cheri2IL.Intravisor.LibOs.Vfs;
+using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Deployment.Archives;
 
@@ -57,10 +58,10 @@ public sealed record ImageUser(int UserId, int GroupId, IReadOnlyList<int> Group
         var lines = new List<string[]>();
         if (TreeFile.Read(tree, path, LongestFile) is not { } content)
             return lines;
-        foreach (var line in Encoding.UTF8.GetString(content).Split('\n'))
+        foreach (var line in PlainText.Split(PlainText.FromBytes(content), '\n'))
         {
-            if (line.Split(':') is var parts && parts.Length >= fields)
-                lines.Add(parts);
+            if (PlainText.Split(line, ':') is var parts && parts.Count >= fields)
+                lines.Add([.. parts]);
         }
 
         return lines;

@@ -1,6 +1,7 @@
 using Cheri2IL.Deployment.Archives.Ext4;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Vfs;
+using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Deployment.Archives;
 
@@ -25,7 +26,7 @@ public sealed record RootFile(IHostTree Tree, ImageConfiguration Configuration)
     /// <exception cref="IOException">It cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">It must not be read.</exception>
     public static RootFile Open(string path, RootStore store)
-        => Directory.Exists(path) ? new RootFile(new HostTree(path), ImageConfiguration.None) : Open(new ImageFile(path), store);
+        => HostTree.IsDirectory(path) ? new RootFile(new HostTree(path), ImageConfiguration.None) : Open(new ImageFile(path), store);
 
     /// <summary>What is wrong where <see cref="Apply"/> returns null.</summary>
     public string UserProblem => $"the image wants to be run as {Configuration.User}, which its /etc/passwd and /etc/group do not have";
@@ -70,9 +71,21 @@ public sealed record RootFile(IHostTree Tree, ImageConfiguration Configuration)
     /// <param name="environment">NAME=VALUE, in which PATH may be.</param>
     public string? Search(string name, IReadOnlyList<string> environment)
     {
-        var path = environment.LastOrDefault(v => v.StartsWith("PATH=", StringComparison.Ordinal))?["PATH=".Length..] ?? UsualPath;
-        return path.Split(':').Where(d => d.StartsWith('/')).Select(d => $"{d.TrimEnd('/')}/{name}")
-            .FirstOrDefault(p => TreeFile.Find(Tree, p) is { Entry.Mode: var mode } && (mode & 0x49) != 0);
+        var path = UsualPath;
+        foreach (var variable in environment)
+        {
+            if (variable.StartsWith("PATH=", StringComparison.Ordinal))
+                path = variable["PATH=".Length..];
+        }
+
+        foreach (var directory in PlainText.Split(path, ':'))
+        {
+            var candidate = string.Concat(directory.TrimEnd('/'), "/", name);
+            if (directory.StartsWith('/') && TreeFile.Find(Tree, candidate) is { Entry.Mode: var mode } && (mode & 0x49) != 0)
+                return candidate;
+        }
+
+        return null;
     }
 
     private static RootFile Open(ImageFile file, RootStore store)

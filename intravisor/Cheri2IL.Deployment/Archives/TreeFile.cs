@@ -1,5 +1,6 @@
 using System.Text;
 using Cheri2IL.Intravisor.LibOs.Vfs;
+using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Deployment.Archives;
 
@@ -17,10 +18,10 @@ public sealed record TreeFile(IReadOnlyList<string> Names, HostEntry Entry)
         var files = new FileSystem(() => 0, tree, memoryLimit: 0);
         lock (files.Gate)
         {
-            if (files.Walk(0, files.Root, FileSystem.FromBytes(Encoding.UTF8.GetBytes(path)), followLast: true, out var at) != 0 || at.Inode is not RegularFile || at.HasTrailingSlash
+            if (files.Walk(0, files.Root, FileSystem.FromText(path), followLast: true, out var at) != 0 || at.Inode is not RegularFile || at.HasTrailingSlash
                 || files.PathOf(at.Parent) is not { } parent)
                 return null;
-            var directory = parent.Split('/', StringSplitOptions.RemoveEmptyEntries);
+            var directory = FileSystem.NamesOf(parent);
             return tree.Find(directory, at.Name) is { } entry ? new TreeFile((string[])[.. directory, at.Name], entry) : null;
         }
     }

@@ -316,7 +316,7 @@ public sealed partial class Cvm : IDisposable
         lock (FileSystem.Gate)
         {
             var at = FileSystem.Root;
-            foreach (var name in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
+            foreach (var name in FileSystem.NamesOf(path))
             {
                 var error = FileSystem.Walk(FirstProcessId, at, name, followLast: true, out var found);
                 if (error == -Errno.ENOENT && found.Parent is { IsWritable: true } parent)

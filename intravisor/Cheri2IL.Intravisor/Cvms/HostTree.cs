@@ -23,11 +23,13 @@ public sealed unsafe partial class HostTree : IHostTree
     /// <exception cref="DirectoryNotFoundException">It is not a directory.</exception>
     public HostTree(string root)
     {
-        var path = Path.GetFullPath(root);
-        if (!Directory.Exists(path))
+        if (!IsDirectory(root))
             throw new DirectoryNotFoundException($"{root}: not a directory");
-        _root = Utf8Text.ToBytes(path);
+        _root = PlainText.ToBytes(root.StartsWith('/') ? root : Path.GetFullPath(root));
     }
+
+    /// <summary>Whether a path of the host leads to a directory.</summary>
+    public static bool IsDirectory(string path) => HostStatus.OfTarget(PlainText.ToTerminatedBytes(path)) is { Format: HostStatus.Directory };
 
     /// <inheritdoc/>
     public IReadOnlyList<HostEntry> List(IReadOnlyList<string> path)

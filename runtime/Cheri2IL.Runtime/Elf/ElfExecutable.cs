@@ -342,7 +342,7 @@ public sealed class ElfExecutable
         var path = new ElfReader(content).CString();
         if (content.Length is < 2 or > 4096 || path.Length != content.Length - 1)
             throw Error(header.Offset, "PT_INTERP is not a path of at most 4095 bytes with one zero byte at its end");
-        Interpreter = Utf8Text.FromBytes(path);
+        Interpreter = PlainText.FromBytes(path);
     }
 
     /// <summary>What e_flags do not say of capabilities, the name of the architecture does.</summary>

@@ -90,7 +90,7 @@ public ref struct ElfReader(ReadOnlySpan<byte> data)
             return default;
         }
 
-        // Not IndexOf (see Utf8Text).
+        // Not IndexOf (see PlainText).
         for (var end = Position; end < _data.Length; end++)
         {
             if (_data[end] != 0)

@@ -45,7 +45,7 @@ public static class RiscVAttributes
     /// <summary>Whether the name of an architecture has an extension of several letters, with or without its version.</summary>
     public static bool HasExtension(string? architecture, string extension)
     {
-        // Without searches (see Utf8Text): every program with the attributes is asked at its start.
+        // Without searches (see PlainText): every program with the attributes is asked at its start.
         for (var rest = architecture.AsSpan(); !rest.IsEmpty;)
         {
             var end = 0;
@@ -93,7 +93,7 @@ public static class RiscVAttributes
                     return false;
             }
 
-            architecture = Utf8Text.FromBytes(text);
+            architecture = PlainText.FromBytes(text);
         }
 
         return !group.Failed;

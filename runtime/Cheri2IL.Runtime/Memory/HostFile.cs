@@ -51,7 +51,7 @@ public sealed unsafe partial class HostFile : IDisposable
     public long Length => Identity.Size;
 
     /// <summary>Opens a file; null, and the errno, when that is impossible or it is not a regular file.</summary>
-    public static HostFile? TryOpen(string path, out int error) => TryOpen(Utf8Text.ToTerminatedBytes(path), 0, out error);
+    public static HostFile? TryOpen(string path, out int error) => TryOpen(PlainText.ToTerminatedBytes(path), 0, out error);
 
     /// <summary>The same by a path of bytes with a zero at its end, which is not followed where it ends in a symbolic link.</summary>
     public static HostFile? TryOpenUnfollowed(ReadOnlySpan<byte> path, out int error) => TryOpen(path, NotFollowing, out error);
@@ -88,7 +88,7 @@ public sealed unsafe partial class HostFile : IDisposable
     /// <summary>What a file is now; null if it does not exist, cannot be looked at or is not a regular file.</summary>
     public static FileIdentity? IdentityOf(string path)
     {
-        fixed (byte* name = Utf8Text.ToTerminatedBytes(path))
+        fixed (byte* name = PlainText.ToTerminatedBytes(path))
             return Identify(HostStatus.WorkingDirectory, name, 0, out _);
     }
 

@@ -49,10 +49,15 @@ public unsafe partial struct HostStatus
     public readonly FileIdentity Identity => new(((ulong)_deviceMajor << 32) | _deviceMinor, _inode, (long)_size, ModifyTime, _changeTime.Nanoseconds);
 
     /// <summary>That of a path of bytes with a zero at its end, which is not followed where it ends in a symbolic link; null: it cannot be looked at.</summary>
-    public static HostStatus? Of(ReadOnlySpan<byte> path)
+    public static HostStatus? Of(ReadOnlySpan<byte> path) => Of(path, NotFollowing);
+
+    /// <summary>The same for what the path leads to in the end.</summary>
+    public static HostStatus? OfTarget(ReadOnlySpan<byte> path) => Of(path, 0);
+
+    private static HostStatus? Of(ReadOnlySpan<byte> path, int flags)
     {
         fixed (byte* name = path)
-            return TryGet(WorkingDirectory, name, NotFollowing, out var status, out _) ? status : null;
+            return TryGet(WorkingDirectory, name, flags, out var status, out _) ? status : null;
     }
 
     /// <summary>By statx.</summary>

@@ -1,6 +1,7 @@
 using Cheri2IL.Deployment.Archives;
 using Cheri2IL.Intravisor.Cvms;
 using Cheri2IL.Intravisor.LibOs.Vfs;
+using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Elf;
 
 namespace Cheri2IL.Cli.Commands;
@@ -49,6 +50,8 @@ internal static class GuestRun
         if (inside is null && arguments.Program.Length == 0)
             throw new ToolException(ExitCode.BadInput, $"{arguments.Root}: the image wants to run {command[0]}, which it does not have");
         var program = inside is not null ? null : new ProgramLoad(files, command[0]);
+        if (inside is not null)
+            new Thread(() => files.Prefetch(root!.Tree, inside)) { IsBackground = true }.Start();
         // Making a cVM concerns nobody else, unless it takes the terminal or writes files of the host.
         if (arguments.TraceFile is not null || arguments.Upper is not null || HostTerminal.IsOurs)
             sources?.End();
@@ -104,11 +107,12 @@ internal static class GuestRun
     private static string? FindInside(RootFile root, string command, RunArguments arguments)
     {
         // What an image itself wants to run is relative to its working directory.
-        if (arguments.Program.Length == 0 && command.Contains('/', StringComparison.Ordinal) && !command.StartsWith('/'))
+        var hasSlash = PlainText.IndexOf(command, '/') >= 0;
+        if (arguments.Program.Length == 0 && hasSlash && !command.StartsWith('/'))
             command = $"/{root.Configuration.WorkingDirectory?.Trim('/')}/{command}";
         if (command.StartsWith('/'))
             return TreeFile.Find(root.Tree, command) is null ? null : command;
-        if (command.Contains('/', StringComparison.Ordinal) || (arguments.Program.Length > 0 && File.Exists(command)))
+        if (hasSlash || (arguments.Program.Length > 0 && File.Exists(command)))
             return null;
         return root.Search(command, [.. root.Configuration.Environment, .. arguments.Environment]);
     }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Cheri2IL.Intravisor.Cvms;
+using Cheri2IL.Runtime;
 
 namespace Cheri2IL.Cli.Commands;
 
@@ -107,7 +108,7 @@ internal sealed class RunArguments
 
     private void ParseOption(string argument, ReadOnlySpan<string> args, ref int k)
     {
-        var equals = argument.IndexOf('=', StringComparison.Ordinal);
+        var equals = PlainText.IndexOf(argument, '=');
         var name = equals < 0 ? argument : argument[..equals];
         switch (name)
         {

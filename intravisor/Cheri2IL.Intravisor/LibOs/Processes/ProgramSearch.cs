@@ -51,8 +51,13 @@ internal sealed record ProgramSearch(RegularFile File, ProgramStart Start)
                 return null;
             }
 
-            start = start with { Arguments = [interpreter, .. argument.Length == 0 ? (byte[][])[] : [argument], start.Path, .. start.Arguments.Skip(1)] };
-            start = start with { Path = interpreter };
+            var arguments = new List<byte[]> { interpreter };
+            if (argument.Length > 0)
+                arguments.Add(argument);
+            arguments.Add(start.Path);
+            for (var k = 1; k < start.Arguments.Count; k++)
+                arguments.Add(start.Arguments[k]);
+            start = start with { Path = interpreter, Arguments = arguments };
             lock (tree.Gate)
                 error = tree.Walk(process.FileCaller, process.Files.WorkingDirectory, FileSystem.FromBytes(interpreter), followLast: true, out at);
             if (error != 0)

@@ -15,14 +15,14 @@ public sealed record ProgramStart(byte[] Path, string ExecutablePath, IReadOnlyL
     internal ProcessCredentials Credentials { get; init; } = ProcessCredentials.Root;
 
     /// <summary>The path of the file as text.</summary>
-    public string PathText => Utf8Text.FromBytes(FileSystem.ToBytes(ExecutablePath));
+    public string PathText => PlainText.FromBytes(FileSystem.ToBytes(ExecutablePath));
 
     /// <summary>The last part of the path it was given: the name of its main thread, at most 15 bytes.</summary>
     public byte[] Name
     {
         get
         {
-            // Without searches (see Utf8Text).
+            // Without searches (see PlainText).
             var start = Path.Length;
             while (start > 0 && Path[start - 1] != '/')
                 start--;
@@ -33,7 +33,7 @@ public sealed record ProgramStart(byte[] Path, string ExecutablePath, IReadOnlyL
     /// <summary>What a cVM starts with.</summary>
     internal static ProgramStart Of(CvmOptions options)
     {
-        var path = Utf8Text.ToBytes(options.ProgramPath);
+        var path = PlainText.ToBytes(options.ProgramPath);
         return new ProgramStart(path, FileSystem.FromBytes(path), ToBytes(options.Arguments), ToBytes(options.Environment));
     }
 
@@ -41,7 +41,7 @@ public sealed record ProgramStart(byte[] Path, string ExecutablePath, IReadOnlyL
     {
         var bytes = new byte[strings.Count][];
         for (var k = 0; k < bytes.Length; k++)
-            bytes[k] = Utf8Text.ToBytes(strings[k]);
+            bytes[k] = PlainText.ToBytes(strings[k]);
         return bytes;
     }
 }

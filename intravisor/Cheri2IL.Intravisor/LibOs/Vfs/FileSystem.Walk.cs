@@ -34,7 +34,7 @@ public sealed partial class FileSystem
         if (path[0] == '/' && walk.CheckJump(start) is var jump and not 0)
             return jump;
         var at = path[0] == '/' ? walk.Root : start;
-        var names = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
+        var names = NamesOf(path);
         var trailing = path[^1] == '/';
         if (names.Length == 0)
         {

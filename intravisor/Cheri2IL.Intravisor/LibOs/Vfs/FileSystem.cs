@@ -199,7 +199,7 @@ public sealed partial class FileSystem
         lock (Gate)
         {
             var at = from;
-            foreach (var name in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
+            foreach (var name in NamesOf(path))
             {
                 if (at.Lookup(name) is not DirectoryNode next)
                 {
@@ -232,7 +232,7 @@ public sealed partial class FileSystem
                 break;
             }
 
-            var name = at.Home is { } home && home.Parent == at.Parent ? home.Name : at.Parent.Children.FirstOrDefault(c => c.Inode == at)?.Name;
+            var name = at.Home is { } home && home.Parent == at.Parent ? home.Name : NameIn(at.Parent, at);
             if (at.IsRemoved || name is null)
                 return "(unreachable)";
             length += 1 + name.Length;
@@ -243,15 +243,51 @@ public sealed partial class FileSystem
 
         names.Reverse();
         return start + string.Join('/', names);
+
+        static string? NameIn(DirectoryNode parent, DirectoryNode child)
+        {
+            foreach (var entry in parent.Children)
+            {
+                if (entry.Inode == child)
+                    return entry.Name;
+            }
+
+            return null;
+        }
     }
 
     /// <summary>Text of the host as such a name: a character for each byte of its UTF-8.</summary>
-    public static string FromText(string text) => FromBytes(Utf8Text.ToBytes(text));
+    public static string FromText(string text) => FromBytes(PlainText.ToBytes(text));
+
+    /// <summary>The names in a path, without what is empty between slashes.</summary>
+    public static string[] NamesOf(string path)
+    {
+        // Without searches (see PlainText).
+        var count = 0;
+        for (var k = 0; k < path.Length; k++)
+        {
+            if (path[k] != '/' && (k == 0 || path[k - 1] == '/'))
+                count++;
+        }
+
+        var names = new string[count];
+        for (var (at, k) = (0, 0); k < count; k++)
+        {
+            while (path[at] == '/')
+                at++;
+            var start = at;
+            while (at < path.Length && path[at] != '/')
+                at++;
+            names[k] = path[start..at];
+        }
+
+        return names;
+    }
 
     /// <summary>What stands behind the last slash of a path.</summary>
     public static string LastPart(string path)
     {
-        // Without searches (see Utf8Text).
+        // Without searches (see PlainText).
         var start = path.Length;
         while (start > 0 && path[start - 1] != '/')
             start--;

@@ -3,10 +3,10 @@ using System.Text;
 namespace Cheri2IL.Runtime;
 
 /// <summary>
-/// Text as UTF-8 and back. What is ASCII, as nearly all names and paths are, takes a loop: .NET's own conversions, and its searches in spans, load some
-/// sixty types of vectors at their first use, four milliseconds of a start.
+/// Text as UTF-8 and back, and searches in it, by loops: .NET's own, which are faster by far in long texts, load some sixty types of vectors at their first use,
+/// four milliseconds of a start. For names, paths and small files that every start has to do with.
 /// </summary>
-public static class Utf8Text
+public static class PlainText
 {
     /// <summary>The bytes of <paramref name="text"/>; of a surrogate by itself, those of U+FFFD.</summary>
     public static byte[] ToBytes(string text)
@@ -48,5 +48,33 @@ public static class Utf8Text
         }
 
         return new string(text);
+    }
+
+    /// <summary>Where <paramref name="character"/> first is; negative: nowhere.</summary>
+    public static int IndexOf(string text, char character)
+    {
+        for (var k = 0; k < text.Length; k++)
+        {
+            if (text[k] == character)
+                return k;
+        }
+
+        return -1;
+    }
+
+    /// <summary>What is between the separators, as <see cref="string.Split(char, StringSplitOptions)"/> has it.</summary>
+    public static List<string> Split(string text, char separator)
+    {
+        List<string> parts = [];
+        var start = 0;
+        for (var k = 0; k <= text.Length; k++)
+        {
+            if (k < text.Length && text[k] != separator)
+                continue;
+            parts.Add(text[start..k]);
+            start = k + 1;
+        }
+
+        return parts;
     }
 }
