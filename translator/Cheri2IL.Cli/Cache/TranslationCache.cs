@@ -43,14 +43,19 @@ internal sealed class TranslationCache
     public static TranslationCache OfUser => new(UserDirectory + "/translations");
 
     /// <summary>What this tool keeps for the user: <c>$XDG_CACHE_HOME/cheri2il</c>, or below <c>~/.cache</c>.</summary>
+    /// <exception cref="ToolException">Neither is there. A folder that others could have made before would do for none, because what it holds is executed.</exception>
     public static string UserDirectory
     {
         get
         {
             var root = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
-            if (string.IsNullOrEmpty(root))
-                root = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
-            return root + "/cheri2il";
+            // Relative ones are to be ignored (XDG Base Directory Specification).
+            if (root is { Length: > 0 } && root[0] == '/')
+                return root + "/cheri2il";
+            var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+            return home.Length > 0
+                ? home + "/.cache/cheri2il"
+                : throw new ToolException(ExitCode.CannotCreate, "there is no home directory to keep translations in: set HOME, or XDG_CACHE_HOME to an absolute path");
         }
     }
 
