@@ -12,6 +12,9 @@ public enum Engine
     /// <summary>The evaluator on IR after all passes, which keep registers exact at memory faults.</summary>
     EvaluatorPrecise,
 
+    /// <summary>The evaluator of blocks, as it runs what is not translated yet.</summary>
+    EvaluatorBlocks,
+
     /// <summary>Emitted IL with the checks that the passes leave.</summary>
     Emitted,
 

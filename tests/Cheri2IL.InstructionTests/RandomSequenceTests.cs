@@ -18,11 +18,12 @@ public sealed class RandomSequenceTests
     private static readonly int Seed = Setting("CHERI2IL_RANDOM_SEED", Fuzzing.Seed(1));
 
     /// <summary>Cases of all tests here, which share the time of a longer run.</summary>
-    private const int Tests = 15;
+    private const int Tests = 19;
 
     [Theory]
     [InlineData(Engine.EvaluatorOptimized)]
     [InlineData(Engine.EvaluatorPrecise)]
+    [InlineData(Engine.EvaluatorBlocks)]
     [InlineData(Engine.Emitted)]
     [InlineData(Engine.EmittedAllChecks)]
     [InlineData(Engine.EmittedPrecise)]
@@ -38,6 +39,8 @@ public sealed class RandomSequenceTests
     [Theory]
     [InlineData(Engine.EvaluatorPrecise, MachineLayout.Unmapped)]
     [InlineData(Engine.EvaluatorPrecise, MachineLayout.ReadOnly)]
+    [InlineData(Engine.EvaluatorBlocks, MachineLayout.Unmapped)]
+    [InlineData(Engine.EvaluatorBlocks, MachineLayout.ReadOnly)]
     [InlineData(Engine.EmittedPrecise, MachineLayout.Unmapped)]
     [InlineData(Engine.EmittedPrecise, MachineLayout.ReadOnly)]
     public void RandomSequences_ThatTheHardwareTraps_EndAlike(Engine engine, int trapping)
@@ -57,6 +60,7 @@ public sealed class RandomSequenceTests
     [InlineData(Engine.EvaluatorPlain)]
     [InlineData(Engine.EvaluatorOptimized)]
     [InlineData(Engine.EvaluatorPrecise)]
+    [InlineData(Engine.EvaluatorBlocks)]
     [InlineData(Engine.Emitted)]
     [InlineData(Engine.EmittedAllChecks)]
     [InlineData(Engine.EmittedPrecise)]

@@ -27,7 +27,7 @@ internal sealed unsafe class SandboxImage(TranslatedModule? module, IRegionTrans
     public bool IsIntact(ICodeMemory memory) => true;
 
     /// <inheritdoc/>
-    public TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc) => regions?.Translate(state, pc);
+    public TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc, long evaluated = 0) => regions?.Translate(state, pc, evaluated);
 
     /// <inheritdoc/>
     public bool IsExecutable(long address) => GuestSandbox.IsExecutable(address);

@@ -54,9 +54,15 @@ internal sealed unsafe class TestProgram : IGuestHost, IDisposable
         var segment = new GuestSegment(MachineLayout.Code, area.Length, area, IsExecutable: true, IsWritable: false);
         var image = new GuestImage(area, 0, [segment], [], entries);
         _losesRegisters = engine == Engine.EvaluatorOptimized;
+        var nothing = new SandboxImage(null, null);
+        if (engine == Engine.EvaluatorBlocks)
+        {
+            _code = new TranslatedCode(_dispatch, nothing, new SingleImage(nothing), new CodeEvaluator(nothing));
+            return;
+        }
+
         if (engine is Engine.EvaluatorPlain or Engine.EvaluatorOptimized or Engine.EvaluatorPrecise)
         {
-            var nothing = new SandboxImage(null, null);
             var passes = engine == Engine.EvaluatorPlain
                 ? null
                 : new PassOptions { Verify = true, GuaranteedSlotBytes = MachineLayout.SlotBytes, PreciseFaults = engine == Engine.EvaluatorPrecise };

@@ -117,7 +117,7 @@ public sealed unsafe class TraceMachine(TraceEngine engine) : ICodeSource, ICode
     public CodeMapping? FindCode(long address) => null;
 
     /// <inheritdoc/>
-    public TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc)
+    public TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc, long evaluated = 0)
     {
         if (engine == TraceEngine.Evaluator)
             return null;

@@ -11,6 +11,8 @@ using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator;
 using Cheri2IL.Translator.Elf;
 using Cheri2IL.Translator.Emit;
+using Cheri2IL.Translator.Isa.RiscV;
+using Cheri2IL.Translator.Passes;
 using Cheri2IL.Translator.RunTime;
 
 namespace Cheri2IL.Cli;
@@ -53,6 +55,8 @@ internal sealed class TranslatedFiles : ICodeImages
     private FileImage[] _given = [];
     private int _assemblies;
     private readonly List<string> _withoutNative = [];
+    private Dictionary<string, IRegionTranslator> Evaluating => field ??= [];
+    private bool _evaluates;
     private readonly RunArguments _arguments;
     private TranslationCache? _cache;
     private long _unknownBytes;
@@ -170,9 +174,12 @@ internal sealed class TranslatedFiles : ICodeImages
 
         bool Add(string entry, Func<Translation> make)
         {
-            if (cache.Has(entry))
+            var isWithoutCode = !image.IsLarge && EvaluatedFunctions.Has(cache, entry);
+            if (cache.Has(entry) && !isWithoutCode)
                 return false;
             cache.Add(entry, make().Assembly);
+            if (isWithoutCode)
+                EvaluatedFunctions.Delete(cache, entry);
             return true;
         }
     }
@@ -207,8 +214,8 @@ internal sealed class TranslatedFiles : ICodeImages
     /// </summary>
     public void KeepForNextStart()
     {
-        if (System.Runtime.JitInfo.GetCompilationTime() is var time && time > WorthCompiling && _withoutNative.Count > 0)
-            CompileInBackground(_cache!, time > WorthAsking);
+        if (System.Runtime.JitInfo.GetCompilationTime() is var time && _cache is not null && ((time > WorthCompiling && _withoutNative.Count > 0) || _evaluates))
+            CompileInBackground(_cache, time > WorthAsking);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -216,11 +223,35 @@ internal sealed class TranslatedFiles : ICodeImages
     {
         if (!NativeCompiler.IsUsed)
             return;
-        var names = _withoutNative.ToHashSet();
+        var evaluated = _evaluates ? NoteEvaluated(cache) : 0;
+        // Of what is evaluated first, all that was entered is going to be translated together, and such regions are not used again.
+        var names = _withoutNative.Where(n => !_evaluates || ModuleFormat.IsPartName(n) || n.Length == StartRecord.NameLength || !Evaluating.ContainsKey(n[..StartRecord.NameLength])).ToHashSet();
         var used = usedFirst ? NoteUsed(cache, names) : 0;
         string[] whole = [.. names.Where(n => !ModuleFormat.IsPartName(n)).OrderByDescending(cache.BytesOf).Take(MostCompiled)];
-        if (used + whole.Length > 0)
+        if (used + whole.Length + evaluated > 0)
             NativeCompiler.StartInBackground(cache, whole);
+    }
+
+    /// <summary>Notes where code was entered that was evaluated; in how many entries.</summary>
+    private int NoteEvaluated(TranslationCache cache)
+    {
+        var noted = 0;
+        try
+        {
+            foreach (var (name, regions) in Evaluating)
+            {
+                if (regions.Entered is not { Length: > 0 } entered)
+                    continue;
+                EvaluatedFunctions.Note(cache, name, entered);
+                noted++;
+            }
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // The next run says it again.
+        }
+
+        return noted;
     }
 
     /// <summary>Notes which methods of entries were compiled in this run; of how many entries.</summary>
@@ -403,23 +434,40 @@ internal sealed class TranslatedFiles : ICodeImages
         => new() { Checks = CommonOptions.ParseChecks(_arguments.Checks), CountChecks = _arguments.Stats, PreciseFaults = isPrecise, Omitted = (CapabilityCost)_arguments.Omitted };
 
     // key: of what it was made from, after which its regions are called; null: unknown.
-    private FileImage NewImage(TranslatedModule module, string path, string? key) => new(module, new LazyRegions(this, key, module.IsInParts, () => NewRegions(module, path)), path);
+    private FileImage NewImage(TranslatedModule module, string path, string? key) => new(module, new LazyRegions(this, key, module.IsInParts, () => NewRegions(module, path, key)), path);
 
     /// <summary>The key in the name of the assembly of a whole translation; null for an assembly that has another name.</summary>
     private static string? KeyOf(string name)
         => name.Length == StartRecord.NameLength + 2 && name.StartsWith("g_", StringComparison.Ordinal) && StartRecord.IsName(name.AsSpan(2)) ? name[2..] : null;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private RegionTranslator NewRegions(TranslatedModule module, string path)
-        => new(ElfImage.Parse(module.Image.ToArray(), path, module.HasCapabilities).ToGuestImage(module.LoadBias), Options(module.HasPreciseFaults), LoadRegion, module.IsInParts, new PartProgress(Path.GetFileName(path)).Report);
+    private RegionTranslator NewRegions(TranslatedModule module, string path, string? key)
+    {
+        var image = ElfImage.Parse(module.Image.ToArray(), path, module.HasCapabilities).ToGuestImage(module.LoadBias);
+        var regions = new RegionTranslator(image, Options(module.HasPreciseFaults), LoadRegion, module.IsInParts ? HotCode.Default : null);
+        if (module.IsInParts && key is not null)
+        {
+            lock (_gate)
+            {
+                Evaluating.TryAdd(key, regions);
+                _evaluates = true;
+            }
+        }
+
+        return regions;
+    }
 
     /// <summary>A region that was translated before, in this run or an earlier one; null: none was.</summary>
     private TranslatedModule? FindRegion(string name)
+        => FindMadeRegion(name) ?? (_cache?.TryLoad(name) is { } cached ? LoadRegion(name, Note(cached)) : null);
+
+    /// <summary>A region that was translated or found in this run.</summary>
+    private TranslatedModule? FindMadeRegion(string name)
     {
         Lazy<TranslatedModule>? region;
         lock (_gate)
             Regions.TryGetValue(name, out region);
-        return region?.Value ?? (_cache?.TryLoad(name) is { } cached ? LoadRegion(name, Note(cached)) : null);
+        return region?.Value;
     }
 
     private TranslatedModule LoadRegion(string name, TranslatedModule module)
@@ -442,9 +490,23 @@ internal sealed class TranslatedFiles : ICodeImages
         return region.Value;
     }
 
-    private static byte[] Translate(string name, byte[] content, string path, long bias, TranslationOptions options)
+    /// <summary>
+    /// Whether an ordinary file is evaluated until it has been translated in the background, behind the run: somebody has to do that, as it would be done here. Not
+    /// where checks are counted, and not if it may turn out to have capabilities.
+    /// </summary>
+    private bool EvaluatesFirst(GuestImage image)
+        => _cache is not null && !_arguments.Stats && _arguments.Omitted == 0 && Options(isPrecise: false).Checks == CheckMode.Optimized && NativeCompiler.IsUsed
+            && image.Isa == RiscVIsa.Rv64 && !image.MayHaveCapabilities();
+
+    private byte[] Translate(string name, byte[] content, string path, long bias, TranslationOptions options)
     {
         var image = ElfImage.Parse(content, path).ToGuestImage(bias);
+        if (!image.IsLarge && EvaluatesFirst(image))
+        {
+            EvaluatedFunctions.Note(_cache!, name, []);
+            return ModuleTranslator.TranslateNothing(image, options, "g_" + name).Assembly;
+        }
+
         if (image.IsLarge)
             return ModuleTranslator.TranslateNothing(image, options, "g_" + name).Assembly;
         var progress = new TranslationProgress(Path.GetFileName(path));
@@ -471,14 +533,29 @@ internal sealed class TranslatedFiles : ICodeImages
     {
         private readonly Lock _gate = new();
         private IRegionTranslator? _translator;
+        private HashSet<string>? _known;
 
         public ICodeDescription Description => Translator().Description;
 
-        public TranslatedModule? Translate(GuestState* state, long pc)
-            => (key is not null && state->Capabilities.MemoryTags == null ? FindCached(pc) : null) ?? Translator().Translate(state, pc);
+        public bool EvaluatesFirst => isInParts;
+
+        public long[] Entered => _translator?.Entered ?? [];
+
+        public TranslatedModule? Translate(GuestState* state, long pc, long evaluated = 0)
+            => (key is not null && state->Capabilities.MemoryTags == null ? FindCached(pc) : null) ?? Translator().Translate(state, pc, evaluated);
 
         private TranslatedModule? FindCached(long pc)
-            => isInParts && owner.FindRegion(ModuleFormat.PartName(key!, pc)) is { } part && part.FindRow(pc) != 0 ? part : owner.FindRegion(ModuleFormat.RegionName(key!, pc));
+            => FindCached(ModuleFormat.PartName(key!, pc)) is { } part && part.FindRow(pc) != 0 ? part : FindCached(ModuleFormat.RegionName(key!, pc));
+
+        // Of what is evaluated first, most is not there: the cache is looked through once.
+        private TranslatedModule? FindCached(string name)
+        {
+            if (!isInParts)
+                return ModuleFormat.IsPartName(name) ? null : owner.FindRegion(name);
+            if (_known is null)
+                Interlocked.CompareExchange(ref _known, owner._cache?.NamesOf(key!) ?? [], null);
+            return _known.Contains(name) ? owner.FindRegion(name) : owner.FindMadeRegion(name);
+        }
 
         private IRegionTranslator Translator()
         {
@@ -496,6 +573,12 @@ internal sealed class TranslatedFiles : ICodeImages
         {
             Interlocked.Increment(ref owner._evaluations);
             (Volatile.Read(ref _evaluator) ?? Make()).Evaluate(state);
+        }
+
+        public void Evaluate(GuestState* state, ITranslatedEntries code, long returnPc, long returnSp)
+        {
+            Interlocked.Increment(ref owner._evaluations);
+            (Volatile.Read(ref _evaluator) ?? Make()).Evaluate(state, code, returnPc, returnSp);
         }
 
         // One that is not made yet has derived nothing.

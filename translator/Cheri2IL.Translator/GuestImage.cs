@@ -136,6 +136,25 @@ public sealed class GuestImage : ICodeSource
         return new GuestRange(pc, end, null);
     }
 
+    /// <summary>
+    /// Whether there is an instruction of CHERI where code is expected, although none is decoded: then discovery has to say whether control comes to it.
+    /// </summary>
+    public bool MayHaveCapabilities()
+    {
+        for (var k = 0; k < _seeds.Length; k++)
+        {
+            var end = k + 1 < _seeds.Length ? _seeds[k + 1] : long.MaxValue;
+            for (var at = _seeds[k]; at < end && IsCode(at);)
+            {
+                if (!TryDecode(at, out var instruction, out _) && RiscVDecoder.IsCapabilityInstruction(instruction))
+                    return true;
+                at += Math.Max((int)instruction.Length, 2);
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Name of the function that contains <paramref name="pc"/> (with "+offset"), or null.</summary>
     public string? NameOf(long pc)
     {

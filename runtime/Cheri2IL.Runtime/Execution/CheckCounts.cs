@@ -79,6 +79,9 @@ public struct CheckCounts
     /// <summary>Data stores for which a pass elided that.</summary>
     public long ElidedTagClear;
 
+    /// <summary>Instructions that were evaluated, those with capabilities aside.</summary>
+    public long Evaluated;
+
     /// <summary>The counts of several threads together.</summary>
     public static unsafe CheckCounts operator +(CheckCounts a, CheckCounts b)
     {

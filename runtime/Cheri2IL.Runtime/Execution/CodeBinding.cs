@@ -28,11 +28,19 @@ internal sealed unsafe class CodeBinding
     /// <summary>Names and text for reports, if there are any.</summary>
     public ICodeDescription? Description => _image?.Description;
 
+    /// <summary>See <see cref="ICodeImage.EvaluatesFirst"/>.</summary>
+    public bool EvaluatesFirst => _image is { EvaluatesFirst: true };
+
     /// <summary>Modules in use.</summary>
     public IReadOnlyList<TranslatedModule> Modules => _modules;
 
     /// <summary>Entry point for a pc in the range, from code of one mode; 0: it is to be evaluated.</summary>
-    public nint Find(ICodeMemory memory, GuestState* state, long pc, bool isCapabilityMode)
+    /// <param name="memory">The address space.</param>
+    /// <param name="state">State block.</param>
+    /// <param name="pc">Guest address.</param>
+    /// <param name="isCapabilityMode">The mode.</param>
+    /// <param name="evaluated">Instructions of the function that were evaluated since it was asked for.</param>
+    public nint Find(ICodeMemory memory, GuestState* state, long pc, bool isCapabilityMode, long evaluated)
     {
         foreach (var module in _modules)
         {
@@ -40,7 +48,7 @@ internal sealed unsafe class CodeBinding
                 return entry;
         }
 
-        if (_image?.Translate(memory, state, pc) is not { } made)
+        if (_image?.Translate(memory, state, pc, evaluated) is not { } made)
             return 0;
         _modules.Add(made);
         return made.Find(pc);

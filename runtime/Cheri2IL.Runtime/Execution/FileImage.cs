@@ -9,7 +9,16 @@ public unsafe interface IRegionTranslator
     ICodeDescription Description { get; }
 
     /// <summary>The region that starts at <paramref name="pc"/>, of code that is as in the file; null: it is to be evaluated.</summary>
-    TranslatedModule? Translate(GuestState* state, long pc);
+    /// <param name="state">State block.</param>
+    /// <param name="pc">Guest address.</param>
+    /// <param name="evaluated">See <see cref="ICodeImage.Translate"/>.</param>
+    TranslatedModule? Translate(GuestState* state, long pc, long evaluated = 0);
+
+    /// <summary>See <see cref="ICodeImage.EvaluatesFirst"/>.</summary>
+    bool EvaluatesFirst => false;
+
+    /// <summary>Where code was called, or come to by a pc that is computed, that was then evaluated because little of it had been so far.</summary>
+    long[] Entered => [];
 }
 
 /// <summary>The code of an ELF file at one load bias, with its translation. Immutable, thread-safe.</summary>
@@ -65,8 +74,11 @@ public sealed unsafe class FileImage : ICodeImage
     public bool IsIntact(ICodeMemory memory) => IsIntact(memory, Start, End);
 
     /// <inheritdoc/>
-    public TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc)
-        => IsIntact(memory, pc - RegionSpan, pc + RegionSpan) ? _regions?.Translate(state, pc) : null;
+    public bool EvaluatesFirst => _regions is { EvaluatesFirst: true };
+
+    /// <inheritdoc/>
+    public TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc, long evaluated = 0)
+        => IsIntact(memory, pc - RegionSpan, pc + RegionSpan) ? _regions?.Translate(state, pc, evaluated) : null;
 
     private bool IsIntact(ICodeMemory memory, long from, long to)
     {

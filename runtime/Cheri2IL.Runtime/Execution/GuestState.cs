@@ -218,6 +218,12 @@ public unsafe struct GuestState
     /// <summary>State of code with capabilities; other code does not touch it.</summary>
     public CapabilityState Capabilities;
 
+    /// <summary>Words of <see cref="Temporaries"/>.</summary>
+    public const int TemporaryCount = 64;
+
+    /// <summary>Values of one instruction while it is evaluated.</summary>
+    public fixed long Temporaries[TemporaryCount];
+
     /// <summary>
     /// Makes the thread leave translated code: at the next loop turn, method entry or system call. Any thread may call it.
     /// </summary>

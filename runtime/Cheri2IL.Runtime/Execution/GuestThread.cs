@@ -67,6 +67,9 @@ public sealed unsafe class GuestThread : IDisposable
     /// <summary>Host stack address of the innermost <see cref="Run"/> or <see cref="Invoke"/>: frames of the guest are below.</summary>
     public ulong DispatcherStack { get; private set; }
 
+    /// <summary>Where the innermost <see cref="Invoke"/> is left; no address of code: the thread is in none.</summary>
+    public long ReturnPc => _returnPc;
+
     /// <summary>The code of the address space.</summary>
     public IGuestCode Code => _code;
 

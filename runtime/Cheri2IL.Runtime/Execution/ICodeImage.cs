@@ -22,7 +22,14 @@ public unsafe interface ICodeImage
     /// Translates the region that starts at <paramref name="pc"/>, which was not found ahead of time, and returns its module; null when it
     /// should be evaluated instead.
     /// </summary>
-    TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc);
+    /// <param name="memory">Where it lies.</param>
+    /// <param name="state">State block.</param>
+    /// <param name="pc">Guest address.</param>
+    /// <param name="evaluated">Instructions of the function that were evaluated since this was asked for it.</param>
+    TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc, long evaluated = 0);
+
+    /// <summary>Whether code that is not translated is evaluated until it turns out to be used much.</summary>
+    bool EvaluatesFirst => false;
 }
 
 /// <summary>Finds or makes images. Shared by all address spaces; thread-safe.</summary>
@@ -44,6 +51,28 @@ public unsafe interface ICodeEvaluator
     /// <summary>Evaluates guest code from <see cref="GuestState.Pc"/> for a while; updates the state block.</summary>
     void Evaluate(GuestState* state);
 
+    /// <summary>
+    /// Evaluates until control comes to translated code or back to who called, or an exit is requested, or the rounding mode is none of the host's; or for a while.
+    /// </summary>
+    /// <param name="state">State block.</param>
+    /// <param name="code">Says which code is translated.</param>
+    /// <param name="returnPc">Guest address to which the code that is evaluated returns.</param>
+    /// <param name="returnSp">Its stack pointer then.</param>
+    void Evaluate(GuestState* state, ITranslatedEntries code, long returnPc, long returnSp) => Evaluate(state);
+
     /// <summary>Forgets what was derived from guest memory; whether there was anything.</summary>
     bool Invalidate();
+}
+
+/// <summary>Translated code as evaluated code comes to it.</summary>
+public unsafe interface ITranslatedEntries
+{
+    /// <summary>Whether there is an entry in the dispatch table for a pc, made now if its code is translated.</summary>
+    bool Has(GuestState* state, long pc);
+
+    /// <summary>The same for code that has been evaluated for so many instructions: it may be translated now.</summary>
+    /// <param name="state">State block.</param>
+    /// <param name="pc">Guest address.</param>
+    /// <param name="instructions">Evaluated instructions of the function.</param>
+    bool Has(GuestState* state, long pc, long instructions);
 }

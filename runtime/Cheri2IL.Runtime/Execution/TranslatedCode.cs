@@ -9,7 +9,7 @@ namespace Cheri2IL.Runtime.Execution;
 /// An image is bound when its code is first entered, and until something changes in its range. Thread-safe: threads of an address
 /// space share it.
 /// </remarks>
-public sealed unsafe class TranslatedCode : IGuestCode
+public sealed unsafe class TranslatedCode : IGuestCode, ITranslatedEntries
 {
     /// <summary>Most methods that are compiled because the guest is about to clear fflags: a second's work, perhaps.</summary>
     private const int MostCompiledAhead = 1000;
@@ -20,6 +20,7 @@ public sealed unsafe class TranslatedCode : IGuestCode
     private readonly ICodeEvaluator? _evaluator;
     private readonly Lock _gate = new();
     private readonly List<CodeBinding> _bindings = [];
+    private readonly HashSet<long> _evaluated = [];
     private bool _isPrecise;
     private bool _isCompiledAhead;
 
@@ -43,11 +44,7 @@ public sealed unsafe class TranslatedCode : IGuestCode
             throw FetchFault(state, pc);
         lock (_gate)
         {
-            var dispatch = _dispatch.Of(state);
-            var entry = dispatch.Lookup(pc);
-            if (entry != 0)
-                return entry;
-            entry = Bind(pc, state->Capabilities.MemoryTags != null)?.Find(_memory, state, pc, CapabilityState.ReadPcc(state, pc).IsCapabilityMode) ?? 0;
+            var entry = FindEntry(state, pc, evaluated: 0);
             if (entry == 0)
             {
                 // Not entered in the table: what it evaluates may be translated later, or change.
@@ -57,9 +54,36 @@ public sealed unsafe class TranslatedCode : IGuestCode
                     : throw new GuestFault(GuestFaultKind.InstructionAccess, pc, pc);
             }
 
-            dispatch.Set(pc, entry);
             return entry;
         }
+    }
+
+    /// <inheritdoc/>
+    public bool Has(GuestState* state, long pc) => Has(state, pc, instructions: 0);
+
+    /// <inheritdoc/>
+    public bool Has(GuestState* state, long pc, long instructions)
+    {
+        if ((ulong)pc > state->Limit || !_memory.IsExecutable(pc))
+            return false;
+        lock (_gate)
+            return FindEntry(state, pc, instructions) != 0;
+    }
+
+    /// <summary>The entry for a pc, put into the dispatch table; 0: it is to be evaluated.</summary>
+    private nint FindEntry(GuestState* state, long pc, long evaluated)
+    {
+        var dispatch = _dispatch.Of(state);
+        var entry = dispatch.Lookup(pc);
+        if (entry != 0 || (evaluated == 0 && _evaluated.Contains(pc)))
+            return entry;
+        var binding = Bind(pc, state->Capabilities.MemoryTags != null);
+        entry = binding?.Find(_memory, state, pc, CapabilityState.ReadPcc(state, pc).IsCapabilityMode, evaluated) ?? 0;
+        if (entry != 0)
+            dispatch.Set(pc, entry);
+        else if (binding is { EvaluatesFirst: true })
+            _evaluated.Add(pc);
+        return entry;
     }
 
     /// <inheritdoc/>
@@ -88,6 +112,7 @@ public sealed unsafe class TranslatedCode : IGuestCode
             _isPrecise = true;
             _bindings.Clear();
             _dispatch.Clear(0, long.MaxValue);
+            Forget();
             return true;
         }
     }
@@ -113,7 +138,7 @@ public sealed unsafe class TranslatedCode : IGuestCode
         lock (_gate)
         {
             _dispatch.Clear(start, length);
-            var wasEvaluated = _evaluator?.Invalidate() ?? false;
+            var wasEvaluated = Forget();
             var bound = _bindings.Count;
             for (var k = _bindings.Count - 1; k >= 0; k--)
             {
@@ -127,6 +152,13 @@ public sealed unsafe class TranslatedCode : IGuestCode
 
             return wasEvaluated || _bindings.Count != bound;
         }
+    }
+
+    /// <summary>Forgets what is known of evaluated code; whether there was anything.</summary>
+    private bool Forget()
+    {
+        _evaluated.Clear();
+        return _evaluator?.Invalidate() ?? false;
     }
 
     private static void CompileAhead(CodeBinding binding)
@@ -183,16 +215,59 @@ public sealed unsafe class TranslatedCode : IGuestCode
         state->X10 = a0;
         state->X11 = a1;
         state->X12 = a2;
-        FloatStatus.Leave(state);
-        try
-        {
-            GuestThread.Of(state).Code.Interpret(state);
-        }
-        finally
-        {
-            FloatStatus.Enter(state);
-        }
-
-        return GuestRuntime.Leave(state, state->Pc);
+        var pc = ((TranslatedCode)GuestThread.Of(state).Code).Evaluate(state, ra, sp);
+        return pc == ra && state->X1 == ra && state->X2 == sp && !IsToLeave(state)
+            ? new GuestReturn { Pc = ra, A0 = state->X10 }
+            : GuestRuntime.Leave(state, pc & ~1L);
     }
+
+    /// <summary>
+    /// Evaluates a call of a function, and calls what is translated meanwhile, until it returns or frames have to unwind: then bit 0 is set. Where control goes on; the
+    /// state block is complete.
+    /// </summary>
+    private long Evaluate(GuestState* state, long ra, long sp)
+    {
+        byte marker;
+        while (true)
+        {
+            FloatStatus.Leave(state);
+            try
+            {
+                _evaluator!.Evaluate(state, this, ra, sp);
+            }
+            finally
+            {
+                FloatStatus.Enter(state);
+            }
+
+            // Returns of code with capabilities are for the dispatcher: PCC comes back with them.
+            if (state->Capabilities.MemoryTags != null)
+                return state->Pc | 1;
+            do
+            {
+                var pc = state->Pc;
+                if ((pc == ra && state->X2 == sp) || IsToLeave(state) || (ulong)&marker < state->HostStackLimit
+                    || _dispatch.Of(state).Lookup(pc) is not (var entry and not 0))
+                {
+                    return pc;
+                }
+
+                var callee = state->X2;
+                var result = ((delegate* managed<GuestState*, long, long, long, long, long, GuestReturn>)entry)(
+                    state, callee, state->X1, state->X10, state->X11, state->X12);
+                state->X10 = result.A0;
+                if (state->Unwinding != 0)
+                    return result.Pc | 1;
+                state->X1 = result.Pc;
+                state->X2 = callee;
+                state->Pc = result.Pc & ~1L;
+            }
+            while (_dispatch.Of(state).Lookup(state->Pc) != 0);
+            if (state->Pc == ra && state->X2 == sp)
+                return state->Pc;
+        }
+    }
+
+    private static bool IsToLeave(GuestState* state)
+        => state->RoundingMode > FloatStatus.LastHostMode || state->Capabilities.EvaluatesNext != 0 || GuestState.IsExitRequested(state);
 }

@@ -2,6 +2,8 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Loader;
 using Cheri2IL.Cli.Cache;
 using Cheri2IL.Runtime.Execution;
+using Cheri2IL.Translator;
+using Cheri2IL.Translator.Elf;
 using Cheri2IL.Translator.Emit;
 using Cheri2IL.Translator.Passes;
 using Xunit;
@@ -56,6 +58,27 @@ public sealed class UsedMethodsTests : IDisposable
             Assert.Empty(UsedMethods.Names(Cache));
             Assert.Equal(all[count..], CompiledInRun(expected));
         }
+    }
+
+    /// <summary>What the first run evaluates is translated behind it, as it would be ahead of time, and what the run used is compiled.</summary>
+    [Fact]
+    public void FirstRun_WithACompilerBehindIt_EvaluatesAndTheNextOneCompilesNothing()
+    {
+        (string, string)[] crossgen2 = [("CHERI2IL_CROSSGEN2", Crossgen2.Find()), ("CHERI2IL_NATIVE", "wait")];
+        var list = Path.Combine(_directory.Path, "jit");
+        var expected = ToolProcess.RunWith(_directory.Path, [.. crossgen2, ("DOTNET_JitStdOutFile", list), ("DOTNET_JitDisasmSummary", "1")], "run", CorpusFiles.Hello);
+        Assert.Equal((0, ""), (expected.ExitCode, expected.Error));
+        Assert.DoesNotContain(File.ReadAllLines(list), l => l.Contains("Guest0:", StringComparison.Ordinal));
+        Assert.Empty(EvaluatedFunctions.Names(Cache));
+        Assert.Empty(UsedMethods.Names(Cache));
+        var name = Path.GetFileNameWithoutExtension(Assert.Single(Directory.GetFiles(Cache.Directory, "*.dll"), f => !f.Contains(".x86", StringComparison.Ordinal)));
+        Assert.NotEmpty(NativeForm.CompiledRows(File.ReadAllBytes(Cache.PartlyNativePathOf(name))));
+        var made = File.ReadAllBytes(Cache.PathOf(name + ".dll"));
+        var options = new TranslationOptions();
+        var file = File.ReadAllBytes(CorpusFiles.Hello);
+        var image = ElfImage.Parse(file, "hello").ToGuestImage(new TranslatedModule(new AssemblyLoadContext("made").LoadFromStream(new MemoryStream(made))).LoadBias);
+        Assert.Equal(ModuleTranslator.Translate(image, options, "g_" + name).Assembly, made[..^16]);
+        Assert.Empty(CompiledInRun(expected));
     }
 
     /// <summary>Rows of the guest's methods that the JIT compiler compiles in a run.</summary>

@@ -19,7 +19,7 @@ public sealed class LinuxProgramTests
 
     [Theory]
     [MemberData(nameof(Programs))]
-    public void Program_AsGuest_PrintsWhatItDoesOnLinux(string name) => Check(name, inParts: false);
+    public void Program_AsGuest_PrintsWhatItDoesOnLinux(string name) => Check(name, CorpusCode.Whole);
 
     /// <summary>Signals, handlers of memory faults, fork and execve: whatever leaves and enters code.</summary>
     [Theory]
@@ -27,11 +27,15 @@ public sealed class LinuxProgramTests
     [InlineData("processes")]
     [InlineData("exec")]
     [InlineData("mappings")]
-    public void Program_TranslatedInParts_PrintsTheSame(string name) => Check(name, inParts: true);
+    public void Program_TranslatedInParts_PrintsTheSame(string name) => Check(name, CorpusCode.InParts);
 
-    private static void Check(string name, bool inParts)
+    [Theory]
+    [MemberData(nameof(Programs))]
+    public void Program_EvaluatedFirst_PrintsTheSame(string name) => Check(name, CorpusCode.EvaluatedFirst);
+
+    private static void Check(string name, CorpusCode code)
     {
-        var guest = new CorpusGuest(name, File.ReadAllBytes(Path.Combine(_folder, "bin", name + ".elf")), inParts);
+        var guest = new CorpusGuest(name, File.ReadAllBytes(Path.Combine(_folder, "bin", name + ".elf")), code);
         var host = new QuietHost();
         var reports = new List<string>();
         using var cvm = guest.Create(1, [], reports.Add, host);

@@ -34,21 +34,38 @@ public sealed unsafe class RegionTranslatorTests
         }
     }
 
-    private static RegionTranslator New(int length)
+    [Theory]
+    [InlineData(100, 1_000_000)]
+    [InlineData(1_000, 1_000_000)]
+    [InlineData(3_000, 3_000_000)]
+    public void Translate_OfAFileWithoutCode_TranslatesWhatHasBeenEvaluatedForAsLong(int length, long enough)
+    {
+        var translator = New(length, HotCode.Default);
+        Assert.True(translator.EvaluatesFirst);
+        Assert.Null(Translate(translator, Start));
+        Assert.Null(Translate(translator, Start + 8));
+        Assert.Equal([Start, Start + 8], translator.Entered.Order());
+        Assert.Null(Translate(translator, Start, enough - 1));
+        Assert.NotEqual(0, Translate(translator, Start, enough)!.Find(Start));
+        Assert.NotEqual(0, Translate(translator, Start + 4, enough)!.Find(Start + 4));
+        Assert.Equal(2, translator.Entered.Length);
+    }
+
+    private static RegionTranslator New(int length, HotCode? hot = null)
     {
         var code = new byte[length];
         for (var at = 0; at < length; at += sizeof(uint))
             BinaryPrimitives.WriteUInt32LittleEndian(code.AsSpan(at), at + sizeof(uint) < length ? Nop : Return);
         var image = new GuestImage(code, 0, [new GuestSegment(Start, length, code, IsExecutable: true, IsWritable: false)], [new GuestRange(Start, Start + length, "large")], []);
-        return new RegionTranslator(image, new TranslationOptions { Parallelism = 1 }, cache: null);
+        return new RegionTranslator(image, new TranslationOptions { Parallelism = 1 }, cache: null, hot);
     }
 
-    private static TranslatedModule? Translate(RegionTranslator translator, long pc)
+    private static TranslatedModule? Translate(RegionTranslator translator, long pc, long evaluated = 0)
     {
         var state = (GuestState*)NativeMemory.AllocZeroed((nuint)sizeof(GuestState));
         try
         {
-            return translator.Translate(state, pc);
+            return translator.Translate(state, pc, evaluated);
         }
         finally
         {

@@ -127,6 +127,8 @@ internal static partial class NativeCompiler
         using var held = gate;
         if (!NativeCode.IsAwaited)
             LowerPriority();
+        foreach (var name in EvaluatedFunctions.Names(cache))
+            EvaluatedTranslator.Translate(cache, name);
         CompileAllUsed(cache);
         foreach (var name in names)
         {

@@ -113,6 +113,19 @@ internal sealed class TranslationCache
     /// <summary>Whether there is an entry, with machine code or without.</summary>
     public bool Has(string name) => (NativeCode.IsEnabled && HasNative(name)) || File.Exists(PathOf(name + ".dll"));
 
+    /// <summary>Names of the parts and regions of an entry.</summary>
+    public HashSet<string> NamesOf(string name)
+    {
+        try
+        {
+            return [.. System.IO.Directory.EnumerateFiles(Directory, name + "_*.dll").Select(f => Path.GetFileName(f).Split('.')[0])];
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return [];
+        }
+    }
+
     /// <summary>Bytes of an entry without machine code; 0: there is none.</summary>
     public long BytesOf(string name) => new FileInfo(PathOf(name + ".dll")) is { Exists: true } file ? file.Length : 0;
 

@@ -65,6 +65,7 @@ internal sealed class RunStatistics : IDisposable
         ("stack", counts.Stack),
         ("poll", counts.Poll),
         ("lookup", counts.Lookup),
+        ("evaluatedInstructions", counts.Evaluated),
         .. hasCapabilities ? [("capabilities", Capabilities(counts))] : ((string, object?)[])[],
     ];
 

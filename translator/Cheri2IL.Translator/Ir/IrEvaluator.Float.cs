@@ -10,7 +10,7 @@ public sealed unsafe partial class IrEvaluator
 {
     private const int DynamicRounding = 7;
 
-    private static long Float(IrInstruction i, long a, long b, long c, GuestState* state)
+    internal static long Float(IrInstruction i, long a, long b, long c, GuestState* state)
     {
         switch (i.Op)
         {

@@ -6,7 +6,7 @@ namespace Cheri2IL.Translator.Ir;
 /// <content>Memory operations.</content>
 public sealed unsafe partial class IrEvaluator
 {
-    private static long Access(IrInstruction i, long a, long b, GuestState* state)
+    internal static long Access(IrInstruction i, long a, long b, GuestState* state)
     {
         // A hardware trap inside the slot surfaces as NullReferenceException: this is how its guest pc is known.
         state->Pc = i.Pc;

@@ -7,9 +7,18 @@ using Cheri2IL.Translator.Lifting;
 namespace Cheri2IL.Translator.RunTime;
 
 /// <summary>Evaluates the code of one address space as it is in memory: what the guest wrote itself, or what no translation serves.</summary>
+/// <remarks>Code with capabilities, and what runs in a rounding mode that is none of the host's, is left to the reference evaluator.</remarks>
 /// <param name="memory">The address space's memory.</param>
-public sealed unsafe class CodeEvaluator(ICodeMemory memory) : ICodeEvaluator
+/// <param name="hotInstructions">Instructions of a function that are evaluated between two times that a translation of it is asked for.</param>
+public sealed unsafe partial class CodeEvaluator(ICodeMemory memory, long hotInstructions) : ICodeEvaluator
 {
+    /// <summary>An evaluator that asks for translations at the default pace.</summary>
+    /// <param name="memory">The address space's memory.</param>
+    public CodeEvaluator(ICodeMemory memory)
+        : this(memory, HotCode.Default.Instructions)
+    {
+    }
+
     /// <summary>Bytes past the first pc that an evaluated region may span.</summary>
     private const int Span = 1024;
 
@@ -18,6 +27,8 @@ public sealed unsafe class CodeEvaluator(ICodeMemory memory) : ICodeEvaluator
 
     private readonly Lock _gate = new();
     private readonly Dictionary<(long Pc, RiscVIsa Isa), IrFunction> _regions = [];
+    private BlockCompiler? _compiler;
+    private BlockCache? _blocks;
 
     /// <summary>Entries into the evaluator.</summary>
     public long Evaluations { get; private set; }
@@ -27,7 +38,8 @@ public sealed unsafe class CodeEvaluator(ICodeMemory memory) : ICodeEvaluator
     {
         Evaluations++;
         var evaluator = new IrEvaluator();
-        var calls = new EvaluatedCalls();
+        var calls = EvaluatedCalls.OfThread;
+        var outer = calls.Count;
         try
         {
             do
@@ -35,7 +47,8 @@ public sealed unsafe class CodeEvaluator(ICodeMemory memory) : ICodeEvaluator
                 var function = Region(state);
                 var next = evaluator.Run(function, state);
                 state->Pc = next & ~1L;
-                calls.Follow(evaluator.LastCall, state);
+                if (evaluator.LastCall is var (pc, returnAddress))
+                    calls.Call(pc, returnAddress, state->X2);
                 if (state->Interrupt != 0)
                     return;
             }
@@ -43,8 +56,43 @@ public sealed unsafe class CodeEvaluator(ICodeMemory memory) : ICodeEvaluator
         }
         catch (GuestFault fault)
         {
-            fault.EvaluatedCallers = calls.Callers;
+            // Of nested evaluators the innermost knows all.
+            if (fault.EvaluatedCallers.Count == 0)
+                fault.EvaluatedCallers = calls.Callers(state);
             throw;
+        }
+        finally
+        {
+            calls.Count = outer;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Evaluate(GuestState* state, ITranslatedEntries code, long returnPc, long returnSp)
+    {
+        if (state->RoundingMode > FloatStatus.LastHostMode || IsaOf(state) != RiscVIsa.Rv64)
+        {
+            Evaluate(state);
+            return;
+        }
+
+        Evaluations++;
+        var calls = EvaluatedCalls.OfThread;
+        var outer = calls.Count;
+        try
+        {
+            Run(state, code, returnPc, returnSp, calls);
+        }
+        catch (GuestFault fault)
+        {
+            // Of nested evaluators the innermost knows all.
+            if (fault.EvaluatedCallers.Count == 0)
+                fault.EvaluatedCallers = calls.Callers(state);
+            throw;
+        }
+        finally
+        {
+            calls.Count = outer;
         }
     }
 
@@ -53,8 +101,10 @@ public sealed unsafe class CodeEvaluator(ICodeMemory memory) : ICodeEvaluator
     {
         lock (_gate)
         {
-            var wasUsed = _regions.Count > 0;
+            var wasUsed = _regions.Count > 0 || _blocks is { IsEmpty: false };
             _regions.Clear();
+            if (_blocks is { IsEmpty: false })
+                Volatile.Write(ref _blocks, null);
             return wasUsed;
         }
     }
@@ -73,8 +123,7 @@ public sealed unsafe class CodeEvaluator(ICodeMemory memory) : ICodeEvaluator
         {
             if (_regions.TryGetValue((pc, isa), out var function))
                 return function;
-            if ((ulong)pc > state->Limit || !memory.IsExecutable(pc))
-                throw new GuestFault(GuestFaultKind.InstructionAccess, pc, pc);
+            CheckExecutable(state, pc);
             var source = new GuestMemorySource(state->MemoryBase, memory.IsExecutable, isa);
             function = RegionBuilder.Build(source, pc, pc, pc + Span).Function;
             function.Number();
@@ -84,5 +133,11 @@ public sealed unsafe class CodeEvaluator(ICodeMemory memory) : ICodeEvaluator
             _regions.Add((pc, isa), function);
             return function;
         }
+    }
+
+    private void CheckExecutable(GuestState* state, long pc)
+    {
+        if ((ulong)pc > state->Limit || !memory.IsExecutable(pc))
+            throw new GuestFault(GuestFaultKind.InstructionAccess, pc, pc);
     }
 }

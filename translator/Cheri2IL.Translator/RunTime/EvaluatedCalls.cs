@@ -11,23 +11,42 @@ internal sealed unsafe class EvaluatedCalls
     /// <summary>Calls remembered; those further out are forgotten.</summary>
     private const int Most = 64;
 
-    private readonly List<(long Pc, long ReturnAddress, long Sp)> _calls = [];
+    [ThreadStatic]
+    private static EvaluatedCalls? t_calls;
+
+    private readonly (long Pc, long ReturnAddress, long Sp)[] _calls = new (long, long, long)[Most];
+
+    /// <summary>Those of the calling thread, whichever evaluators they were made in.</summary>
+    public static EvaluatedCalls OfThread => t_calls ??= new EvaluatedCalls();
+
+    /// <summary>Calls in progress; who evaluates for a while sets it back.</summary>
+    public int Count { get; set; }
+
+    /// <summary>Takes notice of a call that is made.</summary>
+    public void Call(long pc, long returnAddress, long sp) => _calls[Count++ & (Most - 1)] = (pc, returnAddress, sp);
+
+    /// <summary>Takes notice of a return: of the call that was made last, if it is that.</summary>
+    public void Return(long target)
+    {
+        if (Count > 0 && _calls[(Count - 1) & (Most - 1)].ReturnAddress == target)
+            Count--;
+    }
 
     /// <summary>Guest pcs of the calls, innermost first.</summary>
-    public IReadOnlyList<long> Callers => [.. Enumerable.Reverse(_calls).Select(c => c.Pc)];
-
-    /// <summary>Takes notice of where control is.</summary>
-    /// <param name="call">The call that has just been made, and where it returns to; null if none was.</param>
-    /// <param name="state">State block, its pc where control goes on.</param>
-    public void Follow((long Pc, long ReturnAddress)? call, GuestState* state)
+    public IReadOnlyList<long> Callers(GuestState* state)
     {
-        // Over once its frame is gone, or control is back behind it.
-        while (_calls.Count > 0 && _calls[^1] is var last && ((ulong)state->X2 > (ulong)last.Sp || (state->X2 == last.Sp && state->Pc == last.ReturnAddress)))
-            _calls.RemoveAt(_calls.Count - 1);
-        if (call is not var (pc, returnAddress))
-            return;
-        if (_calls.Count == Most)
-            _calls.RemoveAt(0);
-        _calls.Add((pc, returnAddress, state->X2));
+        var callers = new List<long>();
+        var sp = (ulong)state->X2;
+        for (var k = 1; k <= Math.Min(Count, Most); k++)
+        {
+            // Over once its frame is gone, or control is back behind it.
+            var call = _calls[(Count - k) & (Most - 1)];
+            if ((ulong)call.Sp < sp || ((ulong)call.Sp == sp && (callers.Count > 0 || call.ReturnAddress == state->Pc)))
+                continue;
+            callers.Add(call.Pc);
+            sp = (ulong)call.Sp;
+        }
+
+        return callers;
     }
 }

@@ -21,6 +21,9 @@ public sealed unsafe class RegionTranslator : IRegionTranslator
     /// <summary>Evaluations for each byte of such a function: about as long as its translation takes.</summary>
     private const int EvaluationsPerByte = 2;
 
+    /// <summary>Most places that are remembered as entered.</summary>
+    private const int MostEntered = 1 << 17;
+
     /// <summary>Most functions whose evaluations are counted.</summary>
     private const int MostCounted = 4096;
 
@@ -30,24 +33,22 @@ public sealed unsafe class RegionTranslator : IRegionTranslator
     private readonly Lock _gate = new();
     private readonly TranslationOptions _options;
     private readonly string _key;
-    private readonly long[]? _parts;
-    private readonly Action<int>? _partMade;
+    private readonly HotCode? _hot;
+    private readonly HashSet<long> _entered = [];
 
     /// <summary>Makes the translator of one image.</summary>
     /// <param name="image">The file at its guest addresses.</param>
     /// <param name="options">Same as for the ahead-of-time translation.</param>
     /// <param name="cache">The module of that name, made by the function if it is not kept anywhere; null: nothing is kept.</param>
-    /// <param name="inParts">Whether the ahead-of-time translation left all code to parts.</param>
-    /// <param name="partMade">Told how many parts there are whenever one of them was made.</param>
+    /// <param name="hot">Of a file whose ahead-of-time translation has no code yet: functions that have been evaluated for less are evaluated.</param>
     public RegionTranslator(
-        GuestImage image, TranslationOptions options, Func<string, Func<byte[]>, TranslatedModule>? cache, bool inParts = false, Action<int>? partMade = null)
+        GuestImage image, TranslationOptions options, Func<string, Func<byte[]>, TranslatedModule>? cache, HotCode? hot = null)
     {
         ArgumentNullException.ThrowIfNull(image);
         _image = image;
         _options = options;
         _cache = cache;
-        _partMade = partMade;
-        _parts = inParts ? [.. image.Parts] : null;
+        _hot = hot;
         _key = TranslationKey.Of(image.File, image.LoadBias, options);
         Description = new CodeDescription(image);
     }
@@ -56,20 +57,40 @@ public sealed unsafe class RegionTranslator : IRegionTranslator
     public ICodeDescription Description { get; }
 
     /// <inheritdoc/>
-    public TranslatedModule? Translate(GuestState* state, long pc)
+    public long[] Entered
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _entered];
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool EvaluatesFirst => _hot is not null;
+
+    /// <inheritdoc/>
+    public TranslatedModule? Translate(GuestState* state, long pc, long evaluated = 0)
     {
         lock (_gate)
         {
             if (!_image.IsExecutable(pc))
                 return null;
-            var isa = CodeEvaluator.IsaOf(state);
-            if (_parts is not null && isa == _image.Isa && FindPart(pc) is { } part && part.FindRow(pc) != 0)
-                return part;
-            if (IsEvaluated(pc))
+            if (_hot is { } hot ? IsCold(hot, pc, evaluated) : IsEvaluated(pc))
                 return null;
+            var isa = CodeEvaluator.IsaOf(state);
             var name = isa == _image.Isa ? ModuleFormat.RegionName(_key, pc) : $"{ModuleFormat.RegionName(_key, pc)}_{isa}";
             return Load(name, () => ModuleTranslator.TranslateRegion(_image.DecodedAs(isa), pc, _options, "r_" + name).Assembly);
         }
+    }
+
+    /// <summary>Whether evaluating the function at a pc has taken less than its translation would.</summary>
+    private bool IsCold(HotCode hot, long pc, long evaluated)
+    {
+        if (evaluated == 0 && _entered.Count < MostEntered)
+            _entered.Add(pc);
+        var range = _image.RangeOf(pc);
+        return evaluated < Math.Max(hot.Instructions, (range.End - range.Start) * hot.InstructionsPerByte);
     }
 
     /// <summary>Whether the code at a pc inside a large function is evaluated once more. Counts.</summary>
@@ -85,20 +106,6 @@ public sealed unsafe class RegionTranslator : IRegionTranslator
         var isPatient = regions >= FirstRegions && evaluations < length * EvaluationsPerByte;
         _largeFunctions[range.Start] = isPatient ? (regions, evaluations + 1) : (regions + 1, 0);
         return isPatient;
-    }
-
-    /// <summary>The part with an address; null: it has none.</summary>
-    private TranslatedModule? FindPart(long pc)
-    {
-        var start = pc & -ModuleFormat.PartBytes;
-        if (Array.BinarySearch(_parts!, start) < 0)
-            return null;
-        return Load(ModuleFormat.PartName(_key, pc), () =>
-        {
-            var part = ModuleTranslator.TranslatePart(_image, start, _options, "r_" + ModuleFormat.PartName(_key, pc)).Assembly;
-            _partMade?.Invoke(_parts!.Length);
-            return part;
-        });
     }
 
     private TranslatedModule Load(string name, Func<byte[]> make)
