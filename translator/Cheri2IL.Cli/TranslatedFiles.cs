@@ -78,6 +78,9 @@ internal sealed class TranslatedFiles : ICodeImages
     /// <inheritdoc/>
     public bool CanBePrecise => _arguments.PreciseFaults == "auto";
 
+    /// <summary>Whether ordinary files, too, are evaluated until they have been translated behind the run, for which <see cref="KeepForNextStart"/> sees.</summary>
+    public bool EvaluatesFirst { get; init; }
+
     /// <summary>Whether they count the checks that they execute: assemblies are taken as they were translated.</summary>
     public bool CountsChecks => _arguments.Stats && _assemblies == 0;
 
@@ -341,7 +344,20 @@ internal sealed class TranslatedFiles : ICodeImages
         return null;
     }
 
-    private FileImage Keep(CachedModule cached, string path) => ByName(cached.Name, () => Note(cached), path);
+    private FileImage Keep(CachedModule cached, string path) => ByName(cached.Name, () => Note(WithCode(cached)), path);
+
+    /// <summary>An entry that a run has left without code, translated now unless it may be evaluated here.</summary>
+    private CachedModule WithCode(CachedModule cached)
+        => EvaluatesFirst || !cached.Module.IsInParts ? cached : Translated(cached);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private CachedModule Translated(CachedModule cached)
+    {
+        if (_cache is not { } cache || !EvaluatedFunctions.Has(cache, cached.Name))
+            return cached;
+        EvaluatedTranslator.Translate(cache, cached.Name, evenUnused: true);
+        return cache.TryLoad(cached.Name) ?? cached;
+    }
 
     private TranslatedModule Note(CachedModule cached)
     {
@@ -419,7 +435,7 @@ internal sealed class TranslatedFiles : ICodeImages
             return null;
         try
         {
-            return Note(cache.Load(name, make));
+            return Note(WithCode(cache.Load(name, make)));
         }
         catch (Exception error) when (error is UnauthorizedAccessException or IOException)
         {
@@ -494,14 +510,14 @@ internal sealed class TranslatedFiles : ICodeImages
     /// Whether an ordinary file is evaluated until it has been translated in the background, behind the run: somebody has to do that, as it would be done here. Not
     /// where checks are counted, and not if it may turn out to have capabilities.
     /// </summary>
-    private bool EvaluatesFirst(GuestImage image)
-        => _cache is not null && !_arguments.Stats && _arguments.Omitted == 0 && Options(isPrecise: false).Checks == CheckMode.Optimized && NativeCompiler.IsUsed
+    private bool MayEvaluateFirst(GuestImage image)
+        => EvaluatesFirst && _cache is not null && !_arguments.Stats && _arguments.Omitted == 0 && Options(isPrecise: false).Checks == CheckMode.Optimized && NativeCompiler.IsUsed
             && image.Isa == RiscVIsa.Rv64 && !image.MayHaveCapabilities();
 
     private byte[] Translate(string name, byte[] content, string path, long bias, TranslationOptions options)
     {
         var image = ElfImage.Parse(content, path).ToGuestImage(bias);
-        if (!image.IsLarge && EvaluatesFirst(image))
+        if (!image.IsLarge && MayEvaluateFirst(image))
         {
             EvaluatedFunctions.Note(_cache!, name, []);
             return ModuleTranslator.TranslateNothing(image, options, "g_" + name).Assembly;

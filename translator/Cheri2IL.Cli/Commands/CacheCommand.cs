@@ -153,8 +153,6 @@ internal static class CacheCommand
             throw new ToolException(ExitCode.BadInput, error.Message);
         }
 
-        if (EvaluatedFunctions.Has(TranslationCache.OfUser, name))
-            EvaluatedTranslator.Translate(TranslationCache.OfUser, name, evenUnused: true);
         NativeCompiler.Compile(TranslationCache.OfUser, name);
         if (!TranslationCache.OfUser.HasNative(name))
             throw new ToolException(ExitCode.CannotCreate, $"{path}: not compiled: the cache cannot be written, or another process is at it");

@@ -23,7 +23,7 @@ internal static class GuestRun
         using var statistics = arguments.Stats ? new RunStatistics() : null;
         try
         {
-            var files = new TranslatedFiles(arguments);
+            var files = new TranslatedFiles(arguments) { EvaluatesFirst = true };
             var status = Run(arguments, files, root, statistics, sources);
             files.KeepForNextStart();
             return status;
