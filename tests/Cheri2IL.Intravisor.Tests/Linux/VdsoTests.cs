@@ -52,9 +52,9 @@ public sealed class VdsoTests
 
         public void Add()
         {
-            var (bytes, collections) = (GC.GetAllocatedBytesForCurrentThread(), GC.CollectionCount(0));
-            // A collection counts what is left of the thread's buffer as allocated.
-            if (++Count > WarmUp && collections == _collections)
+            // A collection counts what is left of the thread's buffer as allocated, also one between these.
+            var (collections, bytes) = (GC.CollectionCount(0), GC.GetAllocatedBytesForCurrentThread());
+            if (++Count > WarmUp && collections == _collections && GC.CollectionCount(0) == collections)
             {
                 Compared++;
                 Allocated += bytes - _bytes;

@@ -9,8 +9,7 @@ internal sealed class PosixTimer
     private readonly GuestProcess _process;
     private readonly CvmThread? _thread;
     private readonly SignalInfo _info;
-    private long _overrun;
-    private long _lastOverrun;
+    private int _overrun;
 
     public PosixTimer(GuestProcess process, Func<long> clock, int rate, int signal, int id, long value, CvmThread? thread)
     {
@@ -25,34 +24,31 @@ internal sealed class PosixTimer
     /// <summary>Reads its clock.</summary>
     public Func<long> Clock { get; }
 
-    /// <summary>Periods that the signal that was sent last does not tell of.</summary>
-    public long Overrun => Math.Min(Volatile.Read(ref _lastOverrun), int.MaxValue);
+    /// <summary>Periods, besides the first, that the signal that was sent last tells of: those that passed until it was taken.</summary>
+    public long Overrun => Volatile.Read(ref _overrun);
 
     private void Expire(long periods)
     {
         if (_info.Number == 0)
             return;
-        if (IsPending())
+        if (AddToPending(periods) is { } overrun)
         {
-            _overrun += periods;
+            Volatile.Write(ref _overrun, overrun);
             return;
         }
 
-        _overrun += periods - 1;
-        Volatile.Write(ref _lastOverrun, _overrun);
-
         // si_overrun lies where a sent signal has its user.
-        var info = _info with { User = (int)Overrun };
-        _overrun = 0;
+        var info = _info with { User = (int)Math.Min(periods - 1, int.MaxValue) };
+        Volatile.Write(ref _overrun, info.User);
         if (_thread is null)
             _process.Send(info);
         else
             _process.Send(_thread, info);
     }
 
-    private bool IsPending()
+    private int? AddToPending(long periods)
     {
         lock (_process.Signals.Gate)
-            return (_thread?.Pending ?? _process.Signals.Pending).Contains(_info.Number, Signal.SI_TIMER, _info.Sender);
+            return (_thread?.Pending ?? _process.Signals.Pending).AddOverrun(_info.Number, _info.Sender, periods);
     }
 }

@@ -45,9 +45,21 @@ public sealed class SignalQueue
         return true;
     }
 
-    /// <summary>Whether a signal with that code and sender (or timer id) is pending.</summary>
-    public bool Contains(int number, int code, int sender)
-        => (Pending & Signal.Bit(number)) != 0 && _infos!.Exists(i => i.Number == number && i.Code == code && i.Sender == sender);
+    /// <summary>Adds to the periods that a timer's pending signal tells of; its overrun then, at most what an int can say; null: it is not pending.</summary>
+    /// <param name="number">The signal.</param>
+    /// <param name="timer">The timer's id.</param>
+    /// <param name="periods">Periods that passed.</param>
+    public int? AddOverrun(int number, int timer, long periods)
+    {
+        if ((Pending & Signal.Bit(number)) == 0)
+            return null;
+        var at = _infos!.FindIndex(i => i.Number == number && i.Code == Signal.SI_TIMER && i.Sender == timer);
+        if (at < 0)
+            return null;
+        var overrun = (int)Math.Min(_infos[at].User + periods, int.MaxValue);
+        _infos[at] = _infos[at] with { User = overrun };
+        return overrun;
+    }
 
     /// <summary>Drops every pending instance of the signals in <paramref name="set"/>.</summary>
     public void Discard(ulong set)
