@@ -124,8 +124,9 @@ internal sealed class TranslatedFiles : ICodeImages
             if (FindKnown(root, path, GuestLayout.PieBase, 0) is { Elf.Interpreter: { } linker })
                 FindKnown(root, linker, GuestLayout.InterpreterBase);
         }
-        catch (Exception error) when (error is IOException or ElfFormatException or BadImageFormatException or UnauthorizedAccessException)
+        catch (Exception)
         {
+            // On a thread of its own it would end the process.
         }
     }
 
@@ -177,12 +178,12 @@ internal sealed class TranslatedFiles : ICodeImages
 
         bool Add(string entry, Func<Translation> make)
         {
-            var isWithoutCode = !image.IsLarge && EvaluatedFunctions.Has(cache, entry);
+            var isWithoutCode = !image.IsLarge && EntryNotes.EvaluatedFunctions.Has(cache, entry);
             if (cache.Has(entry) && !isWithoutCode)
                 return false;
             cache.Add(entry, make().Assembly);
             if (isWithoutCode)
-                EvaluatedFunctions.Delete(cache, entry);
+                EntryNotes.EvaluatedFunctions.Forget(cache, entry);
             return true;
         }
     }
@@ -245,7 +246,7 @@ internal sealed class TranslatedFiles : ICodeImages
             {
                 if (regions.Entered is not { Length: > 0 } entered)
                     continue;
-                EvaluatedFunctions.Note(cache, name, entered);
+                EntryNotes.EvaluatedFunctions.Note(cache, name, entered);
                 noted++;
             }
         }
@@ -267,7 +268,7 @@ internal sealed class TranslatedFiles : ICodeImages
             {
                 if (Path.GetFileName(path).Split('.')[0] is var name && names.Contains(name))
                 {
-                    UsedMethods.Note(cache, name, rows);
+                    EntryNotes.UsedMethods.Note(cache, name, rows.Select(row => (long)row));
                     used++;
                 }
             }
@@ -353,7 +354,7 @@ internal sealed class TranslatedFiles : ICodeImages
     [MethodImpl(MethodImplOptions.NoInlining)]
     private CachedModule Translated(CachedModule cached)
     {
-        if (_cache is not { } cache || !EvaluatedFunctions.Has(cache, cached.Name))
+        if (_cache is not { } cache || !EntryNotes.EvaluatedFunctions.Has(cache, cached.Name))
             return cached;
         EvaluatedTranslator.Translate(cache, cached.Name, evenUnused: true);
         return cache.TryLoad(cached.Name) ?? cached;
@@ -519,7 +520,7 @@ internal sealed class TranslatedFiles : ICodeImages
         var image = ElfImage.Parse(content, path).ToGuestImage(bias);
         if (!image.IsLarge && MayEvaluateFirst(image))
         {
-            EvaluatedFunctions.Note(_cache!, name, []);
+            EntryNotes.EvaluatedFunctions.Note(_cache!, name, []);
             return ModuleTranslator.TranslateNothing(image, options, "g_" + name).Assembly;
         }
 

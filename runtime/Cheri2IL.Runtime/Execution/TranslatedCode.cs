@@ -14,12 +14,17 @@ public sealed unsafe class TranslatedCode : IGuestCode, ITranslatedEntries
     /// <summary>Most methods that are compiled because the guest is about to clear fflags: a second's work, perhaps.</summary>
     private const int MostCompiledAhead = 1000;
 
+    /// <summary>Most addresses that are remembered as evaluated; programs come to some ten thousand.</summary>
+    private const int MostRemembered = 1 << 17;
+
     private readonly DispatchTable _dispatch;
     private readonly ICodeMemory _memory;
     private readonly ICodeImages _images;
     private readonly ICodeEvaluator? _evaluator;
     private readonly Lock _gate = new();
     private readonly List<CodeBinding> _bindings = [];
+
+    /// <summary>Addresses that were asked for and are evaluated.</summary>
     private readonly HashSet<long> _evaluated = [];
     private bool _isPrecise;
     private bool _isCompiledAhead;
@@ -82,8 +87,16 @@ public sealed unsafe class TranslatedCode : IGuestCode, ITranslatedEntries
         if (entry != 0)
             dispatch.Set(pc, entry);
         else if (binding is { EvaluatesFirst: true })
-            _evaluated.Add(pc);
+            Remember(pc);
         return entry;
+    }
+
+    /// <summary>Does not ask for an address again; a guest that comes to any number of them takes no more of the host's memory.</summary>
+    private void Remember(long pc)
+    {
+        if (_evaluated.Count == MostRemembered)
+            _evaluated.Clear();
+        _evaluated.Add(pc);
     }
 
     /// <inheritdoc/>

@@ -33,12 +33,24 @@ public sealed class UsedMethodsTests : IDisposable
     {
         Directory.CreateDirectory(Cache.Directory);
         var name = new string('a', 32);
-        UsedMethods.Note(Cache, name, [7, 3]);
-        UsedMethods.Note(Cache, name, [3, 300]);
-        Assert.Equal([name], UsedMethods.Names(Cache));
-        Assert.Equal([3, 7, 300], UsedMethods.Take(Cache, name).Order());
-        Assert.Empty(UsedMethods.Names(Cache));
-        Assert.Empty(UsedMethods.Take(Cache, name));
+        EntryNotes.UsedMethods.Note(Cache, name, [7, 3]);
+        EntryNotes.UsedMethods.Note(Cache, name, [3, 300]);
+        Assert.Equal([name], EntryNotes.UsedMethods.Names(Cache));
+        Assert.Equal([3, 7, 300], EntryNotes.UsedMethods.Take(Cache, name));
+        Assert.Empty(EntryNotes.UsedMethods.Names(Cache));
+        Assert.Empty(EntryNotes.UsedMethods.Take(Cache, name));
+    }
+
+    [Fact]
+    public void Notes_OfBothKinds_AreClearedWithTheCache()
+    {
+        Directory.CreateDirectory(Cache.Directory);
+        var name = new string('b', 32);
+        EntryNotes.UsedMethods.Note(Cache, name, [1]);
+        EntryNotes.EvaluatedFunctions.Note(Cache, name, []);
+        Assert.Equal((true, true), (EntryNotes.UsedMethods.Has(Cache, name), EntryNotes.EvaluatedFunctions.Has(Cache, name)));
+        new CacheContents(Cache).Clear();
+        Assert.Empty(Directory.GetFiles(Cache.Directory));
     }
 
     [Fact]
@@ -51,11 +63,11 @@ public sealed class UsedMethodsTests : IDisposable
         int[] halves = [all.Length / 2, all.Length];
         foreach (var count in halves)
         {
-            UsedMethods.Note(Cache, name, all[(count == all.Length ? halves[0] : 0)..count]);
+            EntryNotes.UsedMethods.Note(Cache, name, all[(count == all.Length ? halves[0] : 0)..count].Select(row => (long)row));
             var compiled = ToolProcess.RunWith(_directory.Path, crossgen2, "cache", "compile-entry");
             Assert.Equal((0, ""), (compiled.ExitCode, compiled.Error));
             Assert.Equal(all[..count], NativeForm.CompiledRows(File.ReadAllBytes(Cache.PartlyNativePathOf(name))).Order());
-            Assert.Empty(UsedMethods.Names(Cache));
+            Assert.Empty(EntryNotes.UsedMethods.Names(Cache));
             Assert.Equal(all[count..], CompiledInRun(expected));
         }
     }
@@ -69,8 +81,8 @@ public sealed class UsedMethodsTests : IDisposable
         var expected = ToolProcess.RunWith(_directory.Path, [.. crossgen2, ("DOTNET_JitStdOutFile", list), ("DOTNET_JitDisasmSummary", "1")], "run", CorpusFiles.Hello);
         Assert.Equal((0, ""), (expected.ExitCode, expected.Error));
         Assert.DoesNotContain(File.ReadAllLines(list), l => l.Contains("Guest0:", StringComparison.Ordinal));
-        Assert.Empty(EvaluatedFunctions.Names(Cache));
-        Assert.Empty(UsedMethods.Names(Cache));
+        Assert.Empty(EntryNotes.EvaluatedFunctions.Names(Cache));
+        Assert.Empty(EntryNotes.UsedMethods.Names(Cache));
         var name = Path.GetFileNameWithoutExtension(Assert.Single(Directory.GetFiles(Cache.Directory, "*.dll"), f => !f.Contains(".x86", StringComparison.Ordinal)));
         Assert.NotEmpty(NativeForm.CompiledRows(File.ReadAllBytes(Cache.PartlyNativePathOf(name))));
         var made = File.ReadAllBytes(Cache.PathOf(name + ".dll"));

@@ -91,7 +91,9 @@ internal sealed class CacheContents
 
         foreach (var file in _files)
         {
-            var isAbandoned = file.Extension is ".tmp" or ".lock" or ".failed" or UsedMethods.Extension && DateTime.UtcNow - file.LastWriteTimeUtc > Abandoned;
+            // What says that an entry has no code stays with it; it is written first.
+            var isOfNone = file.Extension == EntryNotes.EvaluatedExtension && !names.Contains(Path.GetFileNameWithoutExtension(file.Name));
+            var isAbandoned = (isOfNone || file.Extension is ".tmp" or ".lock" or ".failed" or EntryNotes.UsedExtension) && DateTime.UtcNow - file.LastWriteTimeUtc > Abandoned;
             if (isAbandoned || (file.Extension == StartRecord.Extension && (StartRecord.Read(file.FullName) is not { } record || !names.Contains(record.Name))))
                 Delete(file);
         }
@@ -103,7 +105,7 @@ internal sealed class CacheContents
         var bytes = Bytes;
         foreach (var file in _files)
         {
-            if (IsTranslation(file) || file.Extension is StartRecord.Extension or UsedMethods.Extension or ".tmp" or ".lock" or ".failed")
+            if (IsTranslation(file) || file.Extension is StartRecord.Extension or EntryNotes.UsedExtension or EntryNotes.EvaluatedExtension or ".tmp" or ".lock" or ".failed")
                 Delete(file);
         }
 

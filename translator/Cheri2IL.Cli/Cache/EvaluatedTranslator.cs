@@ -5,7 +5,7 @@ using Cheri2IL.Translator.RunTime;
 
 namespace Cheri2IL.Cli.Cache;
 
-/// <summary>Translates what runs have evaluated (<see cref="EvaluatedFunctions"/>), for those that follow. Off the start-up path.</summary>
+/// <summary>Translates what runs have evaluated (<see cref="EntryNotes.EvaluatedFunctions"/>), for those that follow. Off the start-up path.</summary>
 internal static class EvaluatedTranslator
 {
     /// <summary>Translates what an entry has in notes, and notes the methods that are to be compiled.</summary>
@@ -14,7 +14,7 @@ internal static class EvaluatedTranslator
     /// <param name="evenUnused">Whether also a file of which nothing was entered is translated.</param>
     public static void Translate(TranslationCache cache, string name, bool evenUnused = false)
     {
-        var entered = EvaluatedFunctions.Find(cache, name);
+        var entered = EntryNotes.EvaluatedFunctions.Find(cache, name);
         if ((entered.Length == 0 && !evenUnused) || cache.TryLoad(name)?.Module is not { IsInParts: true } module)
             return;
         var content = module.Image.ToArray();
@@ -25,7 +25,7 @@ internal static class EvaluatedTranslator
         if (!image.IsLarge)
         {
             Keep(cache, name, entered, ModuleTranslator.Translate(image, options, "g_" + name).Assembly);
-            EvaluatedFunctions.Delete(cache, name);
+            EntryNotes.EvaluatedFunctions.Forget(cache, name);
             return;
         }
 
@@ -36,13 +36,13 @@ internal static class EvaluatedTranslator
                 Keep(cache, partName, part, ModuleTranslator.TranslatePart(image, part.Key, options, "r_" + partName).Assembly);
         }
 
-        EvaluatedFunctions.Delete(cache, name);
+        EntryNotes.EvaluatedFunctions.Forget(cache, name);
     }
 
     private static void Keep(TranslationCache cache, string name, IEnumerable<long> entered, byte[] assembly)
     {
         cache.Add(name, assembly);
         var module = TranslationCache.LoadUncached(assembly);
-        UsedMethods.Note(cache, name, entered.Select(module.FindRow).Where(row => row != 0));
+        EntryNotes.UsedMethods.Note(cache, name, entered.Select(module.FindRow).Where(row => row != 0).Select(row => (long)row));
     }
 }

@@ -30,7 +30,7 @@ internal static partial class NativeCompiler
     public static bool IsUsed => NativeCode.IsEnabled && Program is not null;
 
     /// <summary>
-    /// Compiles entries, one after another, those of which methods were noted (<see cref="UsedMethods"/>) first, in a process of its own that has the lowest priority, says nothing, and outlives this one unless
+    /// Compiles entries, one after another, those of which methods were noted (<see cref="EntryNotes.UsedMethods"/>) first, in a process of its own that has the lowest priority, says nothing, and outlives this one unless
     /// <see cref="NativeCode.IsAwaited"/>.
     /// </summary>
     public static void StartInBackground(TranslationCache cache, IEnumerable<string> names)
@@ -58,14 +58,14 @@ internal static partial class NativeCompiler
         cache.StoreNative(name, Make(cache, name, used: null));
     }
 
-    /// <summary>Compiles those methods of an entry that runs have used (<see cref="UsedMethods"/>), and those that were compiled for earlier ones.</summary>
+    /// <summary>Compiles those methods of an entry that runs have used (<see cref="EntryNotes.UsedMethods"/>), and those that were compiled for earlier ones.</summary>
     /// <exception cref="ToolException">crossgen2 is missing, or failed.</exception>
     private static void CompileUsed(TranslationCache cache, string name)
     {
         using var gate = TryLock(cache.PathOf(name + ".lock"));
         if (gate is null)
             return;
-        var rows = UsedMethods.Take(cache, name);
+        var rows = EntryNotes.UsedMethods.Take(cache, name).Select(row => (int)row).ToHashSet();
         if (cache.HasNative(name) || !File.Exists(cache.PathOf(name + ".dll")) || File.Exists(FailureOf(cache, name)))
             return;
         if (TranslationCache.TryRead(cache.PartlyNativePathOf(name)) is { } earlier)
@@ -127,7 +127,7 @@ internal static partial class NativeCompiler
         using var held = gate;
         if (!NativeCode.IsAwaited)
             LowerPriority();
-        foreach (var name in EvaluatedFunctions.Names(cache))
+        foreach (var name in EntryNotes.EvaluatedFunctions.Names(cache))
             EvaluatedTranslator.Translate(cache, name);
         CompileAllUsed(cache);
         foreach (var name in names)
@@ -139,7 +139,7 @@ internal static partial class NativeCompiler
 
     private static void CompileAllUsed(TranslationCache cache)
     {
-        foreach (var name in UsedMethods.Names(cache))
+        foreach (var name in EntryNotes.UsedMethods.Names(cache))
             CompileUsed(cache, name);
     }
 

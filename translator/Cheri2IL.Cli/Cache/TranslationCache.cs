@@ -140,7 +140,7 @@ internal sealed class TranslationCache
         Store(NativePathOf(name), assembly);
         File.Delete(PathOf(name + ".dll"));
         File.Delete(PartlyNativePathOf(name));
-        File.Delete(PathOf(name + UsedMethods.Extension));
+        File.Delete(PathOf(name + EntryNotes.UsedExtension));
     }
 
     /// <summary>Adds machine code of some of an entry's methods; the file without is what more of it is made from.</summary>

@@ -49,7 +49,7 @@ internal static class GuestRun
         var inside = root is null ? null : FindInside(root, command[0], arguments);
         if (inside is null && arguments.Program.Length == 0)
             throw new ToolException(ExitCode.BadInput, $"{arguments.Root}: the image wants to run {command[0]}, which it does not have");
-        var program = inside is not null ? null : new ProgramLoad(files, command[0]);
+        var loading = inside is not null ? null : new ProgramLoad(files, command[0]);
         if (inside is not null)
             new Thread(() => files.Prefetch(root!.Tree, inside)) { IsBackground = true }.Start();
         // Making a cVM concerns nobody else, unless it takes the terminal or writes files of the host.
@@ -77,10 +77,10 @@ internal static class GuestRun
             options = root.Apply(options) ?? throw new ToolException(ExitCode.BadInput, $"{arguments.Root}: {root.UserProblem}");
         using var cvm = new Cvm(1, options);
         sources?.End();
-        if (program is null)
+        if (loading is null)
             cvm.Start();
         else
-            cvm.Start(program.End().Elf);
+            cvm.Start(loading.End().Elf);
         var timedOut = false;
         if (arguments.Timeout is { } limit && !cvm.Completion.Wait(limit))
         {

@@ -277,7 +277,14 @@ internal class DatagramSocket : Socket
             bytes = bytes[..(int)Math.Min(count, isOfIpv6 ? most6 : most4)];
             if (!from.TryTake(bytes))
                 return -Errno.EFAULT;
-            var errors = _errors ?? Interlocked.CompareExchange(ref _errors, new Inbox(Options, isMessages: true, Stack.Files, Waiters), null) ?? _errors;
+            var errors = _errors;
+            if (errors is null)
+            {
+                // Another thread may forget it at once (ForgetErrors).
+                var made = new Inbox(Options, isMessages: true, Stack.Files, Waiters);
+                errors = Interlocked.CompareExchange(ref _errors, made, null) ?? made;
+            }
+
             var vector = new IoVector(bytes);
             // No room: this is lost, too.
             _ = errors.Send(ref vector, destination, null, new Delivery(source.Ip, Delivery.DefaultHops, isOfIpv6 ? (byte)0 : internetControl));

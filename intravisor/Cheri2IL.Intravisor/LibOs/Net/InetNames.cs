@@ -83,7 +83,7 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
         var error = FindHost(from, destination, posted, out source, out var host);
         if (error != 0 || host is null)
             return error;
-        found = host.InetNames.Lookup(from.Protocol, destination, source);
+        found = host.InetNames.Receiver(from.Protocol, destination, source);
         return found is null ? -Errno.ECONNREFUSED : 0;
     }
 
@@ -126,12 +126,6 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
                 && Overlap(other, socket.LocalAddress.Ip, socket.Options.IsOnly6) && !(other.Options.ReusePort && socket.Options.ReusePort));
         }
     }
-
-    /// <summary>The socket that listens at an address, or receives what is sent there; null if none does.</summary>
-    /// <param name="protocol">IPPROTO_TCP or IPPROTO_UDP.</param>
-    /// <param name="destination">The address.</param>
-    /// <param name="source">Who sends.</param>
-    public Socket? Receiver(int protocol, in SocketAddress destination, in SocketAddress source) => Lookup(protocol, destination, source);
 
     /// <summary>Whether a socket may send to an address, which has to be that of a cVM, or one of the host where it may: 0 or a negated errno.</summary>
     public int CheckRoute(Socket from, in SocketAddress destination)
@@ -178,7 +172,11 @@ internal sealed class InetNames(NetworkStack stack) : ISocketNames
     /// <summary>The cVM that an address leads to; null: none of the network.</summary>
     public NetworkStack? Route(InternetAddress address) => IsOwn(address) ? stack : stack.Network.Find(address);
 
-    private Socket? Lookup(int protocol, SocketAddress destination, SocketAddress source)
+    /// <summary>The socket that listens at an address, or receives what is sent there; null if none does.</summary>
+    /// <param name="protocol">IPPROTO_TCP or IPPROTO_UDP.</param>
+    /// <param name="destination">The address.</param>
+    /// <param name="source">Who sends.</param>
+    public Socket? Receiver(int protocol, SocketAddress destination, SocketAddress source)
     {
         lock (_gate)
         {
