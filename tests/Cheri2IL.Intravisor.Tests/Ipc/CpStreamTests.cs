@@ -281,7 +281,8 @@ public sealed unsafe class CpStreamTests
     [Fact]
     public void ReceiverEnds_WhileSendersWait_TheyGetEpipe()
     {
-        using var isFull = new CountdownEvent(2);
+        // A sender that came after the receiver's end would wait for a stream of that name.
+        using var opened = new CountdownEvent(2);
         Action<nint> Sender() => pointer =>
         {
             var state = (GuestState*)pointer;
@@ -289,10 +290,9 @@ public sealed unsafe class CpStreamTests
             *(long*)(state->MemoryBase + Data) = 1;
             Assert.Equal(0, Result(state, 134, 13, Data, 0, 8));
             var stream = Result(state, Open, Name(state, "stream"), FileAbi.O_WRONLY, -1);
+            opened.Signal();
             while (Result(state, 64, stream, Data, 512) == 512)
             {
-                if (isFull.CurrentCount > 0)
-                    isFull.Signal();
             }
 
             Assert.Equal(-Errno.EPIPE, state->X10);
@@ -303,7 +303,7 @@ public sealed unsafe class CpStreamTests
             {
                 var state = (GuestState*)pointer;
                 StreamOf(state, Map(state, 4096), 4096, Messages);
-                isFull.Wait(Long);
+                Assert.True(opened.Wait(Long));
                 Thread.Sleep(30);
             },
             Sender(), Sender());
