@@ -49,7 +49,7 @@ rate 'a counter through all three' "$begin" $((requests * clients))
 awk -F'[ }]' '{ sum += $(NF - 1) } END { print NR, "answers, sum", sum }' "$folder/counts" | sed "s/^$((requests * clients)) /all /; s/ sum $((requests * clients * (clients + 1) / 2))\$/ sum as expected/"
 
 echo "== reload under load"
-load /api/count/reload > "$folder/counts" &
+load /api/count/reload > "$folder/counts" 2> "$folder/lost" &
 loading=$!
 sleep 0.3
 "${tool[@]}" kill --pid $up --signal HUP front
@@ -57,6 +57,8 @@ echo "kill: status $?"
 wait $loading
 echo "load: status $?"
 awk 'END { print NR }' "$folder/counts" | sed "s/^$((requests * clients))\$/no answer lost/"
+# Why, from both sides: curl's status is that of its last request.
+[ -s "$folder/lost" ] && { cat "$folder/lost"; grep -e '\[error\]' -e '\[crit\]' -e '\[alert\]' "$folder/err"; }
 for ((k = 0; k < 3000; k++)); do
     [ "$(grep -c 'gracefully shutting down' "$folder/err")" -ge 2 ] && break
     sleep 0.1

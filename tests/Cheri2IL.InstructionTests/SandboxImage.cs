@@ -34,4 +34,12 @@ internal sealed unsafe class SandboxImage(TranslatedModule? module, IRegionTrans
 
     /// <inheritdoc/>
     public CodeMapping? FindCode(long address) => null;
+
+    /// <inheritdoc/>
+    public bool TryCharge(ulong bytes) => true;
+
+    /// <inheritdoc/>
+    public void Discharge(ulong bytes)
+    {
+    }
 }

@@ -48,7 +48,8 @@ internal sealed unsafe class TestProgram : IGuestHost, IDisposable
     /// <param name="code">Bytes from <see cref="MachineLayout.Code"/> on.</param>
     /// <param name="entries">Guest addresses where runs will start.</param>
     /// <param name="engine">How to execute.</param>
-    public TestProgram(ReadOnlySpan<byte> code, IEnumerable<long> entries, Engine engine)
+    /// <param name="evaluator">What evaluates blocks; null: one of its own.</param>
+    public TestProgram(ReadOnlySpan<byte> code, IEnumerable<long> entries, Engine engine, CodeEvaluator? evaluator = null)
     {
         var area = GuestSandbox.LoadCode(code);
         var segment = new GuestSegment(MachineLayout.Code, area.Length, area, IsExecutable: true, IsWritable: false);
@@ -57,7 +58,7 @@ internal sealed unsafe class TestProgram : IGuestHost, IDisposable
         var nothing = new SandboxImage(null, null);
         if (engine == Engine.EvaluatorBlocks)
         {
-            _code = new TranslatedCode(_dispatch, nothing, new SingleImage(nothing), new CodeEvaluator(nothing));
+            _code = new TranslatedCode(_dispatch, nothing, new SingleImage(nothing), evaluator ?? new CodeEvaluator(nothing));
             return;
         }
 

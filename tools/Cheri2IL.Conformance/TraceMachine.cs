@@ -117,6 +117,14 @@ public sealed unsafe class TraceMachine(TraceEngine engine) : ICodeSource, ICode
     public CodeMapping? FindCode(long address) => null;
 
     /// <inheritdoc/>
+    public bool TryCharge(ulong bytes) => true;
+
+    /// <inheritdoc/>
+    public void Discharge(ulong bytes)
+    {
+    }
+
+    /// <inheritdoc/>
     public TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc, long evaluated = 0)
     {
         if (engine == TraceEngine.Evaluator)

@@ -37,4 +37,10 @@ public unsafe interface ICodeMemory
 
     /// <summary>The executable private mapping of a file that contains <paramref name="address"/>; null if that is none.</summary>
     CodeMapping? FindCode(long address);
+
+    /// <summary>Counts bytes that the host keeps for this guest's code as if the guest had mapped them; false, and nothing is counted, beyond its limit.</summary>
+    bool TryCharge(ulong bytes);
+
+    /// <summary>Bytes that were counted are kept no more.</summary>
+    void Discharge(ulong bytes);
 }

@@ -21,6 +21,7 @@ internal sealed class CpuBenchmark(IReadOnlyList<string> kernels, IReadOnlyList<
     /// <summary>Runs everything; <paramref name="progress"/> receives a line per kernel and round.</summary>
     public void Run(Action<string> progress)
     {
+        Prepare(progress);
         var failed = new HashSet<(string, string)>();
         for (var round = 0; round < rounds; round++)
         {
@@ -47,6 +48,29 @@ internal sealed class CpuBenchmark(IReadOnlyList<string> kernels, IReadOnlyList<
                         Problems.Add($"{kernel} under {peer.Name}: {error.Message}");
                         progress(Problems[^1]);
                     }
+                }
+            }
+        }
+    }
+
+    /// <summary>Runs what peers want run before they are timed.</summary>
+    private void Prepare(Action<string> progress)
+    {
+        foreach (var kernel in kernels)
+        {
+            foreach (var peer in peers)
+            {
+                if (peer.Preparation?.Invoke(kernel) is not { } command)
+                    continue;
+                progress($"warming the cache: {kernel}, {peer.Name}");
+                try
+                {
+                    ProcessRun.Execute(command);
+                }
+                catch (ToolException error)
+                {
+                    Problems.Add($"{kernel} for {peer.Name}: {error.Message}");
+                    progress(Problems[^1]);
                 }
             }
         }

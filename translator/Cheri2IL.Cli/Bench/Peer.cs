@@ -4,7 +4,8 @@ namespace Cheri2IL.Cli.Bench;
 /// <param name="Name">Column name, stable: it is a key of the JSON report.</param>
 /// <param name="Description">What exactly runs.</param>
 /// <param name="Command">Command line for a kernel, or null when this peer lacks it.</param>
-internal sealed record Peer(string Name, string Description, Func<string, IReadOnlyList<string>?> Command);
+/// <param name="Preparation">What is run once before a kernel's first run, or null.</param>
+internal sealed record Peer(string Name, string Description, Func<string, IReadOnlyList<string>?> Command, Func<string, IReadOnlyList<string>?>? Preparation = null);
 
 /// <summary>One run of one kernel.</summary>
 /// <param name="Seconds">The kernel's own clock around its work.</param>

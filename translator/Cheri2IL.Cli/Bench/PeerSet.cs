@@ -63,18 +63,28 @@ internal sealed class PeerSet
         var guest = GuestsMatchNative ? GuestBuild : CommittedBuild;
         Add(peers, Native, "clang, static musl, this machine", "native_clang_musl", path => [path]);
         Add(peers, "native-gcc", "gcc, glibc, this machine", "native_gcc", path => [path]);
-        Add(peers, Translated, "translated, checks optimized", guest, path => [.. HostProgram.Self(), "run", "--checks=optimized", path]);
-        Add(peers, Unchecked, "translated, checks none (unconfined; prices the checks)", guest, path => [.. HostProgram.Self(), "run", "--checks=none", path]);
+        AddTranslated(peers, Translated, "translated, checks optimized", guest, "optimized");
+        AddTranslated(peers, Unchecked, "translated, checks none (unconfined; prices the checks)", guest, "none");
         if (HostProgram.OnPath("qemu-riscv64") is { } qemu)
             Add(peers, "qemu", "qemu-riscv64 (user mode), same guest", guest, path => [qemu, path]);
         Add(peers, "wasmtime", "clang to wasm32-wasi, Wasmtime NuGet package in a .NET process", "wasm", path => [.. HostProgram.Self(), "bench", "wasm-run", path]);
         return peers;
     }
 
-    private void Add(List<Peer> peers, string name, string description, string build, Func<string, IReadOnlyList<string>> command)
+    private void Add(List<Peer> peers, string name, string description, string build, Func<string, IReadOnlyList<string>> command, Func<string, IReadOnlyList<string>>? preparation = null)
     {
-        if (_builds.TryGetValue(build, out var paths) && paths.Count > 0)
-            peers.Add(new Peer(name, description, kernel => paths.TryGetValue(kernel, out var path) ? command(path) : null));
+        if (!_builds.TryGetValue(build, out var paths) || paths.Count == 0)
+            return;
+        IReadOnlyList<string>? Of(string kernel, Func<string, IReadOnlyList<string>>? make) => make is not null && paths.TryGetValue(kernel, out var path) ? make(path) : null;
+        peers.Add(new Peer(name, description, kernel => Of(kernel, command), kernel => Of(kernel, preparation)));
+    }
+
+    private void AddTranslated(List<Peer> peers, string name, string description, string build, string checks)
+    {
+        var self = HostProgram.Self();
+        Add(
+            peers, name, $"{description}; {MachineCode.Source}", build, path => [.. self, "run", "--checks=" + checks, path],
+            MachineCode.IsPossible ? path => MachineCode.Preparation(self, path, checks) : null);
     }
 
     private void ReadScript(string script, Action<string> progress)

@@ -45,11 +45,11 @@ internal static class StartPrograms
     private static void Add(List<StartProgram> programs, string name, string description, string[] tool, string[] command, string output, Action<string> progress)
     {
         string[] run = [.. tool, "run", .. command];
-        if (NativeCompiler.Program is not null && NativeCode.IsEnabled)
+        if (MachineCode.IsPossible)
         {
             progress($"warming the cache: machine code of {name}");
-            ProcessRun.Execute([.. tool, "cache", "compile", command[0]]);
-            programs.Add(new StartProgram(name, description + "; translation and machine code from the cache", run, output));
+            ProcessRun.Execute(MachineCode.Preparation(tool, command[0]));
+            programs.Add(new StartProgram(name, $"{description}; {MachineCode.Source}", run, output));
         }
 
         programs.Add(new StartProgram(name + "-jit", description + "; translation from the cache, compiled in the run", run, output, CompilesAtRun: true));

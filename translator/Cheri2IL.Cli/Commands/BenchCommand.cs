@@ -2,6 +2,7 @@ using System.CommandLine;
 using Cheri2IL.Cli.Bench;
 using Cheri2IL.Cli.Bench.Apps;
 using Cheri2IL.Cli.Bench.Ipc;
+using Cheri2IL.Cli.Cache;
 
 namespace Cheri2IL.Cli.Commands;
 
@@ -96,6 +97,8 @@ internal static class BenchCommand
         command.SetAction(parsed =>
         {
             var kernels = Choose(CapabilityPeers.Kernels(Repository.Root()), parsed.GetValue(only), "corpus/cheri/kernels");
+            // The variants that leave checks out have no machine code in the cache: all are compiled in the run.
+            Environment.SetEnvironmentVariable(NativeCode.Never.Variable, NativeCode.Never.Value);
             var benchmark = new CpuBenchmark(kernels, CapabilityPeers.Peers(Repository.Root()), parsed.GetRequiredValue(rounds));
             benchmark.Run(Progress);
             var report = new CapabilityReport(benchmark);

@@ -6,10 +6,20 @@ namespace Cheri2IL.Translator.RunTime;
 /// <remarks>Threads look blocks up without a lock; they are added under that of the <see cref="CodeEvaluator"/>.</remarks>
 internal sealed unsafe class BlockCache
 {
-    /// <summary>Most operations that are kept, 64 MiB of them: a guest that runs code wherever it likes must not fill the host's memory.</summary>
-    private const int MostOps = (64 << 20) / 32;
+    /// <summary>Most bytes that are kept: a guest that runs code wherever it likes must not fill the host's memory. 64 MiB.</summary>
+    public const long MostBytes = 64 << 20;
 
     private const int OpsPerChunk = 2048;
+
+    /// <summary>Bytes of a block besides its operations: an entry of a dictionary.</summary>
+    private const int BlockBytes = 40;
+
+    /// <summary>Bytes of an instruction, and of the reference to it.</summary>
+    private const int InstructionBytes = 152;
+
+    /// <summary>Bytes of a function: its object, its counter, and entries of two dictionaries.</summary>
+    private const int FunctionBytes = 136;
+
     private const int TableBits = 14;
 
     private readonly Dictionary<long, nint> _blocks = [];
@@ -21,12 +31,15 @@ internal sealed unsafe class BlockCache
     private int _used = OpsPerChunk;
     private IrInstruction[] _instructions = new IrInstruction[256];
     private int _instructionCount;
+    private long _reachable;
 
     /// <summary>Instructions that operations refer to.</summary>
     public IrInstruction[] Instructions => Volatile.Read(ref _instructions);
 
-    /// <summary>Whether it has as much as it may.</summary>
-    public bool IsFull => (long)_chunks.Count * OpsPerChunk >= MostOps;
+    /// <summary>Bytes of the host's memory that it takes besides its fixed tables; estimated, not less than it is.</summary>
+    public long Bytes
+        => ((long)_chunks.Count * OpsPerChunk * sizeof(EvaluatedOp)) + ((long)_blocks.Count * BlockBytes) + (_reachable * InstructionBytes)
+            + ((long)(_functions.Count + _continuations.Count) * FunctionBytes);
 
     /// <summary>Whether there is anything in it.</summary>
     public bool IsEmpty => _chunks.Count == 0;
@@ -48,8 +61,12 @@ internal sealed unsafe class BlockCache
     }
 
     /// <summary>Adds a block.</summary>
-    public EvaluatedOp* Add(long pc, ReadOnlySpan<EvaluatedOp> ops)
+    /// <param name="pc">Guest address.</param>
+    /// <param name="ops">Its operations.</param>
+    /// <param name="instructions">Instructions that are kept for them.</param>
+    public EvaluatedOp* Add(long pc, ReadOnlySpan<EvaluatedOp> ops, int instructions)
     {
+        _reachable += instructions;
         if (_used + ops.Length > OpsPerChunk)
         {
             _chunks.Add(GC.AllocateUninitializedArray<EvaluatedOp>(OpsPerChunk, pinned: true));

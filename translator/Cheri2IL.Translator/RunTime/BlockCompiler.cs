@@ -26,6 +26,9 @@ internal sealed unsafe class BlockCompiler(GuestMemorySource code)
     private BlockCache _cache = null!;
     private List<IrInstruction> _instructions = [];
     private int _temporaries;
+
+    /// <summary>Whether operations of this block refer to instructions.</summary>
+    private bool _keeps;
     private long _pc;
 
     private enum OperandKind : byte
@@ -48,6 +51,7 @@ internal sealed unsafe class BlockCompiler(GuestMemorySource code)
     {
         var block = _lifter.Lift(code, pc);
         (_cache, _instructions) = (cache, block.Instructions);
+        _keeps = false;
         _ops.Clear();
         _ops.Add(new EvaluatedOp { Code = EvaluatedCode.Block, Immediate = _lifter.InstructionCount, Pc = pc, Next = (EvaluatedOp*)counter });
         CountUses();
@@ -62,7 +66,16 @@ internal sealed unsafe class BlockCompiler(GuestMemorySource code)
         _temporaries = 0;
         if (_lifter.Continuation is { } continuation)
             cache.AddContinuation(continuation, counter);
-        return cache.Add(pc, CollectionsMarshal.AsSpan(_ops));
+        // It may be dropped before the next block is compiled, and then nothing keeps it.
+        _cache = null!;
+        return cache.Add(pc, CollectionsMarshal.AsSpan(_ops), _keeps ? _instructions.Count : 0);
+    }
+
+    /// <summary>Keeps an instruction, and with it those that it refers to.</summary>
+    private int Keep(IrInstruction i)
+    {
+        _keeps = true;
+        return _cache.Add(i);
     }
 
     private static long TemporariesOffset()
@@ -289,7 +302,7 @@ internal sealed unsafe class BlockCompiler(GuestMemorySource code)
     private Operand Other(EvaluatedCode code, IrInstruction i)
     {
         var (a, b, c) = (i.A is null ? (ushort)0 : Word(i.A), i.B is null ? (ushort)0 : Word(i.B), i.C is null ? (ushort)0 : Word(i.C));
-        var value = Emit(code, a, b, _cache.Add(i));
+        var value = Emit(code, a, b, Keep(i));
         CollectionsMarshal.AsSpan(_ops)[^1].Pc = c;
         return value;
     }
@@ -325,7 +338,7 @@ internal sealed unsafe class BlockCompiler(GuestMemorySource code)
             IrOp.Trap => EvaluatedCode.Trap,
             _ => throw new InvalidOperationException($"operation {i.Op} does not end a block"),
         };
-        var immediate = code == EvaluatedCode.Trap ? _cache.Add(i) : i.Immediate;
+        var immediate = code == EvaluatedCode.Trap ? Keep(i) : i.Immediate;
         _ops.Add(new EvaluatedOp { Code = code, A = i.A is null ? (ushort)0 : Word(i.A), Immediate = immediate, Pc = _pc });
     }
 

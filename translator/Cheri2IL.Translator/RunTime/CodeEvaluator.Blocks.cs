@@ -298,6 +298,27 @@ public sealed unsafe partial class CodeEvaluator
         return Interlocked.CompareExchange(ref _blocks, made, null) ?? made;
     }
 
+    /// <summary>Whether more blocks may be kept. All but what every guest has for nothing counts as memory of the guest.</summary>
+    private bool MayGrow(BlockCache blocks)
+    {
+        const long Free = 1 << 20;
+        const long Step = 1 << 20;
+        var owed = blocks.Bytes - Free - _charged;
+        if (blocks.Bytes >= BlockCache.MostBytes || (owed > 0 && !memory.TryCharge((ulong)(owed + Step))))
+            return false;
+        _charged += owed > 0 ? owed + Step : 0;
+        return true;
+    }
+
+    /// <summary>Under the lock: begins anew. Who is in a block goes on in it.</summary>
+    private void DropBlocks()
+    {
+        Volatile.Write(ref _blocks, null);
+        if (_charged > 0)
+            memory.Discharge((ulong)_charged);
+        _charged = 0;
+    }
+
     /// <summary>The block at a pc, made if there is none; null: where <see cref="GuestThread.Invoke"/> is left.</summary>
     /// <param name="cache">The blocks in use; those of now afterwards.</param>
     /// <param name="state">State block.</param>
@@ -314,8 +335,8 @@ public sealed unsafe partial class CodeEvaluator
         var isTranslated = counter == null && cache.Find(pc, _gate) == null && code.Has(state, pc);
         lock (_gate)
         {
-            if (_blocks is { IsFull: true })
-                Volatile.Write(ref _blocks, null);
+            if (_blocks is { } blocks && !MayGrow(blocks))
+                DropBlocks();
             if (cache != _blocks)
             {
                 cache = Blocks();
@@ -330,7 +351,7 @@ public sealed unsafe partial class CodeEvaluator
                     return null;
                 CheckExecutable(state, pc);
                 block = isTranslated
-                    ? cache.Add(pc, [new EvaluatedOp { Code = EvaluatedCode.Translated, Pc = pc }])
+                    ? cache.Add(pc, [new EvaluatedOp { Code = EvaluatedCode.Translated, Pc = pc }], instructions: 0)
                     : (_compiler ??= new BlockCompiler(new GuestMemorySource(memory.Base, memory.IsExecutable, RiscVIsa.Rv64))).Compile(cache, pc, counter != null ? counter : cache.CounterOf(pc, hotInstructions));
             }
 

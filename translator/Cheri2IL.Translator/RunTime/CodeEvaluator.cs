@@ -30,6 +30,9 @@ public sealed unsafe partial class CodeEvaluator(ICodeMemory memory, long hotIns
     private BlockCompiler? _compiler;
     private BlockCache? _blocks;
 
+    /// <summary>Bytes of <see cref="_blocks"/> that the guest was charged.</summary>
+    private long _charged;
+
     /// <summary>Entries into the evaluator.</summary>
     public long Evaluations { get; private set; }
 
@@ -104,7 +107,7 @@ public sealed unsafe partial class CodeEvaluator(ICodeMemory memory, long hotIns
             var wasUsed = _regions.Count > 0 || _blocks is { IsEmpty: false };
             _regions.Clear();
             if (_blocks is { IsEmpty: false })
-                Volatile.Write(ref _blocks, null);
+                DropBlocks();
             return wasUsed;
         }
     }

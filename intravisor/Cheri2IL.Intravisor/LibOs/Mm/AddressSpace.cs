@@ -32,6 +32,7 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
 
     /// <summary>What was taken from the budget: <see cref="_accessible"/>, between the public calls.</summary>
     private ulong _charged;
+    private bool _isClosed;
     private ulong _breakStart;
     private ulong _breakEnd;
 
@@ -172,12 +173,12 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
             return _mappings.Overlapping(0, Size);
     }
 
-    /// <summary>Counts memory that the guest has besides its mappings as if it were mapped; false beyond the limit.</summary>
-    internal bool TryCharge(ulong bytes)
+    /// <summary>Counts memory that the guest has besides its mappings as if it were mapped; false beyond the limit, and when it is closed.</summary>
+    public bool TryCharge(ulong bytes)
     {
         lock (_gate)
         {
-            if (!TryReserve(bytes))
+            if (_isClosed || !TryReserve(bytes))
                 return false;
             _accessible += bytes;
             return true;
@@ -185,10 +186,13 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
     }
 
     /// <summary>It has that not any more.</summary>
-    internal void Discharge(ulong bytes)
+    public void Discharge(ulong bytes)
     {
         lock (_gate)
         {
+            // All was given back when it was closed.
+            if (_isClosed)
+                return;
             _accessible -= bytes;
             Settle();
         }
@@ -219,6 +223,7 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
         {
             _mappings.Remove(0, Size);
             _accessible = 0;
+            _isClosed = true;
             Settle();
         }
     }
