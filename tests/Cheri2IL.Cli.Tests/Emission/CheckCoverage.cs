@@ -27,7 +27,9 @@ internal sealed partial class CheckCoverage
 
     private readonly MethodDefinition _method;
     private readonly Dictionary<Instruction, State> _entering = [];
-    private readonly Queue<Instruction> _pending = [];
+
+    /// <summary>By offset: what comes first is run first, so that what is behind it mostly runs once for all that leads there.</summary>
+    private readonly SortedDictionary<int, Instruction> _pending = [];
     private readonly List<string> _uncovered = [];
     private readonly HashSet<Instruction> _accesses = [];
 
@@ -98,8 +100,13 @@ internal sealed partial class CheckCoverage
     {
         var first = _method.Body.Instructions[0];
         Enter(first, new State(new Dictionary<int, Value>(), [], [], []));
-        while (_pending.TryDequeue(out var block))
+        while (_pending.Count > 0)
+        {
+            var (offset, block) = _pending.First();
+            _pending.Remove(offset);
             Run(block, report: false);
+        }
+
         // Only the fixed point holds on every path.
         foreach (var block in _entering.Keys.OrderBy(i => i.Offset).ToArray())
             Run(block, report: true);
@@ -111,7 +118,7 @@ internal sealed partial class CheckCoverage
         if (!_entering.TryGetValue(label, out var current))
         {
             _entering.Add(label, state.Copy());
-            _pending.Enqueue(label);
+            _pending[label.Offset] = label;
             return;
         }
 
@@ -137,7 +144,7 @@ internal sealed partial class CheckCoverage
         changed |= JoinNames(current.Checked, state.Checked) | JoinNames(current.Walked, state.Walked);
         changed |= current.JoinAuthority(state, renamed, IsNew);
         if (changed)
-            _pending.Enqueue(label);
+            _pending[label.Offset] = label;
 
         bool JoinNames(HashSet<string> here, HashSet<string> there)
         {
