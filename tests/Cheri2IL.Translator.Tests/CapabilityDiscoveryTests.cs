@@ -26,6 +26,7 @@ public sealed class CapabilityDiscoveryTests
     public void Translate_CapabilityInstructionThatIsCalledToo_IsAProgramWithCapabilities()
         => Assert.True(HasCapabilities(isCandidate: true, callsIt: true));
 
+    /// <summary>Whether the translation has, on which discovery alone agrees.</summary>
     private static bool HasCapabilities(bool isCandidate, bool callsIt)
     {
         const uint call = 0x1000_00ef; // jal ra, 0x100
@@ -39,7 +40,11 @@ public sealed class CapabilityDiscoveryTests
         {
             Candidates = new HashSet<long>(isCandidate ? [Other] : []),
         };
-        var assembly = ModuleTranslator.Translate(image, new TranslationOptions { Parallelism = 1 }, "discovery").Assembly;
-        return new TranslatedModule(new AssemblyLoadContext("discovery").LoadFromStream(new MemoryStream(assembly))).HasCapabilities;
+        var options = new TranslationOptions { Parallelism = 1 };
+        var assembly = ModuleTranslator.Translate(image, options, "discovery").Assembly;
+        var has = new TranslatedModule(new AssemblyLoadContext("discovery").LoadFromStream(new MemoryStream(assembly))).HasCapabilities;
+        Assert.True(image.MayHaveCapabilities());
+        Assert.Equal(has, ModuleTranslator.Discover(image, options).HasCapabilities);
+        return has;
     }
 }

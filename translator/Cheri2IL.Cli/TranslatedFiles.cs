@@ -509,11 +509,11 @@ internal sealed class TranslatedFiles : ICodeImages
 
     /// <summary>
     /// Whether an ordinary file is evaluated until it has been translated in the background, behind the run: somebody has to do that, as it would be done here. Not
-    /// where checks are counted, and not if it may turn out to have capabilities.
+    /// where checks are counted, and not if it has capabilities, which takes a tenth of a translation to find out where bytes between functions look like such instructions.
     /// </summary>
     private bool MayEvaluateFirst(GuestImage image)
         => EvaluatesFirst && _cache is not null && !_arguments.Stats && _arguments.Omitted == 0 && Options(isPrecise: false).Checks == CheckMode.Optimized && NativeCompiler.IsUsed
-            && image.Isa == RiscVIsa.Rv64 && !image.MayHaveCapabilities();
+            && image.Isa == RiscVIsa.Rv64 && (!image.MayHaveCapabilities() || !ModuleTranslator.Discover(image, Options(isPrecise: false)).HasCapabilities);
 
     private byte[] Translate(string name, byte[] content, string path, long bias, TranslationOptions options)
     {

@@ -201,6 +201,9 @@ public sealed class ModuleTranslator
             : translator;
     }
 
+    /// <summary>Whether the program has capabilities: its file says so, or code that certainly is code comes to an instruction of CHERI.</summary>
+    public bool HasCapabilities => _image.Isa != RiscVIsa.Rv64;
+
     /// <summary>What was discovered, in order of address.</summary>
     public IReadOnlyCollection<RegionBuilder> Regions => _regions.Values;
 
@@ -334,7 +337,7 @@ public sealed class ModuleTranslator
                 (ModuleFormat.ImageResource, withImage ? _image.File : []),
                 (ModuleFormat.EntryResource, ModuleFormat.EncodeEntries(_image.LoadBias, rows)),
                 (ModuleFormat.MapResource, ModuleFormat.EncodeMaps([.. methods.Select(m => m.Body.Map)])),
-                .. _image.Isa != RiscVIsa.Rv64 ? [(ModuleFormat.CapabilityResource, [_image.Isa == RiscVIsa.CheriV9Capability ? (byte)1 : (byte)0])] : ((string, byte[])[])[],
+                .. HasCapabilities ? [(ModuleFormat.CapabilityResource, [_image.Isa == RiscVIsa.CheriV9Capability ? (byte)1 : (byte)0])] : ((string, byte[])[])[],
                 .. _options.PreciseFaults ? [(ModuleFormat.CommitResource, ModuleFormat.EncodeMaps([.. methods.Select(m => m.Body.Commits)]))] : ((string, byte[])[])[],
                 .. whole.Count > 0 ? [(ModuleFormat.WholeResource, ModuleFormat.EncodeWhole([.. whole.Select((w, k) => w.Rows with { Whole = compiled.Length + k + 1 })]))] : ((string, byte[])[])[],
             ],
