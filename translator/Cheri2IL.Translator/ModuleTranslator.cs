@@ -473,7 +473,7 @@ public sealed class ModuleTranslator
     private static string MethodName(long entryPc, string? symbol, int part)
     {
         var name = symbol is not null ? $"{symbol}@{entryPc:x}" : $"f_{entryPc:x}";
-        return part == 0 ? name : $"{name}.part{part}";
+        return part == 0 ? name : $"{name}{NativeForm.PartMark}{part}";
     }
 
     private sealed record SplitFunction(MethodImage[] Parts, EmitStatistics Checks);

@@ -46,6 +46,20 @@ public sealed class NativeFormTests
     }
 
     [Fact]
+    public void WithParts_OfEachFunction_AreTheMethodsThatItWasSplitInto()
+    {
+        var assembly = CorpusTranslations.Make(File, new TranslationOptions { MaxCodeBytes = 300 }).Assembly;
+        var names = Methods(assembly).Select(m => m.Name).Where(n => !n.EndsWith(".whole", StringComparison.Ordinal)).ToArray();
+        var functions = Enumerable.Range(1, names.Length).Where(row => !names[row - 1].Contains(NativeForm.PartMark, StringComparison.Ordinal)).ToArray();
+        var found = functions.ToDictionary(row => row, row => NativeForm.WithParts(assembly, [row]));
+        Assert.All(found, f => Assert.All(f.Value, row => Assert.Equal(SymbolOf(f.Key), SymbolOf(row))));
+        Assert.Equal(Enumerable.Range(1, names.Length), found.Values.SelectMany(f => f).Order());
+        Assert.True(found.Values.Max(f => f.Count) > 3);
+
+        string SymbolOf(int row) => names[row - 1][..names[row - 1].IndexOf('@')];
+    }
+
+    [Fact]
     public void Whole_PartsAndTheRowsOfWholeFunctions_HaveTheShortestCode()
     {
         var split = CorpusTranslations.Make(File, new TranslationOptions { MaxCodeBytes = 300 });

@@ -21,7 +21,7 @@ internal static class CpuReport
         if (benchmark.GeometricMean(PeerSet.Translated, PeerSet.Unchecked).Mean is { } price)
             Console.WriteLine($"price of checks (cheri2il over cheri2il-none, geometric mean): {(price - 1) * 100:F1} %");
         Console.WriteLine($"Ratios of medians over {benchmark.Rounds} interleaved rounds to {reference}; lower is better. Times are the kernels' own clocks around");
-        Console.WriteLine("their work: process start, translation and loading are excluded; JIT compilation of the kernel is included.");
+        Console.WriteLine("their work: process start, translation and loading are excluded; so is compilation, but where code comes from no cache.");
         if (!guestsMatchNative)
             Console.WriteLine("The guests are the committed freestanding builds: their library is not the native builds' libc.");
         foreach (var problem in benchmark.Problems)

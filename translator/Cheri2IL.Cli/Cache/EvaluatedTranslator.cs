@@ -1,6 +1,7 @@
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator;
 using Cheri2IL.Translator.Elf;
+using Cheri2IL.Translator.Emit;
 using Cheri2IL.Translator.RunTime;
 
 namespace Cheri2IL.Cli.Cache;
@@ -43,6 +44,7 @@ internal static class EvaluatedTranslator
     {
         cache.Add(name, assembly);
         var module = TranslationCache.LoadUncached(assembly);
-        EntryNotes.UsedMethods.Note(cache, name, entered.Select(module.FindRow).Where(row => row != 0).Select(row => (long)row));
+        var rows = NativeForm.WithParts(assembly, entered.Select(module.FindRow).Where(row => row != 0));
+        EntryNotes.UsedMethods.Note(cache, name, rows.Select(row => (long)row));
     }
 }

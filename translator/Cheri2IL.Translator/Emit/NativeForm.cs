@@ -17,6 +17,9 @@ namespace Cheri2IL.Translator.Emit;
 /// </remarks>
 public static class NativeForm
 {
+    /// <summary>What follows a function's name in the names of the methods, but the first, that it was split into; a number follows it.</summary>
+    public const string PartMark = ".part";
+
     /// <summary>Where in a row of the table of methods its flags are: behind the address of its code.</summary>
     private const int ImplementationFlags = 4;
 
@@ -73,6 +76,34 @@ public static class NativeForm
             if (!used.Contains(row))
                 methods.Mark(assembly, row, LeftOut);
         }
+    }
+
+    /// <summary>Rows of functions, and of the parts that those were split into, which call each other.</summary>
+    /// <param name="assembly">A translated assembly.</param>
+    /// <param name="functions">Rows of functions.</param>
+    /// <exception cref="BadImageFormatException">It is no assembly, or has no such rows.</exception>
+    public static IReadOnlySet<int> WithParts(byte[] assembly, IEnumerable<int> functions)
+    {
+        using var file = new PEReader(new MemoryStream(assembly));
+        var metadata = MetadataOf(file);
+        var methods = new MethodRows(file, metadata);
+        var parts = Enumerable.Range(1, methods.Count).Where(row => metadata.GetString(methods.Definition(row).Name).Contains(PartMark, StringComparison.Ordinal)).ToHashSet();
+        var rows = functions.ToHashSet();
+        var work = new Stack<int>(rows);
+        while (work.TryPop(out var row))
+        {
+            // What only looks like a call of a part, in an operand, costs the compilation of one that may not be needed.
+            var code = file.GetMethodBody(methods.Address(row)).GetILBytes()!;
+            for (var at = 0; at + sizeof(int) < code.Length; at++)
+            {
+                var token = BinaryPrimitives.ReadInt32LittleEndian(code.AsSpan(at + 1));
+                var callee = token & 0xff_ffff;
+                if (code[at] == (byte)ILOpCode.Call && token >> 24 == (int)TableIndex.MethodDef && parts.Contains(callee) && rows.Add(callee))
+                    work.Push(callee);
+            }
+        }
+
+        return rows;
     }
 
     /// <summary>Rows of the methods that were compiled of an image, by what <see cref="LeaveOut"/> has left in it.</summary>
