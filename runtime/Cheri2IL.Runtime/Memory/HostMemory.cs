@@ -27,7 +27,6 @@ public static unsafe partial class HostMemory
     private const int MapAnonymous = 0x20;
     private const int MapNoReserve = 0x4000;
     private const int DontNeed = 4;
-    private const int PopulateWrite = 23;
     private const int RemapMayMove = 1;
     private const int RemapFixed = 2;
 
@@ -79,9 +78,6 @@ public static unsafe partial class HostMemory
         if (NativeAdvise(address, (nuint)length, DontNeed) != 0)
             throw new Win32Exception(Marshal.GetLastPInvokeError());
     }
-
-    /// <summary>Has writable pages of zeros made all at once, which is quicker than one by one when they are first written. A hint: Linux 5.14 and later heed it.</summary>
-    public static void Populate(byte* address, ulong length) => _ = NativeAdvise(address, (nuint)length, PopulateWrite);
 
     /// <summary>Bytes of [address, address + length) that are in memory now; pages of others do not count, nor do unmapped ones.</summary>
     /// <remarks>Changes meanwhile are seen or not. Never fails: what cannot be asked about is 0.</remarks>

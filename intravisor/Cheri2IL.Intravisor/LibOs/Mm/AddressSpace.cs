@@ -502,14 +502,11 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
             return true;
         }
 
-        // So much at a time that next to nothing is made behind the end of the file.
-        const ulong step = 256 << 10;
         HostMemory.MapFixedZero(host, mapping.Length, HostMemory.Read | HostMemory.Write);
         for (ulong done = 0; done < mapping.Length;)
         {
             // In bounds: [host, host + Length) was mapped above, and no mapping changes while the lock is held.
-            var room = new Span<byte>(host + done, (int)Math.Min(mapping.Length - done, step));
-            HostMemory.Populate(host + done, ((ulong)room.Length + Page - 1) & ~(Page - 1));
+            var room = new Span<byte>(host + done, (int)Math.Min(mapping.Length - done, 1 << 30));
             var count = source.ReadAt(mapping.Offset + (long)done, room);
             if (count < 0)
             {
