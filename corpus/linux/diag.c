@@ -116,7 +116,8 @@ static int row(struct nlmsghdr *one, int family, int quiet) {
     struct inet_answer *inet = NLMSG_DATA(one);
     struct unix_answer *local = NLMSG_DATA(one);
     const char *name = inode_name(family == AF_UNIX ? local->inode : inet->inode);
-    int waits = family != AF_UNIX && inet->inode == 0 && strcmp(port_name(inet->id.source), "another") != 0;
+    // What others' connections of before have left (6, TIME_WAIT) may have had the same ports.
+    int waits = family != AF_UNIX && inet->inode == 0 && inet->state != 6 && strcmp(port_name(inet->id.source), "another") != 0;
     if (!waits && (strcmp(name, "another") == 0 || strcmp(name, "none") == 0))
         return 0;
     if (quiet)

@@ -7,6 +7,7 @@ namespace Cheri2IL.Cli.Tests.Bench;
 /// <summary>What <c>bench apps</c> reports; how long anything takes is not tested.</summary>
 public sealed class AppBenchmarkTests(Workloads workloads)
 {
+    [Trait("Category", "Workload")]
     [Fact]
     public void Apps_Json_HasEveryEngineWithTheSameOutput()
     {

@@ -45,6 +45,7 @@ public sealed class DebianTests(Workloads workloads)
         Assert.Equal(File.ReadAllText(Path.Combine(_scripts, name + ".out")), System.Text.Encoding.UTF8.GetString(output));
     }
 
+    [Trait("Category", "Workload")]
     [Theory]
     [InlineData("wal")]
     [InlineData("delete")]
@@ -77,6 +78,7 @@ public sealed class DebianTests(Workloads workloads)
         Assert.Equal((0, "ok\n1|1\n", ""), (exitCode, System.Text.Encoding.ASCII.GetString(output), exitCode == 0 ? "" : error));
     }
 
+    [Trait("Category", "Workload")]
     [Fact]
     public void Translate_AllOfARoot_PreparesWhatProgramsNeed()
     {

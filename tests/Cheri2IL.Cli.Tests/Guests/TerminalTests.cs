@@ -123,6 +123,7 @@ public sealed class TerminalTests(Workloads workloads)
         session.ExpectModes(session.InitialModes);
     }
 
+    [Trait("Category", "Workload")]
     [Fact]
     public void PtyModule_OfPython_RunsAProgramOnATerminal()
     {
