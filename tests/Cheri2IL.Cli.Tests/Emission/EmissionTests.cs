@@ -103,7 +103,7 @@ public sealed class EmissionTests
         Assert.Equal(statistics.CapabilityChecks - statistics.ElidedCapabilityChecks, methods.Where(m => !IsWhole(m)).Sum(CapabilityChecks));
 
         // The fetch is checked where a function is entered, which is not in its parts.
-        Assert.All(methods, m => Assert.Equal(m.Name.Contains(".part", StringComparison.Ordinal) ? 0 : 1, Calls(m, nameof(CapabilityState.AllowsFetch))));
+        Assert.All(methods, m => Assert.Equal(m.Name.Contains(NativeForm.PartMark, StringComparison.Ordinal) ? 0 : 1, Calls(m, nameof(CapabilityState.AllowsFetch))));
         VerifyRegions(file, methods);
     }
 

@@ -66,7 +66,7 @@ public sealed class NativeFormTests
         var methods = Methods(NativeForm.Whole(split.Assembly));
         var shortest = Methods(split.Assembly).Min(m => m.Body.CodeSize);
         Assert.All(methods.Where(m => m.Name.EndsWith(".whole", StringComparison.Ordinal)), m => Assert.Equal(shortest, m.Body.CodeSize));
-        Assert.True(methods.Count(m => m.Name.Contains(".part", StringComparison.Ordinal) && m.Body.CodeSize == shortest) > 20);
+        Assert.True(methods.Count(m => m.Name.Contains(NativeForm.PartMark, StringComparison.Ordinal) && m.Body.CodeSize == shortest) > 20);
     }
 
     [Fact]

@@ -52,7 +52,7 @@ internal static class StartPrograms
             programs.Add(new StartProgram(name, $"{description}; {MachineCode.Source}", run, output));
         }
 
-        programs.Add(new StartProgram(name + "-jit", description + "; translation from the cache, compiled in the run", run, output, CompilesAtRun: true));
+        programs.Add(new StartProgram(name + "-jit", $"{description}; {MachineCode.CompiledInTheRun}", run, output, CompilesAtRun: true));
         if (HostProgram.OnPath("qemu-riscv64") is { } qemu)
             programs.Add(new StartProgram(name + "-qemu", description + "; under qemu-riscv64 (user mode)", [qemu, .. command], output));
     }

@@ -298,8 +298,8 @@ public sealed unsafe partial class CodeEvaluator
         return Interlocked.CompareExchange(ref _blocks, made, null) ?? made;
     }
 
-    /// <summary>Whether more blocks may be kept. All but what every guest has for nothing counts as memory of the guest.</summary>
-    private bool MayGrow(BlockCache blocks)
+    /// <summary>Under the lock: charges the guest for what its blocks have grown by, but for what every guest has for nothing; false: it has as much as it may.</summary>
+    private bool TryCharge(BlockCache blocks)
     {
         const long Free = 1 << 20;
         const long Step = 1 << 20;
@@ -335,7 +335,7 @@ public sealed unsafe partial class CodeEvaluator
         var isTranslated = counter == null && cache.Find(pc, _gate) == null && code.Has(state, pc);
         lock (_gate)
         {
-            if (_blocks is { } blocks && !MayGrow(blocks))
+            if (_blocks is { } blocks && !TryCharge(blocks))
                 DropBlocks();
             if (cache != _blocks)
             {
