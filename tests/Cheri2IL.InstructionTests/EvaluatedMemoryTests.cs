@@ -20,6 +20,8 @@ public sealed class EvaluatedMemoryTests
     private const int BlockBytes = 14;
 
     private const int Blocks = (MachineLayout.CodeBytes - 2) / BlockBytes;
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     private const long End = MachineLayout.Code + (Blocks * BlockBytes);
 
     [Fact]
@@ -50,6 +52,31 @@ public sealed class EvaluatedMemoryTests
         Assert.Equal(0, memory.Charged);
         Assert.Equal(End, (long)after.Pc);
         Assert.Equal(3L * Blocks, (long)after.X[10]);
+    }
+
+    [Fact]
+    public void Loop_LeavesBlocksThatWereDropped()
+    {
+        const ushort JumpToSelf = 0xA001; // c.j 0
+        var memory = new AccountedMemory(limit: long.MaxValue);
+        var evaluator = new CodeEvaluator(memory);
+        using var program = new TestProgram(BitConverter.GetBytes(JumpToSelf), [MachineLayout.Code], Engine.EvaluatorBlocks, evaluator);
+        var run = new Thread(() => program.RunToStop(new MachineState { Pc = MachineLayout.Code }));
+        run.Start();
+        try
+        {
+            for (var evaluations = 1; evaluations <= 3; evaluations++)
+            {
+                Assert.True(SpinWait.SpinUntil(() => evaluator.Evaluations == evaluations, Patience), $"entered {evaluator.Evaluations} times, expected {evaluations}");
+                // Nothing is there to be dropped until the loop has been read.
+                Assert.True(SpinWait.SpinUntil(evaluator.Invalidate, Patience));
+            }
+        }
+        finally
+        {
+            program.Stop();
+            run.Join();
+        }
     }
 
     private static ReadOnlySpan<byte> FullOfBlocks()

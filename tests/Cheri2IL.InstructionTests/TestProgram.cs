@@ -23,6 +23,8 @@ internal sealed unsafe class TestProgram : IGuestHost, IDisposable
     private readonly DispatchTable _dispatch = new(MachineLayout.SlotBytes);
     private readonly TranslatedCode _code;
     private GuestFault? _fault;
+    private volatile GuestThread? _thread;
+    private volatile bool _isStopped;
 
     // A method compiled at its first call raises the host's inexact flag in the midst of the guest. The installed tool's
     // runtime is compiled ahead of time; here it is not.
@@ -96,10 +98,34 @@ internal sealed unsafe class TestProgram : IGuestHost, IDisposable
         return RunOnce(before);
     }
 
+    /// <summary>Runs from a state until <see cref="Stop"/>.</summary>
+    public void RunToStop(MachineState before)
+    {
+        using var thread = Start(before);
+        _thread = thread;
+        if (!_isStopped)
+            thread.Run(HostStackBytes);
+        _thread = null;
+    }
+
+    /// <summary>Stops what <see cref="RunToStop"/> runs, on whatever thread, or is going to run; called before that has returned.</summary>
+    public void Stop()
+    {
+        _isStopped = true;
+        _thread?.RequestExit();
+    }
+
     private MachineState RunOnce(MachineState before)
     {
+        using var thread = Start(before);
+        thread.Run(HostStackBytes);
+        return Read(thread.State);
+    }
+
+    private GuestThread Start(MachineState before)
+    {
         before.Data.CopyTo(GuestSandbox.Data);
-        using var thread = new GuestThread(this, _code, _dispatch, GuestSandbox.Memory, MachineLayout.SlotBytes);
+        var thread = new GuestThread(this, _code, _dispatch, GuestSandbox.Memory, MachineLayout.SlotBytes);
         var state = thread.State;
         for (var i = 1; i < 32; i++)
             GuestState.X(state, i) = (long)before.X[i];
@@ -109,8 +135,7 @@ internal sealed unsafe class TestProgram : IGuestHost, IDisposable
         state->RoundingMode = before.Frm;
         state->FloatFlags = before.Fflags;
         _fault = null;
-        thread.Run(HostStackBytes);
-        return Read(state);
+        return thread;
     }
 
     /// <inheritdoc/>
@@ -128,7 +153,7 @@ internal sealed unsafe class TestProgram : IGuestHost, IDisposable
     }
 
     /// <inheritdoc/>
-    public bool Poll(GuestState* state) => true;
+    public bool Poll(GuestState* state) => !_isStopped;
 
     /// <inheritdoc/>
     public long ReadCounter(int csr) => csr;

@@ -127,6 +127,13 @@ internal sealed unsafe class BlockCache
             return Find(pc);
     }
 
+    /// <summary>Nothing of it is to be entered again: whoever comes to a block leaves for the dispatcher.</summary>
+    public void Retire()
+    {
+        foreach (var block in _blocks.Values)
+            ((EvaluatedOp*)block)->Code = EvaluatedCode.Translated;
+    }
+
     private static int Index(long pc) => (int)(pc >> 1) & ((1 << TableBits) - 1);
 }
 

@@ -310,9 +310,10 @@ public sealed unsafe partial class CodeEvaluator
         return true;
     }
 
-    /// <summary>Under the lock: begins anew. Who is in a block goes on in it.</summary>
+    /// <summary>Under the lock: begins anew. Who is in a block leaves behind it, for as long as one goes on there all are kept, and nobody is charged.</summary>
     private void DropBlocks()
     {
+        _blocks?.Retire();
         Volatile.Write(ref _blocks, null);
         if (_charged > 0)
             memory.Discharge((ulong)_charged);

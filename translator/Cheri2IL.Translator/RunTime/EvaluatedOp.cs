@@ -8,7 +8,7 @@ internal enum EvaluatedCode : ushort
     /// <summary>Starts a block of imm instructions at <see cref="EvaluatedOp.Pc"/>, which count down in the word at <see cref="EvaluatedOp.Next"/>.</summary>
     Block,
 
-    /// <summary>Starts a block that has translated code: leaves.</summary>
+    /// <summary>Starts a block that has translated code, or is no longer to be used: leaves.</summary>
     Translated,
 
     /// <summary>R = imm.</summary>
