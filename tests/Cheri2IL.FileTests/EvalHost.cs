@@ -58,5 +58,5 @@ internal sealed unsafe class EvalHost : IGuestHost, IGuestCode
     {
     }
 
-    public bool Invalidate(long start, long length) => Invalidated = true;
+    public bool Invalidate(long start, long length, bool isCode) => Invalidated = true;
 }

@@ -112,7 +112,7 @@ internal sealed class RandomFunction
         }
 
         var forward = _function.Blocks[_random.Next(index + 1, count)];
-        switch (_random.Next(4))
+        switch (_random.Next(5))
         {
             case 0:
                 Emit(new IrInstruction(IrOp.Jump, IrType.Void));
@@ -129,6 +129,13 @@ internal sealed class RandomFunction
             case 2:
                 Emit(new IrInstruction(IrOp.Ecall, IrType.Void));
                 _block.Successors.Add(forward);
+                break;
+            case 3:
+                // Indices in the table and beyond it.
+                Emit(new IrInstruction(IrOp.BranchTable, IrType.Void, _random.Next(2) == 0 ? Pick(IrType.I32) : Emit(new IrInstruction(IrOp.And, IrType.I32, Pick(IrType.I32), Const32(3)))));
+                _block.Successors.Add(forward);
+                for (var k = _random.Next(5); k > 0; k--)
+                    _block.Successors.Add(_function.Blocks[_random.Next(index + 1, count)]);
                 break;
             default:
                 Emit(new IrInstruction(IrOp.Branch, IrType.Void, Pick(IrType.I32)));

@@ -116,6 +116,8 @@ public sealed class EvaluatedMemoryTests
 
         public bool IsExecutable(long address) => GuestSandbox.IsExecutable(address);
 
+        public bool IsConstant(long start, long end) => true;
+
         public CodeMapping? FindCode(long address) => null;
 
         public bool TryCharge(ulong bytes)

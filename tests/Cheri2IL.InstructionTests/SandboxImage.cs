@@ -33,6 +33,9 @@ internal sealed unsafe class SandboxImage(TranslatedModule? module, IRegionTrans
     public bool IsExecutable(long address) => GuestSandbox.IsExecutable(address);
 
     /// <inheritdoc/>
+    public bool IsConstant(long start, long end) => true;
+
+    /// <inheritdoc/>
     public CodeMapping? FindCode(long address) => null;
 
     /// <inheritdoc/>

@@ -174,15 +174,41 @@ public sealed class AddressSpaceTests
     public void CodeChanged_ExecutablePages_AreReported()
     {
         using var test = new TestSpace();
-        var changes = new List<(long, long)>();
-        test.Space.CodeChanged = (start, length) => changes.Add((start, length));
+        var changes = new List<(long, long, bool)>();
+        test.Space.CodeChanged = (start, length, isCode) => changes.Add((start, length, isCode));
         test.Space.Map(Area, 2 * (ulong)Page, ReadWrite, Private, null, 0);
         Assert.Empty(changes);
         test.Space.Protect(Area, (ulong)Page, PROT_READ | PROT_EXEC);
         Assert.True(test.Space.IsExecutable(Area + Page - 2));
         Assert.False(test.Space.IsExecutable(Area + Page));
         test.Space.Unmap(Area, 2 * (ulong)Page);
-        Assert.Equal([(Area, Page), (Area, 2 * Page)], changes);
+        Assert.Equal([(Area, Page, true), (Area, 2 * Page, true)], changes);
+    }
+
+    [Fact]
+    public void CodeChanged_ConstantPages_AreReported()
+    {
+        using var test = new TestSpace();
+        var changes = new List<(long, long, bool)>();
+        test.Space.Map(Area, 4 * (ulong)Page, ReadWrite, Private, null, 0);
+        test.Space.Protect(Area, (ulong)Page, PROT_READ);
+        test.Space.CodeChanged = (start, length, isCode) => changes.Add((start, length, isCode));
+        Assert.True(test.Space.IsConstant(Area, Area + Page));
+        Assert.False(test.Space.IsConstant(Area, Area + Page + 1));
+        Assert.False(test.Space.IsConstant(Area - 1, Area + 1));
+
+        test.Space.Protect(Area + (2 * Page), (ulong)Page, 0);
+        Assert.Empty(changes);
+        test.Space.Protect(Area, (ulong)Page, ReadWrite);
+        Assert.False(test.Space.IsConstant(Area, Area + Page));
+        test.Space.Protect(Area, (ulong)Page, PROT_READ);
+        test.Space.Map(Area, (ulong)Page, ReadWrite, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, null, 0);
+        test.Space.Protect(Area, (ulong)Page, PROT_READ);
+        test.Space.Remap(Area + Page, (ulong)Page, (ulong)Page, MREMAP_MAYMOVE | MREMAP_FIXED, Area);
+        test.Space.Protect(Area, (ulong)Page, PROT_READ);
+        test.Space.Unmap(Area, (ulong)Page);
+        Assert.All(changes, change => Assert.Equal((Area, Page, false), change));
+        Assert.Equal(4, changes.Count);
     }
 
     private static void Remap(AddressSpace space, Random random, PageModel[] model, int first)

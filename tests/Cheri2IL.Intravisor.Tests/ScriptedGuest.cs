@@ -116,7 +116,7 @@ internal sealed unsafe class ScriptedGuest : IGuestCode
     }
 
     /// <inheritdoc/>
-    public bool Invalidate(long start, long length) => true;
+    public bool Invalidate(long start, long length, bool isCode) => true;
 
     private static GuestReturn Enter(GuestState* state, long sp, long ra, long a0, long a1, long a2)
     {

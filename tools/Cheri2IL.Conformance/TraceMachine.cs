@@ -114,6 +114,9 @@ public sealed unsafe class TraceMachine(TraceEngine engine) : ICodeSource, ICode
     public bool IsIntact(ICodeMemory memory) => true;
 
     /// <inheritdoc/>
+    public bool IsConstant(long start, long end) => false;
+
+    /// <inheritdoc/>
     public CodeMapping? FindCode(long address) => null;
 
     /// <inheritdoc/>

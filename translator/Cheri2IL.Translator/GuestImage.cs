@@ -202,6 +202,10 @@ public sealed class GuestImage : ICodeSource
         return true;
     }
 
+    /// <inheritdoc/>
+    public bool IsConstant(long address, long length)
+        => Find(address) is { IsWritable: false } segment && length <= segment.Start + segment.Content.Length - address;
+
     private static string? Suffixed(GuestRange range, long pc) => range.Name is null ? null : $"{range.Name}+0x{pc - range.Start:x}";
 
     private static int UpperBound(GuestRange[] ranges, long pc)

@@ -136,6 +136,7 @@ public sealed class ModuleTranslator
     private readonly AssemblyWriter _writer;
     private readonly SortedDictionary<long, RegionBuilder> _regions = [];
     private readonly Dictionary<long, MethodEntry> _entries = [];
+    private readonly ConcurrentBag<AddressRange> _constants = [];
     private bool _usesSetjmp;
     private int _left;
 
@@ -297,6 +298,8 @@ public sealed class ModuleTranslator
             Optimize(regions[k]);
             var function = regions[k].Function;
             checks[k] = EmitStatistics.Count([function]);
+            foreach (var range in function.Constants)
+                _constants.Add(range);
             bodies[k] = MethodEmitter.Emit(function, _writer.Members, Entry, EmitOptionsOf(function, part: 0));
             regions[k].Release();
             if (Fullness(bodies[k]) > 1)
@@ -338,6 +341,7 @@ public sealed class ModuleTranslator
                 (ModuleFormat.EntryResource, ModuleFormat.EncodeEntries(_image.LoadBias, rows)),
                 (ModuleFormat.MapResource, ModuleFormat.EncodeMaps([.. methods.Select(m => m.Body.Map)])),
                 .. HasCapabilities ? [(ModuleFormat.CapabilityResource, [_image.Isa == RiscVIsa.CheriV9Capability ? (byte)1 : (byte)0])] : ((string, byte[])[])[],
+                .. !_constants.IsEmpty ? [(ModuleFormat.ConstantResource, ModuleFormat.EncodeConstants(_constants))] : ((string, byte[])[])[],
                 .. _options.PreciseFaults ? [(ModuleFormat.CommitResource, ModuleFormat.EncodeMaps([.. methods.Select(m => m.Body.Commits)]))] : ((string, byte[])[])[],
                 .. whole.Count > 0 ? [(ModuleFormat.WholeResource, ModuleFormat.EncodeWhole([.. whole.Select((w, k) => w.Rows with { Whole = compiled.Length + k + 1 })]))] : ((string, byte[])[])[],
             ],

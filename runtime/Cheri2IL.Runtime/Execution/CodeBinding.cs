@@ -34,6 +34,21 @@ internal sealed unsafe class CodeBinding
     /// <summary>Modules in use.</summary>
     public IReadOnlyList<TranslatedModule> Modules => _modules;
 
+    /// <summary>Whether its code relies on the content of [start, end).</summary>
+    public bool ReliesOn(long start, long end)
+    {
+        foreach (var module in _modules)
+        {
+            foreach (var constants in module.Constants)
+            {
+                if (constants.Start < end && constants.End > start)
+                    return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Entry point for a pc in the range, from code of one mode; 0: it is to be evaluated.</summary>
     /// <param name="memory">The address space.</param>
     /// <param name="state">State block.</param>

@@ -71,14 +71,38 @@ public sealed unsafe class FileImage : ICodeImage
     public ICodeDescription? Description => _regions?.Description;
 
     /// <inheritdoc/>
-    public bool IsIntact(ICodeMemory memory) => IsIntact(memory, Start, End);
+    public bool IsIntact(ICodeMemory memory) => IsIntact(memory, Start, End) && AreIntact(memory, Module.Constants);
 
     /// <inheritdoc/>
     public bool EvaluatesFirst => _regions is { EvaluatesFirst: true };
 
     /// <inheritdoc/>
     public TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc, long evaluated = 0)
-        => IsIntact(memory, pc - RegionSpan, pc + RegionSpan) ? _regions?.Translate(state, pc, evaluated) : null;
+        => IsIntact(memory, pc - RegionSpan, pc + RegionSpan) && _regions?.Translate(state, pc, evaluated) is { } made && AreIntact(memory, made.Constants) ? made : null;
+
+    /// <summary>Whether constants are those of the file, and nobody can change them.</summary>
+    private bool AreIntact(ICodeMemory memory, ReadOnlySpan<AddressRange> constants)
+    {
+        foreach (var (start, end) in constants)
+        {
+            if (!memory.IsConstant(start, end) || !Original(start - Module.LoadBias, end - start).SequenceEqual(new ReadOnlySpan<byte>(memory.Base + start, (int)(end - start))))
+                return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>Bytes of the file by their address in it; none if they are not in one segment.</summary>
+    private ReadOnlySpan<byte> Original(long address, long length)
+    {
+        foreach (var segment in Elf.Segments)
+        {
+            if (address >= segment.VirtualAddress && address - segment.VirtualAddress <= segment.FileSize - length)
+                return Elf.Content(segment).Span.Slice((int)(address - segment.VirtualAddress), (int)length);
+        }
+
+        return default;
+    }
 
     private bool IsIntact(ICodeMemory memory, long from, long to)
     {

@@ -15,7 +15,7 @@ public unsafe interface ICodeImage
     /// <summary>Names and text of it for reports; null: there are none.</summary>
     ICodeDescription? Description { get; }
 
-    /// <summary>Whether the executable pages in its range have its code.</summary>
+    /// <summary>Whether the executable pages in its range have its code, and what that relies on is there.</summary>
     bool IsIntact(ICodeMemory memory);
 
     /// <summary>

@@ -35,6 +35,9 @@ public unsafe interface ICodeMemory
     /// <summary>Whether the instruction at <paramref name="address"/> may be executed.</summary>
     bool IsExecutable(long address);
 
+    /// <summary>Whether every byte of [start, end) can be read, and neither the guest nor others who map the same pages can write it.</summary>
+    bool IsConstant(long start, long end);
+
     /// <summary>The executable private mapping of a file that contains <paramref name="address"/>; null if that is none.</summary>
     CodeMapping? FindCode(long address);
 

@@ -65,7 +65,10 @@ public unsafe interface IGuestCode
     /// <summary>Names and text of the code at a guest address, for reports; null: there are none.</summary>
     ICodeDescription? Describe(long pc);
 
-    /// <summary>The guest executed fence.i or changed an executable mapping in [start, start+length): forget what was derived from those bytes.</summary>
+    /// <summary>The guest executed fence.i or changed a mapping in [start, start+length): forget what was derived from those bytes.</summary>
+    /// <param name="start">Guest address.</param>
+    /// <param name="length">Bytes.</param>
+    /// <param name="isCode">Whether instructions may have changed; false: only constants that translated code relies on (<see cref="TranslatedModule.Constants"/>).</param>
     /// <returns>Whether there was something: threads may be in it, or go on to it.</returns>
-    bool Invalidate(long start, long length);
+    bool Invalidate(long start, long length, bool isCode = true);
 }

@@ -15,6 +15,12 @@ public readonly record struct SplitRows(int Function, int NextPart, int NextPart
     public const int Length = 4 * sizeof(int);
 }
 
+/// <summary>A range of guest memory, as it is in a file.</summary>
+/// <param name="Start">Guest address of the first byte.</param>
+/// <param name="End">First guest address behind.</param>
+[StructLayout(LayoutKind.Sequential)]
+public readonly record struct AddressRange(long Start, long End);
+
 /// <summary>
 /// The resources of a translated assembly, little-endian: the translator writes them, the loader reads them.
 /// </summary>
@@ -59,6 +65,9 @@ public static class ModuleFormat
     /// Resource of a program that has capabilities, whether or not the ELF file says so: a byte, 1 if the code is that of capability mode, else 0.
     /// </summary>
     public const string CapabilityResource = "capabilities";
+
+    /// <summary>Resource of code that relies on constants: ascending pairs of int64 (<see cref="AddressRange"/>).</summary>
+    public const string ConstantResource = "constants";
 
     /// <summary>
     /// Resource with the IL-to-guest map: int32 method count m, then for each method two int32, where its part starts and ends behind
@@ -113,6 +122,21 @@ public static class ModuleFormat
     /// <summary>Where in a resource of maps the start and the end of a method's part are.</summary>
     /// <param name="method">Zero-based method row.</param>
     public static Range BoundsOfMap(int method) => (sizeof(int) + (2 * sizeof(int) * method))..(sizeof(int) + (2 * sizeof(int) * (method + 1)));
+
+    /// <summary>Encodes constants: ranges, in any order, that may overlap.</summary>
+    public static byte[] EncodeConstants(IEnumerable<AddressRange> ranges)
+    {
+        var joined = new List<AddressRange>();
+        foreach (var range in ranges.OrderBy(r => r.Start))
+        {
+            if (joined.Count > 0 && range.Start <= joined[^1].End)
+                joined[^1] = new AddressRange(joined[^1].Start, Math.Max(joined[^1].End, range.End));
+            else
+                joined.Add(range);
+        }
+
+        return MemoryMarshal.AsBytes<AddressRange>([.. joined]).ToArray();
+    }
 
     /// <summary>Encodes which functions are split, and there whole, too.</summary>
     public static byte[] EncodeWhole(IReadOnlyList<SplitRows> functions)

@@ -145,17 +145,23 @@ public sealed unsafe class TranslatedCode : IGuestCode, ITranslatedEntries
     }
 
     /// <inheritdoc/>
-    public bool Invalidate(long start, long length)
+    public bool Invalidate(long start, long length, bool isCode)
     {
         var end = length > long.MaxValue - start ? long.MaxValue : start + length;
         lock (_gate)
         {
-            _dispatch.Clear(start, length);
-            var wasEvaluated = Forget();
+            var wasEvaluated = false;
+            if (isCode)
+            {
+                _dispatch.Clear(start, length);
+                wasEvaluated = Forget();
+            }
+
             var bound = _bindings.Count;
             for (var k = _bindings.Count - 1; k >= 0; k--)
             {
-                if (_bindings[k] is not { } binding || binding.Start >= end || binding.End <= start)
+                var binding = _bindings[k];
+                if (!(isCode && binding.Start < end && binding.End > start) && !binding.ReliesOn(start, end))
                     continue;
 
                 // All of it: direct calls between translated methods do not pass the table.

@@ -115,7 +115,7 @@ public static class FunctionSplitter
     {
         var reached = new HashSet<IrBlock>();
         var order = new List<IrBlock>();
-        var work = new Queue<IrBlock>(function.Blocks.Where(b => b == function.Blocks[0] || b.Terminator.Op == IrOp.Switch));
+        var work = new Queue<IrBlock>(function.Blocks.Where(b => b == function.Blocks[0] || b.Terminator.Op is IrOp.Switch or IrOp.BranchTable));
         while (work.TryDequeue(out var block))
         {
             if (block.Terminator.Op is IrOp.Call or IrOp.Ecall || !reached.Add(block))

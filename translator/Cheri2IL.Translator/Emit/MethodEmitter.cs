@@ -1043,6 +1043,9 @@ public sealed partial class MethodEmitter
             case IrOp.Switch:
                 EmitSwitch(block, i);
                 break;
+            case IrOp.BranchTable:
+                EmitBranchTable(block, i, next);
+                break;
             case IrOp.Call:
                 EmitCall(block, i, next);
                 break;
@@ -1172,6 +1175,13 @@ public sealed partial class MethodEmitter
         _dirty = _registers.DirtyAtSwitch(block);
         Spill(_dirty & ~RegisterAnalysis.Arguments);
         EmitTailCallTo(block, pc);
+    }
+
+    private void EmitBranchTable(IrBlock block, IrInstruction i, IrBlock? next)
+    {
+        Value(i.A!);
+        _il.Switch([.. block.Successors.SkipLast(1).Select(s => _labels[s])]);
+        GoTo(block.Successors[^1], next);
     }
 
     private void LoadArguments()

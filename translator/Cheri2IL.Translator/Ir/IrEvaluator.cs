@@ -120,6 +120,8 @@ public sealed unsafe partial class IrEvaluator
                     return successors[(int)index];
                 state->Pc = target & ~1L;
                 return null;
+            case IrOp.BranchTable:
+                return successors[(int)Math.Min((uint)Value(i.A), (uint)successors.Count - 1)];
             case IrOp.Call or IrOp.TailCall or IrOp.Return:
                 // The lifter has written ra, so a call is just another way to leave.
                 if (i.Op == IrOp.Call)

@@ -1,3 +1,5 @@
+using Cheri2IL.Runtime.Execution;
+
 namespace Cheri2IL.Translator.Ir;
 
 /// <summary>A single-entry region of guest code: usually one guest function. Blocks[0] is the entry.</summary>
@@ -37,6 +39,11 @@ public sealed class IrFunction
     /// Other blocks that control may enter at: entry n (from 1) of a part of a split function. Entry 0 is Blocks[0].
     /// </summary>
     public List<IrBlock> ExtraEntries { get; } = [];
+
+    /// <summary>
+    /// Guest memory whose content the function relies on. It may be used only while nobody can change that.
+    /// </summary>
+    public List<AddressRange> Constants { get; } = [];
 
     /// <summary>By number of the block, which it gives: the blocks that lead to it, twice if they do so in two ways.</summary>
     public List<IrBlock>[] Predecessors()

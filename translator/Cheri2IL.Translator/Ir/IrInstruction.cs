@@ -66,6 +66,12 @@ public sealed class IrInstruction
     /// <summary>Check: it is also the poll of its loop (<see cref="Passes.PollPlacement"/>).</summary>
     public bool Polls { get; set; }
 
+    /// <summary>
+    /// Load: from the file, in a segment that is not writable; behind <see cref="Passes.BranchTables"/>, one of <see cref="IrFunction.Constants"/>, which never
+    /// faults.
+    /// </summary>
+    public bool IsConstant { get; set; }
+
     /// <summary>Poll, and Check that may become one: registers that the guest may read when it goes on here (<see cref="Passes.GuestLiveness"/>).</summary>
     public ulong LiveRegisters { get; set; } = ulong.MaxValue;
 

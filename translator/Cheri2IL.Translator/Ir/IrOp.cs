@@ -570,6 +570,9 @@ public enum IrOp : byte
     /// </summary>
     Switch,
 
+    /// <summary>Goes to Successors[A] (A: I32, unsigned), to the last of them where there is none.</summary>
+    BranchTable,
+
     /// <summary>Guest call: to A, or to pc imm when there is no A; goes on at Successors[0], whose pc is the return address already in ra (x1), or in the register named by <see cref="IrInstruction.Register"/>. It goes on there only with the sp (x2) of the call; otherwise it leaves.</summary>
     Call,
 

@@ -56,19 +56,19 @@ public static class IrOpInfo
         IrOp.ReadFlags or IrOp.WriteFlags or IrOp.ReadRounding or IrOp.WriteRounding => IrEffects.FloatStatus | IrEffects.Ordered,
         IrOp.Call or IrOp.Ecall or IrOp.FenceI or IrOp.TailCall or IrOp.Return => IrEffects.Terminator | IrEffects.Ordered,
         IrOp.Trap => IrEffects.Terminator | IrEffects.MayFault,
-        IrOp.Jump or IrOp.Branch or IrOp.Switch => IrEffects.Terminator,
+        IrOp.Jump or IrOp.Branch or IrOp.Switch or IrOp.BranchTable => IrEffects.Terminator,
         _ => IrEffects.None,
     };
 
     /// <summary>Whether <paramref name="op"/> ends a block.</summary>
     public static bool IsTerminator(IrOp op) => (Effects(op) & IrEffects.Terminator) != 0;
 
-    /// <summary>Number of successors a terminator has: -1 for Switch (one or more).</summary>
+    /// <summary>Number of successors a terminator has: -1 for Switch and BranchTable (one or more).</summary>
     public static int SuccessorCount(IrOp op) => op switch
     {
         IrOp.Jump or IrOp.Call or IrOp.Ecall => 1,
         IrOp.Branch => 2,
-        IrOp.Switch => -1,
+        IrOp.Switch or IrOp.BranchTable => -1,
         _ => 0,
     };
 }

@@ -228,6 +228,12 @@ public sealed class IrParser
             instruction.Amo = Suffix<AmoKind>(suffixes, next++, start);
         if ((qualifiers & (IrQualifiers.Access | IrQualifiers.AtomicAccess)) != 0)
             instruction.Access = Suffix<MemoryAccess>(suffixes, next++, start);
+        if (instruction.Op == IrOp.Load && next < suffixes.Length && suffixes[next] == "constant")
+        {
+            instruction.IsConstant = true;
+            next++;
+        }
+
         if ((qualifiers & IrQualifiers.Format) != 0)
             instruction.Format = Suffix<IntegerFormat>(suffixes, next++, start);
         if ((qualifiers & IrQualifiers.Fault) != 0)

@@ -131,6 +131,8 @@ public static class IrPrinter
             Append(instruction.Amo);
         if ((qualifiers & (IrQualifiers.Access | IrQualifiers.AtomicAccess)) != 0)
             Append(instruction.Access);
+        if (instruction.IsConstant)
+            text.Append(".constant");
         if ((qualifiers & IrQualifiers.Format) != 0)
             Append(instruction.Format);
         if ((qualifiers & IrQualifiers.Fault) != 0)

@@ -244,6 +244,7 @@ public sealed record IrSignature(
             IrOp.Poll or IrOp.Commit or IrOp.Jump or IrOp.Ecall => Make(NoTypes, TypeRule.None),
             IrOp.Branch => Make(NoTypes, TypeRule.None, TypeRule.I32),
             IrOp.Switch => Make(NoTypes, TypeRule.None, TypeRule.I64, TypeRule.I64),
+            IrOp.BranchTable => Make(NoTypes, TypeRule.None, TypeRule.I32),
             IrOp.Call => Make(NoTypes, TypeRule.None, TypeRule.I64, immediate: ImmediateRule.InsteadOfA, qualifiers: IrQualifiers.Register),
             IrOp.TailCall => Make(NoTypes, TypeRule.None, TypeRule.I64, immediate: ImmediateRule.InsteadOfA),
             IrOp.Return => Make(NoTypes, TypeRule.None, TypeRule.I64),

@@ -16,4 +16,7 @@ public interface ICodeSource
 
     /// <summary>Reads bytes that the program is not expected to change (jump tables). False when they are not mapped.</summary>
     bool TryRead(long address, Span<byte> destination);
+
+    /// <summary>Whether bytes are in the file, in a segment that the program cannot write to: translations may rely on them as long as that is so.</summary>
+    bool IsConstant(long address, long length) => false;
 }

@@ -506,6 +506,7 @@ public sealed class RegionBuilder : IControlFlow
             return;
         _pendingTable = table;
         _tableAddress = _builder.Block.Instructions[load];
+        _tableAddress.IsConstant = _code.IsConstant(table.Base, (long)table.Targets.Length * table.EntrySize);
     }
 
     private void TrackConstant(in RiscVInstruction i)

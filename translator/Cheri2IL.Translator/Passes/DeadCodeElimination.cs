@@ -45,7 +45,7 @@ public static class DeadCodeElimination
     {
         switch (i.Op)
         {
-            case IrOp.Check or IrOp.Load or IrOp.Store or IrOp.Jump or IrOp.Branch:
+            case IrOp.Check or IrOp.Load or IrOp.Store or IrOp.Jump or IrOp.Branch or IrOp.BranchTable:
                 return false;
             case IrOp.CapCheck or IrOp.CapCheckValue:
                 return i.Elided is null;
@@ -93,7 +93,7 @@ public static class DeadCodeElimination
                     continue;
                 overwritten |= bit;
             }
-            else if (IrOpInfo.Effects(i.Op) == IrEffects.None && !used[i.Id])
+            else if ((IrOpInfo.Effects(i.Op) == IrEffects.None || i.IsConstant) && !used[i.Id])
             {
                 continue;
             }

@@ -85,7 +85,7 @@ public static class GuestLiveness
 
     private static ulong LiveOut(IrBlock block, ulong[] liveIn)
     {
-        if (block.Terminator.Op is not (IrOp.Jump or IrOp.Branch))
+        if (block.Terminator.Op is not (IrOp.Jump or IrOp.Branch or IrOp.BranchTable))
             return All;
         var live = 0UL;
         foreach (var successor in block.Successors)

@@ -57,7 +57,7 @@ public static class Inlining
         {
             size += block.Instructions.Count;
             // A jump to a computed address would leave the caller as well, and what it returns from would unwind.
-            if (size > MaxCallee || block.Terminator is { Op: IrOp.Switch or IrOp.Ecall or IrOp.FenceI } or { Op: IrOp.TailCall, A: not null })
+            if (size > MaxCallee || block.Terminator is { Op: IrOp.Switch or IrOp.BranchTable or IrOp.Ecall or IrOp.FenceI } or { Op: IrOp.TailCall, A: not null })
                 return false;
         }
 

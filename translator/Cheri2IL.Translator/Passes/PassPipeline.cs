@@ -21,6 +21,9 @@ public static class PassPipeline
         // First of those: they see values instead of register traffic, and constants instead of auipc/addi pairs.
         new("local-simplification", (function, _) => LocalSimplification.Run(function)),
 
+        // After simplification, which forwards the index and the entry; before what they were in is dropped, or checked.
+        new("branch-tables", (function, _) => BranchTables.Run(function)),
+
         // After simplification, which leaves operands behind that nobody uses and sets that are overwritten.
         new("dead-code", (function, options) => DeadCodeElimination.Run(function, options)),
 
@@ -66,13 +69,13 @@ public static class PassPipeline
                 LoadCombining.Run(function);
         }),
 
+        // After dead code, which leaves nothing of the way to the table but the jump by it; before the comparison may be dead code.
+        new("branch-table-bounds", (function, _) => BranchTableBounds.Run(function)),
+
         // Values that registers no longer show whole may be computed in 32 bits.
         new("narrowing-2", (function, _) => Narrowing.Run(function)),
         new("local-simplification-3", (function, _) => LocalSimplification.Run(function)),
         new("dead-code-4", (function, options) => DeadCodeElimination.Run(function, options, areChecksDecided: true)),
-
-        // Before registers are reused: it wants values. Before polls are placed or after is the same to it.
-        new("switch-index", (function, _) => SwitchIndex.Run(function)),
 
         // After check elimination: checks that are left take over the polls of their loops.
         new("poll-placement", (function, _) => PollPlacement.Run(function)),

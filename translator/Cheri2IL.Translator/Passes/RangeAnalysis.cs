@@ -181,6 +181,9 @@ internal sealed class RangeAnalysis
                             _values[i.Id] = Unknown(block, i, isRepeated);
                     }
 
+                    // The same number: what a comparison of 32 bits tells is true of the register.
+                    if (i.Op == IrOp.SignExtend32)
+                        name = _names[i.A!.Id];
                     break;
             }
 

@@ -182,7 +182,12 @@ internal readonly record struct ValueRange(long Low, long High, long Stride, int
     private static ValueRange ShiftedRight(ValueRange value, int amount, IrType type)
     {
         if (value.Low >= 0)
-            return Between(value.Low >> amount, value.High >> amount);
+        {
+            // A multiple of what is divided by keeps its steps.
+            var isExact = ((value.Low | value.Stride) & ((1L << amount) - 1)) == 0;
+            return isExact ? new ValueRange(value.Low >> amount, value.High >> amount, value.Stride >> amount) : Between(value.Low >> amount, value.High >> amount);
+        }
+
         return amount == 0 ? value : Between(0, (long)(ulong.MaxValue >> (64 - Width(type)) >> amount));
     }
 

@@ -22,25 +22,28 @@ public sealed unsafe partial class AddressSpace
             return -Errno.EFAULT;
         newLength = RoundUp(newLength);
         long result;
-        bool code;
+        var (use, useBehind) = (CodeUse.None, CodeUse.None);
         lock (_gate)
         {
             if (!_mappings.TryFind(start, out var mapping) || mapping.End < end)
                 return -Errno.EFAULT;
             if (mapping.IsSealed)
                 return -Errno.EPERM;
-            code = (mapping.Protection & PROT_EXEC) != 0;
             mapping = mapping.Clip(start, end);
+            use = UseOf(start, end);
+            useBehind = use;
+            if ((flags & MREMAP_FIXED) != 0 && TryRange(newAddress, newLength, out var newStart, out var newEnd))
+                useBehind = Max(use, UseOf(newStart, newEnd));
             result = Guarded(() => (flags & MREMAP_FIXED) != 0
                 ? MoveTo(mapping, (ulong)newAddress, newLength)
                 : Resize(mapping, newLength, (flags & MREMAP_MAYMOVE) != 0));
             Settle();
         }
 
-        if (code && result >= 0)
+        if (result >= 0)
         {
-            CodeChanged?.Invoke((long)start, (long)(end - start));
-            CodeChanged?.Invoke(result, (long)newLength);
+            TellChanged(use, start, end);
+            TellChanged(useBehind, (ulong)result, (ulong)result + newLength);
         }
 
         return result;

@@ -50,10 +50,10 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
     }
 
     /// <summary>
-    /// Raised with (start, length) after executable bytes appeared, vanished or became writable or not in that range: what was
-    /// derived from them is stale. Set once, before the guest runs.
+    /// Raised with (start, length, true) after executable bytes appeared, vanished or became writable or not in that range: what was
+    /// derived from them is stale; with false after constants (<see cref="IsConstant(long, long)"/>) did so, and nothing executable. Set once, before the guest runs.
     /// </summary>
-    public Action<long, long>? CodeChanged { get; set; }
+    public Action<long, long, bool>? CodeChanged { get; set; }
 
     /// <summary>Validated access to this memory, on behalf of nobody.</summary>
     public GuestMemory Memory { get; private set; }
@@ -146,6 +146,13 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
                 ? (long)(mapping.End - (ulong)address)
                 : 0;
         }
+    }
+
+    /// <inheritdoc/>
+    public bool IsConstant(long start, long end)
+    {
+        lock (_gate)
+            return _mappings.IsCovered((ulong)start, (ulong)end) && _mappings.Overlapping((ulong)start, (ulong)end).All(IsConstant);
     }
 
     /// <inheritdoc/>
@@ -266,17 +273,18 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
         long result;
         if (shared)
             source ??= new SharedPages();
-        var code = (protection & PROT_EXEC) != 0;
+        var use = (protection & PROT_EXEC) != 0 ? CodeUse.Code : CodeUse.None;
         lock (_gate)
         {
             // What it replaces may have been code.
-            code |= (flags & MAP_FIXED) != 0 && (ulong)address <= Size && HasCode((ulong)address, (ulong)address + length);
+            if ((flags & MAP_FIXED) != 0 && (ulong)address <= Size)
+                use = Max(use, UseOf((ulong)address, (ulong)address + length));
             result = MapLocked((ulong)address, length, flags, new Mapping(0, 0, protection, shared, source, source is null or SharedPages ? 0 : offset, name));
             Settle();
         }
 
-        if (result >= 0 && code)
-            CodeChanged?.Invoke(result, (long)length);
+        if (result >= 0)
+            TellChanged(use, (ulong)result, (ulong)result + length);
         return result;
     }
 
@@ -286,16 +294,15 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
         if (!TryRange(address, length, out var start, out var end) || start == end)
             return -Errno.EINVAL;
         long result;
-        bool code;
+        CodeUse use;
         lock (_gate)
         {
-            code = HasCode(start, end);
+            use = UseOf(start, end);
             result = Guarded(() => UnmapLocked(start, end));
             Settle();
         }
 
-        if (code)
-            CodeChanged?.Invoke((long)start, (long)(end - start));
+        TellChanged(use, start, end);
         return result;
     }
 
@@ -309,16 +316,15 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
         if (!TryRange(address, length, out var start, out var end))
             return -Errno.ENOMEM;
         long result;
-        bool code;
+        CodeUse use;
         lock (_gate)
         {
-            code = HasCode(start, end) || (protection & PROT_EXEC) != 0;
+            use = (protection & PROT_EXEC) != 0 ? CodeUse.Code : UseOf(start, end);
             result = Guarded(() => ProtectLocked(start, end, protection));
             Settle();
         }
 
-        if (code)
-            CodeChanged?.Invoke((long)start, (long)(end - start));
+        TellChanged(use, start, end);
         return result;
     }
 
@@ -389,15 +395,24 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
         return start >= _low && end <= _high;
     }
 
-    private bool HasCode(ulong start, ulong end)
+    /// <summary>What code may have been derived from in a range.</summary>
+    private CodeUse UseOf(ulong start, ulong end)
     {
+        var use = CodeUse.None;
         foreach (var part in _mappings.Overlapping(start, end))
-        {
-            if ((part.Protection & PROT_EXEC) != 0)
-                return true;
-        }
+            use = Max(use, (part.Protection & PROT_EXEC) != 0 ? CodeUse.Code : IsConstant(part) ? CodeUse.Constants : CodeUse.None);
+        return use;
+    }
 
-        return false;
+    private static CodeUse Max(CodeUse a, CodeUse b) => a > b ? a : b;
+
+    private static bool IsConstant(Mapping mapping) => mapping.Protection != 0 && (mapping.Protection & PROT_WRITE) == 0 && !mapping.IsShared;
+
+    /// <summary>Not under the lock: tells who derives code from memory.</summary>
+    private void TellChanged(CodeUse use, ulong start, ulong end)
+    {
+        if (use != CodeUse.None)
+            CodeChanged?.Invoke((long)start, (long)(end - start), use == CodeUse.Code);
     }
 
     private long MapLocked(ulong address, ulong length, int flags, Mapping mapping)

@@ -37,11 +37,11 @@ public sealed unsafe partial class ProcessImage
             throw;
         }
 
-        Space.CodeChanged = (start, length) =>
+        Space.CodeChanged = (start, length, isCode) =>
         {
             // Translated frames may go on to code that has changed: every thread looks again. A library that appears where nothing was
             // concerns none.
-            if (Code.Invalidate(start, length))
+            if (Code.Invalidate(start, length, isCode))
                 ForEachThread(t => t.LeaveTranslatedCode());
         };
         cvm.Exchange.Join(this);

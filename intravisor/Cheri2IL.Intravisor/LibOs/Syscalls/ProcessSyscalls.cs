@@ -237,7 +237,7 @@ internal static partial class ProcessSyscalls
         var start = (ulong)a.A0;
         var end = Math.Min((ulong)a.A1, thread.Space.Size);
         if (start < end)
-            thread.Space.CodeChanged?.Invoke((long)start, (long)(end - start));
+            thread.Space.CodeChanged?.Invoke((long)start, (long)(end - start), true);
         return 0;
     }
 
