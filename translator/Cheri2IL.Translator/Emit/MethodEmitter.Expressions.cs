@@ -94,6 +94,11 @@ public sealed partial class MethodEmitter
             case IrOp.Truncate:
                 Truncated(i.A!);
                 break;
+            case IrOp.Eq or IrOp.Ne when IsTestOfSmall(i):
+                EmitSign(i);
+                _il.Emit(ILOpCode.Shr_un);
+                _il.Emit(ILOpCode.Conv_i4);
+                break;
             case IrOp.Eq:
                 Binary(ILOpCode.Ceq, i);
                 break;
@@ -236,12 +241,7 @@ public sealed partial class MethodEmitter
             throw new InvalidOperationException("select is for integers");
         var hasB = !IsZero(i.B!);
         var hasC = !IsZero(i.C!);
-        Value(i.A!);
-        _il.LoadConstant(0);
-        _il.Emit(ILOpCode.Cgt_un);
-        if (i.Type == IrType.I64)
-            _il.Emit(ILOpCode.Conv_u8);
-        _il.Emit(ILOpCode.Neg);
+        EmitMask(i.A!, i.Type);
         var mask = Temporary(LocalTypeOf(i.Type));
         _il.StoreLocal(mask);
         if (hasB || !hasC)
@@ -261,6 +261,43 @@ public sealed partial class MethodEmitter
             _il.Emit(ILOpCode.Or);
 
         static bool IsZero(IrInstruction value) => value is { Op: IrOp.Const, Immediate: 0 };
+    }
+
+    /// <summary>All ones of a type where a condition is not 0, else zeros.</summary>
+    private void EmitMask(IrInstruction condition, IrType type)
+    {
+        if (!_temporaries.ContainsKey(condition) && IsTestOfSmall(condition))
+        {
+            EmitSign(condition);
+            _il.Emit(ILOpCode.Shr);
+            if (type == IrType.I32)
+                _il.Emit(ILOpCode.Conv_i4);
+            return;
+        }
+
+        Value(condition);
+        _il.LoadConstant(0);
+        _il.Emit(ILOpCode.Cgt_un);
+        if (type == IrType.I64)
+            _il.Emit(ILOpCode.Conv_u8);
+        _il.Emit(ILOpCode.Neg);
+    }
+
+    /// <summary>Whether a comparison is one with 0, of a word that is not negative if it is taken as signed: a difference then has the result as its sign.</summary>
+    private static bool IsTestOfSmall(IrInstruction condition)
+        => condition is { Op: IrOp.Eq or IrOp.Ne, B: { Op: IrOp.Const, Type: IrType.I64, Immediate: 0 } }
+            && condition.A is { Op: IrOp.Load, Access: MemoryAccess.U8 or MemoryAccess.U16 or MemoryAccess.U32 } or { Op: IrOp.ZeroExtend32 } or { Op: IrOp.And, B: { Op: IrOp.Const, Immediate: >= 0 } };
+
+    /// <summary>What has the result of such a comparison as its sign, x - 1 or 0 - x, and how far to shift that: two instructions, where a flag takes three to become a number.</summary>
+    private void EmitSign(IrInstruction condition)
+    {
+        if (condition.Op == IrOp.Ne)
+            _il.LoadConstant(0L);
+        Value(condition.A!);
+        if (condition.Op == IrOp.Eq)
+            _il.LoadConstant(1L);
+        _il.Emit(ILOpCode.Sub);
+        _il.LoadConstant(63);
     }
 
     // ---- memory

@@ -149,6 +149,11 @@ public sealed partial class LocalSimplification
     {
         var a = i.A!;
         var b = i.B!;
+        // seqz and snez.
+        if (i.Op is IrOp.LtU or IrOp.GeU && IsConstant(b, 1))
+            return Become(i, i.Op == IrOp.LtU ? IrOp.Eq : IrOp.Ne, a, Constant(a.Type, 0));
+        if (i.Op is IrOp.LtU or IrOp.GeU && IsConstant(a, 0))
+            return Become(i, i.Op == IrOp.LtU ? IrOp.Ne : IrOp.Eq, b, a);
         if (IsConstant(b, 0) && i.Op is IrOp.Eq or IrOp.Ne)
         {
             // (c ? 1 : 0) != 0 is c; the comparison with 0 is how the guest branches on what slt or an FP compare left.
