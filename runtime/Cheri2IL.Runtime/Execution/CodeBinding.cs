@@ -39,9 +39,9 @@ internal sealed unsafe class CodeBinding
     {
         foreach (var module in _modules)
         {
-            foreach (var constants in module.Constants)
+            for (var k = 0; k < module.ConstantCount; k++)
             {
-                if (constants.Start < end && constants.End > start)
+                if (module.Constant(k) is var constants && constants.Start < end && constants.End > start)
                     return true;
             }
         }

@@ -71,20 +71,21 @@ public sealed unsafe class FileImage : ICodeImage
     public ICodeDescription? Description => _regions?.Description;
 
     /// <inheritdoc/>
-    public bool IsIntact(ICodeMemory memory) => IsIntact(memory, Start, End) && AreIntact(memory, Module.Constants);
+    public bool IsIntact(ICodeMemory memory) => IsIntact(memory, Start, End) && AreConstantsIntact(memory, Module);
 
     /// <inheritdoc/>
     public bool EvaluatesFirst => _regions is { EvaluatesFirst: true };
 
     /// <inheritdoc/>
     public TranslatedModule? Translate(ICodeMemory memory, GuestState* state, long pc, long evaluated = 0)
-        => IsIntact(memory, pc - RegionSpan, pc + RegionSpan) && _regions?.Translate(state, pc, evaluated) is { } made && AreIntact(memory, made.Constants) ? made : null;
+        => IsIntact(memory, pc - RegionSpan, pc + RegionSpan) && _regions?.Translate(state, pc, evaluated) is { } made && AreConstantsIntact(memory, made) ? made : null;
 
-    /// <summary>Whether constants are those of the file, and nobody can change them.</summary>
-    private bool AreIntact(ICodeMemory memory, ReadOnlySpan<AddressRange> constants)
+    /// <summary>Whether constants that code relies on are those of the file, and nobody can change them.</summary>
+    private bool AreConstantsIntact(ICodeMemory memory, TranslatedModule module)
     {
-        foreach (var (start, end) in constants)
+        for (var k = 0; k < module.ConstantCount; k++)
         {
+            var (start, end) = module.Constant(k);
             if (!memory.IsConstant(start, end) || !Original(start - Module.LoadBias, end - start).SequenceEqual(new ReadOnlySpan<byte>(memory.Base + start, (int)(end - start))))
                 return false;
         }

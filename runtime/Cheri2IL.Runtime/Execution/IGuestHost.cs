@@ -68,7 +68,7 @@ public unsafe interface IGuestCode
     /// <summary>The guest executed fence.i or changed a mapping in [start, start+length): forget what was derived from those bytes.</summary>
     /// <param name="start">Guest address.</param>
     /// <param name="length">Bytes.</param>
-    /// <param name="isCode">Whether instructions may have changed; false: only constants that translated code relies on (<see cref="TranslatedModule.Constants"/>).</param>
+    /// <param name="isCode">Whether instructions may have changed; false: only constants that translated code relies on (<see cref="TranslatedModule.Constant"/>).</param>
     /// <returns>Whether there was something: threads may be in it, or go on to it.</returns>
     bool Invalidate(long start, long length, bool isCode = true);
 }

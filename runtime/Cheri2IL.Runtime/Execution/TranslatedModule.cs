@@ -3,7 +3,6 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Reflection;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 
 namespace Cheri2IL.Runtime.Execution;
 
@@ -22,8 +21,7 @@ public sealed unsafe class TranslatedModule
     private readonly int _mapLength;
     private readonly byte* _commits;
     private readonly int _commitsLength;
-    private readonly byte* _constants;
-    private readonly int _constantsLength;
+    private readonly AddressRange* _constants;
     private readonly int _count;
     private readonly bool _hasWhole;
     private readonly TranslatedModule? _previous;
@@ -44,7 +42,11 @@ public sealed unsafe class TranslatedModule
         if (Array.IndexOf(resources, ModuleFormat.CommitResource) >= 0)
             _commits = Resource(assembly, ModuleFormat.CommitResource, out _commitsLength);
         if (Array.IndexOf(resources, ModuleFormat.ConstantResource) >= 0)
-            _constants = Resource(assembly, ModuleFormat.ConstantResource, out _constantsLength);
+        {
+            _constants = (AddressRange*)Resource(assembly, ModuleFormat.ConstantResource, out var bytes);
+            ConstantCount = bytes / sizeof(AddressRange);
+        }
+
         IsCapabilityMode = HasCapabilities && Resource(assembly, ModuleFormat.CapabilityResource, out var mode) is var flag && mode == 1 && *flag != 0;
         LoadBias = BinaryPrimitives.ReadInt64LittleEndian(new ReadOnlySpan<byte>(_entries, length));
         _count = BinaryPrimitives.ReadInt32LittleEndian(new ReadOnlySpan<byte>(_entries, length)[8..]);
@@ -72,8 +74,12 @@ public sealed unsafe class TranslatedModule
     /// <summary>What was added to the ELF file's addresses: guest address = ELF address + this.</summary>
     public long LoadBias { get; }
 
+    /// <summary>Ranges of <see cref="Constant"/>.</summary>
+    public int ConstantCount { get; }
+
     /// <summary>Guest memory whose content its code relies on, ascending: it may be used only where that is as in the ELF file, and nobody can change it.</summary>
-    public ReadOnlySpan<AddressRange> Constants => MemoryMarshal.Cast<byte, AddressRange>(new ReadOnlySpan<byte>(_constants, _constantsLength));
+    // Not a span: .NET would have to compile code for spans of this type at every start.
+    public AddressRange Constant(int index) => _constants[index];
 
     /// <summary>Guest pcs with an entry, ascending.</summary>
     public int EntryCount => _count;

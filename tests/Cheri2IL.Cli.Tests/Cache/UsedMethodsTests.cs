@@ -6,6 +6,7 @@ using Cheri2IL.Translator;
 using Cheri2IL.Translator.Elf;
 using Cheri2IL.Translator.Emit;
 using Cheri2IL.Translator.Passes;
+using Cheri2IL.Translator.RunTime;
 using Xunit;
 
 namespace Cheri2IL.Cli.Tests.Cache;
@@ -39,6 +40,43 @@ public sealed class UsedMethodsTests : IDisposable
         Assert.Equal([3, 7, 300], EntryNotes.UsedMethods.Take(Cache, name));
         Assert.Empty(EntryNotes.UsedMethods.Names(Cache));
         Assert.Empty(EntryNotes.UsedMethods.Take(Cache, name));
+    }
+
+    /// <summary>.NET ends a process that loads machine code which was compiled against another build: nobody works on another's entries.</summary>
+    [Fact]
+    public void Notes_OfAnotherBuild_AreLeftToThat()
+    {
+        Directory.CreateDirectory(Cache.Directory);
+        var name = new string('c', 32);
+        foreach (var notes in new[] { EntryNotes.UsedMethods, EntryNotes.EvaluatedFunctions })
+        {
+            notes.Note(Cache, name, [1]);
+            var path = Assert.Single(Directory.GetFiles(Cache.Directory));
+            var content = File.ReadAllBytes(path);
+            content[0] ^= 1;
+            File.WriteAllBytes(path, content);
+            Assert.Empty(notes.Names(Cache));
+            Assert.Empty(notes.Find(Cache, name));
+            Assert.True(notes.Has(Cache, name));
+            File.WriteAllBytes(path, []);
+            Assert.Empty(notes.Names(Cache));
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void CompileEntry_ForAnotherBuild_DoesNothing()
+    {
+        (string, string)[] crossgen2 = [("CHERI2IL_CROSSGEN2", Crossgen2.Find()), ("CHERI2IL_NATIVE", "wait")];
+        Assert.Equal(0, ToolProcess.RunWith(_directory.Path, [("CHERI2IL_NATIVE", "off")], "run", CorpusFiles.Hello).ExitCode);
+        var file = Assert.Single(Directory.GetFiles(Cache.Directory, "*.dll"));
+        var name = Path.GetFileNameWithoutExtension(file);
+        foreach (var (build, files) in new[] { ("0123456789abcdef", 1), (TranslationKey.BuildName, 0) })
+        {
+            var result = ToolProcess.RunWith(_directory.Path, crossgen2, "cache", "compile-entry", "--build", build, name);
+            Assert.Equal((0, ""), (result.ExitCode, result.Error));
+            Assert.Equal(files, Directory.GetFiles(Cache.Directory, name + ".dll").Length);
+        }
     }
 
     [Fact]

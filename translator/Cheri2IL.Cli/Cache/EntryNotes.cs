@@ -1,10 +1,14 @@
 using System.Buffers.Binary;
 using Cheri2IL.Translator;
+using Cheri2IL.Translator.RunTime;
 
 namespace Cheri2IL.Cli.Cache;
 
 /// <summary>What runs note of entries of the cache, for who translates and compiles them behind the run: numbers, in a file of its own for each entry.</summary>
-/// <remarks>Layout: int64, ascending. What two processes note at once, one of them may lose; the next run notes it again.</remarks>
+/// <remarks>
+/// Layout: int64; the first is <see cref="TranslationKey.Build"/>, the others ascend. What others than this build have noted is for them to translate and to
+/// compile, and counts as nothing here. What two processes note at once, one of them may lose; the next run notes it again.
+/// </remarks>
 internal sealed class EntryNotes
 {
     /// <summary>Extension of the files of <see cref="UsedMethods"/>.</summary>
@@ -36,26 +40,30 @@ internal sealed class EntryNotes
     {
         var all = new SortedSet<long>(Find(cache, name));
         all.UnionWith(numbers);
-        var content = new byte[all.Count * sizeof(long)];
+        var content = new byte[(1 + all.Count) * sizeof(long)];
+        BinaryPrimitives.WriteInt64LittleEndian(content, TranslationKey.Build);
         foreach (var (k, number) in all.Index())
-            BinaryPrimitives.WriteInt64LittleEndian(content.AsSpan(k * sizeof(long)), number);
+            BinaryPrimitives.WriteInt64LittleEndian(content.AsSpan((1 + k) * sizeof(long)), number);
         AtomicFile.Write(PathOf(cache, name), content);
     }
 
     /// <summary>Whether an entry has a file of them.</summary>
     public bool Has(TranslationCache cache, string name) => File.Exists(PathOf(cache, name));
 
-    /// <summary>Entries that have one.</summary>
+    /// <summary>Entries that have one of this build.</summary>
     public string[] Names(TranslationCache cache)
-        => [.. Directory.GetFiles(cache.Directory, "*" + _extension).Select(f => Path.GetFileNameWithoutExtension(f)).Where(TranslationCache.IsName).Order(StringComparer.Ordinal)];
+        => [.. Directory.GetFiles(cache.Directory, "*" + _extension).Select(f => Path.GetFileNameWithoutExtension(f))
+            .Where(n => TranslationCache.IsName(n) && IsOfThisBuild(Read(cache, n))).Order(StringComparer.Ordinal)];
 
     /// <summary>Those of an entry, ascending.</summary>
     public long[] Find(TranslationCache cache, string name)
     {
-        var content = TranslationCache.TryRead(PathOf(cache, name)) ?? [];
-        var numbers = new long[content.Length / sizeof(long)];
+        var content = Read(cache, name);
+        if (!IsOfThisBuild(content))
+            return [];
+        var numbers = new long[(content.Length / sizeof(long)) - 1];
         for (var k = 0; k < numbers.Length; k++)
-            numbers[k] = BinaryPrimitives.ReadInt64LittleEndian(content.AsSpan(k * sizeof(long)));
+            numbers[k] = BinaryPrimitives.ReadInt64LittleEndian(content.AsSpan((1 + k) * sizeof(long)));
         return numbers;
     }
 
@@ -69,6 +77,10 @@ internal sealed class EntryNotes
 
     /// <summary>Forgets those of an entry.</summary>
     public void Forget(TranslationCache cache, string name) => File.Delete(PathOf(cache, name));
+
+    private static bool IsOfThisBuild(byte[] content) => content.Length >= sizeof(long) && BinaryPrimitives.ReadInt64LittleEndian(content) == TranslationKey.Build;
+
+    private byte[] Read(TranslationCache cache, string name) => TranslationCache.TryRead(PathOf(cache, name)) ?? [];
 
     private string PathOf(TranslationCache cache, string name) => cache.PathOf(name + _extension);
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Cheri2IL.Translator.Emit;
+using Cheri2IL.Translator.RunTime;
 
 namespace Cheri2IL.Cli.Cache;
 
@@ -37,7 +38,7 @@ internal static partial class NativeCompiler
     {
         string[] entries = [.. names.Where(n => !File.Exists(FailureOf(cache, n)))];
         string[] tool = HostProgram.Self();
-        var start = new ProcessStartInfo(tool[0], [.. tool[1..], "cache", "compile-entry", .. entries])
+        var start = new ProcessStartInfo(tool[0], [.. tool[1..], "cache", "compile-entry", "--build", TranslationKey.BuildName, .. entries])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

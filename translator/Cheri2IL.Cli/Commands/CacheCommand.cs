@@ -162,14 +162,17 @@ internal static class CacheCommand
     private static ToolCommand CompileEntry()
     {
         var names = new Argument<string[]>("names") { Arity = ArgumentArity.ZeroOrMore };
-        var command = new ToolCommand("compile-entry", "Compiles what runs have used, and entries of the cache to machine code, with the lowest priority, unless another process does.") { names };
+        var build = new Option<string>("--build") { Description = "The build that names are of; another than this one does nothing.", DefaultValueFactory = _ => TranslationKey.BuildName };
+        var command = new ToolCommand("compile-entry", "Compiles what runs have used, and entries of the cache to machine code, with the lowest priority, unless another process does.") { names, build };
         command.Hidden = true;
         command.SetAction(parsed =>
         {
             var entries = parsed.GetValue(names) ?? [];
             if (Array.Find(entries, e => !TranslationCache.IsName(e)) is { } wrong)
                 throw new ToolException(ExitCode.Usage, $"'{wrong}' is not the name of an entry");
-            NativeCompiler.CompileAlone(TranslationCache.OfUser, entries);
+            // The tool may have been replaced since the run.
+            if (parsed.GetValue(build) == TranslationKey.BuildName)
+                NativeCompiler.CompileAlone(TranslationCache.OfUser, entries);
             return ExitCode.Success;
         });
         return command;

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Security.Cryptography;
 using Cheri2IL.Runtime.Execution;
 
@@ -10,6 +11,14 @@ namespace Cheri2IL.Translator.RunTime;
 /// </summary>
 public static class TranslationKey
 {
+    /// <summary>
+    /// Tells builds of translator and runtime from each other. Machine code is for one alone: .NET ends a process that loads what was compiled against another.
+    /// </summary>
+    public static long Build { get; } = Low(typeof(TranslationKey)) * 31 + Low(typeof(GuestState));
+
+    /// <summary><see cref="Build"/> in hexadecimal digits.</summary>
+    public static string BuildName => Build.ToString("x16", CultureInfo.InvariantCulture);
+
     /// <summary>32 hexadecimal digits: half of a SHA-256.</summary>
     public static string Of(ReadOnlySpan<byte> file, long loadBias, TranslationOptions options)
     {
@@ -23,4 +32,6 @@ public static class TranslationKey
         hash.AppendData(file);
         return Convert.ToHexStringLower(hash.GetHashAndReset())[..32];
     }
+
+    private static long Low(Type type) => BinaryPrimitives.ReadInt64LittleEndian(type.Module.ModuleVersionId.ToByteArray());
 }

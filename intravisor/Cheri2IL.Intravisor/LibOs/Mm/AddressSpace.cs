@@ -152,7 +152,17 @@ public sealed unsafe partial class AddressSpace : ICodeMemory
     public bool IsConstant(long start, long end)
     {
         lock (_gate)
-            return _mappings.IsCovered((ulong)start, (ulong)end) && _mappings.Overlapping((ulong)start, (ulong)end).All(IsConstant);
+        {
+            if (!_mappings.IsCovered((ulong)start, (ulong)end))
+                return false;
+            foreach (var part in _mappings.Overlapping((ulong)start, (ulong)end))
+            {
+                if (!IsConstant(part))
+                    return false;
+            }
+
+            return true;
+        }
     }
 
     /// <inheritdoc/>
