@@ -9,6 +9,7 @@ public sealed class PipeEnd : OpenFile
     private readonly bool _reads;
     private readonly bool _writes;
     private readonly int _othersBefore;
+    private readonly int _writersUnseen;
     private readonly bool _awaitsOther;
 
     /// <summary>Opens an end.</summary>
@@ -23,6 +24,8 @@ public sealed class PipeEnd : OpenFile
         (Pipe, _reads, _writes) = (pipe, reads, writes);
         _awaitsOther = pipe.IsNamed && reads != writes && !IsNonBlocking && !(reads ? pipe.HasWriter : pipe.HasReader);
         _othersBefore = pipe.IsNamed ? pipe.Opened(reads: !reads) : -1;
+        // Only who opens it without a writer, and does not wait for one, has not seen one go (fifo_open in Linux's fs/pipe.c).
+        _writersUnseen = pipe.IsNamed && reads && !writes && IsNonBlocking && !pipe.HasWriter ? _othersBefore : -1;
         IsOpen = pipe.Change(reads ? 1 : 0, writes ? 1 : 0);
     }
 
@@ -54,7 +57,7 @@ public sealed class PipeEnd : OpenFile
     internal override long Write(ref IoVector from) => Pipe.Write(ref from);
 
     /// <inheritdoc/>
-    public override int Poll() => Pipe.Poll(_reads, _writes, _othersBefore);
+    public override int Poll() => Pipe.Poll(_reads, _writes, _writersUnseen);
 
     /// <inheritdoc/>
     protected override void Close() => Pipe.Change(_reads ? -1 : 0, _writes ? -1 : 0);
