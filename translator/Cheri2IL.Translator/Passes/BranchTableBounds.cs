@@ -58,12 +58,7 @@ public static class BranchTableBounds
     {
         var targets = table.Successors;
         var successors = Enumerable.Range(0, bound.Count).Select(k => targets[Math.Min(k, targets.Count - 1)]).Append(bound.Beyond).ToArray();
-        var pc = table.Terminator.Pc;
-        block.Instructions.RemoveAt(block.Instructions.Count - 1);
-        var index = bound.Index;
-        if (index.Type == IrType.I64)
-            block.Instructions.Add(index = new IrInstruction(IrOp.Truncate, IrType.I32, index) { Pc = pc });
-        block.Instructions.Add(new IrInstruction(IrOp.BranchTable, IrType.Void, index) { Pc = pc });
+        BranchTables.EndBy(block, bound.Index, table.Terminator.Pc);
         block.Successors.Clear();
         block.Successors.AddRange(successors);
     }

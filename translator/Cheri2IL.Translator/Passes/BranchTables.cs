@@ -88,11 +88,20 @@ public sealed class BranchTables
             _known.Add(entry.Load);
         }
 
-        block.Instructions.Remove(terminator);
-        var narrow = new IrInstruction(IrOp.Truncate, IrType.I32, index) { Pc = terminator.Pc };
-        block.Instructions.Add(narrow);
-        block.Instructions.Add(new IrInstruction(IrOp.BranchTable, IrType.Void, narrow) { Pc = terminator.Pc });
+        EndBy(block, index, terminator.Pc);
         return true;
+    }
+
+    /// <summary>Puts a branch table in the place of a block's terminator; its successors are the caller's.</summary>
+    /// <param name="block">Block.</param>
+    /// <param name="index">Value of 32 bits, or of 64 of which the lower half decides.</param>
+    /// <param name="pc">Guest address of the jump.</param>
+    internal static void EndBy(IrBlock block, IrInstruction index, long pc)
+    {
+        block.Instructions.RemoveAt(block.Instructions.Count - 1);
+        if (index.Type == IrType.I64)
+            block.Instructions.Add(index = new IrInstruction(IrOp.Truncate, IrType.I32, index) { Pc = pc });
+        block.Instructions.Add(new IrInstruction(IrOp.BranchTable, IrType.Void, index) { Pc = pc });
     }
 
     /// <summary>

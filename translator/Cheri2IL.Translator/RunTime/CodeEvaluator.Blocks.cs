@@ -310,7 +310,7 @@ public sealed unsafe partial class CodeEvaluator
         return true;
     }
 
-    /// <summary>Under the lock: begins anew. Who is in a block leaves behind it, for as long as one goes on there all are kept, and nobody is charged.</summary>
+    /// <summary>Under the lock: begins anew. Who is in a block leaves behind it: as long as somebody stays in one, all of them are kept, charged to nobody.</summary>
     private void DropBlocks()
     {
         _blocks?.Retire();

@@ -22,7 +22,7 @@ public sealed unsafe partial class AddressSpace
             return -Errno.EFAULT;
         newLength = RoundUp(newLength);
         long result;
-        var (use, useBehind) = (CodeUse.None, CodeUse.None);
+        CodeUse use, useBehind;
         lock (_gate)
         {
             if (!_mappings.TryFind(start, out var mapping) || mapping.End < end)
@@ -30,8 +30,7 @@ public sealed unsafe partial class AddressSpace
             if (mapping.IsSealed)
                 return -Errno.EPERM;
             mapping = mapping.Clip(start, end);
-            use = UseOf(start, end);
-            useBehind = use;
+            useBehind = use = UseOf(start, end);
             if ((flags & MREMAP_FIXED) != 0 && TryRange(newAddress, newLength, out var newStart, out var newEnd))
                 useBehind = Max(use, UseOf(newStart, newEnd));
             result = Guarded(() => (flags & MREMAP_FIXED) != 0
