@@ -86,6 +86,16 @@ public sealed class TranslatedGuestTests
     }
 
     [Fact]
+    public unsafe void Code_UnmappedWhileItIsCompared_IsNotTheFiles()
+    {
+        using var space = new TestSpace();
+        var file = TestElf.Program(0x0000_8067);
+        var translation = ModuleTranslator.Translate(ElfImage.Parse(file, "test").ToGuestImage(GuestLayout.PieBase), new TranslationOptions(), "g_test");
+        var module = new TranslatedModule(new AssemblyLoadContext("guest").LoadFromStream(new MemoryStream(translation.Assembly)));
+        Assert.False(new FileImage(module, regions: null).IsIntact(new VanishingMemory(space.Slot)));
+    }
+
+    [Fact]
     public void Checks_NotCounted_LeaveNoCounterInTheCode()
     {
         var image = ElfImage.Parse(TestElf.Program(0x0001_3503, 0x0000_8067), "test").ToGuestImage(GuestLayout.PieBase);
@@ -109,5 +119,23 @@ public sealed class TranslatedGuestTests
         });
         cvm.Start(elf);
         return cvm;
+    }
+
+    /// <summary>Memory that is gone each time after it was asked for.</summary>
+    private sealed unsafe class VanishingMemory(Slot slot) : ICodeMemory
+    {
+        public byte* Base => slot.Base;
+
+        public bool IsExecutable(long address) => true;
+
+        public bool IsConstant(long start, long end) => true;
+
+        public CodeMapping? FindCode(long address) => null;
+
+        public bool TryCharge(ulong bytes) => true;
+
+        public void Discharge(ulong bytes)
+        {
+        }
     }
 }

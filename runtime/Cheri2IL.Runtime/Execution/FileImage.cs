@@ -86,7 +86,7 @@ public sealed unsafe class FileImage : ICodeImage
         for (var k = 0; k < module.ConstantCount; k++)
         {
             var (start, end) = module.Constant(k);
-            if (!memory.IsConstant(start, end) || !Original(start - Module.LoadBias, end - start).SequenceEqual(new ReadOnlySpan<byte>(memory.Base + start, (int)(end - start))))
+            if (!memory.IsConstant(start, end) || !Holds(memory, start, end - start, Original(start - Module.LoadBias, end - start)))
                 return false;
         }
 
@@ -117,12 +117,25 @@ public sealed unsafe class FileImage : ICodeImage
                 // A page that is not executable faults when it is entered by the table: what it holds does not matter.
                 var next = Math.Min(end, (at & -HostMemory.PageSize) + HostMemory.PageSize);
                 var original = content.Span[(int)(at - start)..(int)(next - start)];
-                if (memory.IsExecutable(at) && !original.SequenceEqual(new ReadOnlySpan<byte>(memory.Base + at, original.Length)))
+                if (memory.IsExecutable(at) && !Holds(memory, at, original.Length, original))
                     return false;
                 at = next;
             }
         }
 
         return true;
+    }
+
+    /// <summary>Whether memory is as in the file; not if another thread of the guest unmaps it meanwhile.</summary>
+    private static bool Holds(ICodeMemory memory, long address, long length, ReadOnlySpan<byte> original)
+    {
+        try
+        {
+            return original.SequenceEqual(new ReadOnlySpan<byte>(memory.Base + address, (int)length));
+        }
+        catch (NullReferenceException)
+        {
+            return false;
+        }
     }
 }
