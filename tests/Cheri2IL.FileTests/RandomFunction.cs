@@ -191,9 +191,25 @@ internal sealed class RandomFunction
         }
     }
 
+    /// <summary>A base and an index, which may be shifted, of few registers, so that the same sums are made again.</summary>
+    private IrInstruction Indexed()
+    {
+        var index = Get((byte)_random.Next(1, 4));
+        if (_random.Next(2) == 0)
+            index = Emit(new IrInstruction(IrOp.Add, IrType.I64, index, Const(Choose([1, -1, 8, 60000]))));
+        if (_random.Next(2) == 0)
+            index = Emit(new IrInstruction(IrOp.ShiftLeft, IrType.I64, index, Const32(Choose([1, 3, 63]))));
+        return Emit(new IrInstruction(IrOp.Add, IrType.I64, index, Get((byte)_random.Next(1, 4))));
+    }
+
     private void Access()
     {
-        var address = _random.Next(3) == 0 ? Pick(IrType.I64) : Get((byte)_random.Next(1, Registers + 1));
+        var address = _random.Next(4) switch
+        {
+            0 => Pick(IrType.I64),
+            1 => Indexed(),
+            _ => Get((byte)_random.Next(1, Registers + 1)),
+        };
         var isStore = _random.Next(2) == 0;
         if (_random.Next(4) == 0)
         {

@@ -24,6 +24,12 @@ public sealed partial class MethodEmitter
             case IrOp.Get:
                 LoadRegister(i.Register);
                 break;
+            case IrOp.Add when IsCount(i.B!):
+                EmitCount(i.A!, i.B!);
+                break;
+            case IrOp.Add when i.B!.Op == IrOp.Get && IsCount(i.A!): // No load changes places with another.
+                EmitCount(i.B!, i.A!);
+                break;
             case IrOp.Add:
                 Binary(ILOpCode.Add, i);
                 break;
@@ -287,6 +293,18 @@ public sealed partial class MethodEmitter
     private static bool IsTestOfSmall(IrInstruction condition)
         => condition is { Op: IrOp.Eq or IrOp.Ne, B: { Op: IrOp.Const, Type: IrType.I64, Immediate: 0 } }
             && condition.A is { Op: IrOp.Load, Access: MemoryAccess.U8 or MemoryAccess.U16 or MemoryAccess.U32 } or { Op: IrOp.ZeroExtend32 } or { Op: IrOp.And, B: { Op: IrOp.Const, Immediate: >= 0 } };
+
+    /// <summary>Whether a value is the result of such a comparison as a number, computed where it is used.</summary>
+    private bool IsCount(IrInstruction value)
+        => value is { Op: IrOp.ZeroExtend32, A: { } condition } && IsTestOfSmall(condition) && !_temporaries.ContainsKey(value) && !_temporaries.ContainsKey(condition);
+
+    /// <summary>Adds such a result: subtracts the mask, which is an instruction less, and may be there for a select.</summary>
+    private void EmitCount(IrInstruction value, IrInstruction count)
+    {
+        Value(value);
+        EmitMask(count.A!, IrType.I64);
+        _il.Emit(ILOpCode.Sub);
+    }
 
     /// <summary>What has the result of such a comparison as its sign, x - 1 or 0 - x, and how far to shift that: two instructions, where a flag takes three to become a number.</summary>
     private void EmitSign(IrInstruction condition)

@@ -14,9 +14,10 @@ namespace Cheri2IL.Translator.Passes;
 /// window. Facts speak of values, not of memory, so neither stores nor system calls touch them; but registers change across
 /// calls. sp alone survives: the code behind a call runs only when sp is what it was (<see cref="IrOp.Call"/>).</para>
 /// <para>Of a capability, it is the address that facts are about.</para>
+/// <para>Sums of two registers, which arrays are indexed with, have facts of their own (CheckElimination.Sums.cs).</para>
 /// <para>Blocks that are entered from elsewhere begin without facts: the entry, and <see cref="IrFunction.ExtraEntries"/>.</para>
 /// </remarks>
-public sealed class CheckElimination
+public sealed partial class CheckElimination
 {
     /// <summary>Joins at one place that may widen an interval, before the fact is given up: a loop that steps a pointer widens for ever.</summary>
     private const int MaxWidenings = 4;
@@ -50,6 +51,9 @@ public sealed class CheckElimination
         _names = new string?[Tracked + longest];
         _bases = new int[longest];
         _offsets = new long[longest];
+        _forms = new Form[Tracked + longest];
+        _sumsIn = new Sum[]?[function.Blocks.Count];
+        _sumWidenings = new byte[function.Blocks.Count];
     }
 
     /// <summary>Decides for every check of <paramref name="function"/> whether it is elided, regardless of what was decided before.</summary>
@@ -74,7 +78,11 @@ public sealed class CheckElimination
         var pending = new PriorityQueue<IrBlock, int>();
         var queued = new bool[_function.Blocks.Count];
         foreach (var entry in Entries)
+        {
             Enter(entry, new Fact[Tracked], isBackEdge: false);
+            EnterSums(entry, [], isBackEdge: false);
+        }
+
         foreach (var block in order.Blocks)
         {
             queued[block.Id] = true;
@@ -87,10 +95,11 @@ public sealed class CheckElimination
             if (_in[block.Id] is null)
                 continue;
             Transfer(block, elide: false);
-            var leaving = Leaving(block);
+            var (leaving, sums) = (Leaving(block), LeavingSums(block));
             foreach (var successor in block.Successors)
             {
-                if (Enter(successor, leaving, order.IsBackEdge(block, successor)) && !queued[successor.Id])
+                var isBackEdge = order.IsBackEdge(block, successor);
+                if ((Enter(successor, leaving, isBackEdge) | EnterSums(successor, sums, isBackEdge)) && !queued[successor.Id])
                 {
                     queued[successor.Id] = true;
                     pending.Enqueue(successor, order[successor]);
@@ -209,6 +218,8 @@ public sealed class CheckElimination
             _registerOffsets[r] = 0;
         }
 
+        _sums.Clear();
+        _sums.AddRange(_sumsIn[block.Id]!);
         foreach (var i in block.Instructions)
         {
             switch (i.Op)
@@ -252,6 +263,7 @@ public sealed class CheckElimination
                     var fresh = Tracked + i.Id;
                     _facts[fresh] = default;
                     _names[fresh] = null;
+                    _forms[fresh] = FormOf(i);
                     Describe(i, fresh, 0);
                     break;
             }
@@ -277,15 +289,17 @@ public sealed class CheckElimination
 
         // Both the value itself and the access at its offset have to be near what was checked.
         var fact = _facts[valueBase];
-        if (!fact.Covers(offset) || !fact.Covers(offset + check.Immediate))
+        if (fact.Covers(offset) && fact.Covers(offset + check.Immediate))
         {
-            if (Fact.IsTracked(offset))
-                _facts[valueBase] = new Fact(offset, offset, check.Pc);
+            if (elide)
+                check.Elided = fact.Where(valueBase == ZeroBase ? null : _names[valueBase] ?? "value");
             return;
         }
 
-        if (elide)
-            check.Elided = fact.Where(valueBase == ZeroBase ? null : _names[valueBase] ?? "value");
+        if (VisitSum(check, valueBase, offset, elide))
+            return;
+        if (Fact.IsTracked(offset))
+            _facts[valueBase] = new Fact(offset, offset, check.Pc);
     }
 
     /// <summary>Base plus some offset in [Low, High] was checked, at guest instruction Pc.</summary>
