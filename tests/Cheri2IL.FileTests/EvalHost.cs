@@ -48,7 +48,14 @@ internal sealed unsafe class EvalHost : IGuestHost, IGuestCode
     public nint Resolve(GuestState* state, long pc)
         => Module?.Find(pc) is { } entry and not 0 ? entry : throw new GuestFault(GuestFaultKind.InstructionAccess, pc, pc);
 
-    public void Interpret(GuestState* state) => throw new NotSupportedException("no case has a mode that only the evaluator serves");
+    /// <summary>Where evaluation was to look for a fault (<see cref="Translator.Passes.PreciseFaults"/>), which ends a dispatched run; null: it was not.</summary>
+    public long? Searched { get; private set; }
+
+    public void Interpret(GuestState* state)
+    {
+        Searched = state->Pc;
+        throw new GuestFault(GuestFaultKind.Breakpoint, state->Pc, 0);
+    }
 
     public bool RequirePreciseFaults() => false;
 

@@ -13,7 +13,7 @@ namespace Cheri2IL.FileTests;
 /// State is written as <c>x5=-1</c>, <c>f1=1.5d</c> (binary64), <c>f1=1.5s</c> (NaN-boxed binary32), <c>f1=0x7ff0000000000001</c>,
 /// <c>[0x20000]=0a0b</c> (bytes in address order), <c>frm=1</c>, <c>fflags=0</c>, <c>reservation=8@0x20000:5</c> (value 5),
 /// <c>interrupt=1</c>. An outcome also has <c>next=PC</c>, or <c>fault KIND pc=PC address=ADDRESS</c>, or (hardware)
-/// <c>trap read|write pc=PC address=ADDRESS</c>, and <c>ecall@PC</c> and <c>invalidate</c> as they happen.
+/// <c>trap read|write pc=PC address=ADDRESS</c>, or <c>fault behind pc=PC</c> of a commit, and <c>ecall@PC</c> and <c>invalidate</c> as they happen.
 /// </remarks>
 internal sealed unsafe class EvalMachine : IDisposable
 {
@@ -28,6 +28,9 @@ internal sealed unsafe class EvalMachine : IDisposable
 
     /// <summary>What an outcome ends with where translated code did not keep the registers for the fault.</summary>
     public const string RegistersLost = " registers lost";
+
+    /// <summary>What an outcome ends with, before a pc, where something behind the commit there faulted.</summary>
+    public const string FaultBehind = "fault behind pc=";
 
     /// <summary>The slot of every machine, inside an arena for which the fault trap is installed: one machine exists at a time.</summary>
     private static readonly byte* Slot = MakeArena() + SlotSize;
@@ -66,6 +69,30 @@ internal sealed unsafe class EvalMachine : IDisposable
     /// <summary>Executes the function with the evaluator and describes the outcome.</summary>
     public string Run(IrFunction function) => Observe(() => Evaluate(function));
 
+    /// <summary>The same, but if it faults, with the registers of the last commit before.</summary>
+    public string RunToCommit(IrFunction function) => Observe(() =>
+    {
+        var (committed, pc) = (*State, 0L);
+        var evaluator = new IrEvaluator
+        {
+            Committed = at =>
+            {
+                (committed, pc) = (*State, at);
+            },
+        };
+        try
+        {
+            return $"next={Number(evaluator.Run(function, State))}";
+        }
+        catch (Exception exception) when (exception is GuestFault or NullReferenceException)
+        {
+            var flags = State->FloatFlags;
+            *State = committed;
+            State->FloatFlags = flags;
+            return Behind(pc);
+        }
+    });
+
     /// <summary>Executes the translated function at <paramref name="pc"/> by the dispatcher and describes the outcome in the same words.</summary>
     public string Dispatch(long pc)
     {
@@ -74,6 +101,8 @@ internal sealed unsafe class EvalMachine : IDisposable
         {
             _thread.Run(HostStackBytes);
             var fault = _host.LastFault!;
+            if (_host.Searched is { } pc)
+                return Behind(pc);
             if (fault.Kind == GuestFaultKind.InstructionAccess)
                 return $"next={Number(fault.Pc)}";
             // The dispatcher makes the fault for a hardware trap itself, and throws it nowhere.
@@ -82,6 +111,8 @@ internal sealed unsafe class EvalMachine : IDisposable
                 : $"trap {(fault.Kind == GuestFaultKind.StoreAccess ? "write" : "read")} pc={Number(fault.Pc)} address={Number(fault.Address)}";
         });
     }
+
+    private static string Behind(long pc) => $"{FaultBehind}{Number(pc)}";
 
     private static string Describe(GuestFault fault)
         => $"fault {fault.Kind.ToString().ToLowerInvariant()} pc={Number(fault.Pc)} address={Number(fault.Address)}";

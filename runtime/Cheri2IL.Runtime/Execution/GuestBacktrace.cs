@@ -13,10 +13,20 @@ public static class GuestBacktrace
     public static IReadOnlyList<long> Callers(GuestFault fault)
     {
         var callers = new List<long>(fault.EvaluatedCallers);
-        foreach (var frame in new StackTrace(fault.InnerException ?? fault, fNeedFileInfo: false).GetFrames())
+        var seen = fault.FoundBehind ?? fault;
+        if (seen != fault)
+            callers.AddRange(seen.EvaluatedCallers);
+        var isOwn = seen != fault;
+        foreach (var frame in new StackTrace(seen.InnerException ?? seen, fNeedFileInfo: false).GetFrames())
         {
             if (TranslatedModule.Of(frame) is not { } module)
                 continue;
+            if (isOwn)
+            {
+                isOwn = false;
+                continue;
+            }
+
             // The innermost one is the fault's own, unless the guest was on its way into a function, or evaluated.
             var pc = module.GuestPc(frame);
             if (callers.Count > 0 || (pc != fault.Pc && module.TrapPc(frame) != fault.Pc))

@@ -82,6 +82,15 @@ public sealed class GuestFault : Exception
     /// </summary>
     public bool AreRegistersExact { get; init; } = true;
 
+    /// <summary>
+    /// Whether something between <see cref="Pc"/> and the end of its basic block faulted, at which nothing has been done since that shows: the
+    /// state block is as before that pc, and evaluation from there finds the fault. Kind and address are then of no account.
+    /// </summary>
+    internal bool IsToBeFound { get; init; }
+
+    /// <summary>The fault that this one was found behind, which knows the frames that were given up for that; null: it was found at once.</summary>
+    internal GuestFault? FoundBehind { get; set; }
+
     /// <summary>Cause of a fault of the kind Capability; None for others.</summary>
     public CapabilityFaultCause CapabilityCause { get; init; }
 

@@ -150,6 +150,16 @@ public static unsafe class GuestRuntime
         return new GuestFault(kind, pc, address) { FloatFlags = flags, AreRegistersExact = isExact };
     }
 
+    /// <summary>Something faulted in translated code that keeps its registers in the state block at commits alone; it throws this.</summary>
+    /// <param name="pc">Guest address of the commit.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static Exception FaultBehind(long pc)
+    {
+        // First of all, as in Fault.
+        var flags = HostFloatEnvironment.Flags;
+        return new GuestFault(GuestFaultKind.LoadAccess, pc, 0) { FloatFlags = flags, IsToBeFound = true };
+    }
+
     /// <summary>The fault of a capability check that failed; translated code throws it.</summary>
     /// <param name="violation">What <see cref="CapabilityChecks"/> found.</param>
     /// <param name="isExact">Whether the state block holds the registers.</param>

@@ -23,6 +23,9 @@ public sealed unsafe class GuestThread : IDisposable
     private long _returnPc = NoReturnPc;
     private GuestState* _state;
 
+    /// <summary>What faulted in translated code, while the evaluator looks for the instruction.</summary>
+    private GuestFault? _searched;
+
     /// <summary>Makes a thread whose registers are all zero.</summary>
     /// <param name="host">System calls and faults.</param>
     /// <param name="code">Translated code of the address space.</param>
@@ -275,6 +278,7 @@ public sealed unsafe class GuestThread : IDisposable
         try
         {
             _code.Interpret(state);
+            _searched = null;
         }
         finally
         {
@@ -300,6 +304,15 @@ public sealed unsafe class GuestThread : IDisposable
         var fault = exception as GuestFault ?? HardwareFault.Locate(_state, (NullReferenceException)exception);
         FloatStatus.Stop(_state, fault.FloatFlags);
         _state->Pc = fault.Pc;
+        if (fault.IsToBeFound)
+        {
+            _searched = fault;
+            _state->Capabilities.EvaluatesNext = 1;
+            return true;
+        }
+
+        fault.FoundBehind = _searched;
+        _searched = null;
         return _host.Fault(_state, fault);
     }
 }

@@ -40,6 +40,7 @@ internal static unsafe class HardwareFault
         return new GuestFault(kind, pc, address - (long)state->MemoryBase, exception)
         {
             AreRegistersExact = module?.HasPreciseFaults ?? true,
+            IsToBeFound = module is { HasPreciseFaults: true, HasCapabilities: false },
             FloatFlags = module is not null ? HostFloatEnvironment.FlagsOf(mxcsr) : 0,
         };
     }

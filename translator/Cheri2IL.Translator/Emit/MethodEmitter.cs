@@ -196,7 +196,7 @@ public sealed partial class MethodEmitter
         _windows = new WindowAnalysis(function);
         _integerRegisters = new IntegerRegisters(function);
         _registers = new RegisterAnalysis(function, options.IsPrecise, _windows);
-        _nans = new NaNPlacement(_registers, options.IsPrecise);
+        _nans = new NaNPlacement(_registers, options.IsPrecise && function.HasCapabilities);
         _droppedFloatResults = DroppedFloatResults.Find(function, _registers);
     }
 
@@ -945,7 +945,20 @@ public sealed partial class MethodEmitter
 
     private void AddColdFault(ILLabel label, GuestFaultKind kind, IrInstruction at, IrInstruction address, long offset)
     {
-        // Without precise faults the guest ends here, unless it is a poll that leaves.
+        // A poll may leave here. Otherwise the guest ends, or the evaluator goes on from the last commit.
+        if (_options.IsPrecise && !_function.HasCapabilities && !at.Polls)
+        {
+            var committed = _commits[^1].Pc;
+            AddCold(() =>
+            {
+                _il.MarkLabel(label);
+                _il.LoadConstant(committed);
+                _il.Emit(ILOpCode.Call, _members.FaultBehind, 1, 1);
+                _il.Emit(ILOpCode.Throw);
+            });
+            return;
+        }
+
         var dirty = at.Polls || _options.IsPrecise ? _dirty & _registers.SeenAt(at) : (RegisterSet)0;
         var loadAddress = Later(address, at.Polls ? 0 : offset);
         AddCold(() =>

@@ -157,7 +157,7 @@ public sealed partial class RegisterAnalysis
                 return dirty | Sp | Ra | A0;
             case IrOp.Ecall:
                 return dirty;
-            case IrOp.Check or IrOp.CheckAlignment or (>= IrOp.CapCheck and <= IrOp.CapCheckSystem) when !_isPrecise && !i.Polls:
+            case IrOp.Check or IrOp.CheckAlignment or (>= IrOp.CapCheck and <= IrOp.CapCheckSystem) when !(_isPrecise && _hasCapabilities) && !i.Polls:
                 return live;
             case IrOp.Poll or IrOp.Check:
                 return IsSpillPoint(i) ? live | (dirty & SeenAt(i)) : live;

@@ -60,6 +60,7 @@ public sealed unsafe class RuntimeMembers
         Reenter = Static(typeof(GuestRuntime), nameof(GuestRuntime.Reenter));
         HasReturned = Static(typeof(GuestRuntime), nameof(GuestRuntime.HasReturned));
         Fault = Static(typeof(GuestRuntime), nameof(GuestRuntime.Fault));
+        FaultBehind = Static(typeof(GuestRuntime), nameof(GuestRuntime.FaultBehind));
         FenceI = Static(typeof(GuestRuntime), nameof(GuestRuntime.FenceI));
         ReadCounter = Static(typeof(GuestRuntime), nameof(GuestRuntime.ReadCounter));
         ReadFlags = Static(typeof(FloatStatus), nameof(FloatStatus.ReadFlags));
@@ -190,6 +191,9 @@ public sealed unsafe class RuntimeMembers
 
     /// <summary>Method token of <see cref="GuestRuntime.Fault"/>.</summary>
     public int Fault { get; }
+
+    /// <summary>Method token of <see cref="GuestRuntime.FaultBehind"/>.</summary>
+    public int FaultBehind { get; }
 
     /// <summary>Method token of <see cref="GuestRuntime.FenceI"/>.</summary>
     public int FenceI { get; }

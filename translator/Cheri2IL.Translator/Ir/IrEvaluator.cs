@@ -31,6 +31,9 @@ public sealed unsafe partial class IrEvaluator
     /// <summary>The call by which control left the last time: its pc, and where it returns to; null if it left otherwise.</summary>
     public (long Pc, long ReturnAddress)? LastCall { get; private set; }
 
+    /// <summary>Told at each <see cref="IrOp.Commit"/>: its pc, for which the state block is complete.</summary>
+    public Action<long>? Committed { get; init; }
+
     /// <summary>Executes <paramref name="function"/> from its entry until control leaves it.</summary>
     /// <param name="function">A valid function whose instructions are numbered (<see cref="IrFunction.Number"/>).</param>
     /// <param name="state">State block; complete on entry and on exit.</param>
@@ -92,6 +95,7 @@ public sealed unsafe partial class IrEvaluator
                     state->Pc = block.Pc;
                     return null;
                 case IrOp.Commit:
+                    Committed?.Invoke(i.Pc);
                     break;
                 default:
                     return Leave(block, i, state);
