@@ -418,6 +418,8 @@ public sealed class ModuleTranslator
                 CheckElimination.Run(part, Passes);
                 CapabilityCheckElimination.Run(part, Passes);
                 PollPlacement.Run(part);
+                if (_options.PreciseFaults)
+                    PreciseFaults.Run(part);
             }
 
             MethodEntry? PartEntry(IrInstruction i)

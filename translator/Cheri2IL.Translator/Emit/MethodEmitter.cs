@@ -738,9 +738,15 @@ public sealed partial class MethodEmitter
         _dirty = _registers.DirtyIn(block);
         _integers = _integerRegisters.At(block);
         _mixed = _integerRegisters.MixedBehind(block);
-        Attribute(block.Instructions[0].Pc);
+        Attribute(block.Instructions[PreciseFaults.GoesOn(block) ? 1 : 0].Pc);
         foreach (var i in block.Instructions)
         {
+            if (i is { Op: IrOp.Commit, Elided: not null })
+            {
+                _commits.Add((_il.Count, i.Pc));
+                continue;
+            }
+
             if (i.Pc != _pc)
                 Attribute(i.Pc);
             foreach (var settlement in _nans.Before(i))

@@ -1,4 +1,5 @@
 using Cheri2IL.Translator.Ir;
+using Cheri2IL.Translator.Passes;
 using RegisterSet = System.UInt128;
 
 namespace Cheri2IL.Translator.Emit;
@@ -57,7 +58,7 @@ public sealed partial class RegisterAnalysis
     private static RegisterSet StorableAtEnd(IrBlock block, int b, RegisterSet[] stored)
     {
         // In a loop's last block a store would be as often as behind it.
-        if (block.Terminator.Op is not (IrOp.Jump or IrOp.Branch) || block.Id >= b)
+        if (block.Terminator.Op is not (IrOp.Jump or IrOp.Branch) || block.Id >= b || block.Successors.Exists(PreciseFaults.GoesOn))
             return 0;
         var storable = RegisterSet.MaxValue;
         foreach (var successor in block.Successors)
@@ -96,7 +97,8 @@ public sealed partial class RegisterAnalysis
         // Arguments travel in the host's registers.
         IrOp.Call or IrOp.TailCall => ~Arguments,
         IrOp.Return => ~(Ra | Sp | A0),
-        IrOp.Ecall or IrOp.FenceI or IrOp.Trap or IrOp.Commit => RegisterSet.MaxValue,
+        IrOp.Ecall or IrOp.FenceI or IrOp.Trap => RegisterSet.MaxValue,
+        IrOp.Commit when i.Elided is null => RegisterSet.MaxValue,
         _ => stored,
     };
 }

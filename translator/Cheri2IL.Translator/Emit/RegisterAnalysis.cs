@@ -117,8 +117,8 @@ public sealed partial class RegisterAnalysis
     /// <summary>Whether the instruction stores the dirty registers on some path.</summary>
     public static bool IsSpillPoint(IrInstruction i) => i.Op switch
     {
-        IrOp.Check or IrOp.CapCheck or IrOp.CapCheckValue => i.Elided is null,
-        IrOp.CheckAlignment or (> IrOp.CapCheckValue and <= IrOp.CapCheckSystem) or IrOp.Poll or IrOp.Commit or IrOp.Call or IrOp.TailCall or IrOp.Return or IrOp.Ecall or IrOp.FenceI or IrOp.Trap or IrOp.Switch => true,
+        IrOp.Check or IrOp.CapCheck or IrOp.CapCheckValue or IrOp.Commit => i.Elided is null,
+        IrOp.CheckAlignment or (> IrOp.CapCheckValue and <= IrOp.CapCheckSystem) or IrOp.Poll or IrOp.Call or IrOp.TailCall or IrOp.Return or IrOp.Ecall or IrOp.FenceI or IrOp.Trap or IrOp.Switch => true,
         _ => false,
     };
 
@@ -133,7 +133,8 @@ public sealed partial class RegisterAnalysis
     {
         IrOp.Set or IrOp.SetC => dirty | Written(i),
         IrOp.Call => Ra | A0 | Sp,
-        IrOp.Ecall or IrOp.Commit => 0,
+        IrOp.Ecall => 0,
+        IrOp.Commit when i.Elided is null => 0,
         _ => dirty,
     };
 

@@ -95,7 +95,8 @@ public sealed unsafe partial class IrEvaluator
                     state->Pc = block.Pc;
                     return null;
                 case IrOp.Commit:
-                    Committed?.Invoke(i.Pc);
+                    if (i.Elided is null)
+                        Committed?.Invoke(i.Pc);
                     break;
                 default:
                     return Leave(block, i, state);

@@ -143,8 +143,8 @@ public static class IrVerifier
             var signature = IrSignature.Of(instruction.Op);
             VerifyTypes(instruction, signature);
             VerifyFields(instruction, signature);
-            if (instruction.Elided is not null && instruction.Op is not (IrOp.Check or IrOp.CapCheck or IrOp.CapCheckValue or IrOp.CapIncrement or IrOp.ClearTags))
-                Report(instruction, "only a check can be elided");
+            if (instruction.Elided is not null && instruction.Op is not (IrOp.Check or IrOp.CapCheck or IrOp.CapCheckValue or IrOp.CapIncrement or IrOp.ClearTags or IrOp.Commit))
+                Report(instruction, "only a check or a commit can be elided");
             if (instruction.Op == IrOp.Poll && _index != 0)
                 Report(instruction, "poll must be the first instruction of its block");
             if (instruction.Register < GuestRegister.Count)

@@ -26,8 +26,8 @@ public sealed partial class LocalSimplification
                 return i.A.A!;
             case IrOp.Branch:
                 // Any non-zero I32 takes the branch.
-                while (i.A!.Op == IrOp.Ne && i.A.A!.Type == IrType.I32 && IsConstant(i.A.B, 0))
-                    i.A = i.A.A;
+                while (IsRotation(i.A!) || (i.A!.Op == IrOp.Ne && i.A.A!.Type == IrType.I32 && IsConstant(i.A.B, 0)))
+                    i.A = i.A!.A;
                 return i;
             default:
                 return i;
@@ -86,6 +86,9 @@ public sealed partial class LocalSimplification
                 return a.Immediate != 0 ? b! : i.C!;
             case IrOp.Select when ReferenceEquals(b, i.C):
                 return b!;
+            case IrOp.Select when IsRotation(a):
+                i.A = a.A;
+                return ReduceInteger(i);
             default:
                 return i;
         }
@@ -156,6 +159,9 @@ public sealed partial class LocalSimplification
             return Become(i, i.Op == IrOp.LtU ? IrOp.Ne : IrOp.Eq, b, a);
         if (IsConstant(b, 0) && i.Op is IrOp.Eq or IrOp.Ne)
         {
+            if (IsRotation(a))
+                return Become(i, i.Op, a.A, b);
+
             // (c ? 1 : 0) != 0 is c; the comparison with 0 is how the guest branches on what slt or an FP compare left.
             var condition = a.Op is IrOp.ZeroExtend32 or IrOp.SignExtend32 ? a.A! : a;
             if (IsComparison(condition.Op) && i.Op == IrOp.Ne)
@@ -187,6 +193,12 @@ public sealed partial class LocalSimplification
     private static bool IsConstant(IrInstruction? value) => value is { Op: IrOp.Const };
 
     private static bool IsConstant(IrInstruction? value, long number) => value is { Op: IrOp.Const } && value.Immediate == number;
+
+    /// <summary>
+    /// 0 only if what is rotated is: it must not be compared with 0 itself. RyuJIT (10.0) takes x86-64's rotations for instructions that set the zero
+    /// flag, as shifts do.
+    /// </summary>
+    private static bool IsRotation(IrInstruction value) => value.Op is IrOp.RotateLeft or IrOp.RotateRight;
 
     private static bool IsComparison(IrOp op)
         => op is IrOp.Eq or IrOp.Ne or IrOp.LtS or IrOp.LtU or IrOp.GeS or IrOp.GeU or IrOp.FEq or IrOp.FLt or IrOp.FLe;

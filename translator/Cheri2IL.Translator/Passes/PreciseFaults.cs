@@ -8,32 +8,78 @@ namespace Cheri2IL.Translator.Passes;
 /// its registers.
 /// </summary>
 /// <remarks>
-/// <para>What one commit serves ends with its block, and where memory is written or something else happens that must not happen twice. Loads are
-/// made again: what they yield then is what they could have yielded, for nobody has seen the first.</para>
+/// <para>What one commit serves ends where memory is written or something else happens that must not happen twice, and where paths meet. Loads are
+/// made again: what they yield then is what they could have yielded, for nobody has seen the first. In a block that only one other leads to, an
+/// elided commit says which one still serves; until there is another, nothing is stored (<see cref="GoesOn"/>).</para>
 /// <para>Before the check of an access rather than behind it. No guest instruction sets a register before its access, so all of the registers set
 /// are those of the instructions before.</para>
 /// <para>Code with capabilities is not evaluated from a commit on: there, one stands before each guest instruction that may fault.</para>
 /// </remarks>
 public static class PreciseFaults
 {
-    /// <summary>Inserts in every block of <paramref name="function"/>.</summary>
+    /// <summary>Inserts in every block of <paramref name="function"/>, in place of what was inserted before.</summary>
     public static void Run(IrFunction function)
     {
         foreach (var block in function.Blocks)
-            Commit(block, function.HasCapabilities);
+            block.Instructions.RemoveAll(i => i.Op == IrOp.Commit);
+        if (function.HasCapabilities)
+            function.Blocks.ForEach(CommitEach);
+        else
+            Commit(function);
         function.Number();
     }
 
-    private static void Commit(IrBlock block, bool isEach)
+    /// <summary>Whether a commit before the block still serves where it begins: registers must not be stored on the way to it.</summary>
+    public static bool GoesOn(IrBlock block) => block.Instructions[0] is { Op: IrOp.Commit, Elided: not null };
+
+    private static void Commit(IrFunction function)
+    {
+        var predecessors = function.Predecessors();
+        var serving = new IrInstruction?[function.Blocks.Count];
+        // What is not reached is emitted, too.
+        var order = ReversePostorder.Of(function).Blocks;
+        foreach (var block in order.Concat(function.Blocks.Except(order)))
+        {
+            var before = predecessors[block.Id] is [{ Terminator.Op: IrOp.Jump or IrOp.Branch } only] && block.Instructions[0].Op != IrOp.Poll
+                && block != function.Blocks[0] && !function.ExtraEntries.Contains(block)
+                ? serving[only.Id]
+                : null;
+            serving[block.Id] = Commit(block, before);
+        }
+    }
+
+    /// <param name="block">The block.</param>
+    /// <param name="serving">The commit that serves where it begins; null: none.</param>
+    /// <returns>The one that does where it ends.</returns>
+    private static IrInstruction? Commit(IrBlock block, IrInstruction? serving)
+    {
+        var result = new List<IrInstruction>(block.Instructions.Count + 1);
+        if (serving is not null)
+            result.Add(new IrInstruction(IrOp.Commit, IrType.Void) { Pc = serving.Pc, Elided = $"0x{serving.Pc:x} serves" });
+        foreach (var i in block.Instructions)
+        {
+            // Whether checks are elided or not, which is decided anew where a function is split.
+            if (serving is null && MayTrap(i))
+                result.Add(serving = new IrInstruction(IrOp.Commit, IrType.Void) { Pc = i.Pc });
+            if ((IrOpInfo.Effects(i.Op) & (IrEffects.WritesMemory | IrEffects.Ordered)) != 0)
+                serving = null;
+            result.Add(i);
+        }
+
+        block.Instructions.Clear();
+        block.Instructions.AddRange(result);
+        return serving;
+    }
+
+    private static void CommitEach(IrBlock block)
     {
         var result = new List<IrInstruction>(block.Instructions.Count);
         IrInstruction? committed = null;
         foreach (var i in block.Instructions)
         {
-            // Which checks are elided is decided anew where a function is split.
-            if (MayTrap(i) && !(isEach && i.Elided is not null) && (committed is null || (isEach && committed.Pc != i.Pc)))
+            if (MayTrap(i) && i.Elided is null && committed?.Pc != i.Pc)
                 result.Add(committed = new IrInstruction(IrOp.Commit, IrType.Void) { Pc = i.Pc });
-            if (isEach ? i.Op is IrOp.Set or IrOp.SetC : (IrOpInfo.Effects(i.Op) & (IrEffects.WritesMemory | IrEffects.Ordered)) != 0)
+            if (i.Op is IrOp.Set or IrOp.SetC)
                 committed = null;
             result.Add(i);
         }
