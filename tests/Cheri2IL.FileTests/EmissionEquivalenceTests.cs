@@ -56,6 +56,40 @@ public sealed partial class EmissionEquivalenceTests
         Assert.Equal(isPrecise, behind > RandomFunction.Functions / 4);
     }
 
+    /// <summary>x86-64's rotations leave the zero flag alone, which RyuJIT does not know.</summary>
+    [Theory]
+    [InlineData("rotateleft.i64 %0, %1", "ne.i64 %2, %3")]
+    [InlineData("rotateright.i64 %0, %1", "eq.i64 %2, %3")]
+    [InlineData("rotateright.i64 %0, %1", "ltu.i64 %3, %2")]
+    public void Rotation_ComparedWithZero_IsThatOfTheValue(string rotation, string comparison)
+    {
+        var source = $$"""
+            function 0x11000 {
+            b0 @0x11000:
+              %0 = get x5
+              %1 = const.i32 8
+              %2 = {{rotation}}
+              %3 = const.i64 0
+              %4 = {{comparison}}
+              branch %4, b1, b2
+            b1 @0x11004:
+              %0 = const.i64 1
+              set x6, %0
+              tailcall 0x8000
+            b2 @0x11008:
+              %0 = const.i64 2
+              set x6, %0
+              tailcall 0x8000
+            }
+            """;
+        var function = IrParser.ParseFunction(source);
+        var asWritten = IrParser.ParseFunction(source);
+        PassPipeline.Run(function, new PassOptions { Verify = true });
+        var module = TranslatedFunctions.Load([function]);
+        foreach (var input in (string[])["x5=0xf0000", "x5=0"])
+            Assert.Equal(Evaluate(asWritten, input), Dispatch(module, function.EntryPc, input));
+    }
+
     /// <summary>The one path that would need the result of the sum is the one that RyuJIT, too, sees is never taken.</summary>
     [Theory]
     [InlineData("ltu.i64 %4, %5", "b2, b1")]
