@@ -56,6 +56,26 @@ public sealed partial class EmissionEquivalenceTests
         Assert.Equal(isPrecise, behind > RandomFunction.Functions / 4);
     }
 
+    /// <summary>It may begin at the header of a loop, whose poll it has served.</summary>
+    [Fact]
+    public void Evaluator_ToLeaveAtPolls_DoesSo()
+    {
+        const string Loop = """
+            function 0x11000 {
+            b0 @0x11000:
+              poll
+              %1 = get x5
+              %2 = const.i64 1
+              %3 = add.i64 %1, %2
+              set x5, %3
+              jump b0
+            }
+            """;
+        using var machine = new EvalMachine();
+        machine.Apply("x5=7");
+        Assert.Equal("x5=9 next=0x11000", machine.RunToPoll(IrParser.ParseFunction(Loop)));
+    }
+
     /// <summary>x86-64's rotations leave the zero flag alone, which RyuJIT does not know.</summary>
     [Theory]
     [InlineData("rotateleft.i64 %0, %1", "ne.i64 %2, %3")]

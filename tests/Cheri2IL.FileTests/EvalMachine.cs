@@ -69,6 +69,9 @@ internal sealed unsafe class EvalMachine : IDisposable
     /// <summary>Executes the function with the evaluator and describes the outcome.</summary>
     public string Run(IrFunction function) => Observe(() => Evaluate(function));
 
+    /// <summary>The same, but until the second poll behind the first block.</summary>
+    public string RunToPoll(IrFunction function) => Observe(() => $"next={Number(new IrEvaluator { MostPolls = 1 }.Run(function, State))}");
+
     /// <summary>The same, but if it faults, with the registers of the last commit before.</summary>
     public string RunToCommit(IrFunction function) => Observe(() =>
     {

@@ -54,12 +54,25 @@ internal sealed class JitObserver : IDisposable
     /// <param name="sizesOnly">Whether tail calls and IL maps are of no interest.</param>
     public JitObserver(bool sizesOnly = false)
     {
-        var client = new DiagnosticsClient(Environment.ProcessId);
+        var client = Connect();
         var keywords = sizesOnly ? JitKeyword : JitKeyword | JitTracingKeyword | IlMapKeyword;
         _session = client.StartEventPipeSession(
             [new EventPipeProvider("Microsoft-Windows-DotNETRuntime", EventLevel.Verbose, keywords)], requestRundown: false);
         _reader = new Thread(Read) { IsBackground = true };
         _reader.Start();
+    }
+
+    /// <summary>
+    /// This process's diagnostic port, by its whole name, in which is when the process started: one that was killed may have had the same number, and
+    /// have left its port behind.
+    /// </summary>
+    private static DiagnosticsClient Connect()
+    {
+        const int StartTime = 22 - 3; // of the fields behind the name, the first of which is the third (proc_pid_stat(5))
+        var fields = File.ReadAllText("/proc/self/stat");
+        var start = fields[(fields.LastIndexOf(')') + 2)..].Split(' ')[StartTime];
+        var port = Path.Combine(Path.GetTempPath(), $"dotnet-diagnostic-{Environment.ProcessId}-{start}-socket");
+        return DiagnosticsClientConnector.FromDiagnosticPort(port + ",connect", CancellationToken.None).GetAwaiter().GetResult().Instance;
     }
 
     /// <summary>Stops observing; the methods compiled meanwhile, by the value of their handle.</summary>

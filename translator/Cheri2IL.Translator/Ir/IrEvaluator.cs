@@ -34,6 +34,12 @@ public sealed unsafe partial class IrEvaluator
     /// <summary>Told at each <see cref="IrOp.Commit"/>: its pc, for which the state block is complete.</summary>
     public Action<long>? Committed { get; init; }
 
+    /// <summary>Blocks that begin with <see cref="IrOp.Poll"/>, behind the first block, before control leaves at one: translated code is to go on with a loop.</summary>
+    public int MostPolls { get; init; } = int.MaxValue;
+
+    /// <summary>Whether control left by a jump, call or return the last time: neither at a poll nor at a system call, and no code was changed.</summary>
+    public bool LeftByJump { get; private set; }
+
     /// <summary>Executes <paramref name="function"/> from its entry until control leaves it.</summary>
     /// <param name="function">A valid function whose instructions are numbered (<see cref="IrFunction.Number"/>).</param>
     /// <param name="state">State block; complete on entry and on exit.</param>
@@ -46,9 +52,19 @@ public sealed unsafe partial class IrEvaluator
     {
         _hasCapabilities = function.HasCapabilities;
         LastCall = null;
+        LeftByJump = false;
+        var polls = 0;
         var block = function.Blocks[0];
         while (Execute(block, state) is { } next)
+        {
             block = next;
+            if (block.Instructions[0].Op == IrOp.Poll && polls++ == MostPolls)
+            {
+                state->Pc = block.Pc;
+                break;
+            }
+        }
+
         return state->Pc;
     }
 
@@ -131,6 +147,7 @@ public sealed unsafe partial class IrEvaluator
                 // The lifter has written ra, so a call is just another way to leave.
                 if (i.Op == IrOp.Call)
                     LastCall = (i.Pc, successors[0].Pc);
+                LeftByJump = true;
                 state->Pc = (i.A is null ? i.Immediate : Value(i.A)) & ~1L;
                 return null;
             case IrOp.Ecall:

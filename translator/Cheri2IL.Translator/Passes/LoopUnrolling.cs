@@ -19,7 +19,9 @@ public sealed class LoopUnrolling
     /// <summary>Bodies up to this many IR instructions are repeated to <see cref="Many"/> copies, up to the other one to two.</summary>
     private const int MaxForMany = 40;
     private const int MaxForTwo = 90;
-    private const int Many = 4;
+
+    /// <summary>Most copies of a body, the first included.</summary>
+    internal const int Many = 4;
 
     private readonly IrFunction _function;
     private readonly List<IrBlock>[] _predecessors;

@@ -3,6 +3,7 @@ using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator.Ir;
 using Cheri2IL.Translator.Isa.RiscV;
 using Cheri2IL.Translator.Lifting;
+using Cheri2IL.Translator.Passes;
 
 namespace Cheri2IL.Translator.RunTime;
 
@@ -25,6 +26,9 @@ public sealed unsafe partial class CodeEvaluator(ICodeMemory memory, long hotIns
     /// <summary>Most evaluated regions that are kept.</summary>
     private const int MostRegions = 1024;
 
+    /// <summary>Regions in which a fault is looked for: what a commit serves may lead from one to the next.</summary>
+    private const int MostSearched = 64;
+
     private readonly Lock _gate = new();
     private readonly Dictionary<(long Pc, RiscVIsa Isa), IrFunction> _regions = [];
     private BlockCompiler? _compiler;
@@ -40,7 +44,11 @@ public sealed unsafe partial class CodeEvaluator(ICodeMemory memory, long hotIns
     public void Evaluate(GuestState* state)
     {
         Evaluations++;
-        var evaluator = new IrEvaluator();
+        // Ordinary code is here only to find a fault behind a commit (PreciseFaults), which is in this function or in one that was inlined, and in a loop
+        // before so many turns as are unrolled. Another thread may have mended it.
+        var isSearch = state->RoundingMode <= FloatStatus.LastHostMode && state->Capabilities.MemoryTags == null;
+        var regions = 0;
+        var evaluator = new IrEvaluator { MostPolls = isSearch ? LoopUnrolling.Many : int.MaxValue };
         var calls = EvaluatedCalls.OfThread;
         var outer = calls.Count;
         try
@@ -55,7 +63,7 @@ public sealed unsafe partial class CodeEvaluator(ICodeMemory memory, long hotIns
                 if (state->Interrupt != 0)
                     return;
             }
-            while (state->RoundingMode > FloatStatus.LastHostMode);
+            while (state->RoundingMode > FloatStatus.LastHostMode || (isSearch && evaluator.LeftByJump && ++regions < MostSearched && memory.IsExecutable(state->Pc)));
         }
         catch (GuestFault fault)
         {
