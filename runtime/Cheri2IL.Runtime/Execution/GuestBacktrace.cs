@@ -14,9 +14,10 @@ public static class GuestBacktrace
     {
         var callers = new List<long>(fault.EvaluatedCallers);
         var seen = fault.FoundBehind ?? fault;
-        if (seen != fault)
+        // What was only to be found was raised in the innermost frame, and its pc is another: the commit's.
+        var isOwn = seen.IsToBeFound;
+        if (isOwn)
             callers.AddRange(seen.EvaluatedCallers);
-        var isOwn = seen != fault;
         foreach (var frame in new StackTrace(seen.InnerException ?? seen, fNeedFileInfo: false).GetFrames())
         {
             if (TranslatedModule.Of(frame) is not { } module)

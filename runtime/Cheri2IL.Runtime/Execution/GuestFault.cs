@@ -83,8 +83,8 @@ public sealed class GuestFault : Exception
     public bool AreRegistersExact { get; init; } = true;
 
     /// <summary>
-    /// Whether something between <see cref="Pc"/> and the end of its basic block faulted, at which nothing has been done since that shows: the
-    /// state block is as before that pc, and evaluation from there finds the fault. Kind and address are then of no account.
+    /// Whether something on the way from <see cref="Pc"/> on faulted, and nothing has been done since then that shows: the state block is as before
+    /// that pc, and evaluation from there finds the fault. Kind and address are then of no account.
     /// </summary>
     internal bool IsToBeFound { get; init; }
 
