@@ -45,30 +45,30 @@ public sealed unsafe class RuntimeMembers
         Counts = Field(typeof(GuestState), nameof(GuestState.Counts));
         foreach (var kind in typeof(CheckCounts).GetFields())
             _counters.Add(kind.Name, Field(typeof(CheckCounts), kind.Name));
-        Return = Static(typeof(GuestReturn), nameof(GuestReturn.To));
+        Return = Add(typeof(GuestReturn), nameof(GuestReturn.To));
         ResultPc = Field(typeof(GuestReturn), nameof(GuestReturn.Pc));
         ResultA0 = Field(typeof(GuestReturn), nameof(GuestReturn.A0));
 
-        Resolve = Static(typeof(GuestRuntime), nameof(GuestRuntime.Resolve));
-        SystemCall = Static(typeof(GuestRuntime), nameof(GuestRuntime.SystemCall));
-        Leave = Static(typeof(GuestRuntime), nameof(GuestRuntime.Leave));
-        LeaveLoop = Static(typeof(GuestRuntime), nameof(GuestRuntime.LeaveLoop));
-        LeaveOrFault = Static(typeof(GuestRuntime), nameof(GuestRuntime.LeaveOrFault));
+        Resolve = Add(typeof(GuestRuntime), nameof(GuestRuntime.Resolve));
+        SystemCall = Add(typeof(GuestRuntime), nameof(GuestRuntime.SystemCall));
+        Leave = Add(typeof(GuestRuntime), nameof(GuestRuntime.Leave));
+        LeaveLoop = Add(typeof(GuestRuntime), nameof(GuestRuntime.LeaveLoop));
+        LeaveOrFault = Add(typeof(GuestRuntime), nameof(GuestRuntime.LeaveOrFault));
         Scratch = Field(typeof(GuestState), nameof(GuestState.Scratch));
-        LeaveAfterSystemCall = Static(typeof(GuestRuntime), nameof(GuestRuntime.LeaveAfterSystemCall));
-        Unwind = Static(typeof(GuestRuntime), nameof(GuestRuntime.Unwind));
-        Reenter = Static(typeof(GuestRuntime), nameof(GuestRuntime.Reenter));
-        HasReturned = Static(typeof(GuestRuntime), nameof(GuestRuntime.HasReturned));
-        Fault = Static(typeof(GuestRuntime), nameof(GuestRuntime.Fault));
-        FaultBehind = Static(typeof(GuestRuntime), nameof(GuestRuntime.FaultBehind));
-        FenceI = Static(typeof(GuestRuntime), nameof(GuestRuntime.FenceI));
-        ReadCounter = Static(typeof(GuestRuntime), nameof(GuestRuntime.ReadCounter));
-        ReadFlags = Static(typeof(FloatStatus), nameof(FloatStatus.ReadFlags));
-        WriteFlags = Static(typeof(FloatStatus), nameof(FloatStatus.WriteFlags));
-        WriteRounding = Static(typeof(FloatStatus), nameof(FloatStatus.WriteRounding));
-        TryCopy = Static(typeof(BlockOps), nameof(BlockOps.TryCopy));
-        TryFill = Static(typeof(BlockOps), nameof(BlockOps.TryFill));
-        MemoryBarrier = Static(typeof(Interlocked), nameof(Interlocked.MemoryBarrier));
+        LeaveAfterSystemCall = Add(typeof(GuestRuntime), nameof(GuestRuntime.LeaveAfterSystemCall));
+        Unwind = Add(typeof(GuestRuntime), nameof(GuestRuntime.Unwind));
+        Reenter = Add(typeof(GuestRuntime), nameof(GuestRuntime.Reenter));
+        HasReturned = Add(typeof(GuestRuntime), nameof(GuestRuntime.HasReturned));
+        Fault = Add(typeof(GuestRuntime), nameof(GuestRuntime.Fault));
+        FaultBehind = Add(typeof(GuestRuntime), nameof(GuestRuntime.FaultBehind));
+        FenceI = Add(typeof(GuestRuntime), nameof(GuestRuntime.FenceI));
+        ReadCounter = Add(typeof(GuestRuntime), nameof(GuestRuntime.ReadCounter));
+        ReadFlags = Add(typeof(FloatStatus), nameof(FloatStatus.ReadFlags));
+        WriteFlags = Add(typeof(FloatStatus), nameof(FloatStatus.WriteFlags));
+        WriteRounding = Add(typeof(FloatStatus), nameof(FloatStatus.WriteRounding));
+        TryCopy = Add(typeof(BlockOps), nameof(BlockOps.TryCopy));
+        TryFill = Add(typeof(BlockOps), nameof(BlockOps.TryFill));
+        MemoryBarrier = Add(typeof(Interlocked), nameof(Interlocked.MemoryBarrier));
         foreach (var type in RuntimeClasses)
         {
             foreach (var method in type.GetMethods(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly).OrderBy(m => m.MetadataToken))
@@ -102,6 +102,7 @@ public sealed unsafe class RuntimeMembers
         Method(typeof(BitOperations), nameof(BitOperations.RotateRight), typeof(ulong), typeof(int)),
         Method(typeof(BitOperations), nameof(BitOperations.RotateRight), typeof(uint), typeof(int)),
         Method(typeof(BinaryPrimitives), nameof(BinaryPrimitives.ReverseEndianness), typeof(ulong)),
+        Method(typeof(BinaryPrimitives), nameof(BinaryPrimitives.ReverseEndianness), typeof(uint)),
         Method(typeof(Math), nameof(Math.Min), typeof(long), typeof(long)),
         Method(typeof(Math), nameof(Math.Max), typeof(long), typeof(long)),
         Method(typeof(Math), nameof(Math.Min), typeof(ulong), typeof(ulong)),
@@ -222,13 +223,14 @@ public sealed unsafe class RuntimeMembers
     /// <summary>Field token of a counter in <see cref="CheckCounts"/>.</summary>
     public int Counter(string kind) => _counters[kind];
 
-    /// <summary>Method token of an allow-listed static method.</summary>
+    /// <summary>Method token of an allow-listed static method. Nothing is added here: methods are emitted by several threads, in any order.</summary>
+    /// <exception cref="InvalidOperationException">There is no such method, or it is not on the list.</exception>
     public int Static(Type type, string name, params Type[] parameters)
     {
         var method = parameters.Length == 0
             ? type.GetMethod(name, BindingFlags.Public | BindingFlags.Static) ?? throw new InvalidOperationException($"{type.Name}.{name} does not exist")
             : Method(type, name, parameters);
-        return _methods.TryGetValue(method, out var token) ? token : AddMethod(method);
+        return _methods.TryGetValue(method, out var token) ? token : throw new InvalidOperationException($"translated code may not call {type.Name}: {method}");
     }
 
     /// <summary>Signature blob of every translated method: (GuestState*, int64 x 5) to GuestReturn.</summary>
