@@ -22,6 +22,9 @@ public static class Inlining
     /// <summary>Calls inside inlined code are looked at this many times over; also bounds recursion.</summary>
     private const int MaxDepth = 2;
 
+    /// <summary>Likewise for calls of the caller itself: each of its calls then does the work of several, and few functions are so small that they grow by it.</summary>
+    private const int MaxRecursion = 5;
+
     /// <summary>Inlines in <paramref name="function"/>.</summary>
     /// <param name="function">Lifted, before other passes.</param>
     /// <param name="lift">A fresh lift of the function at a guest pc, or null if there is none or it is known to be too large.</param>
@@ -29,12 +32,12 @@ public static class Inlining
     {
         var size = function.Blocks.Sum(b => b.Instructions.Count);
         var calls = CallsIn(function.Blocks);
-        for (var depth = 0; depth < MaxDepth && calls.Count > 0; depth++)
+        for (var depth = 0; depth < MaxRecursion && calls.Count > 0; depth++)
         {
             var inlined = new List<IrBlock>();
             foreach (var block in calls)
             {
-                if (size > MaxCaller || lift(block.Terminator.Immediate) is not { } callee || !IsSuitable(function, callee, out var calleeSize))
+                if (size > MaxCaller || (depth >= MaxDepth && block.Terminator.Immediate != function.EntryPc) || lift(block.Terminator.Immediate) is not { } callee || !IsSuitable(function, callee, out var calleeSize))
                     continue;
                 size += calleeSize;
                 inlined.AddRange(Inline(function, block, callee));
