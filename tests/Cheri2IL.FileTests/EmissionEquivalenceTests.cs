@@ -110,6 +110,53 @@ public sealed partial class EmissionEquivalenceTests
             Assert.Equal(Evaluate(asWritten, input), Dispatch(module, function.EntryPc, input));
     }
 
+    /// <summary>f3 is the host's NaN at first; what is seen of it, and of changes of its sign, is RISC-V's.</summary>
+    [Theory]
+    [InlineData("%3 = get f3 ; set f3, %0 ; set f4, %3")]
+    [InlineData("%3 = get f3 ; set f3, %0 ; store.f64 %9, 0, %3")]
+    [InlineData("%3 = get f3 ; %4 = fneg.f64 %3 ; set f4, %4")]
+    [InlineData("%3 = get f3 ; %4 = fabs.f64 %3 ; set f4, %4")]
+    [InlineData("%3 = get f3 ; %4 = fneg.f64 %3 ; set f4, %4 ; set f3, %0")]
+    [InlineData("%3 = get f3 ; %4 = fneg.f64 %3 ; set f4, %4 ; %5 = get f4 ; set f4, %0 ; set f6, %5")]
+    [InlineData("%3 = get f3 ; %4 = fneg.f64 %3 ; set f4, %4 ; %5 = get f4 ; set f4, %0 ; store.f64 %9, 0, %5")]
+    [InlineData("%3 = get f3 ; %4 = fneg.f64 %3 ; set f4, %4 ; %5 = get f4 ; %6 = fneg.f64 %5 ; set f5, %6")]
+    [InlineData("%3 = get f3 ; %4 = fneg.f64 %3 ; %5 = fneg.f64 %4 ; set f5, %5")]
+    [InlineData("%3 = get f3 ; %4 = fneg.f64 %3 ; set f4, %4 ; %5 = get f4 ; %6 = fabs.f64 %5 ; set f5, %6")]
+    [InlineData("%3 = get f3 ; %4 = fneg.f64 %3 ; set f4, %4 ; %5 = get f4 ; %6 = fmul.f64 %5, %1, dyn ; set f5, %6")]
+    [InlineData("%3 = get f3 ; %4 = fneg.f64 %3 ; set f4, %4 ; %5 = get f4 ; %6 = fmuladd.f64 %5, %1, %0, dyn ; set f4, %6")]
+    [InlineData("%3 = get f3 ; %4 = fneg.f64 %3 ; set f4, %4 ; %5 = get f4 ; %6 = fmin.f64 %5, %1 ; set f5, %6")]
+    [InlineData("%3 = get f3 ; %4 = fneg.f64 %3 ; set f4, %4 ; %5 = get f4 ; store.f64 %9, 0, %5 ; set f3, %0")]
+    [InlineData("%3 = get f3 ; %4 = fneg.f64 %3 ; set f4, %4 ; store.f64 %9, 0, %4")]
+    public void Sign_OfANaN_IsThatOfTheCanonicalOne(string code)
+    {
+        foreach (var product in (string[])["fmul.f64 %0, %1, dyn", "fmuladd.f64 %0, %1, %8, dyn"])
+        {
+            var lines = string.Join("\n  ", code.Split(" ; "));
+            var source = $$"""
+                function 0x11000 {
+                b0 @0x11000:
+                  %0 = get f1
+                  %1 = get f2
+                  %9 = get x5
+                  %8 = get f8
+                  %2 = {{product}}
+                  set f3, %2
+                  {{lines}}
+                  tailcall 0x8000
+                }
+                """;
+            var function = IrParser.ParseFunction(source);
+            var module = TranslatedFunctions.Load([function]);
+            foreach (var input in (string[])["f2=0x7ff0000000000000 f8=0x7ff8000000000001", "f1=0xfff8000000000005 f2=0x3ff0000000000000", "f1=0x3ff0000000000000 f2=0x4000000000000000"])
+            {
+                // The first run may compile a helper of the runtime, which may raise flags.
+                var whole = "x5=0x20000 " + input;
+                _ = Dispatch(module, function.EntryPc, whole);
+                Assert.Equal(Evaluate(function, whole), Dispatch(module, function.EntryPc, whole));
+            }
+        }
+    }
+
     /// <summary>The one path that would need the result of the sum is the one that RyuJIT, too, sees is never taken.</summary>
     [Theory]
     [InlineData("ltu.i64 %4, %5", "b2, b1")]

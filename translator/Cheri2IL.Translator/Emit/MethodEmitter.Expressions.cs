@@ -548,11 +548,17 @@ public sealed partial class MethodEmitter
     private void EmitSettlement(NaNSettlement settlement)
     {
         var value = settlement.Value;
-        var local = _temporaries[value];
+        var local = _temporaries.GetValueOrDefault(value, -1);
+        var registers = RegisterAnalysis.Registers(settlement.Registers).ToArray();
+        var isNegated = value.Op == IrOp.FNeg;
         if (settlement.Products.Count == 0)
         {
-            _il.LoadLocal(local);
+            LoadResult();
+            if (isNegated)
+                _il.Emit(ILOpCode.Neg);
             _il.Emit(ILOpCode.Call, _members.Static(typeof(FloatOps), nameof(FloatOps.CanonicalNaN), HostType(value.Type)), 1, 1);
+            if (isNegated)
+                _il.Emit(ILOpCode.Neg);
             KeepResult();
             return;
         }
@@ -560,8 +566,8 @@ public sealed partial class MethodEmitter
         var factors = settlement.Products.Select(p => _factors[p]).ToArray();
         var nan = _il.DefineLabel();
         var join = _il.DefineLabel();
-        _il.LoadLocal(local);
-        _il.LoadLocal(local);
+        LoadResult();
+        LoadResult();
         _il.Branch(ILOpCode.Bne_un, nan);
         _il.MarkLabel(join);
         AddCold(() =>
@@ -573,16 +579,29 @@ public sealed partial class MethodEmitter
                 _il.LoadConstant(BitConverter.Int32BitsToSingle(0x7fc0_0000)); // float.NaN has its sign bit set
             else
                 _il.LoadConstant(BitConverter.Int64BitsToDouble(0x7ff8_0000_0000_0000));
+            if (isNegated)
+                _il.Emit(ILOpCode.Neg);
             KeepResult();
             _il.Branch(ILOpCode.Br, join);
         });
 
+        void LoadResult()
+        {
+            if (local >= 0)
+                _il.LoadLocal(local);
+            else
+                LoadRegister(registers[0]);
+        }
+
         void KeepResult()
         {
-            _il.StoreLocal(local);
-            foreach (var register in RegisterAnalysis.Registers(settlement.Registers))
+            if (local >= 0)
+                _il.StoreLocal(local);
+            else
+                StoreRegister(registers[0]);
+            foreach (var register in local >= 0 ? registers : registers.Skip(1))
             {
-                _il.LoadLocal(local);
+                LoadResult();
                 StoreRegister(register);
             }
         }

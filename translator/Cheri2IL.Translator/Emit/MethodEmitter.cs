@@ -196,7 +196,7 @@ public sealed partial class MethodEmitter
         _windows = new WindowAnalysis(function);
         _integerRegisters = new IntegerRegisters(function);
         _registers = new RegisterAnalysis(function, options.IsPrecise, _windows);
-        _nans = new NaNPlacement(_registers, options.IsPrecise && function.HasCapabilities);
+        _nans = new NaNPlacement(_registers, _schedule, options.IsPrecise && function.HasCapabilities);
         _droppedFloatResults = DroppedFloatResults.Find(function, _registers);
     }
 

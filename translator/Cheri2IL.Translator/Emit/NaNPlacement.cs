@@ -4,7 +4,7 @@ using RegisterSet = System.UInt128;
 namespace Cheri2IL.Translator.Emit;
 
 /// <summary>A place where a result that may be any of the host's NaNs becomes RISC-V's canonical one.</summary>
-/// <param name="Value">The arithmetic operation whose result it is.</param>
+/// <param name="Value">The arithmetic operation whose result it is, or the change of such a result's sign: then one of the registers holds it.</param>
 /// <param name="Registers">Guest registers whose locals hold it.</param>
 /// <param name="Products">Fused operations that it depends on: if it is a NaN, each may still owe the invalid flag of its product.</param>
 internal sealed record NaNSettlement(IrInstruction Value, ulong Registers, IReadOnlyList<IrInstruction> Products);
@@ -17,11 +17,12 @@ internal sealed record NaNSettlement(IrInstruction Value, ulong Registers, IRead
 /// only where its bits can be seen. A fused multiply-add of zero, infinity and NaN is invalid on RISC-V but not on x86
 /// (unprivileged specification, 20.6; Intel SDM, FMA): that flag is raised later, when a result turns out to be a NaN; what is
 /// computed from it inherits that and stands for it.
-/// Seen are: what is stored, moved to an integer register or changed in its sign alone; registers that matter where the
-/// guest may leave the block; and the flags where they are read. So at the end of each block nothing is left to do. A check
-/// that fails ends the guest, unless faults are precise: then it sees every register too.
+/// Seen are: what is stored or moved to an integer register; registers that matter where the guest may leave the block; and
+/// the flags where they are read. So at the end of each block nothing is left to do. A check that fails ends the guest,
+/// unless faults are precise: then it sees every register too. A result whose sign is changed (fneg, fabs) and put into
+/// a register is such a result again: as a NaN it is the canonical one with that sign.
 /// </remarks>
-internal sealed class NaNPlacement(RegisterAnalysis liveness, bool isPrecise)
+internal sealed class NaNPlacement(RegisterAnalysis liveness, BlockScheduler schedule, bool isPrecise)
 {
     private readonly HashSet<IrInstruction> _raw = [];
     private readonly Dictionary<IrInstruction, IrInstruction[]> _sources = [];
@@ -34,7 +35,7 @@ internal sealed class NaNPlacement(RegisterAnalysis liveness, bool isPrecise)
     public IReadOnlyList<NaNSettlement> Before(IrInstruction instruction)
         => _before.TryGetValue(instruction, out var list) ? list : [];
 
-    /// <summary>Analyses a block; results hold until the next call.</summary>
+    /// <summary>Analyses a block that is scheduled; results hold until the next call.</summary>
     public void Analyse(IrBlock block)
     {
         _before.Clear();
@@ -87,14 +88,16 @@ internal sealed class NaNPlacement(RegisterAnalysis liveness, bool isPrecise)
     private static bool Inherits(IrOp op)
         => op is IrOp.FAdd or IrOp.FSub or IrOp.FMul or IrOp.FDiv or IrOp.FSqrt or IrOp.FMulAdd or IrOp.FNeg or IrOp.FAbs or IrOp.FConvert;
 
-    /// <summary>Values whose bits matter to some user; signs changed for the sake of arithmetic do not.</summary>
+    private static bool IsOfSign(IrOp op) => op is IrOp.FNeg or IrOp.FAbs;
+
+    /// <summary>Values whose bits matter to some user; signs changed for the sake of arithmetic, or in a register, do not.</summary>
     private void FindObserved(IrBlock block)
     {
         _observed.Clear();
         for (var k = block.Instructions.Count - 1; k >= 0; k--)
         {
             var i = block.Instructions[k];
-            if (IsArithmetic(i.Op) || (i.Op is IrOp.FNeg or IrOp.FAbs && !_observed.Contains(i)))
+            if (IsArithmetic(i.Op) || (IsOfSign(i.Op) && !_observed.Contains(i) && !IsOfSign(i.A!.Op)) || (i.Op == IrOp.Set && IsOfSign(i.A!.Op)))
                 continue;
             foreach (var operand in Operands(i))
                 _observed.Add(operand);
@@ -112,15 +115,27 @@ internal sealed class NaNPlacement(RegisterAnalysis liveness, bool isPrecise)
                 _registers[i.Register] = Resolve(i.A!);
                 return;
             case IrOp.Get:
-                if (_registers[i.Register] is { } held)
-                    _sources[i] = [held];
+                if (_registers[i.Register] is not { } held)
+                    return;
+                _sources[i] = [held];
+
+                // A copy, for the register changes before it is used: nothing is done to it later.
+                if (schedule[i] == Placement.Own)
+                    Settle(held, i);
                 return;
         }
 
         var sources = Operands(i).Select(Resolve).ToArray();
         if (Inherits(i.Op))
             _sources[i] = sources;
-        if (!IsArithmetic(i.Op) && !(i.Op is IrOp.FNeg or IrOp.FAbs && !_observed.Contains(i)))
+        if (IsOfSign(i.Op) && !_observed.Contains(i) && !IsOfSign(sources[0].Op))
+        {
+            if (_raw.Contains(sources[0]))
+                _raw.Add(i);
+            return;
+        }
+
+        if (!IsArithmetic(i.Op))
         {
             foreach (var source in sources)
                 Settle(source, i);
