@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using Cheri2IL.Runtime;
 using Xunit;
 
@@ -48,8 +49,8 @@ public sealed unsafe class FaultTrapTests
     [Fact]
     public void FaultTrap_GuardsBesideTheArena_AreCovered()
     {
-        var entered = FaultTrap.EnterThread();
         var arena = Arena.OfProcess;
+        var entered = FaultTrap.EnterThread();
         Assert.False(Touches(arena.Base - 1, write: false));
         Assert.False(Touches(arena.Base - GuestLayout.Guard, write: true));
         Assert.False(Touches(arena.Base + arena.Size, write: false));
@@ -57,6 +58,48 @@ public sealed unsafe class FaultTrapTests
         if (entered)
             FaultTrap.LeaveThread();
     }
+
+    /// <summary>
+    /// .NET finds the caller of a frame by its code: bytes inside an instruction that look like a return (c2, c3) or a jump (e9, eb) are taken for the end of a
+    /// method. These methods' instructions have such a second byte: andn with a base from r8 on; arithmetic with xmm7 or xmm2.
+    /// </summary>
+    [Fact]
+    public void FaultTrap_AtAnInstructionThatContainsAReturn_IsCaughtByTheCaller()
+    {
+        Assert.SkipUnless(Bmi1.X64.IsSupported && Avx.IsSupported, "the processor has neither such instructions");
+        using var slot = Arena.OfProcess.Allocate(GuestLayout.MinimumSlotSize);
+        var entered = FaultTrap.EnterThread();
+        var nothing = (nint)(slot.Base + 12345);
+        var caught = 0;
+        foreach (var access in (Action[])[() => AndNot(1, 2, 3, 4, nothing, 0), () => AndNot(1, 2, 3, 4, 0, nothing), () => Product(0, 1, 2, 3, 4, 5, 6, 7, nothing), () => Sum(0, 1, 2, nothing), () => Single(0, 1, 2, nothing)])
+        {
+            try
+            {
+                access();
+            }
+            catch (NullReferenceException)
+            {
+                FaultTrap.TakeLast(out var address, out _, out _);
+                caught += address == nothing ? 1 : 0;
+            }
+        }
+
+        Assert.Equal(5, caught);
+        if (entered)
+            FaultTrap.LeaveThread();
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    private static ulong AndNot(ulong a, ulong b, ulong c, ulong d, nint address, nint offset) => Bmi1.X64.AndNot(a, *(ulong*)(address + offset)) + b + c + d;
+
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    private static double Product(double a, double b, double c, double d, double e, double f, double g, double h, nint address) => (h * *(double*)address) + a + b + c + d + e + f + g;
+
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    private static double Sum(double a, double b, double c, nint address) => (c + *(double*)address) * a * b;
+
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    private static float Single(float a, float b, float c, nint address) => (c - *(float*)address) * a * b;
 
     [Fact]
     public void NullReference_OutsideTheArena_StaysOrdinary()

@@ -25,7 +25,7 @@ public static unsafe partial class FaultTrap
     /// <summary>
     /// Offset of the instruction pointer in ucontext_t: REG_RIP is number 16. .NET takes every frame of a stack trace for a
     /// call's return address and looks one byte before it, which at a trap would find the instruction before: so it is
-    /// given the address of the trapping instruction plus one.
+    /// given an address inside the trapping instruction (<see cref="Ends"/>).
     /// </summary>
     private const int InstructionPointerOffset = 40 + (16 * 8);
 
@@ -34,6 +34,9 @@ public static unsafe partial class FaultTrap
 
     /// <summary>Offset of the pointer to the floating-point state in ucontext_t: behind the 23 gregs. Never null on x86-64.</summary>
     private const int FloatStateOffset = 40 + (23 * 8);
+
+    /// <summary>Where the handler's page has <see cref="Ends"/>: behind the code.</summary>
+    private const int EndsOffset = 2048;
 
     private static readonly Lock Gate = new();
     private static Record* _table;
@@ -58,8 +61,10 @@ public static unsafe partial class FaultTrap
             var code = new Assembler(page);
             _threadPointer = (delegate* unmanaged<ulong>)code.Position;
             code.Emit([0x64, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0, 0xc3]); // mov rax, fs:[0]; ret
-            var segv = InFrontOf(Sigsegv, ref code, arena, length);
-            var bus = InFrontOf(Sigbus, ref code, arena, length);
+            var ends = page + EndsOffset;
+            Ends(new Span<short>(ends, 256));
+            var segv = InFrontOf(Sigsegv, ref code, arena, length, ends);
+            var bus = InFrontOf(Sigbus, ref code, arena, length, ends);
             HostMemory.Protect(page, HostMemory.PageSize, HostMemory.Read | HostMemory.Execute);
             SetAction(Sigsegv, &segv);
             SetAction(Sigbus, &bus);
@@ -120,13 +125,16 @@ public static unsafe partial class FaultTrap
     }
 
     /// <summary>Writes a handler in front of the one that a signal has, and returns the action that installs it.</summary>
-    private static SignalAction InFrontOf(int signal, ref Assembler code, byte* arena, ulong length)
+    private static SignalAction InFrontOf(int signal, ref Assembler code, byte* arena, ulong length, byte* ends)
     {
         SignalAction action;
         if (NativeSigaction(signal, null, &action) != 0)
             throw new Win32Exception(Marshal.GetLastPInvokeError());
+        var next = code.Position;
+        EmitNext(ref code, action.Handler);
         var handler = code.Position;
-        EmitHandler(ref code, arena, length, action.Handler);
+        EmitHandler(ref code, arena, length, ends, next);
+        EmitNext(ref code, action.Handler);
         action.Handler = (nint)handler;
         return action;
     }
@@ -137,13 +145,45 @@ public static unsafe partial class FaultTrap
             throw new Win32Exception(Marshal.GetLastPInvokeError());
     }
 
+    /// <summary>
+    /// Which bytes may begin the end of a method: by byte, the value of the next one up to which they do not.
+    /// </summary>
+    /// <remarks>
+    /// .NET looks at the code from where a frame stands whether the method is about to return, and then takes what is on top of the stack for its return
+    /// address: after an optional <c>add rsp</c> or <c>lea rsp</c> and any number of pops, a return or a jump that leaves the method. Inside an instruction such bytes are part of
+    /// something else: the second byte of VEX instructions may be any of them. It never has to go further than to the
+    /// ModRM byte of an access by base and index, which is no return or jump, and followed by a smaller byte for an index that is not scaled.
+    /// </remarks>
+    private static void Ends(Span<short> above)
+    {
+        const short Always = -1;
+        const short Never = 0xff;
+        const short IfPopOrLarger = 0x3f; // pop is 58 to 5f, and everything else that may follow is larger
+        for (var value = 0; value < above.Length; value++)
+        {
+            above[value] = value switch
+            {
+                0xc2 or 0xc3 or 0xe9 or 0xeb or 0xff => Always, // ret, jmp
+                (>= 0x40 and <= 0x4f) or (>= 0x58 and <= 0x5f) or 0xf2 or 0xf3 => IfPopOrLarger, // REX, pop, prefixes of ret
+                _ => Never,
+            };
+        }
+    }
+
     private static int Hash(ulong key) => (int)(key >> 12) & (Capacity - 1);
+
+    private static void EmitNext(ref Assembler code, nint handler)
+    {
+        code.Emit([0x48, 0xb8]); //       mov rax, handler
+        code.Emit((ulong)handler);
+        code.Emit([0xff, 0xe0]); //                         jmp rax
+    }
 
     /// <summary>
     /// On entry rdi = signal, rsi = siginfo, rdx = ucontext, which the next handler needs unchanged. Uses only registers
     /// that a callee may change.
     /// </summary>
-    private static void EmitHandler(ref Assembler code, byte* arena, ulong length, nint next)
+    private static void EmitHandler(ref Assembler code, byte* arena, ulong length, byte* ends, byte* next)
     {
         code.Emit([0x48, 0x8b, 0x46, 0x10]); //             mov rax, [rsi+16]        si_addr
         code.Emit([0x48, 0xb9]); //      mov rcx, arena
@@ -153,7 +193,7 @@ public static unsafe partial class FaultTrap
         code.Emit([0x48, 0xb9]); //            mov rcx, length
         code.Emit(length);
         code.Emit([0x49, 0x39, 0xc8]); //                   cmp r8, rcx
-        var outside = code.JumpIfAboveOrEqual();
+        code.JumpBack(0x73, next); //                       jae next
         code.Emit([0x64, 0x4c, 0x8b, 0x0c, 0x25, 0, 0, 0, 0]); // mov r9, fs:[0]
         code.Emit([0x49, 0xba]); //     mov r10, table
         code.Emit((ulong)_table);
@@ -168,9 +208,9 @@ public static unsafe partial class FaultTrap
         code.Emit([0x4d, 0x39, 0x0b]); //                   cmp [r11], r9
         var found = code.JumpIfEqual();
         code.Emit([0x49, 0x83, 0x3b, 0x00]); //             cmp qword [r11], 0
-        var unknown = code.JumpIfEqual();
+        code.JumpBack(0x74, next); //                       je next
         code.Emit([0xff, 0xc1]); //                         inc ecx
-        code.JumpBack(probe);
+        code.JumpBack(0xeb, probe); //                      jmp probe
         Assembler.Land(found, code.Position);
         code.Emit([0x49, 0x89, 0x43, 0x08]); //             mov [r11+8], rax         Address
         code.Emit([0x4c, 0x8b, 0x82]); // mov r8, [rdx+error code]
@@ -181,13 +221,19 @@ public static unsafe partial class FaultTrap
         code.Emit([0x45, 0x8b, 0x40, 0x18]); //             mov r8d, [r8+24]         mxcsr of the fxsave image
         code.Emit([0x4d, 0x89, 0x43, 0x18]); //             mov [r11+24], r8         Status
         code.Emit([0x48, 0xc7, 0x46, 0x10, 0, 0, 0, 0]); // mov qword [rsi+16], 0
-        code.Emit([0x48, 0xff, 0x82]); // inc qword [rdx+rip]
+        code.Emit([0x4c, 0x8b, 0x82]); // mov r8, [rdx+rip]
         code.Emit(InstructionPointerOffset);
-        Assembler.Land(outside, code.Position);
-        Assembler.Land(unknown, code.Position);
-        code.Emit([0x48, 0xb8]); //       mov rax, next
-        code.Emit((ulong)next);
-        code.Emit([0xff, 0xe0]); //                         jmp rax
+        code.Emit([0x49, 0xba]); //     mov r10, ends
+        code.Emit((ulong)ends);
+        var further = code.Position;
+        code.Emit([0x49, 0xff, 0xc0]); //                   inc r8
+        code.Emit([0x41, 0x0f, 0xb6, 0x08]); //             movzx ecx, byte [r8]
+        code.Emit([0x41, 0x0f, 0xbf, 0x0c, 0x4a]); //       movsx ecx, word [r10+rcx*2]
+        code.Emit([0x45, 0x0f, 0xb6, 0x58, 0x01]); //       movzx r11d, byte [r8+1]
+        code.Emit([0x41, 0x39, 0xcb]); //                   cmp r11d, ecx
+        code.JumpBack(0x7f, further); //                    jg further
+        code.Emit([0x4c, 0x89, 0x82]); // mov [rdx+rip], r8
+        code.Emit(InstructionPointerOffset);
     }
 
     [LibraryImport("libc", EntryPoint = "sigaction", SetLastError = true)]
@@ -211,7 +257,7 @@ public static unsafe partial class FaultTrap
         public nint Restorer;
     }
 
-    /// <summary>Writes bytes and short forward jumps.</summary>
+    /// <summary>Writes bytes and short jumps.</summary>
     private ref struct Assembler(byte* start)
     {
         public byte* Position { get; private set; } = start;
@@ -224,15 +270,9 @@ public static unsafe partial class FaultTrap
             Position += bytes.Length;
         }
 
-        public byte* JumpIfAboveOrEqual() => Jump(0x73);
-
         public byte* JumpIfEqual() => Jump(0x74);
 
-        public void JumpBack(byte* target)
-        {
-            var jump = Jump(0xeb);
-            Land(jump, target);
-        }
+        public void JumpBack(byte opcode, byte* target) => Land(Jump(opcode), target);
 
         public void Emit(ulong value)
         {
