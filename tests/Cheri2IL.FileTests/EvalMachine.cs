@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using Cheri2IL.Runtime;
 using Cheri2IL.Runtime.Execution;
 using Cheri2IL.Translator.Ir;
@@ -15,7 +16,7 @@ namespace Cheri2IL.FileTests;
 /// <c>interrupt=1</c>. An outcome also has <c>next=PC</c>, or <c>fault KIND pc=PC address=ADDRESS</c>, or (hardware)
 /// <c>trap read|write pc=PC address=ADDRESS</c>, or <c>fault behind pc=PC</c> of a commit, and <c>ecall@PC</c> and <c>invalidate</c> as they happen.
 /// </remarks>
-internal sealed unsafe class EvalMachine : IDisposable
+internal sealed unsafe partial class EvalMachine : IDisposable
 {
     /// <summary>Test collection of everything that uses the machine: the fault trap serves one arena, and so one slot, per process.</summary>
     public const string TestCollection = "evaluation";
@@ -67,7 +68,40 @@ internal sealed unsafe class EvalMachine : IDisposable
     }
 
     /// <summary>Executes the function with the evaluator and describes the outcome.</summary>
-    public string Run(IrFunction function) => Observe(() => Evaluate(function));
+    public string Run(IrFunction function) => Observe(() => Evaluate(function, new IrEvaluator()));
+
+    /// <summary>The same; and pc and registers of each commit since which memory has not changed, in order.</summary>
+    public (string Outcome, int Flags, IReadOnlyList<string> Commits) RunWithCommits(IrFunction function)
+    {
+        var commits = new List<string>();
+        var start = *State;
+        var memory = Mapped.ToArray();
+        var evaluator = new IrEvaluator
+        {
+            Committed = pc =>
+            {
+                DropOld();
+                var registers = new StringBuilder();
+                DescribeRegisters(start, registers);
+                commits.Add($"{Flags().Replace(registers.ToString(), "")}at {Number(pc)}");
+            },
+        };
+        var outcome = Observe(() => Evaluate(function, evaluator));
+        DropOld();
+        return (outcome, State->FloatFlags, commits);
+
+        void DropOld()
+        {
+            if (Mapped.SequenceEqual(memory))
+                return;
+            commits.Clear();
+            memory = Mapped.ToArray();
+        }
+    }
+
+    /// <summary>Flags in an outcome.</summary>
+    [GeneratedRegex("fflags=[^ ]+ ")]
+    public static partial Regex Flags();
 
     /// <summary>The same, but until the second poll behind the first block.</summary>
     public string RunToPoll(IrFunction function) => Observe(() => $"next={Number(new IrEvaluator { MostPolls = 1 }.Run(function, State))}");
@@ -120,11 +154,11 @@ internal sealed unsafe class EvalMachine : IDisposable
     private static string Describe(GuestFault fault)
         => $"fault {fault.Kind.ToString().ToLowerInvariant()} pc={Number(fault.Pc)} address={Number(fault.Address)}";
 
-    private string Evaluate(IrFunction function)
+    private string Evaluate(IrFunction function, IrEvaluator evaluator)
     {
         try
         {
-            var next = new IrEvaluator().Run(function, State);
+            var next = evaluator.Run(function, State);
             return $"next={Number(next)}{(State->Pc == next ? "" : " pc differs")}";
         }
         catch (GuestFault fault)

@@ -256,7 +256,12 @@ internal sealed class RandomFunction
             word = word is null ? piece : Emit(new IrInstruction(Choose([IrOp.Or, IrOp.Or, IrOp.Xor, IrOp.Add]), IrType.I64, piece, word));
             if (_random.Next(3) > 0)
                 Set((byte)_random.Next(1, Registers + 1), word);
-            if (_random.Next(15) == 0)
+            if (_random.Next(12) > 0)
+                continue;
+            _pc += 4;
+            if (_random.Next(2) == 0)
+                Float();
+            else
                 Access();
         }
 

@@ -132,7 +132,7 @@ internal sealed class BlockScheduler
         for (var k = from + 1; k < to; k++)
         {
             var other = IrOpInfo.Effects(code[k].Op);
-            if (code[k].Op is IrOp.Check or IrOp.CapCheck or IrOp.CapCheckValue && code[k].Elided is not null)
+            if (code[k].Op is IrOp.Check or IrOp.CapCheck or IrOp.CapCheckValue or IrOp.Commit && code[k].Elided is not null)
                 continue;
             if (_isPrecise && (effects & IrEffects.MayFault) != 0 && (other & IrEffects.FloatStatus) != 0)
                 return false; // the flags at a trap are those of the instructions before

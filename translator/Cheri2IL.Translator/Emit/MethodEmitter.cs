@@ -743,7 +743,8 @@ public sealed partial class MethodEmitter
         {
             if (i is { Op: IrOp.Commit, Elided: not null })
             {
-                _commits.Add((_il.Count, i.Pc));
+                if (i == block.Instructions[0])
+                    _commits.Add((_il.Count, i.Pc));
                 continue;
             }
 
@@ -1011,7 +1012,7 @@ public sealed partial class MethodEmitter
         var next = block.Instructions.IndexOf(commit) + 1;
         return block.Instructions[next].Op is not (IrOp.Check or IrOp.CheckAlignment or IrOp.Store)
             && block.Terminator.Op is not (IrOp.Jump or IrOp.Branch)
-            && block.Instructions.FindIndex(next, i => i.Op == IrOp.Commit) < 0;
+            && block.Instructions.FindIndex(next, i => i is { Op: IrOp.Commit, Elided: null }) < 0;
     }
 
     private void EmitPoll(IrInstruction i)

@@ -7,8 +7,8 @@ namespace Cheri2IL.Translator.Passes;
 /// see them. A register is seen by a Get, and all are seen wherever the guest may fault or leave.
 /// </summary>
 /// <remarks>
-/// Where faults are not precise, memory faults show no registers (<see cref="PreciseFaults"/>): a load, a store or a check sees none, but
-/// for what a check needs that may become the poll of its loop. Nor does the code behind the block see those that it writes first
+/// Memory faults show no registers: a load, a store or a check sees none, but for what a check needs that may become the poll of its loop.
+/// Where they are precise, commits see all, and so does what may fault without one (<see cref="PreciseFaults"/>). Nor does the code behind the block see those that it writes first
 /// (<see cref="GuestLiveness"/>).
 /// </remarks>
 public static class DeadCodeElimination
@@ -25,13 +25,21 @@ public static class DeadCodeElimination
     {
         function.Number();
         var used = Array.Empty<bool>();
+        var served = Array.Empty<bool>();
         foreach (var block in function.Blocks)
         {
             var count = block.Instructions.Count;
             if (used.Length < count)
-                used = new bool[count * 2];
+                (used, served) = (new bool[count * 2], new bool[count * 2]);
             Array.Clear(used, 0, count);
-            Sweep(block, used, options.PreciseFaults, areChecksDecided);
+            var serves = !options.PreciseFaults;
+            foreach (var i in block.Instructions)
+            {
+                served[i.Id] = serves;
+                serves = !options.PreciseFaults || PreciseFaults.Serves(serves, i);
+            }
+
+            Sweep(block, used, served, areChecksDecided);
         }
 
         function.Number();
@@ -39,7 +47,7 @@ public static class DeadCodeElimination
 
     /// <summary>
     /// Whether the guest may fault or leave at <paramref name="i"/> with every register as it is at this moment, even where faults are not
-    /// precise.
+    /// precise; or go on from there.
     /// </summary>
     public static bool ShowsRegisters(IrInstruction i)
     {
@@ -60,20 +68,24 @@ public static class DeadCodeElimination
     }
 
     /// <summary>Registers that are seen at <paramref name="i"/>, as bits.</summary>
-    private static ulong Observed(IrInstruction i, bool mayPoll, bool preciseFaults)
+    private static ulong Observed(IrInstruction i, bool mayPoll, bool showsFaults)
     {
         if (ShowsRegisters(i))
             return All;
         return i.Op switch
         {
-            IrOp.Check when i.Elided is null => preciseFaults ? All : mayPoll ? i.LiveRegisters : 0,
-            IrOp.Load or IrOp.Store => preciseFaults ? All : 0,
+            IrOp.Check when i.Elided is null => showsFaults ? All : mayPoll ? i.LiveRegisters : 0,
+            IrOp.Load or IrOp.Store => showsFaults ? All : 0,
             IrOp.Poll => i.LiveRegisters,
             _ => 0,
         };
     }
 
-    private static void Sweep(IrBlock block, bool[] used, bool preciseFaults, bool areChecksDecided)
+    /// <param name="block">The block.</param>
+    /// <param name="used">By number: false.</param>
+    /// <param name="served">By number: whether a memory fault shows no registers.</param>
+    /// <param name="areChecksDecided">As for <see cref="Run"/>.</param>
+    private static void Sweep(IrBlock block, bool[] used, bool[] served, bool areChecksDecided)
     {
         var instructions = block.Instructions;
         var polling = areChecksDecided ? instructions.Find(i => i.Op == IrOp.Check && i.Elided is null) : null;
@@ -103,7 +115,7 @@ public static class DeadCodeElimination
             }
             else
             {
-                overwritten &= ~Observed(i, mayPoll: !areChecksDecided || ReferenceEquals(i, polling), preciseFaults);
+                overwritten &= ~Observed(i, mayPoll: !areChecksDecided || ReferenceEquals(i, polling), !served[i.Id]);
             }
 
             Mark(i.A);

@@ -9,12 +9,12 @@ namespace Cheri2IL.Translator.Passes;
 /// <remarks>
 /// The word is loaded where its lowest byte was. No store, fence or poll is between the first byte and where the last one is put to the
 /// others, so other threads may see no difference: the memory model orders loads of different bytes by fences alone. If several accesses
-/// there would fault, another of them may be the one reported. Parts of the word that went through registers, which calls may still see,
+/// there would fault, another of them may be the one reported, unless faults are precise. Parts of the word that went through registers, which calls may still see,
 /// are cut out of the word.
 /// </remarks>
 public sealed class LoadCombining
 {
-    private const IrEffects Barrier = IrEffects.WritesMemory | IrEffects.Ordered;
+    private readonly IrEffects _barrier;
 
     private readonly ByteLanes _lanes = new();
 
@@ -35,15 +35,21 @@ public sealed class LoadCombining
     /// <summary>By number: how many instructions up to this one keep loads from moving.</summary>
     private int[] _barriers = [];
 
-    private LoadCombining()
+    private LoadCombining(bool preciseFaults)
     {
+        _barrier = IrEffects.WritesMemory | IrEffects.Ordered;
+        // The flags at a fault are those of the instructions before.
+        if (preciseFaults)
+            _barrier |= IrEffects.FloatStatus;
     }
 
     /// <summary>Rewrites every block of <paramref name="function"/>.</summary>
-    public static void Run(IrFunction function)
+    /// <param name="function">Function.</param>
+    /// <param name="preciseFaults">Whether the fault is found that came first: by the evaluator, from the last commit on.</param>
+    public static void Run(IrFunction function, bool preciseFaults = false)
     {
         function.Number();
-        var pass = new LoadCombining();
+        var pass = new LoadCombining(preciseFaults);
         foreach (var block in function.Blocks)
         {
             // The vector form is made of the loads as they are.
@@ -119,7 +125,7 @@ public sealed class LoadCombining
             _lanes.Learn(i);
             foreach (var operand in Operands(i))
                 _uses[operand.Id]++;
-            if ((IrOpInfo.Effects(i.Op) & Barrier) != 0)
+            if ((IrOpInfo.Effects(i.Op) & _barrier) != 0)
                 barriers++;
             _barriers[i.Id] = barriers;
         }

@@ -24,6 +24,13 @@ public static class PassPipeline
         // After simplification, which forwards the index and the entry; before what they were in is dropped, or checked.
         new("branch-tables", (function, _) => BranchTables.Run(function)),
 
+        // Before anything is dropped: commits are what then sees registers.
+        new("commits", (function, options) =>
+        {
+            if (options.PreciseFaults)
+                PreciseFaults.Place(function);
+        }),
+
         // After simplification, which leaves operands behind that nobody uses and sets that are overwritten.
         new("dead-code", (function, options) => DeadCodeElimination.Run(function, options)),
 
@@ -62,11 +69,11 @@ public static class PassPipeline
         // After check elimination: only the checks that are left may become polls, which need registers.
         new("dead-code-3", (function, options) => DeadCodeElimination.Run(function, options, areChecksDecided: true)),
 
-        // After it, which drops the registers that partial words went through. The first byte's fault may no longer come first.
+        // After it, which drops the registers that partial words went through. The first byte's fault may no longer come first, but to the evaluator.
         new("load-combining", (function, options) =>
         {
-            if (!options.PreciseFaults && !function.HasCapabilities)
-                LoadCombining.Run(function);
+            if (!function.HasCapabilities)
+                LoadCombining.Run(function, options.PreciseFaults);
         }),
 
         // After dead code, which leaves nothing of the way to the table but the jump by it; before the comparison may be dead code.
@@ -80,7 +87,7 @@ public static class PassPipeline
         // After check elimination: checks that are left take over the polls of their loops.
         new("poll-placement", (function, _) => PollPlacement.Run(function)),
 
-        // After all that removes or copies checks and accesses.
+        // After all that removes or copies commits and accesses, or joins blocks.
         new("precise-faults", (function, options) =>
         {
             if (options.PreciseFaults)

@@ -9,30 +9,62 @@ namespace Cheri2IL.Translator.Passes;
 /// </summary>
 /// <remarks>
 /// <para>What one commit serves ends where memory is written or something else happens that must not happen twice, and where paths meet. Loads are
-/// made again: what they yield then is what they could have yielded, for nobody has seen the first. In a block that only one other leads to, an
-/// elided commit says which one still serves; until there is another, nothing is stored (<see cref="GoesOn"/>).</para>
+/// made again: what they yield then is what they could have yielded, for nobody has seen the first.</para>
+/// <para><see cref="Place"/> puts one into every block, early: other passes keep the registers for commits, and then need keep none for what may
+/// fault behind them (<see cref="DeadCodeElimination"/>), nor the order of loads. <see cref="Run"/> elides those that another one serves for, late. In
+/// a block that only one other leads to, an elided commit at its beginning says which one serves; until there is another, nothing is stored
+/// (<see cref="GoesOn"/>).</para>
 /// <para>Before the check of an access rather than behind it. No guest instruction sets a register before its access, so all of the registers set
 /// are those of the instructions before.</para>
 /// <para>Code with capabilities is not evaluated from a commit on: there, one stands before each guest instruction that may fault.</para>
 /// </remarks>
 public static class PreciseFaults
 {
-    /// <summary>Inserts in every block of <paramref name="function"/>, in place of what was inserted before.</summary>
+    /// <summary>Inserts commits in every block of <paramref name="function"/>, whatever leads to it.</summary>
+    public static void Place(IrFunction function)
+    {
+        if (function.HasCapabilities)
+            return;
+        foreach (var block in function.Blocks)
+            Serve(block, serving: null);
+        function.Number();
+    }
+
+    /// <summary>Decides in every block of <paramref name="function"/> which commits are elided, regardless of what was decided before.</summary>
     public static void Run(IrFunction function)
     {
-        foreach (var block in function.Blocks)
-            block.Instructions.RemoveAll(i => i.Op == IrOp.Commit);
         if (function.HasCapabilities)
+        {
             function.Blocks.ForEach(CommitEach);
+        }
         else
-            Commit(function);
+        {
+            function.Blocks.ForEach(Forget);
+            Decide(function);
+        }
+
         function.Number();
     }
 
     /// <summary>Whether a commit before the block still serves where it begins: registers must not be stored on the way to it.</summary>
     public static bool GoesOn(IrBlock block) => block.Instructions[0] is { Op: IrOp.Commit, Elided: not null };
 
-    private static void Commit(IrFunction function)
+    /// <summary>For each instruction of a block in turn: whether a commit of the block serves at it.</summary>
+    internal static bool Serves(bool before, IrInstruction i)
+        => i.Op == IrOp.Commit || (before && !EndsService(i));
+
+    private static void Forget(IrBlock block)
+    {
+        if (GoesOn(block))
+            block.Instructions.RemoveAt(0);
+        foreach (var i in block.Instructions)
+        {
+            if (i.Op == IrOp.Commit)
+                i.Elided = null;
+        }
+    }
+
+    private static void Decide(IrFunction function)
     {
         var predecessors = function.Predecessors();
         var serving = new IrInstruction?[function.Blocks.Count];
@@ -44,24 +76,35 @@ public static class PreciseFaults
                 && block != function.Blocks[0] && !function.ExtraEntries.Contains(block)
                 ? serving[only.Id]
                 : null;
-            serving[block.Id] = Commit(block, before);
+            serving[block.Id] = Serve(block, before);
         }
     }
 
+    /// <summary>Elides the commits of a block that are not needed, and inserts what is missing: that is exact, for what no commit serves keeps all registers.</summary>
     /// <param name="block">The block.</param>
     /// <param name="serving">The commit that serves where it begins; null: none.</param>
     /// <returns>The one that does where it ends.</returns>
-    private static IrInstruction? Commit(IrBlock block, IrInstruction? serving)
+    private static IrInstruction? Serve(IrBlock block, IrInstruction? serving)
     {
         var result = new List<IrInstruction>(block.Instructions.Count + 1);
         if (serving is not null)
-            result.Add(new IrInstruction(IrOp.Commit, IrType.Void) { Pc = serving.Pc, Elided = $"0x{serving.Pc:x} serves" });
+            result.Add(new IrInstruction(IrOp.Commit, IrType.Void) { Pc = serving.Pc, Elided = Serving(serving) });
         foreach (var i in block.Instructions)
         {
-            // Whether checks are elided or not, which is decided anew where a function is split.
-            if (serving is null && MayTrap(i))
+            if (i.Op == IrOp.Commit)
+            {
+                if (serving is null)
+                    serving = i;
+                else
+                    i.Elided = Serving(serving);
+            }
+            else if (serving is null && MayTrap(i))
+            {
+                // Whether checks are elided or not, which is decided anew where a function is split.
                 result.Add(serving = new IrInstruction(IrOp.Commit, IrType.Void) { Pc = i.Pc });
-            if ((IrOpInfo.Effects(i.Op) & (IrEffects.WritesMemory | IrEffects.Ordered)) != 0)
+            }
+
+            if (EndsService(i))
                 serving = null;
             result.Add(i);
         }
@@ -71,10 +114,16 @@ public static class PreciseFaults
         return serving;
     }
 
+    private static string Serving(IrInstruction commit) => $"0x{commit.Pc:x} serves";
+
+    private static bool EndsService(IrInstruction i)
+        => i.Op != IrOp.Commit && (IrOpInfo.Effects(i.Op) & (IrEffects.WritesMemory | IrEffects.Ordered)) != 0;
+
     private static void CommitEach(IrBlock block)
     {
         var result = new List<IrInstruction>(block.Instructions.Count);
         IrInstruction? committed = null;
+        block.Instructions.RemoveAll(i => i.Op == IrOp.Commit);
         foreach (var i in block.Instructions)
         {
             if (MayTrap(i) && i.Elided is null && committed?.Pc != i.Pc)
