@@ -37,7 +37,10 @@ public static class Inlining
             var inlined = new List<IrBlock>();
             foreach (var block in calls)
             {
-                if (size > MaxCaller || (depth >= MaxDepth && block.Terminator.Immediate != function.EntryPc) || lift(block.Terminator.Immediate) is not { } callee || !IsSuitable(function, callee, out var calleeSize))
+                var target = block.Terminator.Immediate;
+                if (size > MaxCaller || (depth >= MaxDepth && target != function.EntryPc))
+                    continue;
+                if (lift(target) is not { } callee || !IsSuitable(function, callee, out var calleeSize))
                     continue;
                 size += calleeSize;
                 inlined.AddRange(Inline(function, block, callee));
