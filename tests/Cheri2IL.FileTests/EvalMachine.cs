@@ -70,8 +70,8 @@ internal sealed unsafe partial class EvalMachine : IDisposable
     /// <summary>Executes the function with the evaluator and describes the outcome.</summary>
     public string Run(IrFunction function) => Observe(() => Evaluate(function, new IrEvaluator()));
 
-    /// <summary>The same; and pc and registers of each commit since which memory has not changed, in order.</summary>
-    public (string Outcome, int Flags, IReadOnlyList<string> Commits) RunWithCommits(IrFunction function)
+    /// <summary>Flags at the end; and pc and registers of each commit since which memory has not changed, in order.</summary>
+    public (int Flags, IReadOnlyList<string> Commits) RunWithCommits(IrFunction function)
     {
         var commits = new List<string>();
         var start = *State;
@@ -86,9 +86,9 @@ internal sealed unsafe partial class EvalMachine : IDisposable
                 commits.Add($"{Flags().Replace(registers.ToString(), "")}at {Number(pc)}");
             },
         };
-        var outcome = Observe(() => Evaluate(function, evaluator));
+        Evaluate(function, evaluator);
         DropOld();
-        return (outcome, State->FloatFlags, commits);
+        return (State->FloatFlags, commits);
 
         void DropOld()
         {
