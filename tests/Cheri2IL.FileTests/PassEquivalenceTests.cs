@@ -38,8 +38,8 @@ public sealed partial class PassEquivalenceTests
             for (var k = 0; k < InputsPerFunction; k++)
             {
                 var input = RandomFunction.Input(random);
-                var expected = Run(before, input);
-                var actual = Run(after, input);
+                var expected = Run(before, input, preciseFaults);
+                var actual = Run(after, input, preciseFaults);
                 var isAlike = expected == actual;
                 if (isAlike && preciseFaults && IsMemoryFault(actual))
                 {
@@ -62,14 +62,17 @@ public sealed partial class PassEquivalenceTests
 
     private static int Loads(IrFunction function) => function.Blocks.Sum(block => block.Instructions.Count(i => i.Op == IrOp.Load));
 
-    private static string Run(IrFunction function, string input)
+    private static string Run(IrFunction function, string input, bool preciseFaults)
     {
         using var machine = new EvalMachine();
         machine.Apply(input);
         // Where a check was elided the hardware finds what the check would have found, at the same instruction and address.
         var outcome = Trap().Replace(machine.Run(function), "no access");
         // Ordinary code keeps no registers for a memory fault, and of several it may report any. Where faults are precise the evaluator finds it.
-        return IsMemoryFault(outcome) ? EvalMachine.Flags().Replace(Place().Replace(outcome, ""), "") : outcome;
+        if (!IsMemoryFault(outcome))
+            return outcome;
+        outcome = Place().Replace(outcome, "");
+        return preciseFaults ? EvalMachine.Flags().Replace(outcome, "") : outcome;
     }
 
     private static (int Flags, IReadOnlyList<string> Commits) RunWithCommits(IrFunction function, string input)

@@ -36,7 +36,8 @@ public static class DeadCodeElimination
             foreach (var i in block.Instructions)
             {
                 served[i.Id] = serves;
-                serves = !options.PreciseFaults || PreciseFaults.Serves(serves, i);
+                if (options.PreciseFaults)
+                    serves = PreciseFaults.Serves(serves, i);
             }
 
             Sweep(block, used, served, areChecksDecided);

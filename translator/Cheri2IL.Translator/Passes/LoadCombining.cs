@@ -46,7 +46,7 @@ public sealed class LoadCombining
     /// <summary>Rewrites every block of <paramref name="function"/>.</summary>
     /// <param name="function">Function.</param>
     /// <param name="preciseFaults">Whether the fault is found that came first: by the evaluator, from the last commit on.</param>
-    public static void Run(IrFunction function, bool preciseFaults = false)
+    public static void Run(IrFunction function, bool preciseFaults)
     {
         function.Number();
         var pass = new LoadCombining(preciseFaults);
