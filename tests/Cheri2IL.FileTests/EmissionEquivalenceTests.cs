@@ -43,10 +43,11 @@ public sealed partial class EmissionEquivalenceTests
                     var actual = Dispatch(module, EntryPc(k), input);
                     var isBehind = actual.Contains(EvalMachine.FaultBehind, StringComparison.Ordinal);
                     behind += isBehind ? 1 : 0;
-                    var expected = isBehind ? EvaluateToCommit(sources[k], input) : Evaluate(sources[k], input);
+                    var seen = ulong.MaxValue;
+                    var expected = isBehind ? EvaluateToCommit(sources[k], input, out seen) : Evaluate(sources[k], input);
                     // Compiling a helper of the runtime at its first call may raise flags; the second run is clean of that.
                     if (!AreSame(expected, actual))
-                        actual = Dispatch(module, EntryPc(k), input);
+                        actual = Dispatch(module, EntryPc(k), input, seen);
                     if (!AreSame(expected, actual))
                         Assert.Fail($"seed {seeds[k]}: {input}\nexpected {expected}\nactual   {actual}\n{texts[k]}\n{IrPrinter.Print(sources[k])}");
                 }
@@ -280,16 +281,18 @@ public sealed partial class EmissionEquivalenceTests
         return machine.Run(function);
     }
 
-    private static string EvaluateToCommit(IrFunction function, string input)
+    private static string EvaluateToCommit(IrFunction function, string input, out ulong seen)
     {
         using var machine = new EvalMachine();
         machine.Apply(input);
-        return machine.RunToCommit(function);
+        var outcome = machine.RunToCommit(function);
+        seen = machine.Seen;
+        return outcome;
     }
 
-    private static string Dispatch(Runtime.Execution.TranslatedModule module, long pc, string input)
+    private static string Dispatch(Runtime.Execution.TranslatedModule module, long pc, string input, ulong seen = ulong.MaxValue)
     {
-        using var machine = new EvalMachine(module);
+        using var machine = new EvalMachine(module) { Seen = seen };
         machine.Apply(input);
         return machine.Dispatch(pc);
     }

@@ -55,6 +55,9 @@ internal sealed unsafe partial class EvalMachine : IDisposable
 
     private static Span<byte> Mapped => new(Slot + Edge, SlotSize - (2 * Edge));
 
+    /// <summary>Registers that an outcome describes, as bits: all, or those that mattered to the last commit before a fault.</summary>
+    public ulong Seen { get; set; } = ulong.MaxValue;
+
     /// <summary>Sets state as <paramref name="input"/> says.</summary>
     public void Apply(string input)
     {
@@ -70,20 +73,17 @@ internal sealed unsafe partial class EvalMachine : IDisposable
     /// <summary>Executes the function with the evaluator and describes the outcome.</summary>
     public string Run(IrFunction function) => Observe(() => Evaluate(function, new IrEvaluator()));
 
-    /// <summary>Flags at the end; and pc and registers of each commit since which memory has not changed, in order.</summary>
-    public (int Flags, IReadOnlyList<string> Commits) RunWithCommits(IrFunction function)
+    /// <summary>Flags at the end; and each commit since which memory has not changed, in order.</summary>
+    public (int Flags, IReadOnlyList<CommittedState> Commits) RunWithCommits(IrFunction function)
     {
-        var commits = new List<string>();
-        var start = *State;
+        var commits = new List<CommittedState>();
         var memory = Mapped.ToArray();
         var evaluator = new IrEvaluator
         {
-            Committed = pc =>
+            Committed = i =>
             {
                 DropOld();
-                var registers = new StringBuilder();
-                DescribeRegisters(start, registers);
-                commits.Add($"{Flags().Replace(registers.ToString(), "")}at {Number(pc)}");
+                commits.Add(new CommittedState(i.Pc, i.LiveRegisters, *State));
             },
         };
         Evaluate(function, evaluator);
@@ -99,6 +99,15 @@ internal sealed unsafe partial class EvalMachine : IDisposable
         }
     }
 
+    /// <summary>The registers of a commit, flags apart, in which it differs from the machine; and its pc.</summary>
+    public string Describe(CommittedState commit)
+    {
+        var text = new StringBuilder();
+        var state = commit.State;
+        DescribeRegisters(&state, *State, text);
+        return $"{Flags().Replace(text.ToString(), "")}at {Number(commit.Pc)}";
+    }
+
     /// <summary>Flags in an outcome.</summary>
     [GeneratedRegex("fflags=[^ ]+ ")]
     public static partial Regex Flags();
@@ -106,15 +115,15 @@ internal sealed unsafe partial class EvalMachine : IDisposable
     /// <summary>The same, but until the second poll behind the first block.</summary>
     public string RunToPoll(IrFunction function) => Observe(() => $"next={Number(new IrEvaluator { MostPolls = 1 }.Run(function, State))}");
 
-    /// <summary>The same, but if it faults, with the registers of the last commit before.</summary>
+    /// <summary>The same, but if it faults, with the registers that mattered to the last commit before, which are <see cref="Seen"/> from then on.</summary>
     public string RunToCommit(IrFunction function) => Observe(() =>
     {
-        var (committed, pc) = (*State, 0L);
+        var committed = new CommittedState(0, Seen, *State);
         var evaluator = new IrEvaluator
         {
-            Committed = at =>
+            Committed = i =>
             {
-                (committed, pc) = (*State, at);
+                committed = new CommittedState(i.Pc, i.LiveRegisters, *State);
             },
         };
         try
@@ -124,9 +133,10 @@ internal sealed unsafe partial class EvalMachine : IDisposable
         catch (Exception exception) when (exception is GuestFault or NullReferenceException)
         {
             var flags = State->FloatFlags;
-            *State = committed;
+            *State = committed.State;
             State->FloatFlags = flags;
-            return Behind(pc);
+            Seen = committed.Registers;
+            return Behind(committed.Pc);
         }
     });
 
@@ -178,7 +188,7 @@ internal sealed unsafe partial class EvalMachine : IDisposable
         var memory = Mapped.ToArray();
         var outcome = new StringBuilder();
         var end = run();
-        DescribeRegisters(before, outcome);
+        DescribeRegisters(State, before, outcome);
         DescribeMemory(memory, outcome);
         foreach (var pc in _host.SystemCalls)
             outcome.Append("ecall@").Append(Number(pc)).Append(' ');
@@ -235,35 +245,37 @@ internal sealed unsafe partial class EvalMachine : IDisposable
         }
     }
 
-    private void DescribeRegisters(GuestState before, StringBuilder outcome)
+    private void DescribeRegisters(GuestState* state, GuestState before, StringBuilder outcome)
     {
         for (var r = 0; r < 32; r++)
         {
-            var value = GuestState.X(State, r);
-            if (value != GuestState.X(&before, r))
+            var value = GuestState.X(state, r);
+            if (IsSeen(r) && value != GuestState.X(&before, r))
                 outcome.Append('x').Append(r).Append('=').Append(Number(value)).Append(' ');
         }
 
         for (var r = 0; r < 32; r++)
         {
-            var value = GuestState.F(State, r);
-            if (BitConverter.DoubleToInt64Bits(value) != BitConverter.DoubleToInt64Bits(GuestState.F(&before, r)))
+            var value = GuestState.F(state, r);
+            if (IsSeen(GuestRegister.F0 + r) && BitConverter.DoubleToInt64Bits(value) != BitConverter.DoubleToInt64Bits(GuestState.F(&before, r)))
                 outcome.Append('f').Append(r).Append('=').Append(FloatText.Format(value)).Append(' ');
         }
 
-        if (State->FloatFlags != before.FloatFlags)
-            outcome.Append("fflags=").Append(State->FloatFlags).Append(' ');
-        if (State->RoundingMode != before.RoundingMode)
-            outcome.Append("frm=").Append(State->RoundingMode).Append(' ');
-        if (State->Interrupt != before.Interrupt)
-            outcome.Append("interrupt=").Append(State->Interrupt).Append(' ');
-        if (State->ReservationSize != before.ReservationSize || (State->ReservationSize != 0 && State->ReservationValue != before.ReservationValue))
+        if (state->FloatFlags != before.FloatFlags)
+            outcome.Append("fflags=").Append(state->FloatFlags).Append(' ');
+        if (state->RoundingMode != before.RoundingMode)
+            outcome.Append("frm=").Append(state->RoundingMode).Append(' ');
+        if (state->Interrupt != before.Interrupt)
+            outcome.Append("interrupt=").Append(state->Interrupt).Append(' ');
+        if (state->ReservationSize != before.ReservationSize || (state->ReservationSize != 0 && state->ReservationValue != before.ReservationValue))
         {
-            outcome.Append("reservation=").Append(State->ReservationSize);
-            if (State->ReservationSize != 0)
-                outcome.Append('@').Append(Number(State->ReservationAddress)).Append(':').Append(Number(State->ReservationValue));
+            outcome.Append("reservation=").Append(state->ReservationSize);
+            if (state->ReservationSize != 0)
+                outcome.Append('@').Append(Number(state->ReservationAddress)).Append(':').Append(Number(state->ReservationValue));
             outcome.Append(' ');
         }
+
+        bool IsSeen(int register) => (Seen >> register & 1) != 0;
     }
 
     private static void DescribeMemory(byte[] before, StringBuilder outcome)
@@ -292,3 +304,9 @@ internal sealed unsafe partial class EvalMachine : IDisposable
     private static string Number(long value)
         => value is > -0x1000 and < 0x1000 ? value.ToString(CultureInfo.InvariantCulture) : "0x" + value.ToString("x", CultureInfo.InvariantCulture);
 }
+
+/// <summary>What evaluation had at a commit.</summary>
+/// <param name="Pc">Its pc.</param>
+/// <param name="Registers">Those that matter to it, as bits.</param>
+/// <param name="State">All of them, and the rest.</param>
+internal sealed record CommittedState(long Pc, ulong Registers, GuestState State);

@@ -44,8 +44,8 @@ public sealed partial class PassEquivalenceTests
                 if (isAlike && preciseFaults && IsMemoryFault(actual))
                 {
                     var (there, here) = (RunWithCommits(before, input), RunWithCommits(after, input));
-                    isAlike = IsFoundFrom(there, here);
-                    (expected, actual) = (Describe(there), Describe(here));
+                    isAlike = IsFoundFrom(input, there, here);
+                    (expected, actual) = (Describe(input, there), Describe(input, here));
                     found++;
                 }
 
@@ -75,20 +75,36 @@ public sealed partial class PassEquivalenceTests
         return preciseFaults ? EvalMachine.Flags().Replace(outcome, "") : outcome;
     }
 
-    private static (int Flags, IReadOnlyList<string> Commits) RunWithCommits(IrFunction function, string input)
+    private static (int Flags, IReadOnlyList<CommittedState> Commits) RunWithCommits(IrFunction function, string input)
     {
         using var machine = new EvalMachine();
         machine.Apply(input);
         return machine.RunWithCommits(function);
     }
 
-    private static string Describe((int Flags, IReadOnlyList<string> Commits) run) => $"flags {run.Flags}, behind {string.Join(" or ", run.Commits)}";
+    private static string Describe(string input, (int Flags, IReadOnlyList<CommittedState> Commits) run)
+        => $"flags {run.Flags}, behind {string.Join(" or ", run.Commits.Select(c => Describe(input, c, c.Registers)))}";
+
+    private static string Describe(string input, CommittedState commit, ulong registers)
+    {
+        using var machine = new EvalMachine { Seen = registers };
+        machine.Apply(input);
+        return machine.Describe(commit);
+    }
 
     private static bool IsMemoryFault(string outcome) => outcome.Contains("no access", StringComparison.Ordinal);
 
-    /// <summary>Whether what goes on from the last commit comes to the same fault: it was there, with these registers, memory and no flags that come later.</summary>
-    private static bool IsFoundFrom((int Flags, IReadOnlyList<string> Commits) expected, (int Flags, IReadOnlyList<string> Commits) actual)
-        => actual.Commits.Count > 0 && expected.Commits.Contains(actual.Commits[^1]) && (actual.Flags & ~expected.Flags) == 0;
+    /// <summary>
+    /// Whether what goes on from the last commit comes to the same fault: it was there, with the registers that matter to it, this memory and no flags that
+    /// come later.
+    /// </summary>
+    private static bool IsFoundFrom(string input, (int Flags, IReadOnlyList<CommittedState> Commits) expected, (int Flags, IReadOnlyList<CommittedState> Commits) actual)
+    {
+        if (actual.Commits is not [.., var last] || (actual.Flags & ~expected.Flags) != 0)
+            return false;
+        var described = Describe(input, last, last.Registers);
+        return expected.Commits.Any(commit => Describe(input, commit, last.Registers) == described);
+    }
 
     /// <summary>Puts a commit before each guest instruction.</summary>
     private static void CommitEach(IrFunction function)

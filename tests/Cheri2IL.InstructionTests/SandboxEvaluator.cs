@@ -10,6 +10,8 @@ namespace Cheri2IL.InstructionTests;
 /// <summary>Evaluates everything, with the passes or without. A memory fault, where faults are precise, is found from the last commit on.</summary>
 internal sealed unsafe class SandboxEvaluator : ICodeEvaluator
 {
+    private const long Spoilt = 0x5b01_1ed5_b011_ed5b;
+
     private readonly Dictionary<long, IrFunction> _regions = [];
     private readonly GuestImage _image;
     private readonly PassOptions? _passes;
@@ -27,10 +29,11 @@ internal sealed unsafe class SandboxEvaluator : ICodeEvaluator
             ? new IrEvaluator()
             : new IrEvaluator
             {
-                Committed = pc =>
+                Committed = commit =>
                 {
                     _committed = *_state;
-                    _committedPc = pc;
+                    _committedPc = commit.Pc;
+                    Spoil(commit.LiveRegisters);
                 },
             };
     }
@@ -64,6 +67,25 @@ internal sealed unsafe class SandboxEvaluator : ICodeEvaluator
         state->Pc = _committedPc;
         var next = new IrEvaluator().Run(Lift(state->Pc), state);
         throw new InvalidOperationException($"from the commit at 0x{_committedPc:x}, evaluation came to 0x{next:x} without the fault");
+    }
+
+    /// <summary>Registers that do not matter may have any value in the state block.</summary>
+    private void Spoil(ulong live)
+    {
+        fixed (GuestState* committed = &_committed)
+        {
+            for (var r = 1; r < 32; r++)
+            {
+                if ((live >> r & 1) == 0)
+                    GuestState.X(committed, r) = Spoilt;
+            }
+
+            for (var r = 0; r < 32; r++)
+            {
+                if ((live >> (GuestRegister.F0 + r) & 1) == 0)
+                    GuestState.F(committed, r) = BitConverter.Int64BitsToDouble(Spoilt);
+            }
+        }
     }
 
     /// <inheritdoc/>

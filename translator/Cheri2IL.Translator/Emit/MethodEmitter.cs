@@ -991,7 +991,7 @@ public sealed partial class MethodEmitter
         });
     }
 
-    /// <summary>Stores the registers that are newer in locals.</summary>
+    /// <summary>Stores the registers that are newer in locals, if they are not computed again behind it.</summary>
     /// <remarks>
     /// RyuJIT moves a load to where its value is used, but not past a store: into the first store of the next commit at most, where
     /// that commit's place is therefore behind. A load that it moves into the call at the end of the block is taken for
@@ -999,11 +999,12 @@ public sealed partial class MethodEmitter
     /// </remarks>
     private void EmitCommit(IrBlock block, IrInstruction i)
     {
-        var first = _dirty & (0 - _dirty);
+        var stored = _dirty & _registers.SeenAt(i);
+        var first = stored & (0 - stored);
         Spill(first);
         _commits.Add((_il.Count, i.Pc));
-        Spill(_dirty & ~first);
-        if (_dirty == first && IsLoadBeforeCall(block, i))
+        Spill(stored & ~first);
+        if (stored == first && IsLoadBeforeCall(block, i))
             StoreState(_members.StatePc, () => _il.LoadConstant(i.Pc));
     }
 

@@ -155,7 +155,7 @@ internal sealed class NaNPlacement(RegisterAnalysis liveness, BlockScheduler sch
     /// <summary>Registers whose bits may be seen where the guest may leave the block.</summary>
     private RegisterSet SeenAt(IrBlock block, IrInstruction i) => i.Op switch
     {
-        IrOp.Poll or IrOp.Check => liveness.SeenAt(i),
+        IrOp.Poll or IrOp.Check or IrOp.Commit => liveness.SeenAt(i),
         IrOp.Jump or IrOp.Branch => block.Successors.Aggregate(liveness.StoredAtEnd(block), (seen, b) => seen | liveness.LiveIn(b)),
         _ => ulong.MaxValue,
     };

@@ -98,7 +98,7 @@ public sealed partial class RegisterAnalysis
         IrOp.Call or IrOp.TailCall => ~Arguments,
         IrOp.Return => ~(Ra | Sp | A0),
         IrOp.Ecall or IrOp.FenceI or IrOp.Trap => RegisterSet.MaxValue,
-        IrOp.Commit when i.Elided is null => RegisterSet.MaxValue,
+        IrOp.Commit when i.Elided is null => stored | SeenAt(i),
         _ => stored,
     };
 }

@@ -122,8 +122,8 @@ public sealed partial class RegisterAnalysis
         _ => false,
     };
 
-    /// <summary>Registers that matter where a poll leaves, or a check with precise faults.</summary>
-    public RegisterSet SeenAt(IrInstruction i) => _isPrecise ? RegisterSet.MaxValue : _hasCapabilities ? i.LiveRegisters | MetadataOf(i.LiveRegisters) : i.LiveRegisters;
+    /// <summary>Registers that matter at a commit, where a poll leaves, or a check with precise faults.</summary>
+    public RegisterSet SeenAt(IrInstruction i) => _isPrecise && i.Op != IrOp.Commit ? RegisterSet.MaxValue : _hasCapabilities ? i.LiveRegisters | MetadataOf(i.LiveRegisters) : i.LiveRegisters;
 
     /// <summary>What registers have beyond integers, if they have it; DDC has it, too.</summary>
     private static RegisterSet MetadataOf(ulong registers) => new(registers & uint.MaxValue | ~(ulong)uint.MaxValue, 0);
@@ -134,7 +134,7 @@ public sealed partial class RegisterAnalysis
         IrOp.Set or IrOp.SetC => dirty | Written(i),
         IrOp.Call => Ra | A0 | Sp,
         IrOp.Ecall => 0,
-        IrOp.Commit when i.Elided is null => 0,
+        IrOp.Commit when i.Elided is null => dirty & ~SeenAt(i),
         _ => dirty,
     };
 
@@ -160,7 +160,7 @@ public sealed partial class RegisterAnalysis
                 return dirty;
             case IrOp.Check or IrOp.CheckAlignment or (>= IrOp.CapCheck and <= IrOp.CapCheckSystem) when !(_isPrecise && _hasCapabilities) && !i.Polls:
                 return live;
-            case IrOp.Poll or IrOp.Check:
+            case IrOp.Poll or IrOp.Check or IrOp.Commit:
                 return IsSpillPoint(i) ? live | (dirty & SeenAt(i)) : live;
             default:
                 return IsSpillPoint(i) ? live | dirty : live;

@@ -31,8 +31,8 @@ public sealed unsafe partial class IrEvaluator
     /// <summary>The call by which control left the last time: its pc, and where it returns to; null if it left otherwise.</summary>
     public (long Pc, long ReturnAddress)? LastCall { get; private set; }
 
-    /// <summary>Told at each <see cref="IrOp.Commit"/>: its pc, for which the state block is complete.</summary>
-    public Action<long>? Committed { get; init; }
+    /// <summary>Told at each <see cref="IrOp.Commit"/>, for whose pc the state block holds what matters.</summary>
+    public Action<IrInstruction>? Committed { get; init; }
 
     /// <summary>Blocks that begin with <see cref="IrOp.Poll"/>, behind the first block, before control leaves at one: translated code is to go on with a loop.</summary>
     public int MostPolls { get; init; } = int.MaxValue;
@@ -112,7 +112,7 @@ public sealed unsafe partial class IrEvaluator
                     return null;
                 case IrOp.Commit:
                     if (i.Elided is null)
-                        Committed?.Invoke(i.Pc);
+                        Committed?.Invoke(i);
                     break;
                 default:
                     return Leave(block, i, state);

@@ -72,7 +72,10 @@ public sealed class IrInstruction
     /// </summary>
     public bool IsConstant { get; set; }
 
-    /// <summary>Poll, and Check that may become one: registers that the guest may read when it goes on here (<see cref="Passes.GuestLiveness"/>).</summary>
+    /// <summary>
+    /// Poll, and Check that may become one: registers that the guest may read when it goes on here (<see cref="Passes.GuestLiveness"/>). Commit: those that it
+    /// reads or shows before it writes them (<see cref="Passes.PreciseFaults"/>).
+    /// </summary>
     public ulong LiveRegisters { get; set; } = ulong.MaxValue;
 
     /// <summary>A copy with other operands.</summary>

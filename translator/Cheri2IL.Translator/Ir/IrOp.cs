@@ -554,7 +554,7 @@ public enum IrOp : byte
     /// <summary>If an exit was requested: leave to the dispatcher with the pc of this block. First in loop headers.</summary>
     Poll,
 
-    /// <summary>The state block holds every register as it is here, for what follows to fault; elided, as at an earlier one (<see cref="Passes.PreciseFaults"/>).</summary>
+    /// <summary>The state block holds every register that matters as it is here, for what follows to fault; elided, as at an earlier one (<see cref="Passes.PreciseFaults"/>).</summary>
     Commit,
 
     // ---- terminators

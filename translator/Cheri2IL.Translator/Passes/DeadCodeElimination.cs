@@ -8,7 +8,7 @@ namespace Cheri2IL.Translator.Passes;
 /// </summary>
 /// <remarks>
 /// Memory faults show no registers: a load, a store or a check sees none, but for what a check needs that may become the poll of its loop.
-/// Where they are precise, commits see all, and so does what may fault without one (<see cref="PreciseFaults"/>). Nor does the code behind the block see those that it writes first
+/// Where they are precise, commits see what is not computed again behind them, and what may fault without one sees all (<see cref="PreciseFaults"/>). Nor does the code behind the block see those that it writes first
 /// (<see cref="GuestLiveness"/>).
 /// </remarks>
 public static class DeadCodeElimination
@@ -58,8 +58,6 @@ public static class DeadCodeElimination
                 return false;
             case IrOp.CapCheck or IrOp.CapCheckValue:
                 return i.Elided is null;
-            case IrOp.Commit:
-                return true;
         }
 
         if ((IrOpInfo.Effects(i.Op) & (IrEffects.MayFault | IrEffects.Terminator)) != 0)
@@ -77,7 +75,7 @@ public static class DeadCodeElimination
         {
             IrOp.Check when i.Elided is null => showsFaults ? All : mayPoll ? i.LiveRegisters : 0,
             IrOp.Load or IrOp.Store => showsFaults ? All : 0,
-            IrOp.Poll => i.LiveRegisters,
+            IrOp.Poll or IrOp.Commit => i.LiveRegisters,
             _ => 0,
         };
     }

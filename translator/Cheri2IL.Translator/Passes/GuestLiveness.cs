@@ -14,7 +14,8 @@ namespace Cheri2IL.Translator.Passes;
 /// </remarks>
 public static class GuestLiveness
 {
-    private const ulong All = ulong.MaxValue;
+    /// <summary>All registers.</summary>
+    internal const ulong All = ulong.MaxValue;
 
     /// <summary>Notes the live registers of every block, poll and check of <paramref name="function"/>.</summary>
     public static void Run(IrFunction function)
@@ -41,7 +42,9 @@ public static class GuestLiveness
     }
 
     /// <summary>By number of the block: what is live where it begins.</summary>
-    private static ulong[] Solve(IrFunction function, Func<IrInstruction, ulong, ulong> before)
+    /// <param name="function">A numbered function.</param>
+    /// <param name="before">What is live before an instruction, from what is behind it.</param>
+    internal static ulong[] Solve(IrFunction function, Func<IrInstruction, ulong, ulong> before)
     {
         var liveIn = new ulong[function.Blocks.Count];
         bool changed;
@@ -83,7 +86,8 @@ public static class GuestLiveness
         }
     }
 
-    private static ulong LiveOut(IrBlock block, ulong[] liveIn)
+    /// <summary>What is live behind a block, from what is where each begins.</summary>
+    internal static ulong LiveOut(IrBlock block, ulong[] liveIn)
     {
         if (block.Terminator.Op is not (IrOp.Jump or IrOp.Branch or IrOp.BranchTable))
             return All;
@@ -93,7 +97,8 @@ public static class GuestLiveness
         return live;
     }
 
-    private static ulong LiveBefore(IrInstruction i, ulong live) => i.Op switch
+    /// <summary>What is live before an instruction that shows no registers, from what is behind it.</summary>
+    internal static ulong LiveBefore(IrInstruction i, ulong live) => i.Op switch
     {
         IrOp.Get or IrOp.GetC when i.Register < GuestRegister.Count => live | (1UL << i.Register),
         IrOp.Set or IrOp.SetC when i.Register < GuestRegister.Count => live & ~(1UL << i.Register),

@@ -8,10 +8,12 @@ public static class PassPipeline
     /// <summary>All passes, in order.</summary>
     public static IReadOnlyList<IrPass> Passes { get; } =
     [
-        // Before all: it is about the code as the guest has it. Precise faults show every register anywhere.
+        // Before all: it is about the code as the guest has it. With precise faults commits are what sees registers, and polls see all.
         new("guest-liveness", (function, options) =>
         {
-            if (!options.PreciseFaults)
+            if (options.PreciseFaults)
+                PreciseFaults.Place(function);
+            else
                 GuestLiveness.Run(function);
         }),
 
@@ -23,13 +25,6 @@ public static class PassPipeline
 
         // After simplification, which forwards the index and the entry; before what they were in is dropped, or checked.
         new("branch-tables", (function, _) => BranchTables.Run(function)),
-
-        // Before anything is dropped: commits are what then sees registers.
-        new("commits", (function, options) =>
-        {
-            if (options.PreciseFaults)
-                PreciseFaults.Place(function);
-        }),
 
         // After simplification, which leaves operands behind that nobody uses and sets that are overwritten.
         new("dead-code", (function, options) => DeadCodeElimination.Run(function, options)),

@@ -10,23 +10,27 @@ namespace Cheri2IL.Translator.Passes;
 /// <remarks>
 /// <para>What one commit serves ends where memory is written or something else happens that must not happen twice, and where paths meet. Loads are
 /// made again: what they yield then is what they could have yielded, for nobody has seen the first.</para>
-/// <para><see cref="Place"/> puts one into every block, early: other passes keep the registers for commits, and then need keep none for what may
-/// fault behind them (<see cref="DeadCodeElimination"/>), nor the order of loads. <see cref="Run"/> elides those that another one serves for, late. In
+/// <para><see cref="Place(IrFunction)"/> puts one into every block before any pass: those keep the registers for commits, and then need keep none for what may
+/// fault behind them (<see cref="DeadCodeElimination"/>), nor the order of loads. It stands right behind what ended the service of another one, for the
+/// evaluator computes again what is computed between that and what may fault: registers that are written there before they are read do not matter to the
+/// commit (<see cref="IrInstruction.LiveRegisters"/>). <see cref="Run"/> elides those that another one serves for, late. In
 /// a block that only one other leads to, an elided commit at its beginning says which one serves; until there is another, nothing is stored
 /// (<see cref="GoesOn"/>).</para>
-/// <para>Before the check of an access rather than behind it. No guest instruction sets a register before its access, so all of the registers set
-/// are those of the instructions before.</para>
+/// <para>Where nobody comes to the fault that was looked for, since another thread has mended it, and a signal waits at the first poll behind the commit,
+/// its context has old values of registers that do not matter.</para>
 /// <para>Code with capabilities is not evaluated from a commit on: there, one stands before each guest instruction that may fault.</para>
 /// </remarks>
 public static class PreciseFaults
 {
-    /// <summary>Inserts commits in every block of <paramref name="function"/>, whatever leads to it.</summary>
+    /// <summary>Inserts commits in every block of <paramref name="function"/>, which no pass has changed, whatever leads to it.</summary>
     public static void Place(IrFunction function)
     {
         if (function.HasCapabilities)
             return;
+        function.Number();
+        var liveIn = GuestLiveness.Solve(function, LiveBefore);
         foreach (var block in function.Blocks)
-            Serve(block, serving: null);
+            Place(block, GuestLiveness.LiveOut(block, liveIn));
         function.Number();
     }
 
@@ -79,6 +83,50 @@ public static class PreciseFaults
             serving[block.Id] = Serve(block, before);
         }
     }
+
+    private static void Place(IrBlock block, ulong live)
+    {
+        var instructions = block.Instructions;
+        var places = new HashSet<int>();
+        int? open = 0; // where the commit goes that serves the next that may trap
+        for (var k = 0; k < instructions.Count; k++)
+        {
+            if (open is { } place && MayTrap(instructions[k]))
+            {
+                places.Add(Math.Min(place, k));
+                open = null;
+            }
+
+            if (EndsService(instructions[k]))
+                open = Behind(instructions, k);
+        }
+
+        var result = new List<IrInstruction>(instructions.Count + places.Count);
+        for (var k = instructions.Count - 1; k >= 0; k--)
+        {
+            live = LiveBefore(instructions[k], live);
+            result.Add(instructions[k]);
+            if (places.Contains(k))
+                result.Add(new IrInstruction(IrOp.Commit, IrType.Void) { Pc = instructions[k].Pc, LiveRegisters = live });
+        }
+
+        result.Reverse();
+        instructions.Clear();
+        instructions.AddRange(result);
+    }
+
+    /// <summary>Index of what comes first behind the guest instruction that ends the service of a commit at index <paramref name="end"/>.</summary>
+    private static int Behind(List<IrInstruction> instructions, int end)
+    {
+        var next = end + 1;
+        while (instructions[end].Op != IrOp.Poll && next < instructions.Count && instructions[next].Pc == instructions[end].Pc)
+            next++;
+        return next;
+    }
+
+    /// <summary>What is live before an instruction, where what may trap shows all.</summary>
+    private static ulong LiveBefore(IrInstruction i, ulong live)
+        => MayTrap(i) || DeadCodeElimination.ShowsRegisters(i) ? GuestLiveness.All : GuestLiveness.LiveBefore(i, live);
 
     /// <summary>Elides the commits of a block that are not needed, and inserts what is missing: that is exact, for what no commit serves keeps all registers.</summary>
     /// <param name="block">The block.</param>

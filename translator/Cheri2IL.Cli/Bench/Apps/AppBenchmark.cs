@@ -14,7 +14,7 @@ internal sealed class AppBenchmark(AppSet set, IReadOnlyList<AppCase> cases, int
     private const int StartsPerRound = 5;
 
     /// <summary>Runs before the first round, after each of which the cache has more machine code, for what the run before executed.</summary>
-    private const int WarmRuns = 3;
+    public const int WarmRuns = 3;
 
     private readonly Dictionary<(string Case, string Engine), (Sample Cpu, Sample Wall)> _samples = [];
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Cheri2IL.Cli.Cache;
 
 namespace Cheri2IL.Cli.Bench.Apps;
 
@@ -33,9 +34,19 @@ internal sealed class RedisBenchmark(AppSet set, int rounds)
     /// <summary>Median of requests per second; null if it was not measured, or failed.</summary>
     public double? Rate(string engine, int pipeline, string command) => _rates.GetValueOrDefault((engine, pipeline, command))?.Median;
 
-    /// <summary>Measures everything; <paramref name="progress"/> receives a line for each server and round. A first round is not counted.</summary>
+    /// <summary>
+    /// Measures everything; <paramref name="progress"/> receives a line for each server and round. Before, runs that are not counted fill the cache,
+    /// and a first round is not counted.
+    /// </summary>
     public void Run(Action<string> progress)
     {
+        progress("filling the cache: redis");
+        for (var run = 0; run < AppBenchmark.WarmRuns; run++)
+        {
+            Try(AppEngine.Translated, WarmServer);
+            Try(Pair, () => RunPair(Pipelines[^1], NativeCode.Wait));
+        }
+
         var servers = new List<RedisServer>();
         try
         {
@@ -45,14 +56,13 @@ internal sealed class RedisBenchmark(AppSet set, int rounds)
                 Try(engine.Name, () => servers.Add(RedisServer.Start(engine)));
             }
 
-            var client = set.Engines[0].Prefix;
             for (var round = 0; round <= rounds; round++)
             {
                 foreach (var pipeline in Pipelines)
                 {
                     progress(string.Create(CultureInfo.InvariantCulture, $"redis: {(round == 0 ? "round 0 (not counted)" : $"round {round}/{rounds}")}, {pipeline} at a time"));
                     foreach (var server in servers)
-                        Try(server.Engine.Name, () => Keep(server.Engine.Name, pipeline, round, ProcessRun.Execute([.. client, Benchmark, "-h", "127.0.0.1", "-p", $"{server.Port}", .. Load(pipeline)])));
+                        Try(server.Engine.Name, () => Keep(server.Engine.Name, pipeline, round, Measure(server, pipeline)));
                     Try(Pair, () => Keep(Pair, pipeline, round, RunPair(pipeline)));
                 }
             }
@@ -67,7 +77,17 @@ internal sealed class RedisBenchmark(AppSet set, int rounds)
     private static string[] Load(int pipeline)
         => ["-c", "50", "-n", pipeline == 1 ? "50000" : "400000", "-P", $"{pipeline}", "-t", string.Join(',', Commands).ToLowerInvariant(), "--csv"];
 
-    private ProcessRun RunPair(int pipeline)
+    private ProcessRun Measure(RedisServer server, int pipeline)
+        => ProcessRun.Execute([.. set.Engines[0].Prefix, Benchmark, "-h", "127.0.0.1", "-p", $"{server.Port}", .. Load(pipeline)]);
+
+    /// <summary>The translated server answers once, and makes machine code before it ends.</summary>
+    private void WarmServer()
+    {
+        using var server = RedisServer.Start(set.Engines[^1], NativeCode.Wait);
+        _ = Measure(server, Pipelines[^1]);
+    }
+
+    private ProcessRun RunPair(int pipeline, params ReadOnlySpan<(string Name, string Value)> environment)
     {
         var folder = Directory.CreateTempSubdirectory("cheri2il-bench-");
         try
@@ -87,7 +107,7 @@ internal sealed class RedisBenchmark(AppSet set, int rounds)
                     args: [-c, {Quote(load)}]
                     env: {Variables}
                 """);
-            return ProcessRun.Execute([.. HostProgram.Self(), "up", manifest]);
+            return ProcessRun.Execute([.. HostProgram.Self(), "up", manifest], environment);
         }
         finally
         {
