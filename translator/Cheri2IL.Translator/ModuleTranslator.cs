@@ -374,11 +374,10 @@ public sealed class ModuleTranslator
     };
 
     /// <summary>
-    /// What a function is known to do. Not asked for where its own code is wanted: to count or to keep its checks, for the registers at its
-    /// faults, or for tags.
+    /// What a function is known to do. Not asked for where its own code is wanted: to count or to keep its checks, or for tags.
     /// </summary>
     private LibraryFunction LibraryFunctionAt(long pc)
-        => _options is { Checks: CheckMode.Optimized, CountChecks: false, PreciseFaults: false } && _image.Isa == RiscVIsa.Rv64
+        => _options is { Checks: CheckMode.Optimized, CountChecks: false } && _image.Isa == RiscVIsa.Rv64
             ? LibraryFunctions.Recognise(_image, pc)
             : LibraryFunction.None;
 
@@ -387,7 +386,7 @@ public sealed class ModuleTranslator
     {
         var own = methods[index];
         methods.Add(own with { Name = own.Name + ".own" });
-        methods[index] = own with { Body = MethodEmitter.EmitLibraryFunction(known, own.EntryPc, AssemblyWriter.MethodToken(methods.Count - 1), _writer.Members) };
+        methods[index] = own with { Body = MethodEmitter.EmitLibraryFunction(known, own.EntryPc, AssemblyWriter.MethodToken(methods.Count - 1), _writer.Members, _options.PreciseFaults) };
     }
 
     private MethodEntry? Entry(IrInstruction call) => _entries.TryGetValue(call.Immediate, out var entry) ? entry : null;

@@ -9,8 +9,10 @@ namespace Cheri2IL.Runtime.Execution;
 /// and runs itself where the answer is no (the translator's <c>LibraryFunctions</c>).
 /// </summary>
 /// <remarks>
-/// Addresses are guest addresses and hostile. Pages that are not there trap, as in the guest's own code. Written in the processor's own
-/// intrinsics, as <see cref="VectorOps"/> is.
+/// <para>Addresses are guest addresses and hostile. Pages that are not there trap, as in the guest's own code. Written in the processor's own
+/// intrinsics, as <see cref="VectorOps"/> is.</para>
+/// <para>Where faults are exact, nothing is written before it is certain that no page traps: the guest's own code is then evaluated from its start on, and
+/// writes what it writes before its fault. In one page either the first access traps or none does; of several, each is read, or written as it is, first.</para>
 /// </remarks>
 public static unsafe class BlockOps
 {
@@ -25,22 +27,51 @@ public static unsafe class BlockOps
 
     private const nuint Vector = 32;
     private const nuint Turn = 4 * Vector;
+    private const int Page = 4096; // of the host's processor: no page of it is smaller
 
     /// <summary>Copies <paramref name="length"/> bytes if both ranges are in the slot and do not overlap; else nothing is done.</summary>
     /// <param name="state">State block. On success a1 and a2 are in it, as behind a function that leaves them alone.</param>
     /// <param name="to">Guest address.</param>
     /// <param name="from">Guest address.</param>
     /// <param name="length">Bytes.</param>
+    /// <param name="isExact">Whether faults are exact.</param>
     // In line: what is short is done without a call, so that nothing has to be saved for one.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool TryCopy(GuestState* state, long to, long from, long length)
+    public static bool TryCopy(GuestState* state, long to, long from, long length, bool isExact)
     {
-        var (target, source, bytes) = ((ulong)to, (ulong)from, (ulong)length);
-        var last = state->Limit - bytes;
-        if (bytes > Most || bytes > state->Limit || target > last || source > last || target - source < bytes || source - target < bytes || !Avx.IsSupported)
+        var bytes = (ulong)length;
+        if ((ulong)(to - from) < bytes || (ulong)(from - to) < bytes || !IsInside(state, to, from, bytes))
             return false;
+        if (isExact)
+            Touch(state, to, from, bytes);
         (state->X11, state->X12) = (from, length);
         Copy(state->MemoryBase + from, state->MemoryBase + to, (nuint)bytes);
+        return true;
+    }
+
+    /// <summary>Copies <paramref name="length"/> bytes, as if all were read before any is written, if both ranges are in the slot; else nothing is done.</summary>
+    /// <param name="state">State block, as for <see cref="TryCopy"/>.</param>
+    /// <param name="to">Guest address.</param>
+    /// <param name="from">Guest address.</param>
+    /// <param name="length">Bytes.</param>
+    /// <param name="isExact">Whether faults are exact.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryMove(GuestState* state, long to, long from, long length, bool isExact)
+    {
+        var bytes = (ulong)length;
+        if (!IsInside(state, to, from, bytes))
+            return false;
+        if (isExact)
+            Touch(state, to, from, bytes);
+        (state->X11, state->X12) = (from, length);
+        var source = state->MemoryBase + from;
+        var target = state->MemoryBase + to;
+
+        // What is not longer than a turn is read whole before anything is written.
+        if (bytes <= Turn || ((ulong)(to - from) >= bytes && (ulong)(from - to) >= bytes))
+            Copy(source, target, (nuint)bytes);
+        else
+            MoveLong(source, target, (nuint)bytes);
         return true;
     }
 
@@ -49,12 +80,15 @@ public static unsafe class BlockOps
     /// <param name="to">Guest address.</param>
     /// <param name="value">What to fill with.</param>
     /// <param name="length">Bytes.</param>
+    /// <param name="isExact">Whether faults are exact.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool TryFill(GuestState* state, long to, long value, long length)
+    public static bool TryFill(GuestState* state, long to, long value, long length, bool isExact)
     {
         var bytes = (ulong)length;
-        if (bytes > Most || bytes > state->Limit || (ulong)to > state->Limit - bytes || !Avx2.IsSupported)
+        if (!IsInside(state, to, to, bytes))
             return false;
+        if (isExact && IsAcross(to, bytes))
+            TouchForWriting(state->MemoryBase + to, (nuint)bytes);
         (state->X11, state->X12) = (value, length);
         var at = state->MemoryBase + to;
         if (bytes < Vector)
@@ -63,6 +97,47 @@ public static unsafe class BlockOps
             FillVectors(at, Avx2.BroadcastScalarToVector256((byte*)&value), (nuint)bytes);
         return true;
     }
+
+    /// <summary>Whether two ranges are in the slot, not too long, and this processor has what is needed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsInside(GuestState* state, long to, long from, ulong bytes)
+    {
+        var last = state->Limit - bytes;
+        return bytes <= Most && bytes <= state->Limit && (ulong)to <= last && (ulong)from <= last && Avx2.IsSupported;
+    }
+
+    /// <summary>Whether a range has bytes in more than one page.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsAcross(long address, ulong bytes) => (address & (Page - 1)) + (long)bytes > Page;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Touch(GuestState* state, long to, long from, ulong bytes)
+    {
+        if (!IsAcross(to, bytes) && !IsAcross(from, bytes))
+            return;
+        TouchForReading(state->MemoryBase + from, (nuint)bytes);
+        TouchForWriting(state->MemoryBase + to, (nuint)bytes);
+    }
+
+    /// <summary>Reads a byte of each page of a range.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void TouchForReading(byte* address, nuint length)
+    {
+        var end = address + length;
+        for (; address < end; address = NextPage(address))
+            _ = Volatile.Read(ref *address);
+    }
+
+    /// <summary>Writes to each page of a range what is there, which another thread may change meanwhile.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void TouchForWriting(byte* address, nuint length)
+    {
+        var end = address + length;
+        for (; address < end; address = NextPage(address))
+            Interlocked.Or(ref *(int*)((nuint)address & ~(nuint)(sizeof(int) - 1)), 0);
+    }
+
+    private static byte* NextPage(byte* address) => (byte*)(((nuint)address | (Page - 1)) + 1);
 
     /// <summary>Copies bytes that do not overlap, on a processor with AVX; either side may trap.</summary>
     /// <param name="from">Host address.</param>
@@ -126,10 +201,12 @@ public static unsafe class BlockOps
             Unsafe.WriteUnaligned(to, a);
             Unsafe.WriteUnaligned(to + length - 4, z);
         }
-        else
+        else if (length > 0)
         {
-            for (nuint k = 0; k < length; k++)
-                to[k] = from[k];
+            var (a, m, z) = (from[0], from[length / 2], from[length - 1]);
+            to[0] = a;
+            to[length / 2] = m;
+            to[length - 1] = z;
         }
     }
 
@@ -148,6 +225,32 @@ public static unsafe class BlockOps
 
         // The last ones, of which some were copied already.
         CopyTurn(from + end, to + end);
+    }
+
+    /// <summary>Copies more than a turn between ranges that overlap, from the end on that is read before it is written. The turn at the other end is read first.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void MoveLong(byte* from, byte* to, nuint length)
+    {
+        var end = length - Turn;
+        var isUp = to < from;
+        var last = isUp ? end : 0;
+        var source = from + last;
+        var (a, b, c, d) = (Load(source), Load(source + Vector), Load(source + (2 * Vector)), Load(source + (3 * Vector)));
+        if (isUp)
+        {
+            for (nuint at = 0; at < end; at += Turn)
+                CopyTurn(from + at, to + at);
+        }
+        else
+        {
+            for (var at = (nint)end; at > 0; at -= (nint)Turn)
+                CopyTurn(from + at, to + at);
+        }
+
+        Avx.Store(to + last, a);
+        Avx.Store(to + last + Vector, b);
+        Avx.Store(to + last + (2 * Vector), c);
+        Avx.Store(to + last + (3 * Vector), d);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -40,11 +40,49 @@ public sealed unsafe class BlockOpsTests : IDisposable
                 var (from, to) = (random.Next(64), 32_768 + random.Next(64));
                 var expected = Memory.ToArray();
                 expected.AsSpan(from, length).CopyTo(expected.AsSpan(to));
-                Assert.True(BlockOps.TryCopy(_state, to, from, length));
+                Assert.True(BlockOps.TryCopy(_state, to, from, length, isExact: false));
                 Assert.True(Memory.SequenceEqual(expected), $"{length} bytes from {from} to {to}");
                 Assert.Equal((from, length), (_state->X11, _state->X12));
             }
         }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void TryMove_EveryLengthAndDistance_MovesThatAndNothingElse(bool isExact)
+    {
+        var random = new Random(10);
+        foreach (var length in Enumerable.Range(0, 300).Concat([511, 512, 513, 4095, 4096, 9000]))
+        {
+            foreach (var distance in (int[])[0, 1, 7, 31, 32, 33, 127, 128, 129, random.Next(20_000)])
+            {
+                random.NextBytes(Memory);
+                var (low, high) = (20_000 + random.Next(64), 20_000 + distance + random.Next(64));
+                foreach (var (from, to) in ((int, int)[])[(low, high), (high, low)])
+                {
+                    var expected = Memory.ToArray();
+                    expected.AsSpan(from, length).CopyTo(expected.AsSpan(to));
+                    Assert.True(BlockOps.TryMove(_state, to, from, length, isExact));
+                    Assert.True(Memory.SequenceEqual(expected), $"{length} bytes from {from} to {to}");
+                    Assert.Equal((from, length), (_state->X11, _state->X12));
+                }
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(0, Size - 8, 9)]
+    [InlineData(Size - 8, 0, 9)]
+    [InlineData(-1, 0, 1)]
+    [InlineData(0, -1, 1)]
+    [InlineData(0, 100, -1)]
+    [InlineData(0, 100, Size)]
+    public void TryMove_Outside_LeavesItToTheGuest(long to, long from, long length)
+    {
+        Memory.Fill(7);
+        Assert.False(BlockOps.TryMove(_state, to, from, length, isExact: true));
+        Assert.False(Memory.ContainsAnyExcept((byte)7));
     }
 
     [Fact]
@@ -57,7 +95,7 @@ public sealed unsafe class BlockOpsTests : IDisposable
             var to = 1000 + random.Next(64);
             var expected = Memory.ToArray();
             expected.AsSpan(to, length).Fill(0xa5);
-            Assert.True(BlockOps.TryFill(_state, to, 0x1a5, length));
+            Assert.True(BlockOps.TryFill(_state, to, 0x1a5, length, isExact: false));
             Assert.True(Memory.SequenceEqual(expected), $"{length} bytes to {to}");
         }
     }
@@ -77,7 +115,7 @@ public sealed unsafe class BlockOpsTests : IDisposable
     public void TryCopy_OverlappingOrOutside_LeavesItToTheGuest(long to, long from, long length)
     {
         Memory.Fill(7);
-        Assert.False(BlockOps.TryCopy(_state, to, from, length));
+        Assert.False(BlockOps.TryCopy(_state, to, from, length, isExact: false));
         Assert.False(Memory.ContainsAnyExcept((byte)7));
     }
 
@@ -90,13 +128,13 @@ public sealed unsafe class BlockOpsTests : IDisposable
     public void TryFill_Outside_LeavesItToTheGuest(long to, long length)
     {
         Memory.Fill(7);
-        Assert.False(BlockOps.TryFill(_state, to, 1, length));
+        Assert.False(BlockOps.TryFill(_state, to, 1, length, isExact: false));
         Assert.False(Memory.ContainsAnyExcept((byte)7));
     }
 
     [Fact]
     public void TryCopy_ToTheLastByte_IsInside()
-        => Assert.True(BlockOps.TryCopy(_state, Size - 9, 0, 8) && BlockOps.TryFill(_state, Size - 9, 0, 8));
+        => Assert.True(BlockOps.TryCopy(_state, Size - 9, 0, 8, isExact: false) && BlockOps.TryFill(_state, Size - 9, 0, 8, isExact: true));
 
     [Fact]
     public void Copy_BeyondTheCaches_CopiesAll()

@@ -23,7 +23,7 @@ public sealed class LibraryFunctionTests
         var recognised = functions.Where(f => LibraryFunctions.Recognise(image, f.Value) != LibraryFunction.None)
             .ToDictionary(f => f.Key, f => LibraryFunctions.Recognise(image, f.Value));
         Assert.Equal(
-            [("memcpy", LibraryFunction.Copy), ("memmove", LibraryFunction.Copy), ("memset", LibraryFunction.Fill)],
+            [("memcpy", LibraryFunction.Copy), ("memmove", LibraryFunction.Move), ("memset", LibraryFunction.Fill)],
             recognised.Select(f => (f.Key, f.Value)).OrderBy(f => f.Key, StringComparer.Ordinal));
     }
 

@@ -219,15 +219,24 @@ public sealed partial class MethodEmitter
     /// <param name="pc">Its guest address.</param>
     /// <param name="own">Token of the method that is its own code.</param>
     /// <param name="members">Tokens of the runtime's members.</param>
-    public static EmittedMethod EmitLibraryFunction(LibraryFunction function, long pc, int own, RuntimeMembers members)
+    /// <param name="isPrecise">Whether faults are: the whole method then is behind one commit (<see cref="Passes.PreciseFaults"/>), at the function's start.</param>
+    public static EmittedMethod EmitLibraryFunction(LibraryFunction function, long pc, int own, RuntimeMembers members, bool isPrecise)
     {
         var il = new ILWriter();
         var itself = il.DefineLabel();
         il.Emit(ILOpCode.Nop);
+        foreach (var register in isPrecise ? (ReadOnlySpan<int>)[GuestRegister.Ra, GuestRegister.Sp, GuestRegister.A0, GuestRegister.A0 + 1, GuestRegister.A0 + 2] : [])
+        {
+            il.LoadArgument(StateArgument);
+            il.LoadArgument(ArgumentOf(register));
+            il.Emit(ILOpCode.Stfld, members.StateRegister(register), 2, 0);
+        }
+
         il.LoadArgument(StateArgument);
         foreach (var register in (ReadOnlySpan<int>)[GuestRegister.A0, GuestRegister.A0 + 1, GuestRegister.A0 + 2])
             il.LoadArgument(ArgumentOf(register));
-        il.Emit(ILOpCode.Call, function == LibraryFunction.Copy ? members.TryCopy : members.TryFill, 4, 1);
+        il.LoadConstant(isPrecise ? 1 : 0);
+        il.Emit(ILOpCode.Call, function == LibraryFunction.Copy ? members.TryCopy : function == LibraryFunction.Move ? members.TryMove : members.TryFill, 5, 1);
         il.Branch(ILOpCode.Brfalse, itself);
         il.LoadArgument(ArgumentOf(GuestRegister.Ra));
         il.LoadConstant(-2L);
@@ -240,7 +249,7 @@ public sealed partial class MethodEmitter
             il.LoadArgument(argument);
         il.Emit(ILOpCode.Call, own, 6, 1);
         il.Emit(ILOpCode.Ret);
-        return new EmittedMethod(il.Encode(out _), il.MaxStack, [], [(0, pc)], [], il.Count, il.LocalReferences, il.CountBlocks());
+        return new EmittedMethod(il.Encode(out _), il.MaxStack, [], [(0, pc)], isPrecise ? [(0, pc)] : [], il.Count, il.LocalReferences, il.CountBlocks());
     }
 
     /// <summary>Finds instructions of one block of a numbered function: a number is at hand, where an object's identity takes a call.</summary>

@@ -67,6 +67,7 @@ public sealed unsafe class RuntimeMembers
         WriteFlags = Add(typeof(FloatStatus), nameof(FloatStatus.WriteFlags));
         WriteRounding = Add(typeof(FloatStatus), nameof(FloatStatus.WriteRounding));
         TryCopy = Add(typeof(BlockOps), nameof(BlockOps.TryCopy));
+        TryMove = Add(typeof(BlockOps), nameof(BlockOps.TryMove));
         TryFill = Add(typeof(BlockOps), nameof(BlockOps.TryFill));
         MemoryBarrier = Add(typeof(Interlocked), nameof(Interlocked.MemoryBarrier));
         foreach (var type in RuntimeClasses)
@@ -111,6 +112,9 @@ public sealed unsafe class RuntimeMembers
 
     /// <summary>Method token: memcpy of the guest.</summary>
     public int TryCopy { get; }
+
+    /// <summary>Method token: memmove of the guest.</summary>
+    public int TryMove { get; }
 
     /// <summary>Method token: memset of the guest.</summary>
     public int TryFill { get; }
