@@ -17,7 +17,7 @@ public sealed class CodeSizeTests
     /// <summary>Change of IL that needs no blessing, in percent.</summary>
     private const int ILTolerance = 2;
 
-    /// <summary>Change of machine code that needs no blessing: what RyuJIT makes also depends on the processor's extensions.</summary>
+    /// <summary>Change of machine code that needs no blessing: what RyuJIT makes also depends on the processor's extensions. The table has the mean of processors with AVX2 and with AVX-512.</summary>
     private const int CodeTolerance = 8;
 
     private static readonly string Table = Path.Combine(Repository.Root(), "tests", "Cheri2IL.Cli.Tests", "Emission", "sizes.tsv");

@@ -1,4 +1,6 @@
 using System.Security.Cryptography;
+using Cheri2IL.Translator.Elf;
+using Cheri2IL.Translator.Emit;
 using Xunit;
 
 namespace Cheri2IL.Cli.Tests.Guests;
@@ -43,6 +45,18 @@ public sealed class DebianTests(Workloads workloads)
         var (exitCode, output, error) = workloads.RunGuest(Root.Value, null, ["--env", "LC_ALL=C.UTF-8", "--env", "TZ=UTC", "--root", Root.Value, .. interpreter, "/scripts/" + name]);
         Assert.True(exitCode == 0, error);
         Assert.Equal(File.ReadAllText(Path.Combine(_scripts, name + ".out")), System.Text.Encoding.UTF8.GetString(output));
+    }
+
+    [Fact]
+    public void LibraryFunctions_OfGlibc_AreRecognised()
+    {
+        var file = File.ReadAllBytes(Path.Combine(Root.Value, "usr/lib/riscv64-linux-gnu/libc.so.6"));
+        if (file.AsSpan().IndexOf(Convert.FromHexString("c635b81b0ab7f407680d1782994309eb627d2f0f")) < 0)
+            Assert.Skip("another build of glibc than the one whose functions are known: its copies are merely slower");
+        var image = ElfImage.Parse(file, "libc.so.6").ToGuestImage(0);
+        var code = image.Segments.First(s => s.IsExecutable);
+        var known = Enumerable.Range(0, (int)(code.Length / 2)).Select(k => LibraryFunctions.Recognise(image, code.Start + (2 * k))).Where(f => f != LibraryFunction.None);
+        Assert.Equal([LibraryFunction.Copy, LibraryFunction.Move, LibraryFunction.Fill], known.Order());
     }
 
     [Trait("Category", "Workload")]
