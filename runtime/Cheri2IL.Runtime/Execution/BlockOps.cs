@@ -38,16 +38,7 @@ public static unsafe class BlockOps
     // In line: what is short is done without a call, so that nothing has to be saved for one.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryCopy(GuestState* state, long to, long from, long length, bool isExact)
-    {
-        var bytes = (ulong)length;
-        if ((ulong)(to - from) < bytes || (ulong)(from - to) < bytes || !IsInside(state, to, from, bytes))
-            return false;
-        if (isExact)
-            Touch(state, to, from, bytes);
-        (state->X11, state->X12) = (from, length);
-        Copy(state->MemoryBase + from, state->MemoryBase + to, (nuint)bytes);
-        return true;
-    }
+        => AreApart(to, from, (ulong)length) && TryMove(state, to, from, length, isExact);
 
     /// <summary>Copies <paramref name="length"/> bytes, as if all were read before any is written, if both ranges are in the slot; else nothing is done.</summary>
     /// <param name="state">State block, as for <see cref="TryCopy"/>.</param>
@@ -68,7 +59,7 @@ public static unsafe class BlockOps
         var target = state->MemoryBase + to;
 
         // What is not longer than a turn is read whole before anything is written.
-        if (bytes <= Turn || ((ulong)(to - from) >= bytes && (ulong)(from - to) >= bytes))
+        if (bytes <= Turn || AreApart(to, from, bytes))
             Copy(source, target, (nuint)bytes);
         else
             MoveLong(source, target, (nuint)bytes);
@@ -97,6 +88,9 @@ public static unsafe class BlockOps
             FillVectors(at, Avx2.BroadcastScalarToVector256((byte*)&value), (nuint)bytes);
         return true;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool AreApart(long to, long from, ulong bytes) => (ulong)(to - from) >= bytes && (ulong)(from - to) >= bytes;
 
     /// <summary>Whether two ranges are in the slot, not too long, and this processor has what is needed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -225,7 +225,7 @@ public sealed partial class MethodEmitter
         var il = new ILWriter();
         var itself = il.DefineLabel();
         il.Emit(ILOpCode.Nop);
-        foreach (var register in isPrecise ? (ReadOnlySpan<int>)[GuestRegister.Ra, GuestRegister.Sp, GuestRegister.A0, GuestRegister.A0 + 1, GuestRegister.A0 + 2] : [])
+        foreach (var register in RegisterAnalysis.Registers(isPrecise ? RegisterAnalysis.Arguments : 0))
         {
             il.LoadArgument(StateArgument);
             il.LoadArgument(ArgumentOf(register));
@@ -236,7 +236,13 @@ public sealed partial class MethodEmitter
         foreach (var register in (ReadOnlySpan<int>)[GuestRegister.A0, GuestRegister.A0 + 1, GuestRegister.A0 + 2])
             il.LoadArgument(ArgumentOf(register));
         il.LoadConstant(isPrecise ? 1 : 0);
-        il.Emit(ILOpCode.Call, function == LibraryFunction.Copy ? members.TryCopy : function == LibraryFunction.Move ? members.TryMove : members.TryFill, 5, 1);
+        var instead = function switch
+        {
+            LibraryFunction.Copy => members.TryCopy,
+            LibraryFunction.Move => members.TryMove,
+            _ => members.TryFill,
+        };
+        il.Emit(ILOpCode.Call, instead, 5, 1);
         il.Branch(ILOpCode.Brfalse, itself);
         il.LoadArgument(ArgumentOf(GuestRegister.Ra));
         il.LoadConstant(-2L);
